@@ -1,0 +1,1 @@
+"""Device drivers, one file each, behind the Protocols of ports.py."""

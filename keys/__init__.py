@@ -1,0 +1,1 @@
+"""Every secret of the terminal; others hold handles."""

@@ -1,0 +1,1 @@
+"""The world around the terminal: devices on their wires, cards, phones, the acquirer, faults."""

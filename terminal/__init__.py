@@ -1,0 +1,1 @@
+"""The payment terminal: what the merchant holds."""

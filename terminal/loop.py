@@ -1,0 +1,601 @@
+"""The loop: one firmware-style scheduler in integer milliseconds, and the few things a flow may ask of it.
+
+A flow is a coroutine that awaits frozen requests (*syscalls*) and receives values. It never touches a device, a
+clock, a socket or a random source itself, so the same flow runs in real time on a terminal and in virtual time in
+the simulator. Everything a task can wait for is level-triggered: a task is woken when one of its sources *may* be
+ready, and the decision is made when it is stepped, in argument order. Ties are therefore never decided by accident.
+
+What comes unasked (keys, scans, card presence, frames) enters through `Loop.post`, the only thread-safe door.
+
+Rules, each with a test:
+- `Race` takes mailboxes and sleeps, never an `Offload`: a lost race cannot stop a blocked read.
+- Nothing ready, no timer, no call outstanding and no outside source: that is a deadlock and raises at once.
+- An exception that no task catches stops the loop; the supervisor restarts the process and recovery runs.
+- Cancelling is `Task.close()`, synchronous; so no `await` in a `finally`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+MAILBOX_LIMIT = 64  # A person types about 10 keys a second; six seconds of typing ahead is more than anyone means.
+INBOX_LIMIT = 10_000  # Posts from threads between two steps; far above what all devices together can produce.
+DRAW_LIMIT_BYTES = 1024
+
+
+class LoopError(Exception):
+    """A rule of the loop was broken by our own code; the process should stop."""
+
+
+class Deadlock(LoopError):
+    """Every task waits and nothing can ever wake one."""
+
+
+class CallOverdue(Exception):
+    """A device call passed its deadline (or its device is still stuck in an earlier one).
+
+    Raised in the task that awaited the call; the device is quarantined until the call returns.
+    """
+
+    def __init__(self, owner: str, deadline_ms: int) -> None:
+        super().__init__(f"{owner}: no answer within {deadline_ms} ms")
+        self.owner = owner
+
+
+class Syscall(Generic[T_co]):
+    """What a flow may await. Yields itself to the loop, so that `await x` has the type of x's answer."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Syscall[T_co], T_co, T_co]:
+        return (yield self)
+
+
+class Mailbox(Generic[T]):
+    """A bounded queue between a device (or a task) and the tasks that wait for it.
+
+    `keep_newest` makes a one-slot mailbox whose content is replaced (the display's: only the last screen matters).
+    Otherwise a full mailbox refuses the newcomer. Dropped and stale values are counted, never silent.
+    """
+
+    def __init__(self, name: str, *, limit: int = MAILBOX_LIMIT, keep_newest: bool = False) -> None:
+        self.name = name
+        self.limit = 1 if keep_newest else limit
+        self.keep_newest = keep_newest
+        self.generation = 0
+        self.dropped = 0
+        self._items: deque[T] = deque()
+        self._waiters: list[Task] = []
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def renew(self) -> int:
+        """Forget what is queued and start a new generation; posts tagged with an older one are dropped."""
+        self.dropped += len(self._items)
+        self._items.clear()
+        self.generation += 1
+        return self.generation
+
+    def _put(self, value: T, generation: int | None) -> bool:
+        if generation is not None and generation != self.generation:
+            self.dropped += 1
+            return False
+        if len(self._items) >= self.limit:
+            self.dropped += 1
+            if not self.keep_newest:
+                return False
+            self._items.clear()
+        self._items.append(value)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Monotonic milliseconds (for durations) and milliseconds since 1970 UTC (for people and messages)."""
+
+    mono_ms: int
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep(Syscall[None]):
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Syscall[T]):
+    """The next value of a mailbox."""
+
+    mailbox: Mailbox[T]
+
+
+class Race(Syscall[tuple[int, Any]]):
+    """The first of several waits: (index, value). Ties go to argument order.
+
+    Example: `won, key = await Race(Wait(shop.boxes.keys), Sleep(30_000))`
+    """
+
+    __slots__ = ("entries",)
+
+    def __init__(self, *entries: Wait[Any] | Sleep) -> None:
+        for entry in entries:
+            if not isinstance(entry, Wait | Sleep):
+                raise LoopError(f"only mailboxes and sleeps may race, not {type(entry).__name__}")
+        self.entries = entries
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn(Syscall["Task"]):
+    """Start a task beside this one; the answer is its handle (close() cancels it)."""
+
+    coroutine: Coroutine[Syscall[Any], Any, Any]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offload(Syscall[T]):
+    """A bounded call on a device's own thread, in that device's order.
+
+    The call must end by itself; past `deadline_ms` the waiting task gets CallOverdue and the device is quarantined.
+    """
+
+    owner: str
+    call: Callable[[], T]
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Now(Syscall[Instant]):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Draw(Syscall[bytes]):
+    """Random bytes: os.urandom on a terminal, the seed's in the simulator."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Syscall[T]):
+    """Run `work` inside one durable journal transaction, on the journal's thread; answers when it is synced.
+
+    `work` receives the transaction (terminal.journal.Tx); state it depends on is read inside it.
+    """
+
+    work: Callable[[Any], T]
+
+
+class Task:
+    """One running coroutine. `close()` cancels it: GeneratorExit at its await, nothing awaited after."""
+
+    def __init__(self, coroutine: Coroutine[Syscall[Any], Any, Any], name: str, serial: int) -> None:
+        self.coroutine = coroutine
+        self.name = name
+        self.serial = serial
+        self.done = False
+        self.queued = False
+        self.entries: tuple[Wait[Any] | Sleep, ...] = ()
+        self.deadlines: tuple[int, ...] = ()
+        self.single = False
+        self.ticket = 0  # Counts waits: a timer or an answer for an earlier wait is stale.
+        self.on_closed: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        if self.done:
+            return
+        self.done = True
+        self.coroutine.close()
+        if self.on_closed:
+            self.on_closed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The outcome of an offloaded call, on its way back to its task."""
+
+    task: Task
+    ticket: int
+    value: Any
+    error: BaseException | None
+
+
+class Loop:
+    """The scheduler. Subclasses supply time, random bytes, calls and how to be idle (RealLoop; sim's SimLoop)."""
+
+    def __init__(self) -> None:
+        self._ready: deque[Task] = deque()
+        self._timers: list[tuple[int, int, Task | Callable[[], None], int]] = []
+        self._serial = 0
+        self._outstanding = 0
+        self._inbox: deque[tuple[Mailbox[Any], Any, int | None] | _Answer] = deque()
+        self._answers: dict[int, tuple[Any, BaseException | None]] = {}
+        self._tasks: dict[int, Task] = {}
+        self.running: Task | None = None
+        self.late_answers = 0
+
+    # What a subclass supplies.
+
+    def now(self) -> Instant:
+        raise NotImplementedError
+
+    def draw(self, count: int) -> bytes:
+        raise NotImplementedError
+
+    def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
+        """Begin a call; its outcome comes back through `answer`."""
+        raise NotImplementedError
+
+    def start_commit(self, work: Callable[[Any], Any], task: Task, ticket: int) -> None:
+        raise NotImplementedError
+
+    def idle(self, until_ms: int | None) -> None:
+        """Nothing is ready: wait for the inbox or until `until_ms` (None: no timer)."""
+        raise NotImplementedError
+
+    def has_outside(self) -> bool:
+        """Whether something outside the loop (a device's thread) may still post."""
+        return False
+
+    def on_progress(self) -> None:
+        """Called once for every turn of the loop; feeds a watchdog."""
+
+    # What devices and tasks use.
+
+    def post(self, mailbox: Mailbox[T], value: T, generation: int | None = None) -> None:
+        """Put a value into a mailbox; safe from any thread. A stale generation is dropped and counted."""
+        if len(self._inbox) >= INBOX_LIMIT:
+            raise LoopError("the inbox is full: a device posts faster than the loop can step")
+        self._inbox.append((mailbox, value, generation))
+        self.wake()
+
+    def wake(self) -> None:
+        """Interrupt `idle` from another thread."""
+
+    def answer(self, task: Task, ticket: int, value: Any, error: BaseException | None) -> None:
+        """Hand back the outcome of a call; safe from any thread."""
+        self._inbox.append(_Answer(task, ticket, value, error))
+        self.wake()
+
+    def spawn(self, coroutine: Coroutine[Syscall[Any], Any, Any], name: str) -> Task:
+        self._serial += 1
+        task = self._tasks[self._serial] = Task(coroutine, name, self._serial)
+        self._queue(task)
+        return task
+
+    def at(self, when_ms: int, call: Callable[[], None]) -> None:
+        """Run a plain function on the loop at a monotonic time (the simulator's world uses it)."""
+        self._serial += 1
+        heapq.heappush(self._timers, (when_ms, self._serial, call, 0))
+
+    def run(self, main: Coroutine[Syscall[Any], Any, T], name: str = "main") -> T:
+        """Run until `main` returns and give its value; every other task is closed then.
+
+        Raises whatever a task did not catch, and Deadlock.
+        """
+        result: list[T] = []
+
+        async def watched() -> None:
+            result.append(await _as_awaitable(main))
+
+        main_task = self.spawn(watched(), name)
+        try:
+            while not main_task.done:
+                self._turn()
+        finally:
+            self._close_all()
+        return result[0]
+
+    # One turn.
+
+    def _turn(self) -> None:
+        self._take_inbox()
+        self._fire_timers()
+        if self._ready:
+            task = self._ready.popleft()
+            task.queued = False
+            self._step(task)
+        elif not self._inbox:
+            until = self._timers[0][0] if self._timers else None
+            if until is None and not self._outstanding and not self.has_outside():
+                raise Deadlock("every task waits and nothing can wake one")
+            self.idle(until)
+        self.on_progress()
+
+    def _take_inbox(self) -> None:
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, _Answer):
+                self._outstanding -= 1
+                if item.task.done or item.ticket != item.task.ticket:
+                    self.late_answers += 1
+                    if item.error is not None and not isinstance(item.error, Exception):
+                        raise item.error
+                    continue
+                self._answers[item.task.serial] = (item.value, item.error)
+                self._queue(item.task)
+            else:
+                mailbox, value, generation = item
+                if mailbox._put(value, generation):
+                    for waiter in mailbox._waiters:
+                        self._queue(waiter)
+
+    def _fire_timers(self) -> None:
+        now_ms = self.now().mono_ms
+        while self._timers and self._timers[0][0] <= now_ms:
+            _, _, target, ticket = heapq.heappop(self._timers)
+            if not isinstance(target, Task):
+                target()
+            elif not target.done and target.ticket == ticket:
+                self._queue(target)
+
+    def _queue(self, task: Task) -> None:
+        if not task.queued and not task.done:
+            task.queued = True
+            self._ready.append(task)
+
+    def _step(self, task: Task) -> None:
+        """Advance one task: decide its wait, send the value, and carry out syscalls until it has to wait."""
+        if task.done:  # Closed while it was queued.
+            self._tasks.pop(task.serial, None)
+            return
+        value: Any = None
+        error: BaseException | None = None
+        if task.serial in self._answers:
+            value, error = self._answers.pop(task.serial)
+        elif task.entries:
+            decided = self._decide(task)
+            if decided is None:
+                return  # Another task took the value; this one goes on waiting.
+            value = decided[1] if task.single else decided
+        self._forget_wait(task)
+        self.running = task
+        try:
+            while True:
+                if error is not None:
+                    request = task.coroutine.throw(error)
+                else:
+                    request = task.coroutine.send(value)
+                error = None
+                try:
+                    waiting, value = self._carry_out(task, request)
+                except Exception as broken:  # Our own misuse, told to the task at its await.
+                    error, waiting = broken, False
+                if waiting:
+                    return
+        except StopIteration:
+            task.done = True
+            del self._tasks[task.serial]
+        finally:
+            self.running = None
+
+    def _carry_out(self, task: Task, request: Syscall[Any]) -> tuple[bool, Any]:
+        """(True, None) when the task must wait, (False, answer) when it can go on."""
+        if isinstance(request, Wait | Sleep):
+            return self._wait(task, (request,), single=True)
+        if isinstance(request, Race):
+            return self._wait(task, request.entries, single=False)
+        if isinstance(request, Now):
+            return False, self.now()
+        if isinstance(request, Draw):
+            if not 0 < request.count <= DRAW_LIMIT_BYTES:
+                raise LoopError(f"Draw({request.count}): 1 to {DRAW_LIMIT_BYTES} bytes")
+            return False, self.draw(request.count)
+        if isinstance(request, Spawn):
+            return False, self.spawn(request.coroutine, request.name)
+        task.ticket += 1
+        if isinstance(request, Offload):
+            self._outstanding += 1
+            self.start_call(request.owner, request.call, request.deadline_ms, task, task.ticket)
+            return True, None
+        if isinstance(request, Commit):
+            self._outstanding += 1
+            self.start_commit(request.work, task, task.ticket)
+            return True, None
+        raise LoopError(f"not a syscall: {request!r}")
+
+    def _wait(self, task: Task, entries: tuple[Wait[Any] | Sleep, ...], *, single: bool) -> tuple[bool, Any]:
+        task.ticket += 1
+        task.entries, task.single = entries, single
+        now_ms = self.now().mono_ms
+        task.deadlines = tuple(now_ms + e.ms if isinstance(e, Sleep) else 0 for e in entries)
+        decided = self._decide(task)
+        if decided is not None:
+            self._forget_wait(task)
+            return False, decided[1] if single else decided
+        for entry, deadline in zip(entries, task.deadlines, strict=True):
+            if isinstance(entry, Sleep):
+                self._serial += 1
+                heapq.heappush(self._timers, (deadline, self._serial, task, task.ticket))
+            elif task not in entry.mailbox._waiters:
+                entry.mailbox._waiters.append(task)
+        task.on_closed = lambda: self._forget_wait(task)
+        return True, None
+
+    def _decide(self, task: Task) -> tuple[int, Any] | None:
+        now_ms = self.now().mono_ms
+        for index, (entry, deadline) in enumerate(zip(task.entries, task.deadlines, strict=True)):
+            if isinstance(entry, Sleep):
+                if now_ms >= deadline:
+                    return index, None
+            elif entry.mailbox._items:
+                return index, entry.mailbox._items.popleft()
+        return None
+
+    def _forget_wait(self, task: Task) -> None:
+        for entry in task.entries:
+            if isinstance(entry, Wait) and task in entry.mailbox._waiters:
+                entry.mailbox._waiters.remove(task)
+                if entry.mailbox._items:
+                    for waiter in entry.mailbox._waiters:
+                        self._queue(waiter)
+        task.entries = ()
+        task.deadlines = ()
+        task.on_closed = None
+
+    def _close_all(self) -> None:
+        for task in list(self._tasks.values()):
+            task.close()
+        self._tasks.clear()
+        self._ready.clear()
+        self._timers.clear()
+
+
+async def _as_awaitable(coroutine: Coroutine[Syscall[Any], Any, T]) -> T:
+    return await cast("Any", coroutine)
+
+
+class RealLoop(Loop):
+    """The loop on a terminal: the system's clocks, one thread for each device, os.urandom.
+
+    `commit` runs a function in one durable transaction (terminal.journal.Journal.transact).
+    `outside` tells that devices may post, so that waiting for a key is no deadlock.
+    """
+
+    IDLE_MS = 2_000  # The longest sleep between two watchdog feeds.
+    QUEUE_LIMIT = 16  # Calls waiting for one device; a flow never has more than a few.
+    STUCK_MS = 60_000  # A call that holds its device this long past its deadline will not return: restart.
+    COMMIT_MS = 120_000  # A bad SD card stalls for seconds; two minutes means that it is gone.
+
+    def __init__(self, commit: Callable[[Callable[[Any], Any]], Any], *, outside: bool = True) -> None:
+        super().__init__()
+        import os
+        import time
+
+        self._monotonic_ns = time.monotonic_ns
+        self._time_ns = time.time_ns
+        self._urandom = os.urandom
+        self._commit = commit
+        self._outside = outside
+        self._wakeup = threading.Event()
+        self._owners: dict[str, _Owner] = {}
+        self.watchdog: Callable[[], None] | None = None
+
+    def now(self) -> Instant:
+        return Instant(self._monotonic_ns() // 1_000_000, self._time_ns() // 1_000_000)
+
+    def draw(self, count: int) -> bytes:
+        return self._urandom(count)
+
+    def has_outside(self) -> bool:
+        return self._outside
+
+    def wake(self) -> None:
+        self._wakeup.set()
+
+    def idle(self, until_ms: int | None) -> None:
+        now_ms = self.now().mono_ms
+        wait_ms = self.IDLE_MS if until_ms is None else max(0, min(self.IDLE_MS, until_ms - now_ms))
+        self._wakeup.wait(wait_ms / 1000)
+        self._wakeup.clear()
+
+    def on_progress(self) -> None:
+        if self.watchdog:
+            self.watchdog()
+
+    def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
+        thread = self._owners.get(owner)
+        if thread is None:
+            thread = self._owners[owner] = _Owner(owner, self)
+        thread.submit(call, deadline_ms, task, ticket)
+
+    def start_commit(self, work: Callable[[Any], Any], task: Task, ticket: int) -> None:
+        self.start_call("journal", lambda: self._commit(work), self.COMMIT_MS, task, ticket)
+
+    def close(self) -> None:
+        """Let the device threads end once they are idle; call after `run`."""
+        for owner in self._owners.values():
+            owner.stop()
+
+
+class _Call:
+    """One call in an owner's queue. Its outcome is told once: by the thread, or by the deadline."""
+
+    def __init__(self, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
+        self.call = call
+        self.deadline_ms = deadline_ms
+        self.task = task
+        self.ticket = ticket
+        self.told = False
+
+
+class _Owner:
+    """A device's thread: a FIFO of bounded calls, quarantined while one is overdue."""
+
+    def __init__(self, name: str, loop: RealLoop) -> None:
+        self.name = name
+        self._loop = loop
+        self._queue: deque[_Call] = deque()
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._overdue: _Call | None = None
+        threading.Thread(target=self._run, name=f"device-{name}", daemon=True).start()
+
+    def submit(self, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
+        entry = _Call(call, deadline_ms, task, ticket)
+        with self._condition:
+            if self._overdue is not None or len(self._queue) >= self._loop.QUEUE_LIMIT:
+                entry.told = True
+                self._loop.answer(task, ticket, None, CallOverdue(self.name, deadline_ms))
+                return
+            self._queue.append(entry)
+            self._condition.notify()
+        now_ms = self._loop.now().mono_ms
+        self._loop.at(now_ms + deadline_ms, lambda: self._expire(entry))
+
+    def stop(self) -> None:
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+
+    def _expire(self, entry: _Call) -> None:
+        with self._condition:
+            if entry.told:
+                return
+            refused = [entry]
+            if entry in self._queue:  # Never begun: another call holds the device, and has its own deadline.
+                self._queue.remove(entry)
+            else:
+                self._overdue = entry
+                refused += self._queue
+                self._queue.clear()
+            for call in refused:
+                call.told = True
+        for call in refused:
+            self._loop.answer(call.task, call.ticket, None, CallOverdue(self.name, call.deadline_ms))
+        stuck_at = self._loop.now().mono_ms + self._loop.STUCK_MS
+        self._loop.at(stuck_at, lambda: self._give_up(entry))
+
+    def _give_up(self, entry: _Call) -> None:
+        if self._overdue is entry:
+            raise LoopError(f"{self.name}: a call never returned; the process must restart")
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while not self._queue and not self._stopping:
+                    self._condition.wait()
+                if not self._queue:
+                    return
+                entry = self._queue.popleft()
+            value: Any = None
+            error: BaseException | None = None
+            try:
+                value = entry.call()
+            except BaseException as raised:  # Raised again in the loop, in the task that asked.
+                error = raised
+            with self._condition:
+                if self._overdue is entry:
+                    self._overdue = None
+                told, entry.told = entry.told, True
+            if not told:
+                self._loop.answer(entry.task, entry.ticket, value, error)

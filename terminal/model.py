@@ -1,0 +1,171 @@
+"""The words of a payment: money, its states, the terminal's modes. Pure values; nothing here reads a clock or a file.
+
+State that outlives a call is a table, in the manner of h11: the rule is the table, an illegal edge raises
+IllegalEdge and changes nothing. `make diagrams` draws both tables.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import TypeVar
+
+AMOUNT_MAX_MINOR = 999_999_999_99  # Field 4 of the host link and tag 9F02 both hold n12.
+
+
+class IllegalEdge(Exception):
+    """Our own code asked for a state change that the table does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """Spec: ISO 4217; `numeric` is three digits, `exponent` the number of minor digits."""
+
+    code: str
+    numeric: str
+    exponent: int
+    sign: str
+
+
+CNY = Currency("CNY", "156", 2, "¥")
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units. Adding two currencies is an error, not a conversion.
+
+    >>> str(Money(12850) + Money(50))
+    '129.00'
+    """
+
+    amount_minor: int
+    currency: Currency = CNY
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.amount_minor, int) or abs(self.amount_minor) > AMOUNT_MAX_MINOR:
+            raise ValueError("an amount is a whole number of minor units that fits n12")
+
+    def _same(self, other: Money) -> None:
+        if other.currency != self.currency:
+            raise ValueError(f"{self.currency.code} and {other.currency.code} do not add up")
+
+    def __add__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.amount_minor + other.amount_minor, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.amount_minor - other.amount_minor, self.currency)
+
+    def __str__(self) -> str:
+        unit = 10**self.currency.exponent
+        sign = "-" if self.amount_minor < 0 else ""
+        whole, part = divmod(abs(self.amount_minor), unit)
+        return f"{sign}{whole}.{part:0{self.currency.exponent}d}" if self.currency.exponent else f"{sign}{whole}"
+
+
+class Method(Enum):
+    CARD = "card"
+    QR_SHOWN = "qr-shown"  # Merchant-presented: the terminal shows, the phone scans.
+    QR_SCANNED = "qr-scanned"  # Consumer-presented: the phone shows, the terminal scans.
+    CASH = "cash"
+
+
+class PaymentState(Enum):
+    NEW = "new"
+    ABANDONED = "abandoned"
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    UNKNOWN = "unknown"
+    REVERSING = "reversing"
+    REVERSED = "reversed"
+    OFFLINE_APPROVED = "offline-approved"
+    COMPLETED = "completed"
+    VOIDED = "voided"
+    SETTLED = "settled"
+
+
+_P = PaymentState
+PAYMENT_EDGES: MappingProxyType[PaymentState, tuple[PaymentState, ...]] = MappingProxyType(
+    {
+        # Cash needs nobody's answer: it is complete when it lies in the drawer.
+        _P.NEW: (_P.ABANDONED, _P.REQUESTED, _P.OFFLINE_APPROVED, _P.COMPLETED),
+        # ABANDONED: the connection failed before the first byte left, so the prepared reversal is withdrawn.
+        _P.REQUESTED: (_P.APPROVED, _P.DECLINED, _P.UNKNOWN, _P.REVERSING, _P.ABANDONED),
+        _P.UNKNOWN: (_P.APPROVED, _P.DECLINED, _P.REVERSING),
+        _P.APPROVED: (_P.COMPLETED, _P.REVERSING),
+        # A wallet's order being closed (CLOSING to people) may still turn out to have been paid.
+        _P.REVERSING: (_P.REVERSED, _P.APPROVED),
+        _P.OFFLINE_APPROVED: (_P.COMPLETED,),
+        _P.COMPLETED: (_P.VOIDED, _P.SETTLED),
+        _P.ABANDONED: (),
+        _P.DECLINED: (),
+        _P.REVERSED: (),
+        _P.VOIDED: (_P.SETTLED,),
+        _P.SETTLED: (),
+    }
+)
+OPEN_STATES = (_P.NEW, _P.REQUESTED, _P.UNKNOWN, _P.APPROVED, _P.REVERSING, _P.OFFLINE_APPROVED)
+
+
+class Mode(Enum):
+    BLANK = "blank"
+    KEYED = "keyed"
+    SIGNED_IN = "signed-in"
+    SETTLING = "settling"
+    LOCKED = "locked"
+
+
+MODE_EDGES: MappingProxyType[Mode, tuple[Mode, ...]] = MappingProxyType(
+    {
+        Mode.BLANK: (Mode.KEYED, Mode.LOCKED),
+        Mode.KEYED: (Mode.SIGNED_IN, Mode.LOCKED, Mode.BLANK),
+        # KEYED: the host (or our own rules) says that a new sign-in is due.
+        Mode.SIGNED_IN: (Mode.SIGNED_IN, Mode.SETTLING, Mode.KEYED, Mode.LOCKED),
+        Mode.SETTLING: (Mode.KEYED, Mode.LOCKED),
+        Mode.LOCKED: (Mode.BLANK,),
+    }
+)
+
+S = TypeVar("S", PaymentState, Mode)
+
+
+def check_edge(edges: MappingProxyType[S, tuple[S, ...]], old: S, new: S) -> None:
+    """Raise IllegalEdge unless the table has old → new."""
+    if new not in edges[old]:
+        raise IllegalEdge(f"{old.value} → {new.value}")
+
+
+def mask_pan(pan: str) -> str:
+    """First 6 and last 4, one format everywhere (PCI DSS 3.4.1).
+
+    >>> mask_pan("6225000000000014")
+    '622500******0014'
+    """
+    if len(pan) < 12:
+        return "*" * len(pan)
+    return pan[:6] + "*" * (len(pan) - 10) + pan[-4:]
+
+
+def infer_year(month_day: str, last_durable: datetime.date) -> datetime.date:
+    """The date of an MMDD without a year: the one nearest to the last date known to be true.
+
+    Fields 12 and 13 of the host link carry no year. Raises ValueError for what is no date.
+
+    >>> infer_year("0101", datetime.date(2026, 12, 31))
+    datetime.date(2027, 1, 1)
+    """
+    if len(month_day) != 4 or not month_day.isdigit():
+        raise ValueError("a host date is MMDD")
+    found: list[datetime.date] = []
+    for year in (last_durable.year - 1, last_durable.year, last_durable.year + 1):
+        try:
+            found.append(datetime.date(year, int(month_day[:2]), int(month_day[2:])))
+        except ValueError:
+            continue  # 0229 exists in some of the years only.
+    if not found:
+        raise ValueError(f"no such date: {month_day}")
+    return min(found, key=lambda day: abs((day - last_durable).days))

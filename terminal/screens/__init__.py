@@ -1,0 +1,1 @@
+"""Screens as data, and how they are drawn."""

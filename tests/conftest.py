@@ -1,0 +1,45 @@
+"""Shared fixtures: golden files, and skips that say what is missing (in CI a skip is a failure)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDENS = Path(__file__).parent / "goldens"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-goldens", action="store_true", help="write the golden files anew (make goldens)")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """`golden(name, data)` compares with tests/goldens/NAME; `make goldens` writes it, and a person looks at it."""
+    record = bool(request.config.getoption("--record-goldens"))
+
+    def compare(name: str, data: bytes) -> None:
+        path = GOLDENS / name
+        if record:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            return
+        assert path.exists(), f"no golden {name}: run make goldens and look at it"
+        if path.read_bytes() != data:
+            seen = Path("build") / "goldens-seen" / name
+            seen.parent.mkdir(parents=True, exist_ok=True)
+            seen.write_bytes(data)
+            pytest.fail(f"{name} changed; see {seen}; if that is what you want: make goldens, and look at it")
+
+    return compare
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]  # pytest's own protocol
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where everything must run: {report.longrepr}"
+    return report
