@@ -451,7 +451,7 @@ class Loop:
 
 
 async def _as_awaitable(coroutine: Coroutine[Syscall[Any], Any, T]) -> T:
-    return await cast("Any", coroutine)
+    return cast("T", await cast("Any", coroutine))
 
 
 class RealLoop(Loop):
