@@ -1,0 +1,1 @@
+"""In-process twins: the same ports without threads or wires, for days in virtual time."""

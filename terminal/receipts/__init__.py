@@ -1,0 +1,52 @@
+"""Slips: what a sale, a settlement and a self-test say on paper.
+
+`slips` holds them as frozen values that go into the journal as plain JSON, `layout` turns one into lines of
+paper, `lines` counts cells, `words` has every label in both languages. Nothing here knows a printer.
+Spec: host-link digest §10.
+"""
+
+from terminal.receipts.layout import lay_out
+from terminal.receipts.slips import (
+    Balance,
+    CardSlip,
+    CashSlip,
+    Chip,
+    Copy,
+    Entry,
+    Head,
+    Kind,
+    OpenRow,
+    QrOrderSlip,
+    QrSlip,
+    SelfTestSlip,
+    SettlementSlip,
+    Slip,
+    SlipError,
+    TotalRow,
+    Verification,
+    from_record,
+    to_record,
+)
+
+__all__ = [
+    "Balance",
+    "CardSlip",
+    "CashSlip",
+    "Chip",
+    "Copy",
+    "Entry",
+    "Head",
+    "Kind",
+    "OpenRow",
+    "QrOrderSlip",
+    "QrSlip",
+    "SelfTestSlip",
+    "SettlementSlip",
+    "Slip",
+    "SlipError",
+    "TotalRow",
+    "Verification",
+    "from_record",
+    "lay_out",
+    "to_record",
+]

@@ -1,0 +1,322 @@
+"""The slips as values: everything that stands on the paper, and nothing that may not.
+
+A slip is kept in the journal before it is printed (so that the last one can be printed again after a power cut)
+as the plain JSON of `to_record`. It therefore holds no secret: a card number is masked before it gets here, and
+a slip that is given a clear one refuses to exist.
+Spec: host-link digest §10 (签购单, 结算总计单).
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import Enum
+from types import UnionType
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+
+from terminal.model import CNY, Method, Money, PaymentState
+
+RECORD_VERSION = 1  # Of the JSON form; a newer one is refused rather than misread.
+CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
+
+
+class SlipError(ValueError):
+    """A slip may not hold this, or a record is not a slip. The message never repeats the value."""
+
+
+class Copy(Enum):
+    MERCHANT = "merchant"
+    CARDHOLDER = "cardholder"
+
+
+class Kind(Enum):
+    """What was done; the words are in `words`."""
+
+    SALE = "sale"
+    VOID = "void"
+    REFUND = "refund"
+    AUTH = "auth"
+    AUTH_VOID = "auth-void"
+    AUTH_COMPLETE = "auth-complete"
+    OFFLINE_SALE = "offline-sale"
+
+
+class Entry(Enum):
+    """How the card number got in: the letter after it on the slip."""
+
+    CHIP = "I"
+    SWIPE = "S"
+    CONTACTLESS = "C"
+    MANUAL = "M"
+    FALLBACK = "F"
+
+
+class Verification(Enum):
+    """What the cardholder has done, and so what the slip asks for."""
+
+    SIGNATURE = "signature"  # The merchant's copy has a line to sign on.
+    PIN = "pin"
+    PIN_AND_SIGNATURE = "pin-and-signature"
+    NONE = "none"  # No PIN and no signature asked for (免密免签 or No CVM).
+
+
+class Balance(Enum):
+    """What the host said of our totals (field 48, position 31 or 62)."""
+
+    BALANCED = "balanced"
+    UNBALANCED = "unbalanced"
+    ERROR = "error"
+    NOT_REPORTED = "not-reported"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Who sold, where and when: the top of each slip. `at` is local time, ISO 8601 to the second."""
+
+    merchant_name: str
+    merchant_no: str
+    terminal_no: str
+    operator: str
+    batch_no: str
+    at: str
+    test_keys: bool = True
+
+    def __post_init__(self) -> None:
+        try:
+            datetime.datetime.fromisoformat(self.at)
+        except ValueError:
+            raise SlipError("Head.at is an ISO 8601 date and time") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """The EMV block, each as hex but the label. Empty means: not there, not printed.
+
+    `cryptogram_type` is TC, ARQC or AAC. Spec: EMV 4.4 Book 3 Annex A.
+    """
+
+    aid: str = ""
+    label: str = ""
+    cryptogram_type: str = ""
+    cryptogram: str = ""
+    tvr: str = ""
+    tsi: str = ""
+    atc: str = ""
+    unpredictable_number: str = ""
+    aip: str = ""
+    cvm_results: str = ""
+    issuer_application_data: str = ""
+    terminal_capabilities: str = ""
+    card_sequence_no: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CardSlip:
+    """签购单. `voucher_no` is the STAN, `ref_no` the RRN (field 37), `auth_code` field 38.
+
+    `masked_pan` is first 6 and last 4 (terminal.model.mask_pan). `expiry` is empty or masked ("**/**").
+    `original` names the transaction that a void or refund undoes.
+    """
+
+    record_kind: ClassVar[str] = "card"
+    head: Head
+    amount: Money
+    masked_pan: str
+    voucher_no: str
+    kind: Kind = Kind.SALE
+    entry: Entry = Entry.CHIP
+    verification: Verification = Verification.SIGNATURE
+    acquirer: str = ""
+    issuer: str = ""
+    expiry: str = ""
+    auth_code: str = ""
+    ref_no: str = ""
+    original: str = ""
+    chip: Chip | None = None
+
+    def __post_init__(self) -> None:
+        if CLEAR_DIGITS.search(self.masked_pan):
+            raise SlipError("CardSlip.masked_pan is not masked")
+
+
+@dataclass(frozen=True, slots=True)
+class QrSlip:
+    """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's."""
+
+    record_kind: ClassVar[str] = "qr"
+    head: Head
+    amount: Money
+    order_no: str
+    voucher_no: str
+    kind: Kind = Kind.SALE
+    method: Method = Method.QR_SHOWN
+    wallet: str = ""
+    wallet_transaction_no: str = ""
+    ref_no: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QrOrderSlip:
+    """The code on paper, for a panel too small to show it: not a receipt, and says so."""
+
+    record_kind: ClassVar[str] = "qr-order"
+    head: Head
+    amount: Money
+    payload: str
+    order_no: str
+    valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CashSlip:
+    record_kind: ClassVar[str] = "cash"
+    head: Head
+    amount: Money
+    tendered: Money
+    change: Money
+    receipt_no: str = ""
+    kind: Kind = Kind.SALE
+
+
+@dataclass(frozen=True, slots=True)
+class TotalRow:
+    """One row of the totals. `in_host_totals` is False for cash, and for QR where the profile says so."""
+
+    method: Method
+    kind: Kind
+    count: int
+    amount: Money
+    in_host_totals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRow:
+    """What settlement could not close: a pending reversal, an unknown wallet order, a failed upload."""
+
+    method: Method
+    state: PaymentState
+    amount: Money
+    voucher_no: str = ""
+    order_no: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementSlip:
+    """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them."""
+
+    record_kind: ClassVar[str] = "settlement"
+    head: Head
+    rows: tuple[TotalRow, ...]
+    total_count: int
+    total: Money
+    domestic: Balance = Balance.BALANCED
+    foreign: Balance = Balance.NOT_REPORTED
+    open_rows: tuple[OpenRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestSlip:
+    """The self-test: `checks` as (name, passed), `kcvs` as (key's name, KCV in hex); a KCV is no secret."""
+
+    record_kind: ClassVar[str] = "self-test"
+    head: Head
+    version: str
+    checks: tuple[tuple[str, bool], ...]
+    link: str = ""
+    kcvs: tuple[tuple[str, str], ...] = ()
+
+
+Slip = CardSlip | QrSlip | QrOrderSlip | CashSlip | SettlementSlip | SelfTestSlip
+SLIPS: tuple[type[Slip], ...] = (CardSlip, QrSlip, QrOrderSlip, CashSlip, SettlementSlip, SelfTestSlip)
+
+
+def to_record(slip: Slip) -> dict[str, Any]:
+    """The slip as plain JSON: {"slip": kind, "version": 1, ...fields}; `from_record` gives it back."""
+    record = _plain(slip)
+    return {"slip": slip.record_kind, "version": RECORD_VERSION, **record}
+
+
+def from_record(record: Mapping[str, Any]) -> Slip:
+    """The slip of a record. Raises SlipError for anything else, naming the field and never its value."""
+    if not isinstance(record, Mapping):
+        raise SlipError("a slip's record is an object")
+    if record.get("version") != RECORD_VERSION:
+        raise SlipError(f"a slip's record of another version than {RECORD_VERSION}")
+    for slip_type in SLIPS:
+        if slip_type.record_kind == record.get("slip"):
+            body = {name: value for name, value in record.items() if name not in ("slip", "version")}
+            slip: Slip = _rebuild(slip_type, body, slip_type.__name__)
+            return slip
+    raise SlipError("no such kind of slip")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Money):
+        return {"amount_minor": value.amount_minor, "currency": value.currency.code}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    return value
+
+
+def _rebuild(wanted: Any, value: Any, where: str) -> Any:
+    """`value` (plain JSON) as the annotated type `wanted`; `where` is the path for the error."""
+    if isinstance(wanted, UnionType):
+        if value is None and type(None) in get_args(wanted):
+            return None
+        return _rebuild(next(t for t in get_args(wanted) if t is not type(None)), value, where)
+    if get_origin(wanted) is tuple:
+        return _rebuild_tuple(get_args(wanted), value, where)
+    if wanted is Money:
+        return _rebuild_money(value, where)
+    if isinstance(wanted, type) and issubclass(wanted, Enum):
+        try:
+            return wanted(value)
+        except ValueError:
+            raise SlipError(f"{where}: not one of its values") from None
+    if hasattr(wanted, "__dataclass_fields__"):
+        return _rebuild_dataclass(wanted, value, where)
+    if type(value) is not wanted:
+        raise SlipError(f"{where}: not {wanted.__name__}")
+    return value
+
+
+def _rebuild_tuple(wanted: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise SlipError(f"{where}: not a list")
+    if wanted[-1] is Ellipsis:
+        wanted = (wanted[0],) * len(value)
+    if len(wanted) != len(value):
+        raise SlipError(f"{where}: {len(value)} items, not {len(wanted)}")
+    pairs = enumerate(zip(wanted, value, strict=True))
+    return tuple(_rebuild(t, item, f"{where}[{n}]") for n, (t, item) in pairs)
+
+
+def _rebuild_money(value: Any, where: str) -> Money:
+    if not isinstance(value, Mapping) or set(value) != {"amount_minor", "currency"}:
+        raise SlipError(f"{where}: not an amount")
+    if value["currency"] != CNY.code or type(value["amount_minor"]) is not int:
+        raise SlipError(f"{where}: not an amount in {CNY.code}")
+    try:
+        return Money(value["amount_minor"])
+    except ValueError:
+        raise SlipError(f"{where}: an amount that does not fit") from None
+
+
+def _rebuild_dataclass(wanted: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise SlipError(f"{where}: not an object")
+    hints = get_type_hints(wanted)
+    known = {f.name: f for f in fields(wanted)}
+    strange = [name for name in value if name not in known]
+    if strange:
+        raise SlipError(f"{where}: {len(strange)} unknown field(s)")
+    missing = [name for name, f in known.items() if name not in value and f.default is MISSING]
+    if missing:
+        raise SlipError(f"{where}: {missing[0]} is missing")
+    return wanted(**{name: _rebuild(hints[name], item, f"{where}.{name}") for name, item in value.items()})
