@@ -1,8 +1,8 @@
 """The slips as values: everything that stands on the paper, and nothing that may not.
 
-A slip is kept in the journal before it is printed (so that the last one can be printed again after a power cut)
-as the plain JSON of `to_record`. It therefore holds no secret: a card number is masked before it gets here, and
-a slip that is given a clear one refuses to exist.
+A slip is kept in the journal before it is printed (so that the last one can be printed again after a power
+cut) as the plain JSON of `to_record`. It therefore holds no secret: a card number is masked before it gets
+here, and a slip that is given a clear one refuses to exist.
 Spec: host-link digest §10 (签购单, 结算总计单).
 """
 

@@ -1,0 +1,149 @@
+"""Every word that stands on a slip, Chinese and English. A table; the layout is in `layout`.
+
+A Chinese slip carries the English too ("商户编号(MERCHANT NO)"), as slips in China do: card schemes ask
+for it, and foreign cardholders can read it. Spec: host-link digest §10.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from terminal.model import Method, PaymentState
+from terminal.receipts.slips import Balance, Kind
+
+LANGUAGES = ("zh-CN", "en")
+
+PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        # Titles
+        "card_title": ("POS 签购单", "SALES SLIP"),
+        "qr_title": ("扫码支付凭证", "QR PAYMENT"),
+        "qr_order_title": ("请扫码付款", "SCAN TO PAY"),
+        "cash_title": ("现金收款凭证", "CASH RECEIPT"),
+        "settlement_title": ("结算总计单", "SETTLEMENT"),
+        "self_test_title": ("自检单", "SELF-TEST"),
+        # Labels
+        "merchant_name": ("商户名称", "MERCHANT NAME"),
+        "merchant_no": ("商户编号", "MERCHANT NO"),
+        "terminal_no": ("终端编号", "TERMINAL NO"),
+        "operator": ("操作员号", "OPERATOR NO"),
+        "acquirer": ("收单行", "ACQUIRER"),
+        "issuer": ("发卡行", "ISSUER"),
+        "card_no": ("卡号", "CARD NO"),
+        "expiry": ("有效期", "EXP DATE"),
+        "type": ("交易类型", "TRANS TYPE"),
+        "batch_no": ("批次号", "BATCH NO"),
+        "voucher_no": ("凭证号", "VOUCHER NO"),
+        "auth_code": ("授权码", "AUTH NO"),
+        "ref_no": ("参考号", "REF NO"),
+        "at": ("日期/时间", "DATE/TIME"),
+        "amount": ("金额", "AMOUNT"),
+        "reference": ("备注", "REFERENCE"),
+        "order_no": ("商户订单号", "ORDER NO"),
+        "wallet": ("付款方式", "WALLET"),
+        "wallet_no": ("钱包流水号", "WALLET TRANS NO"),
+        "receipt_no": ("收据号", "RECEIPT NO"),
+        "tendered": ("实收", "TENDERED"),
+        "change": ("找零", "CHANGE"),
+        "valid_until": ("有效至", "VALID UNTIL"),
+        "version": ("版本", "VERSION"),
+        "link": ("通讯", "LINK"),
+        "kcv": ("密钥校验值", "KEY CHECK VALUES"),
+        "checks": ("检查项目", "CHECKS"),
+        "paper": ("纸宽", "PAPER"),
+        # Table of the settlement
+        "col_type": ("类型/TYPE", "TYPE"),
+        "col_count": ("笔数/SUM", "COUNT"),
+        "col_amount": ("金额/AMT", "AMOUNT"),
+        "total": ("合计/TOTAL", "TOTAL"),
+        "domestic": ("内卡", "DOMESTIC CARDS"),
+        "foreign": ("外卡", "FOREIGN CARDS"),
+        "not_in_host_totals": ("* 不计入主机总计", "* NOT IN THE HOST'S TOTALS"),
+        "open_title": ("未决交易", "OPEN ITEMS"),
+        "no_open": ("无未决交易", "NO OPEN ITEMS"),
+        # Sentences
+        "signature": ("持卡人签名", "CARDHOLDER SIGNATURE"),
+        "pin_entered": ("已输入密码，无需签名", "PIN ENTERED, NO SIGNATURE REQUIRED"),
+        "pin_and_signature": ("已输入密码，请签名", "PIN ENTERED, PLEASE SIGN"),
+        "no_verification": ("免密免签", "NO PIN, NO SIGNATURE REQUIRED"),
+        "agreement": (
+            "本人确认以上交易，同意将其计入本卡账户",
+            "I ACKNOWLEDGE SATISFACTORY RECEIPT OF RELATIVE GOODS/SERVICES",
+        ),
+        "merchant_copy": ("商户存根", "MERCHANT COPY"),
+        "cardholder_copy": ("持卡人存根", "CARDHOLDER COPY"),
+        "customer_copy": ("顾客存根", "CUSTOMER COPY"),
+        "reprint": ("重打印", "DUPLICATED"),
+        "test_keys": ("测试密钥", "TEST KEYS"),
+        "no_receipt": ("此单不是收据", "THIS IS NOT A RECEIPT"),
+        "passed": ("通过", "OK"),
+        "failed": ("失败", "FAILED"),
+    }
+)
+
+KINDS: MappingProxyType[Kind, tuple[str, str]] = MappingProxyType(
+    {
+        Kind.SALE: ("消费", "SALE"),
+        Kind.VOID: ("消费撤销", "VOID"),
+        Kind.REFUND: ("退货", "REFUND"),
+        Kind.AUTH: ("预授权", "AUTH"),
+        Kind.AUTH_VOID: ("预授权撤销", "CANCEL"),
+        Kind.AUTH_COMPLETE: ("预授权完成", "AUTH COMPLETE"),
+        Kind.OFFLINE_SALE: ("离线", "OFFLINE"),
+    }
+)
+
+METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
+    {
+        Method.CARD: ("银行卡", "BANK CARD"),
+        Method.QR_SHOWN: ("扫码(主扫)", "QR SHOWN"),
+        Method.QR_SCANNED: ("扫码(被扫)", "QR SCANNED"),
+        Method.CASH: ("现金", "CASH"),
+    }
+)
+
+STATES: MappingProxyType[PaymentState, tuple[str, str]] = MappingProxyType(
+    {
+        PaymentState.NEW: ("未开始", "NEW"),
+        PaymentState.ABANDONED: ("已放弃", "ABANDONED"),
+        PaymentState.REQUESTED: ("等待应答", "AWAITING REPLY"),
+        PaymentState.APPROVED: ("已批准", "APPROVED"),
+        PaymentState.DECLINED: ("已拒绝", "DECLINED"),
+        PaymentState.UNKNOWN: ("结果未知", "UNKNOWN"),
+        PaymentState.REVERSING: ("冲正未完成", "REVERSAL PENDING"),
+        PaymentState.REVERSED: ("已冲正", "REVERSED"),
+        PaymentState.OFFLINE_APPROVED: ("未上送", "NOT UPLOADED"),
+        PaymentState.COMPLETED: ("已完成", "COMPLETED"),
+        PaymentState.VOIDED: ("已撤销", "VOIDED"),
+        PaymentState.SETTLED: ("已结算", "SETTLED"),
+    }
+)
+
+BALANCES: MappingProxyType[Balance, tuple[str, str]] = MappingProxyType(
+    {
+        Balance.BALANCED: ("对账平", "BALANCED"),
+        Balance.UNBALANCED: ("对账不平", "NOT BALANCED"),
+        Balance.ERROR: ("对账错", "RECONCILIATION ERROR"),
+        Balance.NOT_REPORTED: ("主机未对账", "NOT REPORTED"),
+    }
+)
+
+# What the self-test may check; a name that is not here is printed as it is.
+CHECKS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        "display": ("显示屏", "DISPLAY"),
+        "keypad": ("键盘", "KEYPAD"),
+        "printer": ("打印机", "PRINTER"),
+        "card_reader": ("读卡器", "CARD READER"),
+        "scanner": ("扫码器", "SCANNER"),
+        "journal": ("日志", "JOURNAL"),
+        "keys": ("密钥", "KEYS"),
+        "clock": ("时钟", "CLOCK"),
+        "link": ("通讯", "LINK"),
+        "config": ("配置", "CONFIG"),
+        "font": ("字库", "FONT"),
+        "tamper": ("防拆", "TAMPER"),
+        "buzzer": ("蜂鸣器", "BUZZER"),
+        "lamps": ("指示灯", "LAMPS"),
+    }
+)
