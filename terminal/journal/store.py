@@ -1,0 +1,329 @@
+"""The journal's file: opened once, checked, locked; transactions, verification, backup."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import NoReturn, TypeVar
+
+import apsw
+
+from terminal.journal.errors import (
+    ChainBroken,
+    JournalBroken,
+    JournalError,
+    JournalInUse,
+    JournalNewer,
+    NotAJournal,
+)
+from terminal.journal.events import FIRST_DIGEST, Event, digest_of
+from terminal.journal.schema import (
+    APPLICATION_ID,
+    EVENTS_TABLE,
+    KINDS,
+    PROJECTION_TABLES,
+    PROJECTIONS,
+    SCHEMA,
+    SEALED_TABLE,
+    current_body,
+)
+from terminal.journal.tx import Tx
+
+T = TypeVar("T")
+
+READ_LIMIT = 1000  # Events read at once; bounds the memory of verify and rebuild.
+TAIL_CHECKED = 200  # Events whose chain is checked at each start: the last few sales, in milliseconds.
+BACKUP_PAGES = 256  # Pages (1 MB) copied at a time.
+FULL = 2  # PRAGMA synchronous
+
+
+class Journal:
+    """The terminal's memory. Open one, from the composition root; hand it to the loop as `transact`.
+
+    Safe to use from several threads, one transaction at a time. After JournalBroken it refuses everything.
+    """
+
+    def __init__(self, db: apsw.Connection, wall_ms: Callable[[], int], lock: int | None) -> None:
+        self._db = db
+        self._wall_ms = wall_ms
+        self._lock = lock
+        self._mutex = threading.RLock()
+        self._inside = False
+        self._broken: str | None = None
+        self._n = 0
+        self._digest = FIRST_DIGEST
+        self._last_ms = 0
+
+    @classmethod
+    def open(cls, path: Path | None, *, wall_ms: Callable[[], int], vfs: str | None = None) -> Journal:
+        """Open (or make) the journal at `path`; None keeps it in memory, for the simulator.
+
+        `wall_ms` is the wall clock in milliseconds since 1970 UTC. `vfs` names an apsw VFS (the faulty one of the
+        tests); the lock file is then left out, because the path is not on this machine's disk.
+
+        Raises JournalInUse, JournalNewer, NotAJournal, ChainBroken, JournalBroken.
+        """
+        lock: int | None = None
+        if path is not None and vfs is None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = _take_lock(path.parent / "journal.lock")
+            # SQLite would make the file with the umask's permissions. Nothing holds a lock on it yet, so closing
+            # this descriptor drops none.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.chmod(path, 0o600)
+        try:
+            name = ":memory:" if path is None else str(path)
+            journal = cls(_connect(name, vfs, durable=path is not None), wall_ms, lock)
+            journal._prepare()
+            if lock is not None and path is not None:
+                _sync_folder(path.parent)
+            return journal
+        except apsw.Error as error:
+            if lock is not None:
+                os.close(lock)
+            raise JournalBroken(f"the journal cannot be opened: {type(error).__name__}") from error
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            raise
+
+    def _prepare(self) -> None:
+        db = self._db
+        version = int(db.pragma("user_version"))
+        if version > SCHEMA:
+            db.close()
+            raise JournalNewer(version, SCHEMA)
+        if version == 0:
+            if db.execute("SELECT count(*) FROM sqlite_schema").get:
+                db.close()
+                raise NotAJournal("the file holds other tables; it is not a journal")
+            with db:
+                db.execute(EVENTS_TABLE + SEALED_TABLE + PROJECTION_TABLES)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}")
+                tx = Tx(db, self._wall_ms(), 0, FIRST_DIGEST)
+                tx._append("opened", {"schema": SCHEMA})
+        elif int(db.pragma("application_id")) != APPLICATION_ID:
+            db.close()
+            raise NotAJournal("the file is a database of another program")
+        self._check_chain(after=max(0, self._last_n() - TAIL_CHECKED))
+
+    def _last_n(self) -> int:
+        return int(self._db.execute("SELECT coalesce(max(n), 0) FROM events").get)
+
+    # Transactions
+
+    def transact(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in one transaction and return its value once the disk has it.
+
+        An exception in `work` rolls everything back and is raised. An error of the engine or the disk raises
+        JournalBroken; then nothing may be assumed, and only a restart may go on.
+        """
+        with self._mutex:
+            self._check_usable()
+            if self._inside:
+                raise JournalError("a transaction inside a transaction")
+            self._inside = True
+            try:
+                return self._transact(work)
+            finally:
+                self._inside = False
+
+    def _transact(self, work: Callable[[Tx], T]) -> T:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            self._break(error)
+        tx = Tx(self._db, self._wall_ms(), self._n, self._digest)
+        try:
+            result = work(tx)
+        except apsw.Error as error:
+            self._break(error)
+        except BaseException as raised:
+            try:
+                self._db.execute("ROLLBACK")
+            except Exception as error:
+                error.__context__ = raised
+                self._break(error)
+            raise
+        finally:
+            tx.end()
+        try:
+            self._db.execute("COMMIT")
+        except Exception as error:  # Also what a VFS written in Python raises.
+            self._break(error)
+        if tx.n != self._n:
+            self._n, self._digest, self._last_ms = tx.n, tx.digest, tx.now_ms
+        return result
+
+    def _break(self, error: BaseException) -> NoReturn:
+        self._broken = type(error).__name__
+        raise JournalBroken(f"the journal failed ({self._broken}); restart to recover") from error
+
+    def _check_usable(self) -> None:
+        if self._broken:
+            raise JournalBroken(f"the journal failed before ({self._broken}); restart to recover")
+
+    # Reading
+
+    @property
+    def last_event_ms(self) -> int:
+        """The time of the last event: the clock must not be earlier (the clock's floor)."""
+        return self._last_ms
+
+    def events_after(self, n: int, limit: int = READ_LIMIT) -> tuple[Event, ...]:
+        """At most `limit` events after number `n`, in order, in today's shape."""
+        with self._mutex:
+            self._check_usable()
+            try:
+                rows = self._db.execute(
+                    "SELECT n, at_ms, kind, version, body, digest FROM events WHERE n > ? ORDER BY n LIMIT ?",
+                    (n, min(limit, READ_LIMIT)),
+                ).fetchall()
+            except apsw.Error as error:
+                self._break(error)
+        return tuple(
+            Event(m, at, kind, version, MappingProxyType(dict(current_body(kind, version, json.loads(body)))), digest)
+            for m, at, kind, version, body, digest in rows
+        )
+
+    def verify(self) -> int:
+        """Check SQLite's structures and the whole hash chain; the number of events.
+
+        Raises ChainBroken with the first wrong row.
+        """
+        with self._mutex:
+            self._check_usable()
+            try:
+                found = self._db.execute("PRAGMA quick_check(1)").get
+                if found != "ok":
+                    raise ChainBroken(0, f"the database is damaged: {found}")
+                return self._check_chain(after=0)
+            except apsw.Error as error:
+                self._break(error)
+
+    def _check_chain(self, *, after: int) -> int:
+        """Walk the chain from event `after` to the end and remember its head."""
+        digest, n = FIRST_DIGEST, after
+        if after:
+            digest = self._db.execute("SELECT digest FROM events WHERE n = ?", (after,)).get
+            if digest is None:
+                raise ChainBroken(after, "it is missing")
+        while True:
+            rows = self._db.execute(
+                "SELECT n, at_ms, kind, version, body, digest FROM events WHERE n > ? ORDER BY n LIMIT ?",
+                (n, READ_LIMIT),
+            ).fetchall()
+            if not rows:
+                break
+            for m, at_ms, kind, version, body, claimed in rows:
+                if m != n + 1:
+                    raise ChainBroken(n + 1, "it is missing")
+                if digest_of(digest, m, at_ms, kind, version, body) != claimed:
+                    raise ChainBroken(m, "its digest does not fit: the row or one before it was changed")
+                if kind not in KINDS or version > KINDS[kind].version:
+                    raise ChainBroken(m, f"its kind {kind!r} version {version} is not known")
+                n, digest, self._last_ms = m, claimed, at_ms
+        self._n, self._digest = n, digest
+        return n
+
+    def rebuild(self) -> int:
+        """Empty the projections and fold all events into them again; the number of events.
+
+        Migrations use it: they may change projections, never events. `sealed` is left alone.
+        """
+
+        def work(tx: Tx) -> int:
+            for table in PROJECTIONS:
+                self._db.execute(f"DELETE FROM {table}")
+            n = 0
+            while events := self.events_after(n):
+                for event in events:
+                    KINDS[event.kind].project(self._db, event.at_ms, event.body)
+                n = events[-1].n
+            return n
+
+        return self.transact(work)
+
+    def backup(self, path: Path) -> None:
+        """Copy the journal to `path` by SQLite's backup API, whole or not at all."""
+        part = path.with_name(path.name + ".part")
+        with self._mutex:
+            self._check_usable()
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            target = apsw.Connection(str(part))
+            try:
+                with target.backup("main", self._db, "main") as copy:
+                    while not copy.done:
+                        copy.step(BACKUP_PAGES)
+                target.pragma("journal_mode", "delete")  # The copy is one file, without a WAL beside it.
+            except apsw.Error as error:
+                raise JournalError(f"the backup failed: {type(error).__name__}") from error
+            finally:
+                target.close()
+        _sync_file(part)
+        os.replace(part, path)
+        _sync_folder(path.parent)
+
+    def close(self) -> None:
+        """Close the file and let go of the lock. A broken journal is closed as it is."""
+        with self._mutex:
+            if self._broken is None:
+                self._broken = "closed"
+            self._db.close(True)
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+
+def _connect(name: str, vfs: str | None, *, durable: bool) -> apsw.Connection:
+    """A connection whose modes were asked for and seen to hold.
+
+    EIO during `PRAGMA journal_mode=WAL` raises nothing, so only the mode that comes back counts.
+    """
+    db = apsw.Connection(name, vfs=vfs)
+    try:
+        db.pragma("trusted_schema", False)
+        db.pragma("cell_size_check", True)
+        db.pragma("secure_delete", True)  # Dropped ciphertext is overwritten, not only forgotten.
+        if durable:
+            wanted = (("locking_mode", "exclusive", "exclusive"), ("journal_mode", "wal", "wal"))
+            for pragma, value, expected in wanted:
+                found = db.pragma(pragma, value)
+                if found != expected:
+                    raise JournalBroken(f"{pragma} is {found!r}, not {expected!r}: the disk refused it")
+            db.pragma("synchronous", FULL)
+            if db.pragma("synchronous") != FULL:
+                raise JournalBroken("synchronous=FULL was refused")
+    except BaseException:
+        db.close(True)
+        raise
+    return db
+
+
+def _take_lock(path: Path) -> int:
+    """The single-instance lock, held as long as the descriptor is open; the kernel frees it when we die."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise JournalInUse(path) from None
+    return descriptor
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: Path) -> None:
+    _sync_file(path)

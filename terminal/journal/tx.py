@@ -1,0 +1,340 @@
+"""One transaction: the only way to change the journal, and the only way flows read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar, overload
+
+import apsw
+
+from terminal.journal.errors import JournalError
+from terminal.journal.events import JSON, canonical, digest_of
+from terminal.journal.schema import KINDS, OPEN_PAYMENTS
+from terminal.journal.screening import check_facts, check_json
+from terminal.model import (
+    CNY,
+    MODE_EDGES,
+    PAYMENT_EDGES,
+    Currency,
+    Method,
+    Mode,
+    Money,
+    PaymentState,
+    check_edge,
+)
+
+D = TypeVar("D")
+
+PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
+SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.
+_PAYMENT_COLUMNS = (
+    "id, state, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
+)
+_CURRENCIES: Mapping[str, Currency] = MappingProxyType({CNY.code: CNY})
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
+    """A payment as the journal knows it. `facts` are small plain values a method added to it."""
+
+    id: int
+    state: PaymentState
+    method: Method
+    amount: Money
+    operator: str
+    batch: int
+    stan: str | None
+    created_ms: int
+    changed_ms: int
+    facts: Mapping[str, str | int | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class SlipRecord:
+    """A slip as it was first made; printing it again gives the same slip."""
+
+    id: int
+    kind: str
+    payment_id: int | None
+    body: Mapping[str, JSON]
+    created_ms: int
+    printed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many payments of a batch have this method and state, and their sum."""
+
+    method: Method
+    state: PaymentState
+    count: int
+    amount_minor: int
+
+
+class Tx:
+    """A transaction, good only inside `Journal.transact`. Everything it writes becomes durable together.
+
+    `now_ms`: the wall clock at its beginning, the time of all its events.
+    """
+
+    __slots__ = ("_db", "_open", "digest", "n", "now_ms")
+
+    def __init__(self, db: apsw.Connection, now_ms: int, n: int, digest: str) -> None:
+        self._db = db
+        self._open = True
+        self.now_ms = now_ms
+        self.n = n  # The last event, counting this transaction's own.
+        self.digest = digest
+
+    def end(self) -> None:
+        self._open = False
+
+    def _append(self, kind: str, body: dict[str, JSON]) -> None:
+        """Write one event and let it change the projections: the same function that folds it again later."""
+        self._check_open()
+        known = KINDS[kind]
+        text = canonical(body)
+        n = self.n + 1
+        digest = digest_of(self.digest, n, self.now_ms, kind, known.version, text)
+        self._db.execute(
+            "INSERT INTO events VALUES(?, ?, ?, ?, ?, ?)", (n, self.now_ms, kind, known.version, text, digest)
+        )
+        self.n, self.digest = n, digest
+        known.project(self._db, self.now_ms, body)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise JournalError("this transaction has ended; its Tx may not be kept")
+
+    def _one(self, sql: str, bindings: tuple[JSON, ...] = ()) -> tuple[JSON, ...] | None:
+        self._check_open()
+        row: tuple[JSON, ...] | None = self._db.execute(sql, bindings).fetchone()
+        return row
+
+    # The terminal's mode
+
+    @property
+    def mode(self) -> Mode:
+        row = self._one("SELECT mode FROM terminal")
+        return Mode(row[0]) if row else Mode.BLANK
+
+    @property
+    def mode_facts(self) -> Mapping[str, str | int | bool]:
+        """What was said with the last set_mode."""
+        row = self._one("SELECT facts FROM terminal")
+        return MappingProxyType(json.loads(row[0]) if row else {})
+
+    def set_mode(self, mode: Mode, **facts: str | int | bool) -> None:
+        """Raises IllegalEdge (and the transaction is rolled back) unless MODE_EDGES has the step."""
+        old = self.mode
+        check_edge(MODE_EDGES, old, mode)
+        check_facts(facts)
+        self._append("mode", {"from": old.value, "to": mode.value, "facts": facts})
+
+    # Settings and counters
+
+    @overload
+    def get(self, name: str, default: None = None) -> JSON: ...
+    @overload
+    def get(self, name: str, default: D) -> D: ...
+    def get(self, name: str, default: JSON = None) -> JSON:
+        """A setting's value, or `default`. A stored value of another type than the default is an error."""
+        row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
+        if row is None:
+            return default
+        value = json.loads(row[0])
+        if isinstance(default, tuple) and isinstance(value, list):
+            return tuple(value)  # JSON has no tuples.
+        if default is not None and type(value) is not type(default):
+            raise JournalError(f"setting {name!r} is a {type(value).__name__}, not a {type(default).__name__}")
+        return value
+
+    def set(self, name: str, value: JSON) -> None:
+        """Set a setting to plain JSON without floats; None forgets it. An unchanged value writes nothing."""
+        check_json(name, value)
+        text = canonical(value)
+        row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
+        if (row is None and value is None) or (row is not None and row[0] == text):
+            return
+        self._append("setting", {"name": name, "value": json.loads(text)})
+
+    def count(self, name: str, *, limit: int) -> int:
+        """The next number of a durable counter: 1 to `limit`, then 1 again, never 0.
+
+        `f"{tx.count('stan', limit=999_999):06d}"` is the next STAN; committed before the message leaves, it is never
+        used twice.
+        """
+        if limit < 1:
+            raise JournalError("a counter's limit is at least 1")
+        row = self._one("SELECT value FROM counters WHERE name = ?", (name,))
+        value = row[0] + 1 if row and row[0] < limit else 1
+        self._append("counted", {"name": name, "value": value})
+        return int(value)
+
+    # Payments
+
+    def new_payment(
+        self, method: Method, amount: Money, operator: str, **facts: str | int | bool
+    ) -> PaymentRecord:
+        """A payment in state NEW, in the current local batch (setting "batch", from 1)."""
+        check_facts(facts)
+        check_json("operator", operator)
+        row = self._one("SELECT max(id) FROM payments")
+        payment_id = int(row[0] or 0) + 1 if row else 1
+        batch = self.get("batch", 1)
+        self._append(
+            "payment",
+            {
+                "id": payment_id,
+                "method": method.value,
+                "amount_minor": amount.amount_minor,
+                "currency": amount.currency.code,
+                "operator": operator,
+                "batch": batch,
+                "facts": facts,
+            },
+        )
+        return self.payment(payment_id)
+
+    def move(
+        self, payment_id: int, state: PaymentState, *, stan: str | None = None, **facts: str | int | bool
+    ) -> PaymentRecord:
+        """Take a payment to its next state; `facts` are merged into its facts.
+
+        Raises IllegalEdge unless PAYMENT_EDGES has the step, JournalError for an unknown payment or a STAN that is
+        not six digits.
+        """
+        check_facts(facts)
+        if stan is not None and not (len(stan) == 6 and stan.isascii() and stan.isdigit()):
+            raise JournalError("a STAN is six digits")
+        row = self._one("SELECT state FROM payments WHERE id = ?", (payment_id,))
+        if row is None:
+            raise JournalError(f"there is no payment {payment_id}")
+        old = PaymentState(row[0])
+        check_edge(PAYMENT_EDGES, old, state)
+        body: dict[str, JSON] = {"id": payment_id, "from": old.value, "to": state.value, "facts": facts}
+        if stan is not None:
+            body["stan"] = stan
+        self._append("moved", body)
+        return self.payment(payment_id)
+
+    def note(self, payment_id: int, **facts: str | int | bool) -> PaymentRecord:
+        """Add facts to a payment without a change of state."""
+        check_facts(facts)
+        self._append("noted", {"id": payment_id, "facts": facts})
+        return self.payment(payment_id)
+
+    def settle(self, batch: int) -> int:
+        """Every completed or voided payment of the batch becomes SETTLED, in one event; how many."""
+        self._append("batch-settled", {"batch": batch})
+        return self._db.changes()
+
+    def payment(self, payment_id: int) -> PaymentRecord:
+        """Raises JournalError when there is none."""
+        row = self._one(f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE id = ?", (payment_id,))
+        if row is None:
+            raise JournalError(f"there is no payment {payment_id}")
+        return _payment_record(row)
+
+    def open_payments(self) -> tuple[PaymentRecord, ...]:
+        """What recovery has to look at, oldest first."""
+        self._check_open()
+        rows = self._db.execute(f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE {OPEN_PAYMENTS} ORDER BY id")
+        return tuple(_payment_record(row) for row in rows)
+
+    def payments(
+        self, *, batch: int | None = None, newest_first: bool = True, limit: int = PAGE_LIMIT, offset: int = 0
+    ) -> tuple[PaymentRecord, ...]:
+        self._check_open()
+        where, bindings = ("", ()) if batch is None else ("WHERE batch = ?", (batch,))
+        order = "DESC" if newest_first else "ASC"
+        rows = self._db.execute(
+            f"SELECT {_PAYMENT_COLUMNS} FROM payments {where} ORDER BY id {order} LIMIT ? OFFSET ?",
+            (*bindings, min(limit, PAGE_LIMIT), offset),
+        )
+        return tuple(_payment_record(row) for row in rows)
+
+    def totals(self, batch: int) -> tuple[Total, ...]:
+        """Counts and sums of a batch by method and state, over all its payments."""
+        self._check_open()
+        rows = self._db.execute(
+            "SELECT method, state, count(*), sum(amount_minor) FROM payments WHERE batch = ?"
+            " GROUP BY method, state ORDER BY method, state",
+            (batch,),
+        )
+        return tuple(Total(Method(m), PaymentState(s), int(n), int(total)) for m, s, n, total in rows)
+
+    # Slips
+
+    def keep_slip(self, kind: str, body: Mapping[str, JSON], payment_id: int | None) -> int:
+        """Keep a slip to be printed (and printed again); its number."""
+        check_json("slip", body)
+        row = self._one("SELECT max(id) FROM slips")
+        slip_id = int(row[0] or 0) + 1 if row else 1
+        self._append("slip", {"id": slip_id, "slip": kind, "payment_id": payment_id, "body": dict(body)})
+        return slip_id
+
+    def last_slip(self) -> SlipRecord | None:
+        row = self._one(
+            "SELECT id, kind, payment_id, body, created_ms, printed FROM slips ORDER BY id DESC LIMIT 1"
+        )
+        return _slip_record(row) if row else None
+
+    def unprinted(self) -> tuple[SlipRecord, ...]:
+        """Slips whose printing was never confirmed, oldest first."""
+        self._check_open()
+        rows = self._db.execute(
+            "SELECT id, kind, payment_id, body, created_ms, printed FROM slips WHERE printed = 0 ORDER BY id"
+        )
+        return tuple(_slip_record(row) for row in rows)
+
+    def slip_printed(self, slip_id: int) -> None:
+        """The paper is out. Saying it twice changes nothing."""
+        row = self._one("SELECT printed FROM slips WHERE id = ?", (slip_id,))
+        if row is None:
+            raise JournalError(f"there is no slip {slip_id}")
+        if not row[0]:
+            self._append("printed", {"id": slip_id})
+
+    # Sealed data: ciphertext under the batch's key, in no event and in no projection
+
+    def seal(self, payment_id: int, purpose: str, sealed: bytes) -> None:
+        """Keep ciphertext for a payment until its batch is settled. Its purpose is part of what it is bound to."""
+        if len(sealed) > SEALED_LIMIT_BYTES:
+            raise JournalError(f"sealed data of more than {SEALED_LIMIT_BYTES} bytes")
+        batch = self.payment(payment_id).batch
+        self._append("sealed", {"payment_id": payment_id, "purpose": purpose})
+        self._db.execute("INSERT OR REPLACE INTO sealed VALUES(?, ?, ?, ?)", (payment_id, purpose, batch, sealed))
+
+    def sealed(self, payment_id: int, purpose: str) -> bytes | None:
+        row = self._one("SELECT data FROM sealed WHERE payment_id = ? AND purpose = ?", (payment_id, purpose))
+        return bytes(row[0]) if row else None
+
+    def drop_sealed(self, batch: int) -> None:
+        """Delete the batch's ciphertext; its key is destroyed by KeyStore.destroy_batch."""
+        self._append("seals-dropped", {"batch": batch})
+        self._db.execute("DELETE FROM sealed WHERE batch = ?", (batch,))
+
+
+def _payment_record(row: tuple[JSON, ...]) -> PaymentRecord:
+    number, state, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts = row
+    return PaymentRecord(
+        number,
+        PaymentState(state),
+        Method(method),
+        Money(amount_minor, _CURRENCIES[currency]),
+        operator,
+        batch,
+        stan,
+        created_ms,
+        changed_ms,
+        MappingProxyType(json.loads(facts)),
+    )
+
+
+def _slip_record(row: tuple[JSON, ...]) -> SlipRecord:
+    number, kind, payment_id, body, created_ms, printed = row
+    return SlipRecord(number, kind, payment_id, MappingProxyType(json.loads(body)), created_ms, bool(printed))
