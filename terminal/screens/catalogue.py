@@ -1,0 +1,829 @@
+"""Every screen of the terminal: a frozen value with a name, and how it is laid out in words.
+
+Flows make these values; storyboards and goldens name them; `render.picture` draws them. Texts come from
+`terminal.strings`: a `reason`, `what`, `copy`, `step`, `field` or `state` is a word of the phrase table
+(its room is named at the class), a full key such as "menu.sale", or plain text that is shown as it is. An
+identifier without a phrase raises UnknownPhrase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from terminal.model import Method, Mode, Money
+from terminal.screens.layout import Checks, Entry, Hint, Layout, Listing, Mark, MenuList, Notice, QrLayout
+from terminal.strings import LANGUAGES, Words
+
+TALL_PANEL_PX = 96  # From here on a panel has room for a footer under a list.
+
+
+class Screen(Protocol):
+    """What can be drawn."""
+
+    name: ClassVar[str]
+
+    def lay(self, words: Words) -> Layout:
+        """The screen in words. Raises UnknownPhrase."""
+        ...
+
+
+def rows_a_page(height: int) -> int:
+    """How many rows of Today a panel of that height (pixels) shows at once."""
+    return height // 16 - (2 if height >= TALL_PANEL_PX else 1)
+
+
+def _hint(words: Words, left: str, right: str) -> Hint:
+    return Hint(words[f"hint.{left}"] if left else "", words[f"hint.{right}"] if right else "")
+
+
+# First run, power-on, sign-in
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Power-on; `checks` are (name in room "check", passed)."""
+
+    name: ClassVar[str] = "boot"
+    version: str
+    checks: tuple[tuple[str, bool], ...]
+
+    def lay(self, words: Words) -> Layout:
+        named = tuple((words.about("check", check), ok) for check, ok in self.checks)
+        return Checks(words["product"], named, corner=self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseLanguage:
+    """`selected` counts in LANGUAGES."""
+
+    name: ClassVar[str] = "choose_language"
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = tuple(words[f"language.{language}"] for language in LANGUAGES)
+        return MenuList(words["choose_language.title"], items, self.selected)
+
+
+@dataclass(frozen=True, slots=True)
+class EnterNumber:
+    """`field` in room "field"; `hint` is a word of room "hint_text", a key, or text."""
+
+    name: ClassVar[str] = "enter_number"
+    field: str
+    value: str
+    hint: str
+
+    def lay(self, words: Words) -> Layout:
+        note = words.about("hint_text", self.hint) if self.hint else ""
+        hint = _hint(words, "back", "confirm")
+        return Entry(words.about("field", self.field), value=self.value, note=note, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmTestKeys:
+    name: ClassVar[str] = "confirm_test_keys"
+
+    def lay(self, words: Words) -> Layout:
+        text = (words["confirm_test_keys.text"],)
+        hint = _hint(words, "no", "yes")
+        return Notice(words["confirm_test_keys.title"], lines=text, mark=Mark.LOCK, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """`checks` as in Boot."""
+
+    name: ClassVar[str] = "self_test"
+    checks: tuple[tuple[str, bool], ...]
+
+    def lay(self, words: Words) -> Layout:
+        named = tuple((words.about("check", check), ok) for check, ok in self.checks)
+        passed = sum(ok for _, ok in self.checks)
+        return Checks(words["self_test.title"], named, corner=f"{passed}/{len(named)}")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorPassword:
+    """`digits` typed so far; `problem` in room "password_problem", or ""."""
+
+    name: ClassVar[str] = "operator_password"
+    operator: str
+    digits: int
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        label = words.say("operator_password.label", operator=self.operator)
+        if self.problem:
+            label = words.about("password_problem", self.problem)
+        hint = _hint(words, "back", "confirm")
+        return Entry(words["operator_password.title"], masked=self.digits, label=label, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIn:
+    name: ClassVar[str] = "signing_in"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["waiting.title"], headline=words["signing_in.text"], mark=Mark.WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFailed:
+    """`reason` in room "sign_in_failed"; `code` is the host's answer, or ""."""
+
+    name: ClassVar[str] = "sign_in_failed"
+    reason: str
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["sign_in_failed.title"],
+            headline=words.about("sign_in_failed", self.reason),
+            corner=words.say("code", code=self.code) if self.code else "",
+            mark=Mark.FAILED,
+            hint=_hint(words, "back", "retry"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host."""
+
+    name: ClassVar[str] = "idle"
+    mode: Mode
+    clock: str
+    pending: int
+
+    def lay(self, words: Words) -> Layout:
+        then = {
+            Mode.SIGNED_IN: "idle.sell",
+            Mode.KEYED: "idle.sign_in",
+            Mode.SETTLING: "idle.settling",
+            Mode.BLANK: "idle.set_up",
+            Mode.LOCKED: "idle.service",
+        }[self.mode]
+        corner = words[f"mode.{self.mode.value}"]
+        lines = (words[then],)
+        if self.pending:
+            lines = (words.say("idle.pending", count=self.pending),)
+        return Notice(words["product"], headline=self.clock, lines=lines, corner=corner)
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """`title` and `items` are keys ("menu.main", "menu.sale") or plain text."""
+
+    name: ClassVar[str] = "menu"
+    title: str
+    items: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = tuple(words.about("menu", item) for item in self.items)
+        corner = f"{self.selected + 1}/{len(items)}" if items else ""
+        return MenuList(words.about("menu", self.title), items, self.selected, corner=corner)
+
+
+# A sale
+
+
+@dataclass(frozen=True, slots=True)
+class EnterAmount:
+    name: ClassVar[str] = "enter_amount"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "cancel", "confirm")
+        return Entry(words["enter.amount"], value=words.money(self.amount), hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseMethod:
+    """`selected` counts in `METHODS_SHOWN`."""
+
+    name: ClassVar[str] = "choose_method"
+    METHODS_SHOWN: ClassVar[tuple[Method, ...]] = tuple(Method)
+    amount: Money
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = tuple(words[f"method.{method.value}"] for method in self.METHODS_SHOWN)
+        return MenuList(words["choose_method.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@dataclass(frozen=True, slots=True)
+class InsertCard:
+    name: ClassVar[str] = "insert_card"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["insert_card.title"],
+            amount=words.money(self.amount),
+            mark=Mark.CARD,
+            hint=_hint(words, "cancel", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CardProblem:
+    """`reason` in room "card_problem": mute, upside_down, reader_lost, not_accepted, bad_data, removed..."""
+
+    name: ClassVar[str] = "card_problem"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["card_problem.title"],
+            headline=words.about("card_problem", self.reason),
+            mark=Mark.CARD,
+            hint=_hint(words, "cancel", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingCard:
+    name: ClassVar[str] = "reading_card"
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words["reading_card.stay"],)
+        return Notice(words["reading_card.text"], headline=lines[0], mark=Mark.CARD)
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseApplication:
+    """`labels` as the card gives them (9F12 or 50)."""
+
+    name: ClassVar[str] = "choose_application"
+    labels: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        return MenuList(words["choose_application.title"], self.labels, self.selected)
+
+
+@dataclass(frozen=True, slots=True)
+class EnterPin:
+    """Only the number of digits is known here, never a digit."""
+
+    name: ClassVar[str] = "enter_pin"
+    amount: Money
+    digits: int
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        return Entry(
+            words["enter_pin.title"],
+            masked=self.digits,
+            label=words.money(self.amount),
+            corner=words.say("seconds", seconds=self.seconds_left),
+            hint=_hint(words, "cancel", "confirm"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """`what` in room "what": sign_in, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
+
+    name: ClassVar[str] = "connecting"
+    what: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["connecting.title"], headline=words.about("what", self.what), mark=Mark.WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`what` as in Connecting."""
+
+    name: ClassVar[str] = "waiting"
+    what: str
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        corner = words.say("seconds", seconds=self.seconds_left)
+        headline = words.about("what", self.what)
+        return Notice(words["waiting.title"], headline=headline, corner=corner, mark=Mark.WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """`code` is the authorisation code (field 38), or "" where there is none."""
+
+    name: ClassVar[str] = "approved"
+    amount: Money
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.say("authorisation_code", code=self.code),) if self.code else ()
+        return Notice(words["approved.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """`code` is the host's answer (field 39) or ours; `text` its words, from the table of codes."""
+
+    name: ClassVar[str] = "declined"
+    code: str
+    text: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["declined.title"],
+            headline=words.phrase(self.text),
+            corner=self.code,
+            mark=Mark.FAILED,
+            hint=_hint(words, "", "ok"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCard:
+    name: ClassVar[str] = "remove_card"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice("", headline=words["remove_card.text"], mark=Mark.CARD)
+
+
+@dataclass(frozen=True, slots=True)
+class TryPinAgain:
+    name: ClassVar[str] = "try_pin_again"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["try_pin_again.text"],
+            headline=words["try_pin_again.then"],
+            mark=Mark.LOCK,
+            hint=_hint(words, "cancel", "continue"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    name: ClassVar[str] = "cancelled"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice("", headline=words["cancelled.title"], mark=Mark.FAILED)
+
+
+# Reversal
+
+
+@dataclass(frozen=True, slots=True)
+class Reversing:
+    name: ClassVar[str] = "reversing"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words["reversing.text"],)
+        return Notice(words["reversing.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalPending:
+    name: ClassVar[str] = "reversal_pending"
+    count: int
+
+    def lay(self, words: Words) -> Layout:
+        text = words.say("reversal_pending.text", count=self.count)
+        hint = _hint(words, "", "ok")
+        return Notice(words["reversal_pending.title"], headline=text, mark=Mark.CAUTION, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalDone:
+    name: ClassVar[str] = "reversal_done"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words["reversal_done.text"],)
+        return Notice(
+            words["reversal_done.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NothingSent:
+    """`reason` in room "nothing_sent": the values of LinkFault."""
+
+    name: ClassVar[str] = "nothing_sent"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["nothing_sent.title"],
+            headline=words.about("nothing_sent", self.reason),
+            corner=words["nothing_sent.text"],
+            mark=Mark.CAUTION,
+            hint=_hint(words, "", "ok"),
+        )
+
+
+# Paper
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """`copy` in room "copy": merchant, cardholder, settlement, self_test, reprint, qr."""
+
+    name: ClassVar[str] = "printing"
+    copy: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["printing.title"], headline=words.about("copy", self.copy), mark=Mark.PAPER)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperStopped:
+    """`state` is a value of drivers.ports.Paper (room "paper")."""
+
+    name: ClassVar[str] = "paper_stopped"
+    state: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("paper", self.state)
+        hint = _hint(words, "cancel", "retry")
+        return Notice(words["paper_stopped.title"], headline=text, mark=Mark.PAPER, hint=hint)
+
+
+# QR
+
+
+@dataclass(frozen=True, slots=True)
+class ShowQr:
+    """`payload` is drawn if `qr.qr_fits` says that the panel can carry it; print it otherwise."""
+
+    name: ClassVar[str] = "show_qr"
+    amount: Money
+    payload: str
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        return QrLayout(
+            self.payload,
+            amount=words.money(self.amount),
+            caption=words["show_qr.caption"],
+            corner=words.say("seconds", seconds=self.seconds_left),
+            hint=_hint(words, "cancel", ""),
+            too_big=words["show_qr.too_big"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QrOnPaper:
+    name: ClassVar[str] = "qr_on_paper"
+    amount: Money
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        return _timed(words, "qr_on_paper.title", self.amount, self.seconds_left, Mark.PAPER)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanCode:
+    name: ClassVar[str] = "scan_code"
+    amount: Money
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        return _timed(words, "scan_code.title", self.amount, self.seconds_left, Mark.PHONE)
+
+
+@dataclass(frozen=True, slots=True)
+class BadCode:
+    """`reason` in room "bad_code": not_payment, unreadable, used, expired."""
+
+    name: ClassVar[str] = "bad_code"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("bad_code", self.reason)
+        hint = _hint(words, "cancel", "retry")
+        return Notice(words["bad_code.title"], headline=text, mark=Mark.PHONE, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPaying:
+    name: ClassVar[str] = "wallet_paying"
+    amount: Money
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        return _timed(words, "wallet_paying.title", self.amount, self.seconds_left, Mark.PHONE)
+
+
+@dataclass(frozen=True, slots=True)
+class QrUnknown:
+    name: ClassVar[str] = "qr_unknown"
+    amount: Money
+    order_no: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["qr_unknown.title"],
+            amount=words.money(self.amount),
+            lines=(words.say("qr_unknown.text", order_no=self.order_no),),
+            mark=Mark.CAUTION,
+            hint=_hint(words, "back", "query"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderClosed:
+    name: ClassVar[str] = "order_closed"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words["order_closed.text"],)
+        return Notice(
+            words["order_closed.title"], amount=words.money(self.amount), lines=lines, mark=Mark.FAILED
+        )
+
+
+def _timed(words: Words, title: str, amount: Money, seconds_left: int, mark: Mark) -> Layout:
+    corner = words.say("seconds", seconds=seconds_left)
+    hint = _hint(words, "cancel", "")
+    return Notice(words[title], amount=words.money(amount), corner=corner, mark=mark, hint=hint)
+
+
+# Cash
+
+
+@dataclass(frozen=True, slots=True)
+class CashTendered:
+    name: ClassVar[str] = "cash_tendered"
+    amount: Money
+    tendered: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Entry(
+            words["cash_tendered.title"],
+            value=words.money(self.tendered),
+            label=words.say("cash.due", amount=words.money(self.amount)),
+            hint=_hint(words, "cancel", "confirm"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CashChange:
+    name: ClassVar[str] = "cash_change"
+    amount: Money
+    tendered: Money
+    change: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = (
+            words.say("cash.tendered", amount=words.money(self.tendered)),
+            words.say("cash.due", amount=words.money(self.amount)),
+        )
+        return Notice(
+            words["cash_change.title"],
+            amount=words.money(self.change),
+            lines=lines,
+            hint=_hint(words, "", "continue"),
+        )
+
+
+# The day
+
+
+@dataclass(frozen=True, slots=True)
+class TodayRow:
+    """`time` "14:05"; `kind` a Method's value (room "kind"); `state` a PaymentState's (room "state")."""
+
+    time: str
+    kind: str
+    amount: Money
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """`rows` of this page only (see `rows_a_page`); `page` counts from 1; `total` is the whole day's."""
+
+    name: ClassVar[str] = "today"
+    rows: tuple[TodayRow, ...]
+    page: int
+    pages: int
+    total: Money
+
+    def lay(self, words: Words) -> Layout:
+        rows = tuple(
+            (row.time, words.about("kind", row.kind), str(row.amount), words.about("state", row.state))
+            for row in self.rows
+        )
+        title = words["today.title"]
+        if self.pages > 1:
+            title += " " + words.say("page", page=self.page, pages=self.pages)
+        footer = (words["total"], words.money(self.total))
+        return Listing(title, rows, footer=footer, empty=words["today.none"])
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmSettlement:
+    name: ClassVar[str] = "confirm_settlement"
+    count: int
+    total: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["confirm_settlement.title"],
+            amount=words.money(self.total),
+            corner=words.say("items", count=self.count),
+            hint=_hint(words, "cancel", "settle"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """`step` in room "step": recover, reversals, totals, upload, print, close."""
+
+    name: ClassVar[str] = "settling"
+    step: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["settling.title"], headline=words.about("step", self.step), mark=Mark.WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    name: ClassVar[str] = "settled"
+    balanced: bool
+    count: int
+    total: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["settled.balanced" if self.balanced else "settled.unbalanced"],
+            amount=words.money(self.total),
+            corner=words.say("items", count=self.count),
+            mark=Mark.DONE if self.balanced else Mark.CAUTION,
+            hint=_hint(words, "", "ok"),
+        )
+
+
+# Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`title` and `text` are keys or plain text."""
+
+    name: ClassVar[str] = "problem"
+    title: str
+    text: str
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "", "ok")
+        title = words.phrase(self.title) or words["problem.title"]
+        return Notice(title, headline=words.phrase(self.text), mark=Mark.CAUTION, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """`reason` in room "refused"."""
+
+    name: ClassVar[str] = "refused"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("refused", self.reason)
+        hint = _hint(words, "", "ok")
+        return Notice(words["refused.title"], headline=text, mark=Mark.CAUTION, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMode:
+    """`reason` in room "service_mode": crashes, journal, keys."""
+
+    name: ClassVar[str] = "service_mode"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("service_mode", self.reason)
+        hint = _hint(words, "", "service")
+        return Notice(words["service_mode.title"], headline=text, mark=Mark.CAUTION, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckClock:
+    """`shown` is the terminal's own date and time, as it is to be read."""
+
+    name: ClassVar[str] = "check_clock"
+    shown: str
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "no", "yes")
+        return Notice(words["check_clock.title"], headline=self.shown, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """`reason` in room "locked": tamper, zeroised."""
+
+    name: ClassVar[str] = "locked"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["locked.title"], headline=words.about("locked", self.reason), mark=Mark.LOCK)
+
+
+_SALE = Money(12850)
+_LARGE = Money(999_999_999_99)
+_CHECKS = (("display", True), ("keypad", True), ("printer", True), ("reader", True), ("scanner", False))
+_CODE = "https://pay.example/q/8F3kQz81LmT0"
+_LONG_CODE = "https://qr.example.com/unionpay/order?no=" + "26112201352900010001" + "&sign=" + "A7f3" * 16
+_ROWS = (
+    TodayRow("14:05", "card", _SALE, "completed"),
+    TodayRow("13:58", "qr-shown", Money(600), "reversed"),
+    TodayRow("13:40", "cash", Money(123456), "completed"),
+    TodayRow("12:11", "qr-scanned", Money(98765432), "unknown"),
+    TodayRow("11:02", "card", Money(5000), "declined"),
+    TodayRow("09:30", "card", _LARGE, "settled"),
+)
+
+# One of every screen at least, and of most reasons that have words: what goldens and the gallery show.
+EXAMPLES: tuple[Screen, ...] = (
+    Boot("0.1.0", _CHECKS),
+    ChooseLanguage(0),
+    EnterNumber("merchant_no", "104110070110", "merchant_no"),
+    EnterNumber("terminal_no", "", "terminal_no"),
+    EnterNumber("link", "acquirer.example.com:8583", "link"),
+    EnterNumber("operator", "01", "operator"),
+    ConfirmTestKeys(),
+    SelfTest(_CHECKS),
+    OperatorPassword("01", 3, ""),
+    OperatorPassword("01", 0, "wrong"),
+    SigningIn(),
+    SignInFailed("timeout", ""),
+    SignInFailed("kcv", ""),
+    SignInFailed("declined", "97"),
+    *(Idle(mode, "14:05", 0) for mode in Mode),
+    Idle(Mode.SIGNED_IN, "14:05", 1),
+    Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 1),
+    Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 4),
+    EnterAmount(Money(0)),
+    EnterAmount(_SALE),
+    EnterAmount(_LARGE),
+    *(ChooseMethod(_SALE, selected) for selected in range(len(Method))),
+    ChooseMethod(_LARGE, 0),
+    InsertCard(_SALE),
+    InsertCard(Money(88888888)),
+    *(
+        CardProblem(reason)
+        for reason in ("mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked")
+    ),
+    ReadingCard(),
+    ChooseApplication(("UnionPay Debit", "借记卡", "A label far longer than the panel"), 0),
+    EnterPin(_SALE, 0, 60),
+    EnterPin(_SALE, 4, 48),
+    EnterPin(_LARGE, 12, 9),
+    Connecting("sale"),
+    Connecting("sign_in"),
+    Waiting("sale", 57),
+    Waiting("qr_query", 5),
+    Approved(_SALE, "A12345"),
+    Approved(_LARGE, ""),
+    Declined("51", "余额不足"),
+    Declined("55", "Incorrect PIN, contact your bank"),
+    RemoveCard(),
+    TryPinAgain(),
+    Reversing(_SALE),
+    ReversalPending(1),
+    ReversalDone(_SALE),
+    *(NothingSent(reason) for reason in ("refused", "timeout", "unreachable", "tls-date", "tls", "broken")),
+    *(Printing(copy) for copy in ("merchant", "cardholder", "settlement", "self_test", "reprint", "qr")),
+    *(PaperStopped(state) for state in ("low", "out", "cover-open", "offline")),
+    ShowQr(_SALE, _CODE, 58),
+    ShowQr(Money(12345678), _CODE, 118),
+    ShowQr(_SALE, _LONG_CODE, 58),
+    QrOnPaper(_SALE, 118),
+    ScanCode(_SALE, 58),
+    *(BadCode(reason) for reason in ("not_payment", "unreadable", "used", "expired")),
+    WalletPaying(_SALE, 30),
+    QrUnknown(_SALE, "2611220135290001"),
+    OrderClosed(_SALE),
+    CashTendered(_SALE, Money(0)),
+    CashTendered(_SALE, Money(20000)),
+    CashChange(_SALE, Money(20000), Money(7150)),
+    Today(_ROWS, 1, 3, Money(98925738)),
+    Today(_ROWS[:2], 1, 1, _SALE),
+    Today((), 1, 1, Money(0)),
+    ConfirmSettlement(12, _SALE),
+    ConfirmSettlement(9999, _LARGE),
+    *(Settling(step) for step in ("recover", "reversals", "totals", "upload", "print", "close")),
+    Settled(True, 12, _SALE),
+    Settled(False, 12, _SALE),
+    Problem("", "Something that nobody foresaw has happened; call the service line and read them this text"),
+    Problem("problem.title", "配置文件第12行有误，请联系服务商"),
+    *(
+        Refused(reason)
+        for reason in ("sign_in", "amount_limit", "batch_full", "no_slip", "nothing_to_settle", "too_late")
+    ),
+    *(ServiceMode(reason) for reason in ("crashes", "journal", "keys")),
+    CheckClock("2026-11-22 01:35"),
+    Locked("tamper"),
+    Locked("zeroised"),
+    Cancelled(),
+)

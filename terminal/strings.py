@@ -1,0 +1,347 @@
+"""Every phrase a person sees on the terminal, in both languages: a table, and the one class that reads it.
+
+Chinese is what stands on the payment terminals of Chinese shops; English is plain. A phrase is found by
+its key, and a key that is missing is an error, in either language, at once: a blank screen in front of a
+customer is worse than a failing test. Where a screen takes a *reason* (why a card was refused, why
+nothing can be sold), `about` finds the phrase `<room>.<reason>`; a text that is no identifier (a host's
+own words, a card's label) is shown as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from terminal.model import Money
+
+LANGUAGES: Final = ("zh-CN", "en")
+_REASON = re.compile(r"[a-z][a-z0-9_-]*\Z")
+_KEY = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+\Z")
+
+# key: (zh-CN, en). One phrase a line; a title fits 8 hanzi or 16 letters, the width of the smallest panel.
+PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        # What ✗ (the red key) and ✔ (the green key) do, at the foot of a screen.
+        "hint.back": ("✗返回", "✗Back"),
+        "hint.cancel": ("✗取消", "✗Cancel"),
+        "hint.clear": ("清除键改", "CLEAR"),
+        "hint.close": ("✗关闭", "✗Close"),
+        "hint.confirm": ("✔确认", "✔OK"),
+        "hint.continue": ("✔继续", "✔Next"),
+        "hint.no": ("✗否", "✗No"),
+        "hint.ok": ("✔知道了", "✔OK"),
+        "hint.query": ("✔查询", "✔Query"),
+        "hint.retry": ("✔重试", "✔Retry"),
+        "hint.service": ("✔检修", "✔Service"),
+        "hint.settle": ("✔结算", "✔Settle"),
+        "hint.sign_in": ("✔签到", "✔Sign in"),
+        "hint.yes": ("✔是", "✔Yes"),
+        # Small words
+        "amount": ("金额", "Amount"),
+        "authorisation_code": ("授权码 {code}", "Auth code {code}"),
+        "change": ("找零", "Change"),
+        "code": ("代码 {code}", "Code {code}"),
+        "items": ("{count}笔", "{count} sales"),
+        "page": ("{page}/{pages}", "{page}/{pages}"),
+        "product": ("掌柜", "Zhanggui"),
+        "seconds": ("{seconds}秒", "{seconds}s"),
+        "total": ("合计", "Total"),
+        "version": ("版本 {version}", "Version {version}"),
+        # First run
+        "confirm_test_keys.text": (
+            "装入公开测试密钥，不得受理真实卡",
+            "Load public test keys? Never for real cards",
+        ),
+        "confirm_test_keys.title": ("测试密钥", "Test keys"),
+        "choose_language.title": ("语言 Language", "语言 Language"),
+        "language.en": ("English", "English"),
+        "language.zh-CN": ("中文", "中文"),
+        "field.link": ("主机地址", "Host address"),
+        "field.merchant_no": ("商户号", "Merchant no."),
+        "field.operator": ("操作员号", "Operator no."),
+        "field.terminal_no": ("终端号", "Terminal no."),
+        "field.clock": ("时间", "Clock"),
+        "enter.amount": ("请输金额", "Enter amount"),
+        "enter.digits": ("请输{count}位", "{count} digits"),
+        "hint_text.link": ("地址:端口", "host:port"),
+        "hint_text.merchant_no": ("15位", "15 digits"),
+        "hint_text.operator": ("2位", "2 digits"),
+        "hint_text.terminal_no": ("8位", "8 digits"),
+        # Self-test
+        "boot.title": ("正在启动", "Starting"),
+        "self_test.title": ("自检", "Self-test"),
+        "check.buzzer": ("蜂鸣器", "Buzzer"),
+        "check.clock": ("时钟", "Clock"),
+        "check.config": ("配置", "Settings"),
+        "check.display": ("显示屏", "Display"),
+        "check.journal": ("流水", "Journal"),
+        "check.keypad": ("键盘", "Keypad"),
+        "check.keys": ("密钥", "Keys"),
+        "check.lamps": ("指示灯", "Lamps"),
+        "check.link": ("通讯", "Link"),
+        "check.printer": ("打印机", "Printer"),
+        "check.reader": ("读卡器", "Card reader"),
+        "check.scanner": ("扫码器", "Scanner"),
+        "check.tamper": ("防拆", "Case switch"),
+        # Operator and sign-in
+        "operator_password.label": ("{operator}号操作员", "Operator {operator}"),
+        "operator_password.title": ("请输密码", "Password"),
+        "password_problem.locked": ("错误过多，请稍后", "Too many tries"),
+        "password_problem.short": ("密码太短", "Too short"),
+        "password_problem.unknown": ("无此操作员", "No such operator"),
+        "password_problem.wrong": ("密码错误", "Wrong password"),
+        "signing_in.text": ("正在签到", "Signing in"),
+        "sign_in_failed.title": ("签到失败", "Sign-in failed"),
+        "sign_in_failed.bad_keys": ("工作密钥校验失败，已全部作废", "Key check failed; all keys discarded"),
+        "sign_in_failed.bad_mac": ("主机应答校验失败", "Host reply not authentic"),
+        "sign_in_failed.bad_reply": ("主机应答有误", "Bad host reply"),
+        "sign_in_failed.broken": ("通讯中断", "Link broken"),
+        "sign_in_failed.declined": ("主机拒绝", "Host refused"),
+        "sign_in_failed.kcv": ("工作密钥校验失败，已全部作废", "Key check failed; all keys discarded"),
+        "sign_in_failed.no_answer": ("主机无应答", "Host silent"),
+        "sign_in_failed.no_keys": ("没有主密钥", "No master key"),
+        "sign_in_failed.refused": ("主机拒绝连接", "Host refused the connection"),
+        "sign_in_failed.timeout": ("主机无应答", "Host silent"),
+        "sign_in_failed.tls": ("安全连接失败", "TLS failed"),
+        "sign_in_failed.tls-date": ("证书日期不符，请检查时间", "Certificate date: check the clock"),
+        "sign_in_failed.unreachable": ("网络不通", "Network down"),
+        # Idle and menus
+        "idle.pending": ("待冲正{count}笔", "{count} to reverse"),
+        "idle.sell": ("请输金额收款", "Key in amount"),
+        "idle.sign_in": ("按✔签到", "✔ to sign in"),
+        "idle.settling": ("按✔继续结算", "✔ to settle"),
+        "idle.set_up": ("按✔开始设置", "✔ to set up"),
+        "idle.service": ("请联系服务商", "Call service"),
+        "mode.blank": ("未初始化", "Not set up"),
+        "mode.keyed": ("未签到", "Signed out"),
+        "mode.locked": ("已锁定", "Locked"),
+        "mode.settling": ("结算中", "Settling"),
+        "mode.signed-in": ("已签到", "Signed in"),
+        "menu.main": ("菜单", "Menu"),
+        "menu.cash": ("现金收款", "Cash"),
+        "menu.language": ("语言 Language", "语言 Language"),
+        "menu.operator": ("更换操作员", "Operator"),
+        "menu.reprint": ("重打印", "Reprint"),
+        "menu.reversal": ("发送冲正", "Send reversal"),
+        "menu.sale": ("消费", "Sale"),
+        "menu.self_test": ("自检", "Self-test"),
+        "menu.service": ("检修", "Service"),
+        "menu.set_clock": ("设置时间", "Set clock"),
+        "menu.settlement": ("结算", "Settlement"),
+        "menu.sign_in": ("签到", "Sign in"),
+        "menu.sign_out": ("签退", "Sign out"),
+        "menu.today": ("今日流水", "Today"),
+        "menu.query": ("查询", "Query"),
+        "menu.restart": ("重新启动", "Restart"),
+        # A sale
+        "choose_method.title": ("付款方式", "Pay by"),
+        "method.card": ("银行卡", "Card"),
+        "method.cash": ("现金", "Cash"),
+        "method.qr-scanned": ("扫付款码", "Scan code"),
+        "method.qr-shown": ("出示收款码", "Show QR"),
+        "insert_card.title": ("请插卡", "Insert card"),
+        "reading_card.text": ("正在读卡", "Reading card"),
+        "reading_card.stay": ("请勿取卡", "Leave it in"),
+        "choose_application.title": ("请选应用", "Choose one"),
+        "enter_pin.title": ("请输密码", "Enter PIN"),
+        "enter_pin.none": ("无密码按✔", "No PIN: ✔"),
+        "connecting.title": ("正在连接", "Connecting"),
+        "waiting.title": ("请稍候", "Please wait"),
+        "what.host": ("等待主机应答", "Host is asked"),
+        "what.qr_close": ("正在关闭订单", "Closing order"),
+        "what.qr_order": ("正在生成订单", "Making order"),
+        "what.qr_pay": ("正在扣款", "Charging"),
+        "what.qr_query": ("正在查询订单", "Asking about it"),
+        "what.reversal": ("正在冲正", "Reversing"),
+        "what.sale": ("等待主机应答", "Authorising"),
+        "what.settlement": ("正在结算", "Settling"),
+        "what.sign_in": ("正在签到", "Signing in"),
+        "approved.title": ("交易成功", "Approved"),
+        "declined.title": ("交易失败", "Declined"),
+        "remove_card.text": ("请取卡", "Remove card"),
+        "try_pin_again.text": ("密码错误", "Wrong PIN"),
+        "try_pin_again.then": ("请重新输入", "Try again"),
+        "card_problem.title": ("卡片问题", "Card problem"),
+        "card_problem.bad_data": ("卡数据有误，请换卡", "Bad card data. Use another card"),
+        "card_problem.blocked": ("卡已锁定，请换卡", "Card is blocked. Use another card"),
+        "card_problem.mute": ("读不到芯片，请重新插卡", "No chip found. Insert again"),
+        "card_problem.not_accepted": ("不受理此卡，请换卡", "Card not accepted"),
+        "card_problem.reader_lost": ("读卡器断开，请检查连线", "Reader lost. Check its cable"),
+        "card_problem.removed": ("卡片已取出，交易取消", "Card removed. Sale cancelled"),
+        "card_problem.upside_down": ("请将芯片朝上插入", "Turn the card: chip up"),
+        # Reversal, nothing sent
+        "reversing.title": ("正在冲正", "Reversing"),
+        "reversing.text": ("交易结果不明", "Outcome unknown"),
+        "reversal_pending.title": ("冲正未完成", "Not reversed"),
+        "reversal_pending.text": ("待冲正{count}笔，联网后自动发送", "{count} pending, sent when online"),
+        "reversal_done.title": ("已冲正", "Reversed"),
+        "reversal_done.text": ("交易未成功", "Nobody paid"),
+        "nothing_sent.title": ("交易未发出", "Nothing sent"),
+        "nothing_sent.text": ("未扣款", "Nobody paid"),
+        "nothing_sent.broken": ("通讯中断", "Link broken"),
+        "nothing_sent.refused": ("主机拒绝连接", "Host refused the connection"),
+        "nothing_sent.timeout": ("连接超时", "No connection in time"),
+        "nothing_sent.tls": ("安全连接失败", "TLS failed"),
+        "nothing_sent.tls-date": ("证书日期不符，请检查时间", "Certificate date: check the clock"),
+        "nothing_sent.unreachable": ("网络不通", "Network down"),
+        # Paper
+        "printing.title": ("正在打印", "Printing"),
+        "copy.cardholder": ("持卡人联", "Cardholder copy"),
+        "copy.merchant": ("商户联", "Merchant copy"),
+        "copy.qr": ("收款码", "QR code"),
+        "copy.reprint": ("重打印", "Reprint"),
+        "copy.self_test": ("自检单", "Self-test slip"),
+        "copy.settlement": ("结算单", "Settlement slip"),
+        "paper_stopped.title": ("打印停止", "Print stopped"),
+        "paper.cover-open": ("请合上纸仓盖", "Close the cover"),
+        "paper.low": ("纸将用尽", "Paper is low"),
+        "paper.offline": ("打印机未连接", "Printer offline"),
+        "paper.ok": ("打印机就绪", "Printer ready"),
+        "paper.out": ("缺纸，请装纸", "Out of paper. Load a roll"),
+        # QR
+        "show_qr.caption": ("请扫码", "Scan me"),
+        "show_qr.too_big": ("二维码过大，请打印", "QR too big: print it"),
+        "qr_on_paper.title": ("请扫小票", "Scan the slip"),
+        "scan_code.title": ("请出示付款码", "Show your code"),
+        "bad_code.title": ("付款码无效", "Not a pay code"),
+        "bad_code.expired": ("付款码已过期，请刷新", "Code expired. Refresh it"),
+        "bad_code.not_payment": ("不是付款码，请重扫", "Not a payment code. Scan again"),
+        "bad_code.unreadable": ("读不出，请重扫", "Unreadable. Scan again"),
+        "bad_code.used": ("付款码已使用，请刷新", "Code was used. Refresh it"),
+        "wallet_paying.title": ("顾客支付中", "Customer pays"),
+        "qr_unknown.title": ("结果不明", "Outcome unknown"),
+        "qr_unknown.text": ("单号 {order_no}", "No. {order_no}"),
+        "order_closed.title": ("订单已关闭", "Order closed"),
+        "order_closed.text": ("未收款", "Not paid"),
+        # Cash
+        "cash_tendered.title": ("实收现金", "Cash received"),
+        "cash.due": ("应收 {amount}", "Due {amount}"),
+        "cash.tendered": ("实收 {amount}", "Got {amount}"),
+        "cash_change.title": ("找零", "Change"),
+        # The day
+        "today.title": ("今日", "Today"),
+        "today.none": ("今日无交易", "No sales today"),
+        "kind.card": ("卡", "Cd"),
+        "kind.cash": ("现", "Cs"),
+        "kind.qr": ("码", "QR"),
+        "kind.qr-scanned": ("码", "QR"),
+        "kind.qr-shown": ("码", "QR"),
+        "kind.sale": ("卡", "Cd"),
+        "state.abandoned": ("✗", "✗"),
+        "state.approved": ("✔", "✔"),
+        "state.completed": ("✔", "✔"),
+        "state.declined": ("✗", "✗"),
+        "state.new": ("…", "…"),
+        "state.offline-approved": ("✔", "✔"),
+        "state.requested": ("？", "？"),
+        "state.reversed": ("✗", "✗"),
+        "state.reversing": ("？", "？"),
+        "state.settled": ("✔", "✔"),
+        "state.unknown": ("？", "？"),
+        "state.voided": ("✗", "✗"),
+        "confirm_settlement.title": ("确认结算？", "Settle now?"),
+        "settling.title": ("正在结算", "Settling"),
+        "step.close": ("关闭批次", "Closing batch"),
+        "step.print": ("打印结算单", "Printing slip"),
+        "step.recover": ("处理未完交易", "Open sales"),
+        "step.reversals": ("发送冲正", "Reversals"),
+        "step.reversal": ("发送冲正", "Reversals"),
+        "step.totals": ("上送总额", "Sending totals"),
+        "step.upload": ("上送明细", "Sending sales"),
+        "settled.balanced": ("结算平账", "Balanced"),
+        "settled.unbalanced": ("结算不平", "Not balanced"),
+        # Trouble
+        "cancelled.title": ("交易已取消", "Cancelled"),
+        "check_clock.title": ("请核对时间", "Check the clock"),
+        "locked.title": ("终端已锁定", "Locked"),
+        "locked.tamper": ("机壳被打开，密钥已销毁", "Case was opened. Keys destroyed"),
+        "locked.zeroised": ("密钥已销毁", "Keys destroyed"),
+        "refused.title": ("不能交易", "Not possible"),
+        "refused.amount_limit": ("超出限额", "Amount over limit"),
+        "refused.amount_zero": ("金额不能为零", "Amount is zero"),
+        "refused.batch_full": ("流水已满，请结算", "Batch is full: settle first"),
+        "refused.busy": ("设备忙", "Device busy"),
+        "refused.locked": ("终端已锁定", "Terminal locked"),
+        "refused.no_keys": ("没有密钥，请签到", "No keys: sign in"),
+        "refused.no_printer": ("打印机未就绪", "Printer not ready"),
+        "refused.no_reader": ("读卡器未就绪", "Reader not ready"),
+        "refused.no_scanner": ("扫码器未就绪", "Scanner not ready"),
+        "refused.no_slip": ("没有可重打的单据", "No slip to reprint"),
+        "refused.nothing_to_settle": ("没有可结算的交易", "Nothing to settle"),
+        "refused.open_payments": ("有未完成交易", "A sale is still open"),
+        "refused.reversal_pending": ("有未完成冲正", "A reversal is still open"),
+        "refused.service": ("检修中，暂停交易", "Service: sales are off"),
+        "refused.settling": ("结算未完成", "Settlement not finished"),
+        "refused.sign_in": ("请先签到", "Sign in first"),
+        "refused.tendered_short": ("实收不足", "Not enough cash"),
+        "refused.too_late": ("已发送，不能取消", "Sent: too late to cancel"),
+        "service_mode.title": ("检修状态", "Service"),
+        "service_mode.crashes": ("反复重启，暂停交易", "Restarting too often. Sales are off"),
+        "service_mode.journal": ("流水损坏，暂停交易", "Journal damaged. Sales are off"),
+        "service_mode.keys": ("密钥损坏，暂停交易", "Keys damaged. Sales are off"),
+        "problem.title": ("故障", "Problem"),
+    }
+)
+
+
+class UnknownPhrase(KeyError):
+    """A phrase that is not in the table: a fault of our own, found by a test or at once."""
+
+
+class Words:
+    """The phrases of one language. Raises ValueError for a language that is not one of LANGUAGES.
+
+    >>> Words("zh-CN")["insert_card.title"], Words("en").say("seconds", seconds=58)
+    ('请插卡', '58s')
+    """
+
+    __slots__ = ("language", "_column", "_table")
+
+    def __init__(self, language: str, table: Mapping[str, tuple[str, str]] = PHRASES) -> None:
+        if language not in LANGUAGES:
+            raise ValueError(f"no such language: {language!r}; there are {', '.join(LANGUAGES)}")
+        self.language = language
+        self._column = LANGUAGES.index(language)
+        self._table = table
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            return self._table[key][self._column]
+        except KeyError:
+            raise UnknownPhrase(key) from None
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._table
+
+    def say(self, key: str, **values: str | int) -> str:
+        """The phrase with its {names} filled in. Raises UnknownPhrase, KeyError for a name not given."""
+        return self[key].format(**values)
+
+    def about(self, room: str, reason: str) -> str:
+        """The phrase `<room>.<reason>`; a reason that is a full key or plain text is taken as that.
+
+        Raises UnknownPhrase for an identifier that has no phrase: a code word never reaches the glass.
+
+        >>> Words("en").about("paper", "cover-open"), Words("en").about("paper", "Printer on fire")
+        ('Close the cover', 'Printer on fire')
+        """
+        if f"{room}.{reason}" in self._table:
+            return self[f"{room}.{reason}"]
+        if _REASON.match(reason):
+            raise UnknownPhrase(f"{room}.{reason}")
+        return self.phrase(reason)
+
+    def phrase(self, text: str) -> str:
+        """A full key ("menu.sale") becomes its phrase; any other text is shown as it is."""
+        return self[text] if _KEY.match(text) else text
+
+    def money(self, amount: Money) -> str:
+        """The amount with its currency's sign, never abbreviated.
+
+        >>> Words("zh-CN").money(Money(12850))
+        '¥128.50'
+        """
+        sign = "-" if amount.amount_minor < 0 else ""
+        return f"{sign}{amount.currency.sign}{str(amount).lstrip('-')}"
