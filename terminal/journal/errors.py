@@ -12,8 +12,8 @@ class JournalError(Exception):
 class JournalBroken(JournalError):
     """The engine or the disk failed. Nothing may be assumed about the last transaction: restart and recover.
 
-    The journal is unusable afterwards. Trying again in the same process is how a failed sync becomes a silent loss:
-    the kernel may have dropped the dirty pages and would report success the second time.
+    The journal is unusable afterwards. Trying again in the same process is how a failed sync becomes a
+    silent loss: the kernel may have dropped the dirty pages and would report success the second time.
     """
 
 
@@ -22,7 +22,8 @@ class JournalInUse(JournalError):
 
     def __init__(self, lock: Path) -> None:
         super().__init__(
-            f"the journal is in use by another process; end it first (lock: {lock}) · 日志正被另一个程序使用, 请先结束该程序"
+            f"the journal is in use by another process; end it first (lock: {lock})"
+            " · 日志正被另一个程序使用, 请先结束它"
         )
 
 
@@ -30,7 +31,9 @@ class JournalNewer(JournalError):
     """The file was written by a newer program; an older one would misread it."""
 
     def __init__(self, found: int, known: int) -> None:
-        super().__init__(f"the journal has schema {found}, this program knows {known}: install the newer program")
+        super().__init__(
+            f"the journal has schema {found}, this program knows {known}: install the newer program"
+        )
 
 
 class NotAJournal(JournalError):

@@ -1,8 +1,8 @@
 """Events: what happened, in order, each bound to the one before it.
 
 `digest` of event n is SHA-256 over the digest of event n-1 and the canonical JSON of n: a changed, missing or
-reordered row is found by `verify`. The chain has no key: it finds accidents and clumsy hands, not somebody who
-rewrites the whole file.
+reordered row is found by `verify`. The chain has no key: it finds accidents and clumsy hands, not somebody
+who rewrites the whole file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-JSON: TypeAlias = Any  # What json.loads gives: None, bool, int, str, list, dict. Never a float (screening.py).
+JSON: TypeAlias = (
+    Any  # What json.loads gives: None, bool, int, str, list, dict. Never a float (screening.py).
+)
 FIRST_DIGEST = "0" * 64
 
 # json.dumps builds a new encoder for each call that has options; this one is made once and has no state.

@@ -1,8 +1,8 @@
 """The journal's tables, the kinds of events, and how each event changes the projections.
 
-`KINDS` is the whole vocabulary. A kind's version grows when the shape of its body changes; an upcaster then turns the
-old body into the new one when it is read. Events are never rewritten. A new kind or version makes SCHEMA grow, so that
-an older program refuses the file.
+`KINDS` is the whole vocabulary. A kind's version grows when the shape of its body changes; an upcaster then
+turns the old body into the new one when it is read. Events are never rewritten. A new kind or version makes
+SCHEMA grow, so that an older program refuses the file.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ EVENTS_TABLE = """
 CREATE TABLE events(
   n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL,
   body TEXT NOT NULL, digest TEXT NOT NULL) STRICT;
-CREATE TRIGGER events_unchanged BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are immutable'); END;
-CREATE TRIGGER events_undeleted BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are immutable'); END;
+CREATE TRIGGER events_unchanged BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are immutable');
+END; CREATE TRIGGER events_undeleted BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are
+immutable'); END;
 """
 SEALED_TABLE = """
 CREATE TABLE sealed(
@@ -37,7 +38,8 @@ CREATE INDEX sealed_by_batch ON sealed(batch);
 _OPEN = ",".join(f"'{state.value}'" for state in OPEN_STATES)
 PROJECTION_TABLES = f"""
 CREATE TABLE terminal(
-  id INTEGER PRIMARY KEY CHECK(id = 1), mode TEXT NOT NULL, facts TEXT NOT NULL, changed_ms INTEGER NOT NULL) STRICT;
+  id INTEGER PRIMARY KEY CHECK(id = 1), mode TEXT NOT NULL, facts TEXT NOT NULL,
+  changed_ms INTEGER NOT NULL) STRICT;
 CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE payments(
@@ -157,7 +159,9 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         "setting": Kind(1, _setting, _NO_UPCAST),  # name, value (null: forgotten)
         "counted": Kind(1, _counted, _NO_UPCAST),  # name, value
         "mode": Kind(1, _mode, _NO_UPCAST),  # from, to, facts
-        "payment": Kind(1, _payment, _NO_UPCAST),  # id, method, amount_minor, currency, operator, batch, facts
+        "payment": Kind(
+            1, _payment, _NO_UPCAST
+        ),  # id, method, amount_minor, currency, operator, batch, facts
         "moved": Kind(1, _moved, _NO_UPCAST),  # id, from, to, [stan], facts
         "noted": Kind(1, _noted, _NO_UPCAST),  # id, facts
         "batch-settled": Kind(1, _settled, _NO_UPCAST),  # batch: every completed or voided payment of it

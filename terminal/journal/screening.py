@@ -1,13 +1,14 @@
 """What may enter the journal: facts are str, int or bool, and no cardholder data comes in under any name.
 
-A test by Luhn's formula alone would be worse than none: one in ten of all long numbers passes it, so one sale in ten
-would be refused for its retrieval reference or order number, at random and in front of a customer. The rule here is
-deterministic instead, so that a wrong name fails in the first test that uses it:
+A test by Luhn's formula alone would be worse than none: one in ten of all long numbers passes it, so one
+sale in ten would be refused for its retrieval reference or order number, at random and in front of a
+customer. The rule here is deterministic instead, so that a wrong name fails in the first test that uses it:
 
-- a number of 13 to 19 digits that stands alone as a word may only come under a key whose last word says that it is
-  an identifier of something else (LONG_NUMBER_WORDS: order_no, merchant_no, rrn, ...);
+- a number of 13 to 19 digits that stands alone as a word may only come under a key whose last word says
+  that it is an identifier of something else (LONG_NUMBER_WORDS: order_no, merchant_no, rrn, ...);
 - track data (digits, `=` or `D`, expiry and service code) is refused under every key;
-- a key that names a secret (pan, track, pin_block, cvv, ...) takes a masked PAN at most. A bool is always allowed.
+- a key that names a secret (pan, track, pin_block, cvv, ...) takes a masked PAN at most. A bool is always
+  allowed.
 
 An int of 13 digits is a time in milliseconds; a PAN is never an int in this program.
 Source: PCI DSS 4.0 §3.3 (no sensitive authentication data after authorisation), §3.4 (6+4 at most is shown).
@@ -21,7 +22,7 @@ from typing import Any
 
 from terminal.journal.errors import JournalError, SecretRefused
 
-# The last word of a key under which a long number is no PAN.
+# The last word of a key (or all of it) under which a long number is no PAN.
 LONG_NUMBER_WORDS = frozenset(
     {
         "no",  # order_no, merchant_no, terminal_no, batch_no
@@ -30,6 +31,8 @@ LONG_NUMBER_WORDS = frozenset(
         "order",
         "reference",
         "wallet",  # the wallet's transaction number
+        "serial",
+        "url",
         "payload",  # what a QR code shows
         "ms",
         "time",  # YYYYMMDDhhmmss
@@ -39,13 +42,29 @@ LONG_NUMBER_WORDS = frozenset(
         "tc",
         "aac",
         "kcv",
+        "issuer_application_data",  # tag 9F10 as hex
         "hash",
         "digest",
         "sha256",
     }
 )
 SECRET_NAMES = frozenset(
-    {"pin", "pin_block", "pinblock", "cvv", "cvv2", "cvc", "cvc2", "cvn", "cvn2", "psn_pan", "tmk", "pik", "mak", "tdk"}
+    {
+        "pin",
+        "pin_block",
+        "pinblock",
+        "cvv",
+        "cvv2",
+        "cvc",
+        "cvc2",
+        "cvn",
+        "cvn2",
+        "psn_pan",
+        "tmk",
+        "pik",
+        "mak",
+        "tdk",
+    }
 )
 CARD_WORDS = frozenset({"pan", "card", "account"})
 DEPTH_LIMIT = 8  # A slip is a dictionary of rows of cells; deeper is a mistake (or a cycle).
@@ -99,5 +118,7 @@ def _check_plain(key: str, value: str | int) -> None:
         return
     if _TRACK.search(value):
         raise SecretRefused(key, "it looks like track data")
-    if _LONG_NUMBER.search(value) and (words[-1] not in LONG_NUMBER_WORDS or not CARD_WORDS.isdisjoint(words)):
+    if _LONG_NUMBER.search(value) and (
+        words[-1] not in LONG_NUMBER_WORDS or not CARD_WORDS.isdisjoint(words)
+    ):
         raise SecretRefused(key, "a number of 13 to 19 digits under a name that does not say what it numbers")

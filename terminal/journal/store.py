@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeAlias, TypeVar, cast
 
 import apsw
 
@@ -35,6 +35,7 @@ from terminal.journal.schema import (
 from terminal.journal.tx import Tx
 
 T = TypeVar("T")
+_Row: TypeAlias = tuple[int, int, str, int, str, str]
 
 READ_LIMIT = 1000  # Events read at once; bounds the memory of verify and rebuild.
 TAIL_CHECKED = 200  # Events whose chain is checked at each start: the last few sales, in milliseconds.
@@ -63,52 +64,47 @@ class Journal:
     def open(cls, path: Path | None, *, wall_ms: Callable[[], int], vfs: str | None = None) -> Journal:
         """Open (or make) the journal at `path`; None keeps it in memory, for the simulator.
 
-        `wall_ms` is the wall clock in milliseconds since 1970 UTC. `vfs` names an apsw VFS (the faulty one of the
-        tests); the lock file is then left out, because the path is not on this machine's disk.
+        `wall_ms` is the wall clock in milliseconds since 1970 UTC. `vfs` names an apsw VFS (the faulty one
+        of the tests); the lock file is then left out, because the path is not on this machine's disk.
 
         Raises JournalInUse, JournalNewer, NotAJournal, ChainBroken, JournalBroken.
         """
-        lock: int | None = None
-        if path is not None and vfs is None:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = _take_lock(path.parent / "journal.lock")
-            # SQLite would make the file with the umask's permissions. Nothing holds a lock on it yet, so closing
-            # this descriptor drops none.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            os.chmod(path, 0o600)
+        lock = None if path is None or vfs is not None else _private_file(path)
+        journal: Journal | None = None
         try:
             name = ":memory:" if path is None else str(path)
             journal = cls(_connect(name, vfs, durable=path is not None), wall_ms, lock)
             journal._prepare()
-            if lock is not None and path is not None:
-                _sync_folder(path.parent)
-            return journal
-        except apsw.Error as error:
-            if lock is not None:
+        except BaseException as error:
+            if journal is not None:
+                journal._broken = "it could not be opened"
+                journal.close()
+            elif lock is not None:
                 os.close(lock)
-            raise JournalBroken(f"the journal cannot be opened: {type(error).__name__}") from error
-        except BaseException:
-            if lock is not None:
-                os.close(lock)
+            if isinstance(error, apsw.NotADBError):
+                raise NotAJournal("the file is not a database") from error
+            if isinstance(error, apsw.BusyError):
+                raise JournalInUse(Path(name)) from error
+            if isinstance(error, apsw.Error):
+                raise JournalBroken(f"the journal cannot be opened: {type(error).__name__}") from error
             raise
+        if lock is not None and path is not None:
+            _sync_folder(path.parent)
+        return journal
 
     def _prepare(self) -> None:
         db = self._db
         version = int(db.pragma("user_version"))
         if version > SCHEMA:
-            db.close()
             raise JournalNewer(version, SCHEMA)
         if version == 0:
             if db.execute("SELECT count(*) FROM sqlite_schema").get:
-                db.close()
                 raise NotAJournal("the file holds other tables; it is not a journal")
             with db:
                 db.execute(EVENTS_TABLE + SEALED_TABLE + PROJECTION_TABLES)
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}")
-                tx = Tx(db, self._wall_ms(), 0, FIRST_DIGEST)
-                tx._append("opened", {"schema": SCHEMA})
+                Tx(db, self._wall_ms(), 0, FIRST_DIGEST).begin_journal(SCHEMA)
         elif int(db.pragma("application_id")) != APPLICATION_ID:
-            db.close()
             raise NotAJournal("the file is a database of another program")
         self._check_chain(after=max(0, self._last_n() - TAIL_CHECKED))
 
@@ -136,7 +132,7 @@ class Journal:
     def _transact(self, work: Callable[[Tx], T]) -> T:
         try:
             self._db.execute("BEGIN IMMEDIATE")
-        except apsw.Error as error:
+        except BaseException as error:
             self._break(error)
         tx = Tx(self._db, self._wall_ms(), self._n, self._digest)
         try:
@@ -146,15 +142,14 @@ class Journal:
         except BaseException as raised:
             try:
                 self._db.execute("ROLLBACK")
-            except Exception as error:
-                error.__context__ = raised
-                self._break(error)
+            except Exception:
+                self._break(raised)
             raise
         finally:
             tx.end()
         try:
             self._db.execute("COMMIT")
-        except Exception as error:  # Also what a VFS written in Python raises.
+        except BaseException as error:  # A VFS written in Python raises what it likes.
             self._break(error)
         if tx.n != self._n:
             self._n, self._digest, self._last_ms = tx.n, tx.digest, tx.now_ms
@@ -162,6 +157,8 @@ class Journal:
 
     def _break(self, error: BaseException) -> NoReturn:
         self._broken = type(error).__name__
+        if not isinstance(error, Exception):  # A power cut of the tests, or the end of the process.
+            raise error
         raise JournalBroken(f"the journal failed ({self._broken}); restart to recover") from error
 
     def _check_usable(self) -> None:
@@ -180,16 +177,17 @@ class Journal:
         with self._mutex:
             self._check_usable()
             try:
-                rows = self._db.execute(
-                    "SELECT n, at_ms, kind, version, body, digest FROM events WHERE n > ? ORDER BY n LIMIT ?",
-                    (n, min(limit, READ_LIMIT)),
-                ).fetchall()
+                rows = self._rows(n, min(limit, READ_LIMIT))
             except apsw.Error as error:
                 self._break(error)
-        return tuple(
-            Event(m, at, kind, version, MappingProxyType(dict(current_body(kind, version, json.loads(body)))), digest)
-            for m, at, kind, version, body, digest in rows
+        return tuple(_event(*row) for row in rows)
+
+    def _rows(self, after: int, limit: int) -> list[_Row]:
+        rows = self._db.execute(
+            "SELECT n, at_ms, kind, version, body, digest FROM events WHERE n > ? ORDER BY n LIMIT ?",
+            (after, limit),
         )
+        return cast("list[_Row]", rows.fetchall())
 
     def verify(self) -> int:
         """Check SQLite's structures and the whole hash chain; the number of events.
@@ -214,10 +212,7 @@ class Journal:
             if digest is None:
                 raise ChainBroken(after, "it is missing")
         while True:
-            rows = self._db.execute(
-                "SELECT n, at_ms, kind, version, body, digest FROM events WHERE n > ? ORDER BY n LIMIT ?",
-                (n, READ_LIMIT),
-            ).fetchall()
+            rows = self._rows(n, READ_LIMIT)
             if not rows:
                 break
             for m, at_ms, kind, version, body, claimed in rows:
@@ -271,14 +266,37 @@ class Journal:
         _sync_folder(path.parent)
 
     def close(self) -> None:
-        """Close the file and let go of the lock. A broken journal is closed as it is."""
+        """Close the file and let go of the lock.
+
+        A broken journal is closed without a checkpoint: after a failed sync nothing more may be written.
+        """
         with self._mutex:
-            if self._broken is None:
+            if self._broken:
+                self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            else:
                 self._broken = "closed"
             self._db.close(True)
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
+
+
+def _event(n: int, at_ms: int, kind: str, version: int, body: str, digest: str) -> Event:
+    now = current_body(kind, version, json.loads(body))
+    return Event(n, at_ms, kind, version, MappingProxyType(dict(now)), digest)
+
+
+def _private_file(path: Path) -> int:
+    """Take the folder's lock and see that the journal is ours alone (0600); the lock's descriptor.
+
+    SQLite would make the file with the umask's permissions. Nothing holds a lock on it yet, so closing this
+    descriptor drops none.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _take_lock(path.parent / "journal.lock")
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    os.chmod(path, 0o600)
+    return lock
 
 
 def _connect(name: str, vfs: str | None, *, durable: bool) -> apsw.Connection:

@@ -29,6 +29,7 @@ from terminal.model import (
 D = TypeVar("D")
 
 PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
+BODY_LIMIT = 32_768  # The longest slip is a settlement of some 3,000 characters.
 SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.
 _PAYMENT_COLUMNS = (
     "id, state, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
@@ -89,6 +90,10 @@ class Tx:
         self.n = n  # The last event, counting this transaction's own.
         self.digest = digest
 
+    def begin_journal(self, schema: int) -> None:
+        """The first event of a new journal."""
+        self._append("opened", {"schema": schema})
+
     def end(self) -> None:
         self._open = False
 
@@ -97,6 +102,8 @@ class Tx:
         self._check_open()
         known = KINDS[kind]
         text = canonical(body)
+        if len(text) > BODY_LIMIT:
+            raise JournalError(f"an event of kind {kind!r} with more than {BODY_LIMIT} characters")
         n = self.n + 1
         digest = digest_of(self.digest, n, self.now_ms, kind, known.version, text)
         self._db.execute(
@@ -149,7 +156,9 @@ class Tx:
         if isinstance(default, tuple) and isinstance(value, list):
             return tuple(value)  # JSON has no tuples.
         if default is not None and type(value) is not type(default):
-            raise JournalError(f"setting {name!r} is a {type(value).__name__}, not a {type(default).__name__}")
+            raise JournalError(
+                f"setting {name!r} is a {type(value).__name__}, not a {type(default).__name__}"
+            )
         return value
 
     def set(self, name: str, value: JSON) -> None:
@@ -164,8 +173,8 @@ class Tx:
     def count(self, name: str, *, limit: int) -> int:
         """The next number of a durable counter: 1 to `limit`, then 1 again, never 0.
 
-        `f"{tx.count('stan', limit=999_999):06d}"` is the next STAN; committed before the message leaves, it is never
-        used twice.
+        `f"{tx.count('stan', limit=999_999):06d}"` is the next STAN; committed before the message leaves, it
+        is never used twice.
         """
         if limit < 1:
             raise JournalError("a counter's limit is at least 1")
@@ -204,8 +213,8 @@ class Tx:
     ) -> PaymentRecord:
         """Take a payment to its next state; `facts` are merged into its facts.
 
-        Raises IllegalEdge unless PAYMENT_EDGES has the step, JournalError for an unknown payment or a STAN that is
-        not six digits.
+        Raises IllegalEdge unless PAYMENT_EDGES has the step, JournalError for an unknown payment or a STAN
+        that is not six digits.
         """
         check_facts(facts)
         if stan is not None and not (len(stan) == 6 and stan.isascii() and stan.isdigit()):
@@ -302,12 +311,14 @@ class Tx:
     # Sealed data: ciphertext under the batch's key, in no event and in no projection
 
     def seal(self, payment_id: int, purpose: str, sealed: bytes) -> None:
-        """Keep ciphertext for a payment until its batch is settled. Its purpose is part of what it is bound to."""
+        """Keep ciphertext for a payment until its batch is settled; it is bound to its purpose too."""
         if len(sealed) > SEALED_LIMIT_BYTES:
             raise JournalError(f"sealed data of more than {SEALED_LIMIT_BYTES} bytes")
         batch = self.payment(payment_id).batch
         self._append("sealed", {"payment_id": payment_id, "purpose": purpose})
-        self._db.execute("INSERT OR REPLACE INTO sealed VALUES(?, ?, ?, ?)", (payment_id, purpose, batch, sealed))
+        self._db.execute(
+            "INSERT OR REPLACE INTO sealed VALUES(?, ?, ?, ?)", (payment_id, purpose, batch, sealed)
+        )
 
     def sealed(self, payment_id: int, purpose: str) -> bytes | None:
         row = self._one("SELECT data FROM sealed WHERE payment_id = ? AND purpose = ?", (payment_id, purpose))
