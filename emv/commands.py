@@ -1,7 +1,7 @@
 """What the kernel may ask for, and what it answers with in the end. The kernel's whole outside world is here.
 
-The kernel is a coroutine that awaits these frozen requests; `terminal/methods/card.py` (or a test's flat transcript)
-answers them with `send`. A card that leaves or breaks the protocol enters as `throw(CardError(...))`.
+The kernel is a coroutine that awaits these frozen requests; `terminal/methods/card.py` (or a test's flat
+transcript) answers them with `send`. A card that leaves or breaks the protocol enters as `throw(CardError(...))`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class OnlineAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GoOnline(KernelRequest["OnlineAnswer | None"]):
-    """Send the request to the issuer. `data` holds every element known by now, tag to value; None: no answer."""
+    """Send the request to the issuer. `data`: every element known by now, tag to value; None: no answer."""
 
     data: dict[int, bytes] = field(repr=False)
 

@@ -1,0 +1,269 @@
+"""Every bit field of the Books as flags in the spec's order, with words in both languages.
+
+A flag's value is the number that the field's bytes make, so that b8 of byte 1 is the highest bit: a TVR prints as it
+stands on the wire, and `bytes(TVR.X)` is the field.
+
+>>> bytes(TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED | TVR.ONLINE_PIN_ENTERED).hex()
+'8000040000'
+
+Spec: EMV 4.4 Book 3 Annex C (AIP, AUC, CVM rule, TVR, TSI), Book 4 Annex A (terminal capabilities).
+"""
+
+# ruff: noqa: E501  # Tables: one row a line.
+
+from __future__ import annotations
+
+from enum import Enum, IntFlag
+from types import MappingProxyType
+from typing import Final
+
+
+class TVR(IntFlag):
+    """Terminal Verification Results, tag 95, 5 bytes. Spec: Book 3 §C5."""
+
+    OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED = 0x80_00_00_00_00
+    SDA_FAILED = 0x40_00_00_00_00
+    ICC_DATA_MISSING = 0x20_00_00_00_00
+    CARD_ON_EXCEPTION_FILE = 0x10_00_00_00_00
+    DDA_FAILED = 0x08_00_00_00_00
+    CDA_FAILED = 0x04_00_00_00_00
+    SDA_SELECTED = 0x02_00_00_00_00
+    XDA_SELECTED = 0x01_00_00_00_00
+    APPLICATION_VERSIONS_DIFFER = 0x80_00_00_00
+    EXPIRED_APPLICATION = 0x40_00_00_00
+    APPLICATION_NOT_YET_EFFECTIVE = 0x20_00_00_00
+    SERVICE_NOT_ALLOWED = 0x10_00_00_00
+    NEW_CARD = 0x08_00_00_00
+    XDA_FAILED = 0x02_00_00_00
+    CVM_NOT_SUCCESSFUL = 0x80_00_00
+    UNRECOGNISED_CVM = 0x40_00_00
+    PIN_TRY_LIMIT_EXCEEDED = 0x20_00_00
+    PIN_PAD_NOT_WORKING = 0x10_00_00
+    PIN_NOT_ENTERED = 0x08_00_00
+    ONLINE_PIN_ENTERED = 0x04_00_00
+    FLOOR_LIMIT_EXCEEDED = 0x80_00
+    LOWER_OFFLINE_LIMIT_EXCEEDED = 0x40_00
+    UPPER_OFFLINE_LIMIT_EXCEEDED = 0x20_00
+    SELECTED_RANDOMLY = 0x10_00
+    MERCHANT_FORCED_ONLINE = 0x08_00
+    DEFAULT_TDOL_USED = 0x80
+    ISSUER_AUTHENTICATION_FAILED = 0x40
+    SCRIPT_FAILED_BEFORE_FINAL_GENERATE_AC = 0x20
+    SCRIPT_FAILED_AFTER_FINAL_GENERATE_AC = 0x10
+
+    def __bytes__(self) -> bytes:
+        return self.to_bytes(5, "big")
+
+
+class TSI(IntFlag):
+    """Transaction Status Information, tag 9B, 2 bytes. Spec: Book 3 §C6."""
+
+    OFFLINE_DATA_AUTHENTICATION_PERFORMED = 0x8000
+    CARDHOLDER_VERIFICATION_PERFORMED = 0x4000
+    CARD_RISK_MANAGEMENT_PERFORMED = 0x2000
+    ISSUER_AUTHENTICATION_PERFORMED = 0x1000
+    TERMINAL_RISK_MANAGEMENT_PERFORMED = 0x0800
+    SCRIPT_PROCESSING_PERFORMED = 0x0400
+
+    def __bytes__(self) -> bytes:
+        return self.to_bytes(2, "big")
+
+
+class AIP(IntFlag):
+    """Application Interchange Profile, tag 82, 2 bytes. Spec: Book 3 §C1."""
+
+    XDA = 0x8000
+    SDA = 0x4000
+    DDA = 0x2000
+    CARDHOLDER_VERIFICATION = 0x1000
+    TERMINAL_RISK_MANAGEMENT = 0x0800
+    ISSUER_AUTHENTICATION = 0x0400
+    CDA = 0x0100
+
+
+class AUC(IntFlag):
+    """Application Usage Control, tag 9F07, 2 bytes. Spec: Book 3 §C2."""
+
+    DOMESTIC_CASH = 0x8000
+    INTERNATIONAL_CASH = 0x4000
+    DOMESTIC_GOODS = 0x2000
+    INTERNATIONAL_GOODS = 0x1000
+    DOMESTIC_SERVICES = 0x0800
+    INTERNATIONAL_SERVICES = 0x0400
+    ATM = 0x0200
+    OTHER_THAN_ATM = 0x0100
+    DOMESTIC_CASHBACK = 0x0080
+    INTERNATIONAL_CASHBACK = 0x0040
+
+
+class CvmCapability(IntFlag):
+    """Terminal Capabilities, tag 9F33, byte 2. Spec: Book 4 §A2."""
+
+    PLAINTEXT_PIN = 0x80
+    ONLINE_PIN = 0x40
+    SIGNATURE = 0x20
+    ENCIPHERED_PIN = 0x10
+    NO_CVM = 0x08
+
+
+class SecurityCapability(IntFlag):
+    """Terminal Capabilities, tag 9F33, byte 3. Spec: Book 4 §A2."""
+
+    SDA = 0x80
+    DDA = 0x40
+    CARD_CAPTURE = 0x20
+    CDA = 0x08
+    XDA = 0x04
+
+
+OFFLINE_DATA_AUTHENTICATION: Final = (
+    SecurityCapability.SDA | SecurityCapability.DDA | SecurityCapability.CDA | SecurityCapability.XDA
+)
+OFFLINE_PIN: Final = CvmCapability.PLAINTEXT_PIN | CvmCapability.ENCIPHERED_PIN
+
+
+class Cvm(Enum):
+    """CVM codes, b6-b1 of the first byte of a CVM rule. Spec: Book 3 §C3."""
+
+    FAIL = 0x00
+    PLAINTEXT_PIN = 0x01
+    ONLINE_PIN = 0x02
+    PLAINTEXT_PIN_AND_SIGNATURE = 0x03
+    ENCIPHERED_PIN = 0x04
+    ENCIPHERED_PIN_AND_SIGNATURE = 0x05
+    SIGNATURE = 0x1E
+    NO_CVM = 0x1F
+    NOT_PERFORMED = 0x3F  # Only in CVM Results: no rule was ever performed.
+
+
+class CvmCondition(Enum):
+    """CVM condition codes, the second byte of a CVM rule. Spec: Book 3 §C3."""
+
+    ALWAYS = 0x00
+    UNATTENDED_CASH = 0x01
+    NOT_CASH_NOT_CASHBACK = 0x02
+    SUPPORTED = 0x03
+    MANUAL_CASH = 0x04
+    CASHBACK = 0x05
+    UNDER_X = 0x06
+    OVER_X = 0x07
+    UNDER_Y = 0x08
+    OVER_Y = 0x09
+
+
+class CvmResult(Enum):
+    """The third byte of CVM Results, tag 9F34. Spec: Book 4 §A4."""
+
+    UNKNOWN = 0x00  # Signature, online PIN: others will tell.
+    FAILED = 0x01
+    SUCCESSFUL = 0x02
+
+
+NEXT_RULE_IF_UNSUCCESSFUL = 0x40  # b7 of a CVM code.
+
+# Bit → words, in the spec's order.
+TVR_WORDS: Final = MappingProxyType(
+    {
+        TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED: ("Offline data authentication was not performed", "未进行脱机数据认证"),
+        TVR.SDA_FAILED: ("SDA failed", "静态数据认证失败"),
+        TVR.ICC_DATA_MISSING: ("ICC data missing", "IC卡数据缺失"),
+        TVR.CARD_ON_EXCEPTION_FILE: ("Card appears on terminal exception file", "卡片在终端异常文件中"),
+        TVR.DDA_FAILED: ("DDA failed", "动态数据认证失败"),
+        TVR.CDA_FAILED: ("CDA failed", "复合动态数据认证失败"),
+        TVR.SDA_SELECTED: ("SDA selected", "选择了静态数据认证"),
+        TVR.XDA_SELECTED: ("XDA selected", "选择了扩展数据认证"),
+        TVR.APPLICATION_VERSIONS_DIFFER: ("ICC and terminal have different application versions", "卡片与终端应用版本不一致"),
+        TVR.EXPIRED_APPLICATION: ("Expired application", "应用已过期"),
+        TVR.APPLICATION_NOT_YET_EFFECTIVE: ("Application not yet effective", "应用尚未生效"),
+        TVR.SERVICE_NOT_ALLOWED: ("Requested service not allowed for card product", "卡片不允许所请求的服务"),
+        TVR.NEW_CARD: ("New card", "新卡"),
+        TVR.XDA_FAILED: ("XDA signature verification failed", "扩展数据认证失败"),
+        TVR.CVM_NOT_SUCCESSFUL: ("Cardholder verification was not successful", "持卡人验证失败"),
+        TVR.UNRECOGNISED_CVM: ("Unrecognised CVM", "未知的持卡人验证方法"),
+        TVR.PIN_TRY_LIMIT_EXCEEDED: ("PIN Try Limit exceeded", "密码尝试次数超限"),
+        TVR.PIN_PAD_NOT_WORKING: ("PIN entry required and PIN pad not present or not working", "要求输入密码但密码键盘不存在或故障"),
+        TVR.PIN_NOT_ENTERED: ("PIN entry required, PIN pad present, but PIN was not entered", "要求输入密码且密码键盘可用但未输入"),
+        TVR.ONLINE_PIN_ENTERED: ("Online PIN entered", "已输入联机密码"),
+        TVR.FLOOR_LIMIT_EXCEEDED: ("Transaction exceeds floor limit", "交易超过最低限额"),
+        TVR.LOWER_OFFLINE_LIMIT_EXCEEDED: ("Lower consecutive offline limit exceeded", "超过连续脱机交易下限"),
+        TVR.UPPER_OFFLINE_LIMIT_EXCEEDED: ("Upper consecutive offline limit exceeded", "超过连续脱机交易上限"),
+        TVR.SELECTED_RANDOMLY: ("Transaction selected randomly for online processing", "交易被随机选择联机"),
+        TVR.MERCHANT_FORCED_ONLINE: ("Merchant forced transaction online", "商户要求联机"),
+        TVR.DEFAULT_TDOL_USED: ("Default TDOL used", "使用了缺省TDOL"),
+        TVR.ISSUER_AUTHENTICATION_FAILED: ("Issuer authentication failed", "发卡行认证失败"),
+        TVR.SCRIPT_FAILED_BEFORE_FINAL_GENERATE_AC: ("Script processing failed before final GENERATE AC", "最后一次GENERATE AC之前脚本处理失败"),
+        TVR.SCRIPT_FAILED_AFTER_FINAL_GENERATE_AC: ("Script processing failed after final GENERATE AC", "最后一次GENERATE AC之后脚本处理失败"),
+    }
+)
+
+TSI_WORDS: Final = MappingProxyType(
+    {
+        TSI.OFFLINE_DATA_AUTHENTICATION_PERFORMED: ("Offline data authentication was performed", "已进行脱机数据认证"),
+        TSI.CARDHOLDER_VERIFICATION_PERFORMED: ("Cardholder verification was performed", "已进行持卡人验证"),
+        TSI.CARD_RISK_MANAGEMENT_PERFORMED: ("Card risk management was performed", "已进行卡片风险管理"),
+        TSI.ISSUER_AUTHENTICATION_PERFORMED: ("Issuer authentication was performed", "已进行发卡行认证"),
+        TSI.TERMINAL_RISK_MANAGEMENT_PERFORMED: ("Terminal risk management was performed", "已进行终端风险管理"),
+        TSI.SCRIPT_PROCESSING_PERFORMED: ("Script processing was performed", "已进行脚本处理"),
+    }
+)
+
+CVM_WORDS: Final = MappingProxyType(
+    {
+        Cvm.FAIL: ("Fail CVM processing", "持卡人验证失败"),
+        Cvm.PLAINTEXT_PIN: ("Plaintext PIN verification performed by ICC", "卡片明文密码验证"),
+        Cvm.ONLINE_PIN: ("Enciphered PIN verified online", "联机密码验证"),
+        Cvm.PLAINTEXT_PIN_AND_SIGNATURE: ("Plaintext PIN verification by ICC and signature", "卡片明文密码验证加签名"),
+        Cvm.ENCIPHERED_PIN: ("Enciphered PIN verification performed by ICC", "卡片密文密码验证"),
+        Cvm.ENCIPHERED_PIN_AND_SIGNATURE: ("Enciphered PIN verification by ICC and signature", "卡片密文密码验证加签名"),
+        Cvm.SIGNATURE: ("Signature", "签名"),
+        Cvm.NO_CVM: ("No CVM required", "无需持卡人验证"),
+        Cvm.NOT_PERFORMED: ("No CVM performed", "未进行持卡人验证"),
+    }
+)
+
+
+def tvr_of(value: bytes) -> TVR:
+    """The flags of five bytes. Raises ValueError.
+
+    >>> tvr_of(bytes.fromhex("8000048000"))
+    <TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED|ONLINE_PIN_ENTERED|FLOOR_LIMIT_EXCEEDED: 549756108800>
+    """
+    if len(value) != 5:
+        raise ValueError("a TVR has 5 bytes")
+    return TVR(int.from_bytes(value, "big"))
+
+
+def tvr_lines(value: TVR, *, language: str = "en") -> tuple[str, ...]:
+    """What is set, in the spec's order, as `byte.bit words`; bits reserved for future use are named so.
+
+    >>> tvr_lines(TVR.ONLINE_PIN_ENTERED)
+    ('3.3 Online PIN entered',)
+    """
+    column = 1 if language.startswith("zh") else 0
+    lines = []
+    for bit in range(39, -1, -1):
+        if not value & (1 << bit):
+            continue
+        flag = TVR(1 << bit)
+        words = TVR_WORDS.get(flag, ("RFU", "保留"))[column]
+        lines.append(f"{5 - bit // 8}.{bit % 8 + 1} {words}")
+    return tuple(lines)
+
+
+def tsi_lines(value: TSI, *, language: str = "en") -> tuple[str, ...]:
+    """What was performed, in the spec's order."""
+    column = 1 if language.startswith("zh") else 0
+    return tuple(words[column] for flag, words in TSI_WORDS.items() if value & flag)
+
+
+def wants_signature(cvm_results: bytes) -> bool:
+    """Whether 9F34 says that a signature is to be taken. Spec: Book 4 §6.3.4.4.
+
+    >>> wants_signature(bytes.fromhex("1E0300")), wants_signature(bytes.fromhex("420300"))
+    (True, False)
+    """
+    return bool(cvm_results) and cvm_results[0] & 0x3F in (
+        Cvm.SIGNATURE.value,
+        Cvm.PLAINTEXT_PIN_AND_SIGNATURE.value,
+        Cvm.ENCIPHERED_PIN_AND_SIGNATURE.value,
+    ) and cvm_results[2:3] != b"\x01"
