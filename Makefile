@@ -1,0 +1,101 @@
+# Everything a person or CI does with this project. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+SEED ?= 1
+TRANSACTIONS ?= 1000
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+ROOMS := terminal drivers emv keys sim
+# Whoever runs two checkouts' tests at once should not share a cache between them.
+PYTEST := $(PY) -m pytest
+
+.PHONY: help venv run test test-quick check format bench demo day goldens goldens-check diagrams diagrams-check \
+	system-deps install-pi doctor clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The environment. Stamped, so that the second call costs nothing; the card extra is added when it can be built.
+
+venv: $(VENV)/.ready ## Set up .venv (Python 3.11 or newer; no root, no compiler) and nothing else
+	@bash terminal/install/card-extra.sh $(VENV)
+
+$(VENV)/.ready: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed (found: $$($(PYTHON) -V 2>&1 || true)). On Debian 12: sudo apt install git make python3-venv"; \
+		echo "  or name another one: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python cannot make a virtual environment. On Debian: sudo apt install git make python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) (a minute or two, once) ..."
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[sim,test]'
+	@touch $@
+	@echo "$(VENV) is ready."
+
+run: venv ## Open the terminal in your browser, with the whole world around it
+	@$(PY) -m sim panel
+
+# Tests
+
+test: venv ## Run the whole suite (tests that need system parts say what is missing)
+	$(PYTEST) -n $(JOBS) -m "not system" tests $(ROOMS)
+	@# pcscd and Chromium are one each: their tests run one after the other. 5: none collected.
+	$(PYTEST) -n 0 -m system -rs tests || test $$? -eq 5
+
+test-quick: venv ## Run the tests that take under a minute in all
+	$(PYTEST) -n $(JOBS) -m "not slow and not system" tests $(ROOMS)
+
+check: venv diagrams-check ## Lint, check the types strictly, and check the rules of the house
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -n 0 tests/test_house_*.py
+
+format: venv ## Let ruff order imports and mend what it can
+	$(BIN)/ruff check --fix .
+
+goldens: venv ## Write golden screens and slips anew; then look at what changed (git diff)
+	$(PYTEST) -n $(JOBS) -m "not system" --record-goldens tests
+	@git status --short tests/goldens || true
+
+goldens-check: venv ## Compare golden screens and slips; what differs is put in build/goldens-seen
+	$(PYTEST) -n $(JOBS) -m "not system" -k "golden or screen or slip or receipt" tests
+
+diagrams: venv ## Draw the state tables into docs/diagrams
+	$(PY) -m terminal.tools.diagrams docs/diagrams
+
+diagrams-check: venv ## See that docs/diagrams fits the state tables
+	$(PY) -m terminal.tools.diagrams --check docs/diagrams
+
+# The world, and how fast it is
+
+demo: venv ## A whole day without a browser: screens and slips go to build/demo
+	$(PY) -m sim demo
+
+day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
+	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
+
+bench: venv ## Measure start, memory, a sale, the display's bus and the acquirer
+	$(PY) -m bench
+
+doctor: venv ## Say what is missing on this machine and how to mend it
+	$(PY) -m terminal doctor
+
+# The system
+
+system-deps: ## (root) Install what the system tests need: pcscd, vpcd, Chromium, a compiler
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		pcscd libccid vsmartcard-vpcd libpcsclite-dev gcc python3-dev swig chromium strace openssl
+
+install-pi: ## (root) Install the terminal as a service on a Raspberry Pi
+	bash terminal/install/install-pi.sh
+
+clean: ## Remove what was built (the environment and data stay)
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
