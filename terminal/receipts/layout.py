@@ -1,9 +1,9 @@
-"""A slip as lines of paper: what stands where, for 32 and for 48 cells, in Chinese with English or
-English only.
+"""A slip as lines of paper: what stands where, for 32 and for 48 cells, in Chinese with English or English.
 
-What a merchant looks for (type, amount, voucher number) is bold or large; what only a dispute needs (the EMV block)
-is packed tight. No line is ever wider than the paper: labels and values that do not fit side by
-side take lines of their own, and only a table's cells may be cut. Spec: host-link digest §10.
+What a merchant looks for (type, amount, voucher number) is bold or large; what only a dispute needs (the EMV
+block) is packed tight. No line is ever wider than the paper: labels and values that do not fit side by side
+take lines of their own, and only a table's cells may be cut.
+Spec: host-link digest §10.
 """
 
 from __future__ import annotations
