@@ -1,0 +1,80 @@
+"""What stands before the message: TPDU (5 bytes) and header (6 bytes, 12 BCD digits). No I/O, no length prefix.
+
+The two-byte length prefix belongs to the link. A reply's TPDU has destination and source exchanged. The header's
+sixth digit is the *processing requirement*: what the host wants done after the current transaction.
+
+Spec: docs/host-link.md §1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from terminal.hostlink.codec import FRAMING, FrameError
+from terminal.hostlink.profile import Profile
+
+TPDU_BYTES = 5
+HEADER_BYTES = 6
+PREAMBLE_BYTES = TPDU_BYTES + HEADER_BYTES
+TPDU_ID = 0x60
+REQUIREMENT_DIGIT = 5  # The sixth, counted from 0.
+LRI_MARK = b"LRI\x00\x1c"  # A dial line's report between TPDU and header; stripped, never sent.
+LRI_BYTES = 33
+
+SIGN_IN_AGAIN = 3  # Processing requirement 3.
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame without its length prefix. `tpdu` is hex digits; `header` is 12 digits."""
+
+    tpdu: str
+    header: str
+    requirement: int
+    body: bytes
+
+
+def wrap(
+    body: bytes, profile: Profile, *, tpdu: str | None = None, header: str | None = None, requirement: int = 0
+) -> bytes:
+    """TPDU, header and body. The profile's TPDU and header unless given (a host answers with the request's)."""
+    if not 0 <= requirement <= 9:
+        raise ValueError("a processing requirement is one digit")
+    digits = profile.header if header is None else header
+    digits = digits[:REQUIREMENT_DIGIT] + str(requirement) + digits[REQUIREMENT_DIGIT + 1 :]
+    return bytes.fromhex(profile.tpdu if tpdu is None else tpdu) + bytes.fromhex(digits) + body
+
+
+def unwrap(data: bytes, profile: Profile) -> Frame:
+    """Take a frame apart. Raises FrameError when it is too short, or TPDU or header are not BCD."""
+    if len(data) < PREAMBLE_BYTES:
+        raise FrameError(FRAMING, len(data), "cut short before the end of the header")
+    tpdu = data[:TPDU_BYTES].hex()
+    if data[0] != TPDU_ID or not tpdu.isdecimal():
+        raise FrameError(FRAMING, 0, "a TPDU is 60 and eight digits")
+    start = preamble_bytes(data, profile) - HEADER_BYTES
+    header = data[start : start + HEADER_BYTES].hex()
+    if len(header) != 2 * HEADER_BYTES or not header.isdecimal():
+        raise FrameError(FRAMING, start, "a header is twelve digits")
+    return Frame(tpdu, header, int(header[REQUIREMENT_DIGIT]), data[start + HEADER_BYTES :])
+
+
+def preamble_bytes(data: bytes, profile: Profile) -> int:
+    """How many bytes stand before the MTI: 11, and 33 more with a dial line's report."""
+    if profile.accept_lri and data[TPDU_BYTES : TPDU_BYTES + len(LRI_MARK)] == LRI_MARK:
+        return PREAMBLE_BYTES + LRI_BYTES
+    return PREAMBLE_BYTES
+
+
+def swap_tpdu(tpdu: str) -> str:
+    """Destination and source exchanged, as a reply carries them.
+
+    >>> swap_tpdu("6000030000")
+    '6000000003'
+    """
+    return tpdu[:2] + tpdu[6:10] + tpdu[2:6]
+
+
+def reply_to(request: Frame, body: bytes, profile: Profile, *, requirement: int = 0) -> bytes:
+    """A host's answer to a frame: its TPDU swapped, its header kept, the processing requirement set."""
+    return wrap(body, profile, tpdu=swap_tpdu(request.tpdu), header=request.header, requirement=requirement)

@@ -1,0 +1,247 @@
+"""The requests a terminal sends, each built from plain values, and the MAC that closes them.
+
+A builder gives a Message without field 64; `with_mac` adds it just before sending, so that a reversal repeated after
+a new sign-in is authenticated under the new MAK while F11 and F60.2 stay what they were.
+
+Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 730000, F59 A3 to A9) are a convention of our own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keys import KeyRef, KeyStore, Usage
+from terminal.hostlink.codec import Message, encode
+from terminal.hostlink.icc import select
+from terminal.hostlink.profile import Profile
+from terminal.hostlink.subfields import OrderTag, write_tlv
+from terminal.model import Money
+
+MAC_FIELD = 64
+MAC_BYTES = 8
+MAK = KeyRef(Usage.MAK)
+
+SALE = "000000"
+QR_CREATE = "700000"
+QR_QUERY = "710000"
+QR_CLOSE = "720000"
+QR_PAY = "730000"
+SHOWN = "032"  # F22 of a code that the terminal shows.
+SCANNED = "031"  # F22 of a code that the terminal scans.
+
+TOTAL_COUNT_LIMIT = 999  # F48 holds three digits of each count.
+ORDER_NO_LIMIT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Who sends: 15-character merchant, 8-character terminal, 6-digit batch, operator of at most 3 characters."""
+
+    merchant_no: str
+    terminal_no: str
+    batch_no: str
+    operator: str = "001"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a batch holds for the host, in minor units: debit is what the host owes the merchant's account."""
+
+    debit_minor: int = 0
+    debit_count: int = 0
+    credit_minor: int = 0
+    credit_count: int = 0
+
+
+def _base(terminal: Terminal, stan: str, f60: str) -> dict[int, str | bytes]:
+    if not re.fullmatch(r"[0-9]{6}", stan) or stan == "000000":
+        raise ValueError("a STAN is 000001 to 999999")
+    return {11: stan, 41: terminal.terminal_no, 42: terminal.merchant_no, 60: f60}
+
+
+def sign_in(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
+    """0800, 签到: ask for working keys, batch number and clock. Carries no MAC."""
+    fields = _base(terminal, stan, f"00{terminal.batch_no}{profile.key_scheme}")
+    fields[63] = terminal.operator.ljust(3)
+    if profile.sequence_no:
+        number = profile.sequence_no
+        fields[62] = f"Sequence No{len(number):02d}{number}".encode("ascii")
+    return Message("0800", fields)
+
+
+def sign_out(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
+    """0820, 签退."""
+    return Message("0820", _base(terminal, stan, f"00{terminal.batch_no}002"))
+
+
+def echo(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
+    """0820, 回响: is the host there?"""
+    fields = _base(terminal, stan, f"00{terminal.batch_no}301")
+    del fields[11]  # §3 lists F41, F42 and F60 only.
+    return Message("0820", fields)
+
+
+def sale(
+    terminal: Terminal,
+    profile: Profile,
+    *,
+    stan: str,
+    amount: Money,
+    pan: str,
+    track2: str,
+    icc: bytes,
+    pin_block: bytes | None = None,
+    expiry: str | None = None,
+    card_sequence: str | None = None,
+    entry: str = "05",
+    service_condition: str = "00",
+) -> Message:
+    """0200, 消费, by chip. `track2` is tag 57 as digits with D (or =), `expiry` YYMM, `icc` field 55.
+
+    With a PIN block F22 ends in 1 and F26, F52, F53 are present; without, it ends in 2 and they are absent.
+    """
+    fields = _base(terminal, stan, f"22{terminal.batch_no}000{profile.terminal_capability}0")
+    fields |= {
+        2: pan,
+        3: SALE,
+        4: f"{amount.amount_minor:012d}",
+        22: entry + ("1" if pin_block else "2"),
+        25: service_condition,
+        35: track2.replace("=", "D"),
+        49: profile.currency,
+        55: icc,
+    }
+    if expiry:
+        fields[14] = expiry
+    if card_sequence is not None:
+        fields[23] = card_sequence.zfill(3)
+    if pin_block:
+        fields |= {26: profile.pin_capture_code, 52: pin_block, 53: profile.security_control}
+    if profile.operator_in_f63:
+        fields[63] = terminal.operator.ljust(3)
+    return Message("0200", fields)
+
+
+def reversal(
+    terminal: Terminal,
+    profile: Profile,
+    *,
+    stan: str,
+    amount: Money,
+    entry_mode: str,
+    reason: str,
+    original_f60: str,
+    pan: str | None = None,
+    expiry: str | None = None,
+    card_sequence: str | None = None,
+    auth_code: str | None = None,
+    icc: bytes = b"",
+    processing_code: str = SALE,
+    service_condition: str = "00",
+) -> Message:
+    """0400, 冲正: STAN, F22 and F60 are the original's own; F55 is reduced to the profile's tags.
+
+    Never carries track, PIN block or F26 (docs/host-link.md §5); `reason` is F39.
+    """
+    fields = _base(terminal, stan, original_f60)
+    fields |= {
+        3: processing_code,
+        4: f"{amount.amount_minor:012d}",
+        22: entry_mode,
+        25: service_condition,
+        39: reason,
+        49: profile.currency,
+    }
+    optional = {2: pan, 14: expiry, 23: card_sequence and card_sequence.zfill(3), 38: auth_code}
+    fields |= {number: value for number, value in optional.items() if value}
+    reduced = select(icc, profile.reversal_f55_tags)
+    if reduced:
+        fields[55] = reduced
+    if profile.operator_in_f63:
+        fields[63] = terminal.operator.ljust(3)
+    return Message("0400", fields)
+
+
+def settlement(
+    terminal: Terminal, profile: Profile, *, stan: str, domestic: Totals, foreign: Totals | None = None
+) -> Message:
+    """0500, 结算: F48 is debit amount n12, count n3, credit amount n12, count n3, result 0, domestic then foreign."""
+    fields = _base(terminal, stan, f"00{terminal.batch_no}201")
+    fields[48] = _half(domestic) + _half(foreign or Totals())
+    fields[49] = profile.currency
+    fields[63] = terminal.operator.ljust(3)
+    return Message("0500", fields)
+
+
+def _half(totals: Totals) -> str:
+    if max(totals.debit_count, totals.credit_count) > TOTAL_COUNT_LIMIT:
+        raise ValueError(f"a batch holds at most {TOTAL_COUNT_LIMIT} of a kind")
+    return f"{totals.debit_minor:012d}{totals.debit_count:03d}{totals.credit_minor:012d}{totals.credit_count:03d}0"
+
+
+def batch_end(terminal: Terminal, profile: Profile, *, stan: str, balanced: bool, records: int) -> Message:
+    """0320, 批上送结束: 60.3 is 207 after a balanced settlement, 202 otherwise; F48 counts the records sent."""
+    fields = _base(terminal, stan, f"00{terminal.batch_no}{'207' if balanced else '202'}")
+    fields[48] = f"{records:04d}"
+    return Message("0320", fields)
+
+
+def _qr(
+    terminal: Terminal,
+    profile: Profile,
+    stan: str,
+    code: str,
+    entry: str,
+    amount: Money | None,
+    tags: Mapping[str, str],
+) -> Message:
+    if not 0 < len(tags[OrderTag.ORDER_NO]) <= ORDER_NO_LIMIT:
+        raise ValueError(f"an order number has 1 to {ORDER_NO_LIMIT} characters")
+    f60 = f"{profile.qr_transaction_type}{terminal.batch_no}000{profile.qr_terminal_capability}0"
+    fields = _base(terminal, stan, f60)
+    fields |= {3: code, 22: entry, 25: "00", 59: write_tlv(tags)}
+    if amount is not None:
+        fields |= {4: f"{amount.amount_minor:012d}", 49: profile.currency}
+    return Message("0200", fields)
+
+
+def qr_order(terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str) -> Message:
+    """0200/700000: ask the acquirer for an order whose code the terminal shows."""
+    return _qr(terminal, profile, stan, QR_CREATE, SHOWN, amount, {OrderTag.ORDER_NO: order_no})
+
+
+def qr_query(
+    terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN
+) -> Message:
+    """0200/710000: what has become of an order; may be asked any number of times."""
+    return _qr(terminal, profile, stan, QR_QUERY, entry, None, {OrderTag.ORDER_NO: order_no})
+
+
+def qr_close(
+    terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN
+) -> Message:
+    """0200/720000: close an order that was not paid. The answer may still be PAID."""
+    return _qr(terminal, profile, stan, QR_CLOSE, entry, None, {OrderTag.ORDER_NO: order_no})
+
+
+def qr_pay(
+    terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str, code: str
+) -> Message:
+    """0200/730000: charge the wallet whose one-time payment code was scanned."""
+    tags = {OrderTag.SCANNED_CODE: code, OrderTag.ORDER_NO: order_no}
+    return _qr(terminal, profile, stan, QR_PAY, SCANNED, amount, tags)
+
+
+def mac_range(message: Message, profile: Profile) -> bytes:
+    """The bytes that the MAC covers: MTI to the last field before F64, with bit 64 set in the bitmap.
+
+    TPDU and header are not included (§7). Raises FrameError.
+    """
+    return encode(message.with_fields({MAC_FIELD: bytes(MAC_BYTES)}), profile)[:-MAC_BYTES]
+
+
+def with_mac(message: Message, keys: KeyStore, profile: Profile) -> Message:
+    """The message with F64 under the present MAK. Raises KeyRefused when there is none."""
+    return message.with_fields({MAC_FIELD: keys.mac(MAK, mac_range(message, profile))})

@@ -1,0 +1,243 @@
+"""A profile: all that an acquirer may choose, as data. `load_profile` reads one TOML file into a frozen dataclass.
+
+Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in one go.
+A profile may override rows of the field table: `[fields.48]` with length, encoding, prefix or padding.
+
+Spec: docs/host-link.md, whatever is graded [S] or [A].
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix
+
+PROFILES = Path(__file__).parent / "profiles"
+TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than any customer stands there.
+RESEND_LIMIT = 9
+
+
+class ProfileError(Exception):
+    """A profile cannot be used. `problems` holds every fault: (line, key, reason); line 0 when there is none."""
+
+    def __init__(self, source: str, problems: tuple[tuple[int, str, str], ...]) -> None:
+        lines = (f"{source}:{line}: {key}: {reason}" for line, key, reason in problems)
+        super().__init__("\n".join(lines))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Times in milliseconds. `tpdu` is 10 digits, `header` 12, of which the sixth is replaced on sending."""
+
+    name: str
+    tpdu: str
+    header: str
+    accept_lri: bool
+    key_scheme: str
+    sequence_no: str
+    connect_timeout_ms: int
+    response_timeout_ms: int
+    reversal_ending_codes: tuple[str, ...]
+    reversal_resend_count: int
+    no_response_reason: str
+    mac_error_reason: str
+    terminal_failure_reason: str
+    reversal_f55_tags: tuple[str, ...]
+    pin_capture_code: str
+    security_control: str
+    terminal_capability: str
+    operator_in_f63: bool
+    qr_scheme: str
+    qr_transaction_type: str
+    qr_terminal_capability: str
+    qr_in_totals: bool
+    batch_number_from: str
+    currency: str
+    fields: Mapping[int, Field]
+
+
+def load_profile(name_or_path: str | Path) -> Profile:
+    """A shipped profile by its name ("unionpay"), or any TOML file by its path.
+
+    Raises ProfileError with all that is wrong.
+    """
+    path = Path(name_or_path)
+    if isinstance(name_or_path, str) and re.fullmatch(r"[a-z0-9_-]+", name_or_path):
+        path = PROFILES / f"{name_or_path}.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) else "not UTF-8"
+        raise ProfileError(str(path), ((0, "file", str(reason)),)) from None
+    return parse_profile(text, source=str(path))
+
+
+def parse_profile(text: str, *, source: str) -> Profile:
+    """As `load_profile`, from text; `source` is named in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise ProfileError(source, ((0, "file", str(fault)),)) from None
+    problems: list[tuple[int, str, str]] = []
+    flat = _flatten(table, problems, text)
+    values: dict[str, Any] = {}
+    for setting in _SETTINGS:
+        line = _line_of(text, setting.key)
+        if setting.key not in flat:
+            problems.append((line, setting.key, "missing"))
+            continue
+        value, reason = setting.check(flat.pop(setting.key))
+        if reason:
+            problems.append((line, setting.key, reason))
+        values[setting.attribute] = value
+    problems += [(_line_of(text, key), key, "no such setting") for key in flat]
+    values["fields"] = _override(table.get("fields", {}), problems, text)
+    if problems:
+        raise ProfileError(source, tuple(sorted(problems)))
+    return Profile(**values)
+
+
+Check = Callable[[Any], tuple[Any, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    key: str
+    attribute: str
+    check: Check
+
+
+def _pattern(pattern: str, meaning: str) -> Check:
+    def check(value: Any) -> tuple[Any, str]:
+        good = isinstance(value, str) and re.fullmatch(pattern, value) is not None
+        return value, "" if good else f"must be {meaning}"
+
+    return check
+
+
+def _whole(low: int, high: int) -> Check:
+    def check(value: Any) -> tuple[Any, str]:
+        good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return value, "" if good else f"must be a whole number from {low} to {high}"
+
+    return check
+
+
+def _flag(value: Any) -> tuple[Any, str]:
+    return value, "" if isinstance(value, bool) else "must be true or false"
+
+
+def _list_of(pattern: str, meaning: str) -> Check:
+    def check(value: Any) -> tuple[Any, str]:
+        good = isinstance(value, list) and all(isinstance(v, str) and re.fullmatch(pattern, v) for v in value)
+        return (tuple(value) if good else ()), "" if good else f"must be a list of {meaning}"
+
+    return check
+
+
+_CODE = r"[0-9A-Z]{2}"
+_SETTINGS = (
+    _Setting("name", "name", _pattern(r"[a-z0-9_-]+", "a name of small letters, digits, - and _")),
+    _Setting("frame.tpdu", "tpdu", _pattern(r"60[0-9]{8}", "60 and eight digits")),
+    _Setting("frame.header", "header", _pattern(r"[0-9]{12}", "twelve digits")),
+    _Setting("frame.accept_lri", "accept_lri", _flag),
+    _Setting("keys.scheme", "key_scheme", _pattern(r"003|004", '"003" or "004"')),
+    _Setting(
+        "keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")
+    ),
+    _Setting("timing.connect_timeout_ms", "connect_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
+    _Setting("timing.response_timeout_ms", "response_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
+    _Setting("reversal.ending_codes", "reversal_ending_codes", _list_of(_CODE, "two-character codes")),
+    _Setting("reversal.resend_count", "reversal_resend_count", _whole(0, RESEND_LIMIT)),
+    _Setting("reversal.no_response_reason", "no_response_reason", _pattern(_CODE, "a two-character code")),
+    _Setting("reversal.mac_error_reason", "mac_error_reason", _pattern(_CODE, "a two-character code")),
+    _Setting(
+        "reversal.terminal_failure_reason", "terminal_failure_reason", _pattern(_CODE, "a two-character code")
+    ),
+    _Setting("reversal.f55_tags", "reversal_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
+    _Setting("sale.pin_capture_code", "pin_capture_code", _pattern(r"[0-9]{2}", "two digits")),
+    _Setting("sale.security_control", "security_control", _pattern(r"[0-9]{16}", "sixteen digits")),
+    _Setting("sale.terminal_capability", "terminal_capability", _pattern(r"[0-9]", "one digit")),
+    _Setting("sale.operator_in_f63", "operator_in_f63", _flag),
+    _Setting("qr.scheme", "qr_scheme", _pattern(r"acquirer-orders|none", '"acquirer-orders" or "none"')),
+    _Setting("qr.transaction_type", "qr_transaction_type", _pattern(r"[0-9]{2}", "two digits")),
+    _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
+    _Setting("qr.in_totals", "qr_in_totals", _flag),
+    _Setting(
+        "batch.number_from", "batch_number_from", _pattern(r"sign-in|settlement", '"sign-in" or "settlement"')
+    ),
+    _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
+)
+_SECTIONS = frozenset(setting.key.split(".")[0] for setting in _SETTINGS if "." in setting.key)
+
+
+def _flatten(table: dict[str, Any], problems: list[tuple[int, str, str]], text: str) -> dict[str, Any]:
+    """Settings by dotted key; `fields` stays apart."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if name == "fields":
+            continue
+        if name in _SECTIONS:
+            if isinstance(value, dict):
+                flat |= {f"{name}.{key}": inner for key, inner in value.items()}
+            else:
+                problems.append((_line_of(text, name), name, "must be a section"))
+        else:
+            flat[name] = value
+    return flat
+
+
+def _line_of(text: str, key: str) -> int:
+    """The line of a dotted key, its section's line if the key is missing, 0 if that is missing too."""
+    section, _, name = key.rpartition(".")
+    found, inside = 0, section == ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\]]*)\]", line)
+        if header:
+            inside = header.group(1).strip() == section
+            found = number if inside and not found else found
+        elif inside and re.match(rf'\s*"?{re.escape(name)}"?\s*=', line):
+            return number
+    return found
+
+
+_COLUMNS: Mapping[str, tuple[Check, Callable[[Any], Any]]] = MappingProxyType(
+    {
+        "length": (_whole(1, 999), int),
+        "encoding": (_pattern("|".join(e.value for e in Encoding), "a known encoding"), Encoding),
+        "prefix": (_pattern("none|ll|lll", '"none", "ll" or "lll"'), lambda v: Prefix[v.upper()]),
+        "padding": (_pattern("before|after", '"before" or "after"'), Padding),
+    }
+)
+
+
+def _override(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Mapping[int, Field]:
+    """The field table with the profile's own rows over it."""
+    fields = dict(FIELDS)
+    if not isinstance(rows, dict):
+        problems.append((_line_of(text, "fields"), "fields", "must be a section"))
+        return FIELDS
+    for name, columns in rows.items():
+        key = f"fields.{name}"
+        if not re.fullmatch(r"[0-9]{1,2}", name) or int(name) not in fields or not isinstance(columns, dict):
+            problems.append(
+                (_line_of(text, f"{key}.length"), key, "must be a section for a field of the table")
+            )
+            continue
+        changes: dict[str, Any] = {}
+        for column, value in columns.items():
+            check, convert = _COLUMNS.get(column, (lambda v: (v, "no such column"), str))
+            _, reason = check(value)
+            if reason:
+                problems.append((_line_of(text, f"{key}.{column}"), f"{key}.{column}", reason))
+            else:
+                changes[column] = convert(value)
+        fields[int(name)] = replace(fields[int(name)], **changes)
+    return MappingProxyType(fields)

@@ -1,0 +1,150 @@
+"""The inside of fields 48, 59, 60 and 61, read only when somebody asks.
+
+Spec: docs/host-link.md §2 (F59, F60, F61), §6 (F48).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from terminal.hostlink.codec import FrameError
+
+TLV_LIMIT = 40  # F59 holds 999 bytes and an element takes at least 5; real messages carry fewer than ten.
+
+
+class OrderTag:
+    """F59 tags of a QR order (our own convention, A2 and A3 excepted)."""
+
+    TERMINAL_INFO = "A2"
+    SCANNED_CODE = "A3"
+    ORDER_NO = "A4"
+    PAYLOAD = "A5"
+    STATE = "A6"
+    EXPIRES_S = "A7"
+    WALLET = "A8"
+    WALLET_NO = "A9"
+
+
+class OrderState(Enum):
+    NEW = "NEW"
+    WAITING = "WAITING"
+    PAYING = "PAYING"
+    PAID = "PAID"
+    CLOSED = "CLOSED"
+    REFUNDED = "REFUNDED"
+
+
+def write_tlv(tags: Mapping[str, str]) -> str:
+    """F59: tag (2), length (3 digits, counts GB18030 bytes), value.
+
+    >>> write_tlv({"A3": "6229"})
+    'A30046229'
+    """
+    parts: list[str] = []
+    for tag, value in tags.items():
+        length = len(value.encode("gb18030"))
+        if length > 999 or len(tag) != 2:
+            raise ValueError(f"F59 tag {tag}: a tag has 2 characters, a value at most 999 bytes")
+        parts.append(f"{tag}{length:03d}{value}")
+    return "".join(parts)
+
+
+def read_tlv(f59: str) -> dict[str, str]:
+    """F59 by tag. Raises FrameError(59, …) for a bad length, a repeated tag or too many elements."""
+    data = f59.encode("gb18030")
+    found: dict[str, str] = {}
+    offset = 0
+    while offset < len(data):
+        head = data[offset : offset + 5]
+        if len(found) == TLV_LIMIT:
+            raise FrameError(59, offset, f"more than {TLV_LIMIT} elements")
+        if not re.fullmatch(rb"[0-9A-Z]{2}[0-9]{3}", head):
+            raise FrameError(59, offset, "an element is tag 2, length 3, value")
+        tag, length = head[:2].decode("ascii"), int(head[2:])
+        value = data[offset + 5 : offset + 5 + length]
+        if len(value) != length:
+            raise FrameError(59, offset, f"element {tag} is cut short")
+        if tag in found:
+            raise FrameError(59, offset, f"element {tag} twice")
+        try:
+            found[tag] = value.decode("gb18030")
+        except UnicodeDecodeError:
+            raise FrameError(59, offset, f"element {tag} ends inside a character") from None
+        offset += 5 + length
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved60:
+    """F60, as far as it was sent: later sub-fields are "" when the field ends before them."""
+
+    type: str
+    batch_no: str
+    network_management: str = ""
+    capability: str = ""
+    ic_condition: str = ""
+    partial_approval: str = ""
+    account_type: str = ""
+
+
+def read_f60(f60: str) -> Reserved60:
+    """F60's sub-fields n2 n6 n3 n1 n1 n1 n3. Raises FrameError when it ends inside one."""
+    return Reserved60(*_cut(60, f60, (2, 6, 3, 1, 1, 1, 3), least=2))
+
+
+@dataclass(frozen=True, slots=True)
+class Original61:
+    """F61: the message that this one is about; later sub-fields are "" when not sent."""
+
+    batch_no: str
+    stan: str
+    date: str = ""
+    auth_mode: str = ""
+    auth_institution: str = ""
+
+
+def read_f61(f61: str) -> Original61:
+    """F61's sub-fields n6 n6 n4 n2 n11. Raises FrameError."""
+    return Original61(*_cut(61, f61, (6, 6, 4, 2, 11), least=2))
+
+
+def _cut(field: int, digits: str, widths: tuple[int, ...], *, least: int) -> tuple[str, ...]:
+    parts: list[str] = []
+    offset = 0
+    for width in widths:
+        if offset == len(digits):
+            break
+        part = digits[offset : offset + width]
+        if len(part) != width:
+            raise FrameError(field, offset, "ends inside a sub-field")
+        parts.append(part)
+        offset += width
+    if offset != len(digits):
+        raise FrameError(field, offset, "longer than all its sub-fields")
+    if len(parts) < least:
+        raise FrameError(field, offset, f"needs at least {least} sub-fields")
+    return tuple(parts)
+
+
+class TotalsResult(Enum):
+    """The host's judgement of a settlement: F48 digit 31 (domestic) and 62 (foreign)."""
+
+    UNSAID = "0"
+    BALANCED = "1"
+    NOT_BALANCED = "2"
+    ERROR = "3"
+
+
+def read_totals_result(f48: str) -> tuple[TotalsResult, TotalsResult]:
+    """(domestic, foreign) of an 0510. Raises FrameError(48, …)."""
+    if len(f48) != 62:
+        raise FrameError(48, 0, "settlement totals have 62 digits")
+    results: list[TotalsResult] = []
+    for place in (30, 61):
+        if f48[place] not in "0123":
+            raise FrameError(48, place, "the result is 0 to 3")
+        results.append(TotalsResult(f48[place]))
+    return results[0], results[1]
