@@ -122,7 +122,7 @@ _ROWS = (
 RESPONSE_CODES: Mapping[str, ResponseCode] = MappingProxyType({row.code: row for row in _ROWS})
 
 
-def response_code(code: str) -> ResponseCode:
+def lookup(code: str) -> ResponseCode:
     """The row of a code; for one that is not in the table, a decline that shows it."""
     known = RESPONSE_CODES.get(code)
     return known or ResponseCode(code, f"交易失败({code})", f"declined ({code})", Action.DECLINE, known=False)

@@ -25,7 +25,7 @@ RESPONSE_CODE = 39
 ECHOED_FIELDS = (3, 4, 11, 41, 42)
 
 
-class Outcome(Enum):
+class VerdictKind(Enum):
     APPROVED = "approved"
     DECLINED = "declined"  # The host said no, and it was the host.
     UNAUTHENTICATED = "unauthenticated"  # F64 is wrong, or missing where it must be: as good as no reply.
@@ -36,31 +36,31 @@ class Outcome(Enum):
 class Verdict:
     """`code` is F39 ("" when absent); `field` is the one that does not fit (0: the MTI), for the last two."""
 
-    outcome: Outcome
+    kind: VerdictKind
     code: str = ""
     field: int | None = None
 
     @property
     def answered(self) -> bool:
         """Whether the host has spoken; if not, silence's rules apply."""
-        return self.outcome in (Outcome.APPROVED, Outcome.DECLINED)
+        return self.kind in (VerdictKind.APPROVED, VerdictKind.DECLINED)
 
 
 def check_reply(request: Message, reply: Message, keys: KeyStore, profile: Profile) -> Verdict:
     """Judge a reply. Raises nothing for what a host may send."""
     code = reply.text(RESPONSE_CODE)
     if reply.mti != f"{int(request.mti) + 10:04d}":
-        return Verdict(Outcome.MISMATCH, code, MTI_FIELD)
+        return Verdict(VerdictKind.MISMATCH, code, MTI_FIELD)
     for number in ECHOED_FIELDS:
         if number not in request.fields or (number == 4 and code == PARTIAL_APPROVAL and 4 in reply.fields):
             continue
         if reply.fields.get(number) != request.fields[number]:
-            return Verdict(Outcome.MISMATCH, code, number)
+            return Verdict(VerdictKind.MISMATCH, code, number)
     if not code:
-        return Verdict(Outcome.MISMATCH, code, RESPONSE_CODE)
+        return Verdict(VerdictKind.MISMATCH, code, RESPONSE_CODE)
     if not _authentic(request, reply, keys, profile):
-        return Verdict(Outcome.UNAUTHENTICATED, code, MAC_FIELD)
-    return Verdict(Outcome.APPROVED if code in APPROVING_CODES else Outcome.DECLINED, code)
+        return Verdict(VerdictKind.UNAUTHENTICATED, code, MAC_FIELD)
+    return Verdict(VerdictKind.APPROVED if code in APPROVING_CODES else VerdictKind.DECLINED, code)
 
 
 def _authentic(request: Message, reply: Message, keys: KeyStore, profile: Profile) -> bool:
