@@ -1,10 +1,10 @@
 """GET RESPONSE and the corrected Le: one command APDU to its final answer.
 
-PC/SC hands 61xx and 6Cxx back raw, so this part of the terminal's transport layer is ours, once, under the real
-reader and under its twins. Short APDUs only; EMV knows no others.
+PC/SC hands 61xx and 6Cxx back raw, so this part of the terminal's transport layer is ours, once, under the
+real reader and under its twins. Short APDUs only; EMV knows no others.
 
-Spec: EMV 4.4 Book 1 §9.3.1.1 (the four cases), §9.3.1.2 (procedure bytes 61 and 6C), Annex A (examples, among them
-A8: a case 4 command with a warning).
+Spec: EMV 4.4 Book 1 §9.3.1.1 (the four cases), §9.3.1.2 (procedure bytes 61 and 6C), Annex A (examples, among
+them A8: a case 4 command with a warning).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ChainBroken(DeviceError):
 
 
 def command_case(capdu: bytes) -> int:
-    """1 to 4, from the length alone. Raises ValueError for what is no short APDU: our own fault, never the card's.
+    """1 to 4, from the length alone. Raises ValueError for what is no short APDU (our own fault).
 
     >>> command_case(bytes.fromhex("00b2010c00"))
     2
@@ -46,9 +46,10 @@ def command_case(capdu: bytes) -> int:
 def exchange(transmit: Callable[[bytes], bytes], capdu: bytes, *, t0: bool) -> bytes:
     """Send one command and follow it to its end: data, then SW1 SW2.
 
-    `transmit` carries one command to the card and gives its raw response. With `t0` the command goes in its TPDU
-    form: case 1 gets a P3 of 00, case 4 loses its Le.
-    Raises CardGone (a response too short to be one: the card died), ChainBroken, and whatever `transmit` raises.
+    `transmit` carries one command to the card and gives its raw response. With `t0` the command goes in its
+    TPDU form: case 1 gets a P3 of 00, case 4 loses its Le.
+    Raises CardGone (a response too short to be one: the card died), ChainBroken, and whatever `transmit`
+    raises.
     """
     case = command_case(capdu)
     command = capdu
@@ -74,7 +75,7 @@ def exchange(transmit: Callable[[bytes], bytes], capdu: bytes, *, t0: bool) -> b
             # A second 6C to the same command is an answer like any other error, so a card cannot loop here.
             command, corrected = command[:-1] + status[1:], True
         elif t0 and case == 4 and status[0] in (0x62, 0x63) and not warning and not collected:
-            # Annex A8: T=0 has no room for data beside a warning; it is fetched, and the warning stays the status.
+            # Annex A8: T=0 has no room for data beside a warning; it is fetched, the warning stays.
             warning = status
             command, takes_le, corrected = GET_RESPONSE + b"\x00", True, False
         else:

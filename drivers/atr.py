@@ -1,7 +1,8 @@
 """The answer to reset: a bounded reading, enough to tell a card from noise and T=0 from T=1.
 
-Spec: EMV 4.4 Book 1 §8.2, §8.3; ISO/IEC 7816-3 §8.2. What EMV fixes for its own cards (TB1, TC1, TA3...) is not
-enforced: a contactless reader makes up an ATR of its own (3B 8x 80 01...), and the reader, not we, sets the line up.
+Spec: EMV 4.4 Book 1 §8.2, §8.3; ISO/IEC 7816-3 §8.2. What EMV fixes for its own cards (TB1, TC1, TA3...) is
+not enforced: a contactless reader makes up an ATR of its own (3B 8x 80 01...), and the reader, not we, sets
+the line up.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The card reader: PC/SC through pyscard's low-level calls.
 
-pyscard's own monitor dies for good when pcscd restarts and misses cards that were in before it began, so watching
-is ours: one supervised SCardGetStatusChange loop, on a thread and a context of its own, because a silent card can
-hold a context for 25 s. Readers are found by name, never by index. GET RESPONSE and 6Cxx are in `apdu_chain`.
+pyscard's own monitor dies for good when pcscd restarts and misses cards that were in before it began, so
+watching is ours: one supervised SCardGetStatusChange loop, on a thread and a context of its own, because a
+silent card can hold a context for 25 s. Readers are found by name, never by index. GET RESPONSE and 6Cxx are
+in `apdu_chain`.
 
 | function | supported | remark |
 |---|---|---|
@@ -12,7 +13,7 @@ hold a context for 25 s. Readers are found by name, never by index. GET RESPONSE
 | cold reset, one warm reset | yes | then CardMute; the ATR is read with bounds |
 | T=0 and T=1, short APDUs | yes | the reader's choice of protocol |
 | extended APDUs | no | EMV has none |
-| stopping a command that hangs | no | SCardCancel does not reach a transmit; the loop quarantines the reader |
+| stopping a command that hangs | no | SCardCancel does not reach it; the loop quarantines the reader |
 | PIN pad readers (feature 6) | no | PIN entry is on the terminal's keypad |
 | contactless entry point | no | PC/SC has no such flag; a reader's PICC slot works like a contact one |
 
@@ -30,9 +31,12 @@ from drivers.atr import AtrError, parse_atr
 from drivers.ports import CardGone, CardMute, DeviceError, Presence
 
 DEVICE = "card reader"
-WATCH_MS = 1_000  # The longest wait for a change: a cancel that comes a moment too early costs this much at most.
-RETRY_MS = (100, 200, 400, 800, 1_600)  # Then every 1.6 s: a reader plugged in again is back before anyone asks.
-CLOSE_MS = 1_500  # Longer than one wait for a change; a command still hanging then is left to the process's end.
+# The longest wait for a change: a cancel that comes a moment too early costs this much at most.
+WATCH_MS = 1_000
+# Then every 1.6 s: a reader plugged in again is back before anyone asks.
+RETRY_MS = (100, 200, 400, 800, 1_600)
+# Longer than one wait for a change; a command still hanging then is left to the process's end.
+CLOSE_MS = 1_500
 
 SERVICE_LOST = (
     "SCARD_E_NO_SERVICE",
@@ -62,12 +66,12 @@ WORDS = {
     "SCARD_E_UNKNOWN_READER": "the reader is not there; plug it in, or correct its name in the config",
     "SCARD_E_READER_UNAVAILABLE": "the reader was unplugged; plug it in again",
     "SCARD_E_SHARING_VIOLATION": "another program is using the card; stop it and insert the card again",
-    "SCARD_W_SECURITY_VIOLATION": "this user may not use PC/SC; allow it in polkit or run as the service's user",
-    "SCARD_E_NO_ACCESS": "this user may not use PC/SC; allow it in polkit or run as the service's user",
-    "SCARD_E_NO_MEMORY": "pcscd has no place for one more program; stop others that use readers, or restart pcscd",
+    "SCARD_W_SECURITY_VIOLATION": "this user may not use PC/SC; allow it in polkit",
+    "SCARD_E_NO_ACCESS": "this user may not use PC/SC; allow it in polkit",
+    "SCARD_E_NO_MEMORY": "pcscd has no place for one more program; stop others, or restart pcscd",
     "SCARD_E_TIMEOUT": "the reader did not answer in time; unplug it and plug it in again",
 }
-SERVICE_WORDS = "the card service does not answer; start pcscd (systemctl start pcscd) or wait until it is back"
+SERVICE_WORDS = "the card service does not answer; start pcscd or wait until it is back"
 
 
 def _scard() -> Any:
@@ -75,7 +79,7 @@ def _scard() -> Any:
     try:
         from smartcard import scard
     except ImportError as missing:
-        raise DeviceError(DEVICE, "pyscard is missing; make system-deps and pip install '.[card]'") from missing
+        raise DeviceError(DEVICE, "pyscard is missing; run make system-deps") from missing
     return scard
 
 
@@ -140,7 +144,7 @@ def _list(scard: Any, codes: _Codes, context: Any) -> tuple[str, ...]:
 
 
 class PcscCardReader:
-    """Meets `drivers.ports.CardReader`. `name` is a reader's name or a part of it that fits one reader only."""
+    """Meets `drivers.ports.CardReader`. `name` is a reader's name or a part of it that fits only one."""
 
     def __init__(self, name: str) -> None:
         self._wanted = name
@@ -173,7 +177,7 @@ class PcscCardReader:
                 raise
 
     def transceive(self, capdu: bytes) -> bytes:
-        """One command to its final answer. Raises CardGone, DeviceError (among them apdu_chain.ChainBroken)."""
+        """One command to its final answer. Raises CardGone, ChainBroken, DeviceError."""
         with self._busy:
             if self._card is None:
                 raise CardGone(DEVICE, "no card is powered; insert one")
