@@ -1,1 +1,1 @@
-"""Ways to pay: one file each."""
+"""Ways to pay: one file each, and one row each in METHODS (`table`)."""

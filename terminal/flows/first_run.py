@@ -1,0 +1,110 @@
+"""The first run: language, numbers, link, the first operator's password, test keys, and a self-test slip.
+
+Each answer is one question with a prepared value from the configuration. Nothing is kept until the last question is
+answered; then all of it in one commit, and it is never asked again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from drivers.ports import Key, Tone
+from terminal.dialogue import acknowledge, choose, type_text
+from terminal.flows.operator import FIRST_OPERATOR, set_password, type_password
+from terminal.flows.self_test import print_self_test
+from terminal.loop import Commit, Offload
+from terminal.model import Mode
+from terminal.screens import catalogue as screens
+from terminal.shop import Activation, Shop
+from terminal.strings import LANGUAGES
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
+
+KEY_DEADLINE_MS = 30_000
+HOST = re.compile(r"\S{1,255}:\d{1,5}")
+LINK_KEYS = {Key.UP: ".", Key.DOWN: ":"}
+
+
+async def first_run(shop: Shop) -> bool:
+    """Set the terminal up; False when the person left off (it is asked again at the next start)."""
+    chosen = await choose(
+        shop,
+        len(LANGUAGES),
+        lambda at: screens.ChooseLanguage(selected=at),
+        LANGUAGES.index(shop.language) if shop.language in LANGUAGES else 0,
+    )
+    if chosen is None:
+        return False
+    shop.language = LANGUAGES[chosen]
+    activation = await _numbers(shop)
+    if activation is None:
+        return False
+    password = await _first_password(shop)
+    if password is None:
+        return False
+    if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.idle_ms) is not Key.ENTER:
+        return False
+    await set_password(shop, FIRST_OPERATOR, password, "supervisor")
+    await Offload("keys", shop.keys.load_test_tmk, KEY_DEADLINE_MS)
+
+    def keep(tx: Tx) -> None:
+        tx.set("language", shop.language)
+        tx.set(
+            "activation",
+            {
+                "merchant_no": activation.merchant_no,
+                "terminal_no": activation.terminal_no,
+                "host": activation.host,
+            },
+        )
+        tx.set_mode(Mode.KEYED)
+
+    await Commit(keep)
+    shop.activation, shop.mode = activation, Mode.KEYED
+    await print_self_test(shop)
+    return True
+
+
+async def _numbers(shop: Shop) -> Activation | None:
+    config = shop.config
+    merchant_no = await _ask(shop, "merchant_no", config.merchant_no, 15, lambda v: len(v) == 15)
+    if merchant_no is None:
+        return None
+    terminal_no = await _ask(shop, "terminal_no", config.terminal_no, 8, lambda v: len(v) == 8)
+    if terminal_no is None:
+        return None
+    host = await _ask(shop, "link", config.hosts[0], 64, lambda v: bool(HOST.fullmatch(v)), LINK_KEYS)
+    if host is None:
+        return None
+    return Activation(merchant_no=merchant_no, terminal_no=terminal_no, host=host)
+
+
+async def _ask(  # type: ignore[no-untyped-def]  # `good` is a plain predicate
+    shop: Shop, name: str, initial: str, limit: int, good, extra: dict[Key, str] | None = None
+) -> str | None:
+    return await type_text(
+        shop,
+        lambda value, problem: screens.EnterNumber(field=name, value=value, hint=problem or name),
+        initial=initial,
+        limit=limit,
+        check=lambda value: "" if good(value) else name,
+        extra=extra,
+    )
+
+
+async def _first_password(shop: Shop) -> str | None:
+    """The first operator's own password, typed twice: there is no default password to forget to change."""
+    problem = "new"
+    while True:
+        first = await type_password(shop, FIRST_OPERATOR, problem)
+        if first is None:
+            return None
+        again = await type_password(shop, FIRST_OPERATOR, "repeat")
+        if again is None:
+            return None
+        if first == again:
+            return first
+        shop.sound(Tone.FAILURE)
+        problem = "differs"

@@ -1,0 +1,70 @@
+"""After a start, whatever ended the last run: every open payment is brought on its way before anything is sold.
+
+Idempotent: a cut during recovery is recovered again. Card: what may have been sent is reversed, also an approval
+whose card never answered. QR: what is not known becomes UNKNOWN and is queried, never guessed. What was never sent
+is abandoned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terminal.loop import Commit
+from terminal.methods import qr
+from terminal.model import Method, PaymentState
+from terminal.printing import print_kept
+from terminal.receipts import from_record
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, SlipRecord, Tx
+
+S = PaymentState
+
+
+async def recover_payments(shop: Shop) -> int:
+    """Move every open payment out of the states that only a running flow may be in; how many were open."""
+    reason = shop.profile.no_response_reason
+    undone = shop.profile.terminal_failure_reason
+
+    def recover(tx: Tx) -> int:
+        open_payments = tx.open_payments()
+        for payment in open_payments:
+            card = payment.method is Method.CARD
+            if payment.state is S.NEW:
+                tx.move(payment.id, S.ABANDONED, why="power-cut")
+            elif payment.state is S.REQUESTED and card:
+                tx.move(payment.id, S.REVERSING, reversal_reason=reason, why="power-cut")
+            elif payment.state is S.APPROVED and card:
+                tx.move(payment.id, S.REVERSING, reversal_reason=undone, why="power-cut")
+            elif payment.state is S.REQUESTED:
+                tx.move(payment.id, S.UNKNOWN, why="power-cut")
+        return len(open_payments)
+
+    return await Commit(recover)
+
+
+async def unknown_orders(shop: Shop) -> tuple[PaymentRecord, ...]:
+    """QR orders whose fate the acquirer must still tell us."""
+    return await Commit(
+        lambda tx: tuple(
+            p for p in tx.open_payments() if p.method in (Method.QR_SHOWN, Method.QR_SCANNED)
+        )
+    )
+
+
+async def query_orders(shop: Shop) -> int:
+    """Ask about each unknown order once; how many stay unknown. Needs working keys."""
+    for payment in await unknown_orders(shop):
+        await qr.query(shop, payment)
+    return len(await unknown_orders(shop))
+
+
+async def print_unprinted(shop: Shop) -> None:
+    """Slips that were kept but, for all we know, not printed."""
+
+    def kept(tx: Tx) -> tuple[SlipRecord, ...]:
+        return tx.unprinted()
+
+    for record in await Commit(kept):
+        await print_kept(shop, record.id, from_record(record.body))

@@ -1,0 +1,34 @@
+"""消费: an amount, a way to pay, and that way's own flow."""
+
+from __future__ import annotations
+
+from drivers.ports import Key, Tone
+from terminal.dialogue import acknowledge, choose, type_amount
+from terminal.methods.table import METHODS
+from terminal.model import Mode
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+
+async def sale(shop: Shop, first_key: Key | None = None) -> None:
+    """One sale from its amount to its end. Nothing is sold unless the terminal is signed in."""
+    refused = why_not_selling(shop)
+    if refused:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason=refused))
+        return
+    due = await type_amount(shop, first_key)
+    if due is None:
+        return
+    chosen = await choose(shop, len(METHODS), lambda at: screens.ChooseMethod(amount=due, selected=at))
+    if chosen is None:
+        return
+    _, pay = METHODS[chosen]
+    await pay(shop, due)
+
+
+def why_not_selling(shop: Shop) -> str:
+    """"" when selling is allowed, else a word of the room "refused"."""
+    if shop.service_reason:
+        return "service"
+    return {Mode.SIGNED_IN: "", Mode.SETTLING: "settling", Mode.LOCKED: "locked"}.get(shop.mode, "sign_in")

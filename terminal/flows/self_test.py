@@ -1,0 +1,25 @@
+"""The self-test slip: version, checks, numbers, link and key check values on paper."""
+
+from __future__ import annotations
+
+from keys import KeyRef, Usage
+from terminal.loop import Commit
+from terminal.printing import keep, print_kept, slip_head
+from terminal.receipts import SelfTestSlip
+from terminal.shop import Shop
+
+
+async def print_self_test(shop: Shop) -> None:
+    head = await slip_head(shop, "")
+    kcvs = tuple(
+        (usage.name, shop.keys.kcv(KeyRef(usage))) for usage in Usage if shop.keys.has(KeyRef(usage))
+    )
+    slip = SelfTestSlip(
+        head=head,
+        version=shop.version,
+        checks=shop.self_tests(),
+        link=shop.activation.host if shop.activation else "",
+        kcvs=kcvs,
+    )
+    slip_id = await Commit(lambda tx: keep(tx, slip))
+    await print_kept(shop, slip_id, slip)

@@ -1,0 +1,157 @@
+"""结算: the batch's totals to the host, its judgement on paper, the batch closed, a new sign-in required.
+
+Resumable: the mode SETTLING is durable, the totals are counted again from the journal, and the batch is closed in the
+same commit that keeps the settlement slip, so that paper never decides. Cash is never in the host's totals; whether
+QR is, the profile says. Source: host-link digest §6, §11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivers.ports import Key, Tone
+from terminal.dialogue import acknowledge
+from terminal.flows.recovery import query_orders
+from terminal.hostlink import messages
+from terminal.hostlink.messages import Totals
+from terminal.hostlink.session import Silence
+from terminal.hostlink.subfields import TotalsResult, read_totals
+from terminal.loop import Commit, Offload
+from terminal.methods.reversal import clear_reversals, identity, pending_reversals
+from terminal.model import Method, Mode, Money, PaymentState
+from terminal.printing import keep, print_kept, slip_head
+from terminal.receipts import Balance, Kind, OpenRow, SettlementSlip, TotalRow
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
+
+KEY_DEADLINE_MS = 30_000
+BALANCES = {
+    TotalsResult.BALANCED: Balance.BALANCED,
+    TotalsResult.NOT_BALANCED: Balance.UNBALANCED,
+    TotalsResult.ERROR: Balance.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is to be settled. `host_*` is what the host should have, too."""
+
+    number: int  # Ours, ever growing.
+    batch_no: str  # The host's.
+    rows: tuple[TotalRow, ...]
+    open_rows: tuple[OpenRow, ...]
+    host: Totals
+
+    @property
+    def count(self) -> int:
+        return sum(row.count for row in self.rows)
+
+    @property
+    def total(self) -> Money:
+        return sum((row.amount for row in self.rows), Money(0))
+
+
+async def settle(shop: Shop) -> None:
+    """Settle the open batch, from the merchant's wish to paper; or go on with one that was interrupted."""
+    if shop.mode is not Mode.SETTLING and not await _begin(shop):
+        return
+    shop.show(screens.Settling(step="totals"))
+    batch = await Commit(lambda tx: count_batch(shop, tx))
+    request = await Commit(lambda tx: _request(shop, tx, batch))
+    answer = await shop.host.exchange(
+        request, lambda left: shop.show(screens.Waiting(what="settlement", seconds_left=left))
+    )
+    if isinstance(answer, Silence):
+        await acknowledge(shop, screens.Refused(reason="settling"))
+        return
+    if answer.verdict.code in ("77", "99", "A0", "97"):
+        # The host does not know this batch (any more): only a new sign-in can tell where we stand.
+        await _close(shop, batch, Balance.ERROR)
+        return
+    if answer.verdict.code != "00":
+        await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="settling"))
+        return
+    domestic, _ = read_totals(answer.reply.text(48))
+    await _close(shop, batch, BALANCES.get(domestic, Balance.NOT_REPORTED))
+
+
+async def _begin(shop: Shop) -> bool:
+    """Everything open is settled first; then the merchant says yes, and the mode is SETTLING."""
+    if shop.mode is not Mode.SIGNED_IN:
+        await acknowledge(shop, screens.Refused(reason="sign_in"))
+        return False
+    shop.show(screens.Settling(step="reversals"))
+    if not await clear_reversals(shop):
+        await acknowledge(shop, screens.ReversalPending(count=len(await pending_reversals(shop))))
+        return False
+    shop.show(screens.Settling(step="recover"))
+    if await query_orders(shop):
+        await acknowledge(shop, screens.Refused(reason="open_payments"))
+        return False
+    batch = await Commit(lambda tx: count_batch(shop, tx))
+    if batch.count == 0:
+        await acknowledge(shop, screens.Refused(reason="nothing_to_settle"))
+        return False
+    question = screens.ConfirmSettlement(count=batch.count, total=batch.total)
+    if await acknowledge(shop, question, shop.config.idle_ms) is not Key.ENTER:
+        return False
+    await Commit(lambda tx: tx.set_mode(Mode.SETTLING))
+    shop.mode = Mode.SETTLING
+    return True
+
+
+def count_batch(shop: Shop, tx: Tx) -> Batch:
+    """The open batch by method, from the journal."""
+    number = tx.get("batch", 1)
+    rows: list[TotalRow] = []
+    host = Totals()
+    for total in tx.totals(number):
+        if total.state is not PaymentState.COMPLETED:
+            continue
+        in_host = total.method is Method.CARD or (total.method is not Method.CASH and shop.profile.qr_in_totals)
+        rows.append(TotalRow(total.method, Kind.SALE, total.count, Money(total.amount_minor), in_host))
+        if in_host:
+            host = Totals(host.debit_minor + total.amount_minor, host.debit_count + total.count)
+    open_rows = tuple(
+        OpenRow(p.method, p.state, p.amount, str(p.stan or ""), str(p.facts.get("order_no", "")))
+        for p in tx.open_payments()
+    )
+    return Batch(number, tx.get("batch_no", "000001"), tuple(rows), open_rows, host)
+
+
+def _request(shop: Shop, tx: Tx, batch: Batch) -> messages.Message:
+    stan = f"{tx.count('stan', limit=999_999):06d}"
+    return messages.settlement(identity(shop, batch.batch_no), shop.profile, stan=stan, domestic=batch.host)
+
+
+async def _close(shop: Shop, batch: Batch, balance: Balance) -> None:
+    """The batch is closed and its slip kept in one commit; then its sealed data dies, and paper follows."""
+    head = await slip_head(shop, batch.batch_no)
+    slip = SettlementSlip(
+        head=head,
+        rows=batch.rows,
+        total_count=batch.count,
+        total=batch.total,
+        domestic=balance,
+        open_rows=batch.open_rows,
+    )
+
+    def close(tx: Tx) -> int:
+        tx.settle(batch.number)
+        tx.drop_sealed(batch.number)
+        tx.set("batch", batch.number + 1)
+        slip_id = keep(tx, slip)
+        tx.set_mode(Mode.KEYED, reason="settled")
+        return slip_id
+
+    slip_id = await Commit(close)
+    shop.mode = Mode.KEYED
+    await Offload("keys", lambda: shop.keys.destroy_batch(batch.number), KEY_DEADLINE_MS)
+    balanced = balance is Balance.BALANCED
+    shop.sound(Tone.SUCCESS if balanced else Tone.ATTENTION)
+    await print_kept(shop, slip_id, slip)
+    await acknowledge(shop, screens.Settled(balanced=balanced, count=batch.count, total=batch.total))

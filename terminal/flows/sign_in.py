@@ -1,0 +1,132 @@
+"""签到: the terminal signs in and receives working keys, batch number and clock.
+
+The three keys become active together or not at all: each is checked by its KCV, and one wrong KCV discards all three.
+A new sign-in with an open batch never changes its number; another number from the host stops trading until settled.
+Source: host-link digest §3, §4, §9, §11.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from drivers.ports import Key, Tone
+from keys import KcvMismatch, KeyLayout, KeyRefused
+from terminal.dialogue import acknowledge
+from terminal.hostlink import messages
+from terminal.hostlink.codec import Message
+from terminal.hostlink.session import Silence
+from terminal.loop import Commit, Offload
+from terminal.methods.reversal import clear_reversals, identity, pending_reversals
+from terminal.model import Mode, PaymentState, infer_year
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop, wall_ms
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
+
+KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls for seconds.
+APPROVED = "00"
+CARD_STATES = (PaymentState.COMPLETED, PaymentState.APPROVED, PaymentState.REVERSING, PaymentState.REQUESTED)
+
+
+async def sign_in(shop: Shop) -> bool:
+    """Sign in, offering to try again while the person wants to; True when the mode is SIGNED_IN."""
+    while True:
+        shop.show(screens.SigningIn())
+        reason, code = await _attempt(shop)
+        if not reason:
+            if not await clear_reversals(shop):
+                count = len(await pending_reversals(shop))
+                await acknowledge(shop, screens.ReversalPending(count=count))
+            return True
+        shop.sound(Tone.FAILURE)
+        if await acknowledge(shop, screens.SignInFailed(reason=reason, code=code)) is not Key.ENTER:
+            return False
+
+
+async def _attempt(shop: Shop) -> tuple[str, str]:
+    """One 0800; ("", "") when signed in, else a word of the screen's reasons and the host's code."""
+
+    def prepare(tx: Tx) -> Message:
+        stan = f"{tx.count('stan', limit=999_999):06d}"
+        return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan)
+
+    request = await Commit(prepare)
+    answer = await shop.host.exchange(request)
+    if isinstance(answer, Silence):
+        return (answer.reason if answer.reason not in ("garbled", "foreign") else "bad_reply"), ""
+    code = answer.verdict.code
+    if code != APPROVED:
+        return "declined", code
+    reply = answer.reply
+    try:
+        layout = KeyLayout(shop.profile.key_scheme)
+        block = reply.binary(62)
+        await Offload("keys", lambda: shop.keys.activate_working_keys(block, layout), KEY_DEADLINE_MS)
+    except KcvMismatch:
+        await _discard(shop)
+        return "bad_keys", code
+    except KeyRefused:
+        await _discard(shop)
+        return "bad_reply", code
+    problem = await _enter(shop, reply)
+    return problem, code if problem else ""
+
+
+async def _discard(shop: Shop) -> None:
+    """No key of this or an earlier sign-in is trusted now."""
+
+    def forget(tx: Tx) -> None:
+        if tx.mode is Mode.SIGNED_IN:
+            tx.set_mode(Mode.KEYED, reason="kcv")
+
+    await Offload("keys", shop.keys.discard_working_keys, KEY_DEADLINE_MS)
+    await Commit(forget)
+    if shop.mode is Mode.SIGNED_IN:
+        shop.mode = Mode.KEYED
+
+
+async def _enter(shop: Shop, reply: Message) -> str:
+    """Batch number, clock and mode in one commit; "" or why not."""
+    now_ms = await wall_ms()
+    offset_ms = clock_offset(shop, reply.text(13), reply.text(12), now_ms)
+    given = reply.text(60)[2:8]
+
+    def enter(tx: Tx) -> str:
+        held = tx.get("batch_no", "")
+        open_batch = any(p.state in CARD_STATES and p.stan for p in tx.payments(batch=tx.get("batch", 1)))
+        if given != held and held and open_batch:
+            return "batch"
+        tx.set("batch_no", given)
+        tx.set("signed_in_ms", now_ms)
+        if offset_ms is not None:
+            tx.set("clock_offset_ms", offset_ms)
+        tx.set_mode(Mode.SIGNED_IN)
+        return ""
+
+    if len(given) != 6:
+        return "bad_reply"
+    problem = await Commit(enter)
+    if not problem:
+        shop.mode = Mode.SIGNED_IN
+        if offset_ms is not None:
+            shop.clock_offset_ms = offset_ms
+    return problem
+
+
+def clock_offset(shop: Shop, month_day: str, time: str, now_ms: int) -> int | None:
+    """Milliseconds to add to the system's clock to get the host's; None when the host gave no usable time.
+
+    Fields 12 and 13 carry no year: it is the one nearest to our last durable date.
+    """
+    system = shop.local_time(now_ms)
+    try:
+        day = infer_year(month_day, system.date())
+        told = datetime.datetime.combine(
+            day, datetime.time(int(time[:2]), int(time[2:4]), int(time[4:6])), tzinfo=system.tzinfo
+        )
+    except ValueError:
+        return None
+    drift_ms = int((told - system).total_seconds() * 1000)
+    return shop.clock_offset_ms + drift_ms

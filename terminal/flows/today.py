@@ -1,0 +1,62 @@
+"""Today's list: what was sold since midnight by the shop's clock, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivers.ports import Key
+from terminal.dialogue import next_key
+from terminal.loop import Commit
+from terminal.model import Money, PaymentState
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop, wall_ms
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+SCAN_LIMIT = 10_000  # Payments looked at for one day; a handheld that sells more in a day is a queue of handhelds.
+PAGE = 500
+SOLD = (PaymentState.COMPLETED, PaymentState.SETTLED)
+
+
+async def today(shop: Shop) -> None:
+    payments = await _todays(shop)
+    total = sum((p.amount for p in payments if p.state in SOLD), Money(0))
+    a_page = screens.rows_a_page(shop.devices.display.height)
+    pages = max(1, -(-len(payments) // a_page))
+    page = 1
+    while True:
+        shown = payments[(page - 1) * a_page : page * a_page]
+        rows = tuple(
+            screens.TodayRow(
+                time=f"{shop.local_time(p.created_ms):%H:%M}",
+                kind=p.method.value,
+                amount=p.amount,
+                state=p.state.value,
+            )
+            for p in shown
+        )
+        shop.show(screens.Today(rows=rows, page=page, pages=pages, total=total))
+        key = await next_key(shop, shop.config.idle_ms)
+        if key is Key.DOWN and page < pages:
+            page += 1
+        elif key is Key.UP and page > 1:
+            page -= 1
+        elif key in (None, Key.CANCEL, Key.ENTER, Key.CLEAR):
+            return
+
+
+async def _todays(shop: Shop) -> tuple[PaymentRecord, ...]:
+    """Newest first. Abandoned ones are left out: nothing was asked of anybody."""
+    day = shop.local_time(await wall_ms()).date()
+
+    def read(tx: Tx) -> tuple[PaymentRecord, ...]:
+        found: list[PaymentRecord] = []
+        for offset in range(0, SCAN_LIMIT, PAGE):
+            rows = tx.payments(limit=PAGE, offset=offset)
+            found += [p for p in rows if shop.local_time(p.created_ms).date() == day]
+            if len(rows) < PAGE or shop.local_time(rows[-1].created_ms).date() != day:
+                break
+        return tuple(p for p in found if p.state is not PaymentState.ABANDONED)
+
+    return await Commit(read)

@@ -1,0 +1,448 @@
+"""Pay by chip card: the one place that drives a kernel, and what its outcome means for the payment.
+
+One `send` loop and one exhaustive match translate the kernel's requests into device calls, screens and host messages.
+The payment's state in the journal always comes first: durable before the request leaves, decided before the next
+screen. What the kernel says at the end can only confirm or undo what the host has said, never replace it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from drivers.ports import CardGone, CardMute, DeviceError, Key, Presence, Tone
+from emv import commands as kernel
+from emv.kernel import Session, TransactionData, contact_session
+from emv.tlv import build
+from terminal.dialogue import acknowledge, choose
+from terminal.hostlink import messages
+from terminal.hostlink.codec import FrameError
+from terminal.hostlink.codes import Action, lookup
+from terminal.hostlink.icc import elements
+from terminal.hostlink.reply import VerdictKind
+from terminal.hostlink.session import Silence
+from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
+from terminal.methods.pin_entry import PinEntry, enter_pin
+from terminal.methods.reversal import (
+    CardData,
+    clear_reversals,
+    identity,
+    pending_reversals,
+    seal_card,
+    send_reversal,
+)
+from terminal.model import Method, Mode, Money, PaymentState, mask_pan
+from terminal.printing import keep, print_kept, slip_head
+from terminal.receipts import CardSlip, Chip, Verification
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop, wall_ms
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+APDU_DEADLINE_MS = 30_000  # A silent card held a real reader for 25 s; after that the reader is quarantined.
+RESET_DEADLINE_MS = 15_000
+PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
+RESETS = 3  # Times that a mute card may be turned round.
+REMOVE_TONE_MS = 2_000
+EXPIRY_5F24, PAN_5A, PSN_5F34, TRACK2_57 = 0x5F24, 0x5A, 0x5F34, 0x57
+# Field 55 of a sale. Source: host-link digest §3.
+SALE_TAGS = (
+    0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03,
+    0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
+)  # fmt: skip
+SIGN_IN_CODES = ("77", "99", "A0")  # The host no longer shares our keys or batch: sign in again.
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One pass of a card through the kernel: its payment, and what was learnt on the way."""
+
+    payment: PaymentRecord
+    pin: PinEntry | None = field(default=None, repr=False)
+    host_code: str = ""  # Field 39, or "" when there was no believable answer.
+    fault: str = ""  # Why nothing was sent, or why the answer is missing.
+
+
+async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
+    """A chip sale from "insert card" to "remove card"; the payment as it ended, None if no card ever came."""
+    if not await clear_reversals(shop):
+        count = len(await pending_reversals(shop))
+        await acknowledge(shop, screens.ReversalPending(count=count))
+        return None
+    payment: PaymentRecord | None = None
+    if await _card_inserted(shop, due):
+        for attempt_no in range(1, PIN_TRIES + 1):
+            attempt = Attempt(await Commit(lambda tx: tx.new_payment(Method.CARD, due, shop.operator)))
+            outcome = await _run(shop, attempt)
+            payment = await _conclude(shop, attempt, outcome)
+            again = attempt.host_code == "55" and attempt_no < PIN_TRIES
+            if not again or shop.card_presence is not Presence.PRESENT:
+                break
+            if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
+                break
+    await _power_off(shop)
+    await _card_removed(shop)
+    return payment
+
+
+# The card's way in and out
+
+
+async def _card_inserted(shop: Shop, due: Money) -> bool:
+    """Wait for a card that answers to reset; False when cancelled or nobody came."""
+    for _ in range(RESETS):
+        if not await _wait_for_card(shop, due):
+            return False
+        shop.show(screens.ReadingCard())
+        try:
+            await Offload("reader", shop.devices.reader.power_on, RESET_DEADLINE_MS)
+            return True
+        except CardMute:
+            shop.sound(Tone.FAILURE)
+            shop.show(screens.CardProblem(reason="mute"))
+        except (DeviceError, CallOverdue):
+            shop.sound(Tone.FAILURE)
+            shop.show(screens.CardProblem(reason="reader_lost"))
+        if not await _wait_until_absent(shop):
+            return False
+    return False
+
+
+async def _wait_for_card(shop: Shop, due: Money) -> bool:
+    shop.boxes.keys.renew()
+    shop.boxes.cards.renew()
+    presence = shop.card_presence
+    while presence is not Presence.PRESENT:
+        lost = presence is Presence.READER_LOST
+        shop.show(screens.CardProblem(reason="reader_lost") if lost else screens.InsertCard(amount=due))
+        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.card_ms))
+        if won == 2:
+            return False
+        if won == 0:
+            presence = value
+        elif value is Key.CANCEL:
+            shop.sound(Tone.KEY)
+            return False
+    return True
+
+
+async def _wait_until_absent(shop: Shop) -> bool:
+    """Until the card that would not answer is out; False on CANCEL or when nobody moves."""
+    while shop.card_presence is Presence.PRESENT:
+        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.card_ms))
+        if won == 2 or (won == 1 and value is Key.CANCEL):
+            return False
+    return True
+
+
+async def _power_off(shop: Shop) -> None:
+    try:
+        await Offload("reader", shop.devices.reader.power_off, RESET_DEADLINE_MS)
+    except (DeviceError, CallOverdue):
+        return  # The card is out, or the reader is; either way nothing is powered.
+
+
+async def _card_removed(shop: Shop) -> None:
+    """请取卡: until the slot is empty."""
+    while shop.card_presence is Presence.PRESENT:
+        shop.show(screens.RemoveCard())
+        shop.sound(Tone.ATTENTION)
+        await Race(Wait(shop.boxes.cards), Sleep(REMOVE_TONE_MS))
+
+
+# The kernel
+
+
+async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardError:
+    """Drive one kernel session. A CardError is the card's early end (removed, or a broken channel)."""
+    now = shop.local_time(await wall_ms())
+    counter = await Commit(lambda tx: tx.count("emv", limit=99_999_999))
+    session = Session(
+        shop.kernel_profile(),
+        TransactionData(
+            amount_minor=attempt.payment.amount.amount_minor,
+            date=f"{now:%y%m%d}",
+            time=f"{now:%H%M%S}",
+            counter=counter,
+        ),
+    )
+    coroutine = contact_session(session)
+    answer: Any = None
+    error: kernel.CardError | None = None
+    try:
+        while True:
+            try:
+                request = coroutine.throw(error) if error else coroutine.send(answer)
+            except StopIteration as end:
+                outcome: kernel.Outcome = end.value
+                return outcome
+            except kernel.CardError as early:
+                return early
+            answer = error = None
+            try:
+                answer = await _answer(shop, attempt, request)
+            except kernel.CardError as fault:
+                error = fault
+    finally:
+        coroutine.close()
+
+
+async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[Any]) -> Any:
+    """Carry out one request of the kernel. Raises CardError for the card's end."""
+    match request:
+        case kernel.Transceive(capdu):
+            try:
+                return await Offload("reader", lambda: shop.devices.reader.transceive(capdu), APDU_DEADLINE_MS)
+            except CardGone:
+                raise kernel.CardError("removed", removed=True) from None
+            except (DeviceError, CallOverdue):
+                raise kernel.CardError("reader-failed", removed=True) from None
+        case kernel.Draw(count):
+            return await Draw(count)
+        case kernel.ChooseApplication(candidates):
+            labels = tuple(candidate.label for candidate in candidates)
+            return await choose(
+                shop, len(labels), lambda at: screens.ChooseApplication(labels=labels, selected=at)
+            )
+        case kernel.AskPin(pan):
+            attempt.pin = await enter_pin(shop, attempt.payment.amount, pan)
+            if attempt.pin.removed:
+                raise kernel.CardError("removed", removed=True)
+            return attempt.pin.result
+        case kernel.GoOnline(data):
+            return await _go_online(shop, attempt, data)
+        case _:
+            raise TypeError(f"the kernel asked for {type(request).__name__}")
+
+
+# The host
+
+
+async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> kernel.OnlineAnswer | None:
+    """0200 and its answer, and what it makes of the payment; None tells the kernel that nobody answered."""
+    request = await _request(shop, attempt, data)
+    shop.show(screens.Connecting(what="sale"))
+    answer = await shop.host.exchange(
+        messages.with_mac(request, shop.keys, shop.profile),
+        lambda left: shop.show(screens.Waiting(what="sale", seconds_left=left)),
+    )
+    if isinstance(answer, Silence):
+        attempt.fault = answer.reason
+        if answer.sent:
+            await _must_reverse(attempt, shop.profile.no_response_reason)
+        else:
+            await _move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
+        return None
+    verdict = answer.verdict
+    if verdict.kind is VerdictKind.UNAUTHENTICATED:
+        attempt.fault = "unauthenticated"
+        await _must_reverse(attempt, shop.profile.mac_error_reason)
+        return None
+    attempt.host_code = verdict.code
+    reply = answer.reply
+    facts = {
+        "response_code": verdict.code,
+        "rrn": reply.text(37).strip(),
+        "auth_code": reply.text(38).strip(),
+        "host_date": reply.text(13),
+        "host_time": reply.text(12),
+        "issuer": reply.text(44)[:11].strip(),
+        "acquirer": reply.text(44)[11:].strip(),
+    }
+    approved = verdict.kind is VerdictKind.APPROVED
+    await _move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
+    if verdict.code in SIGN_IN_CODES or answer.requirement == 3:
+        await require_sign_in(shop, verdict.code)
+    return _issuer_answer(reply.binary(55), b"00" if approved else verdict.code.encode("ascii"))
+
+
+def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
+    """Field 55 of the reply as the kernel wants it. A field that cannot be read brings nothing to the card."""
+    try:
+        found = elements(icc)
+    except FrameError:
+        return kernel.OnlineAnswer(response_code)
+    values = {element.tag: icc[element.value : element.end] for element in found}
+    return kernel.OnlineAnswer(
+        response_code=values.get("8A", response_code),
+        issuer_authentication_data=values.get("91", b""),
+        scripts=b"".join(icc[e.start : e.end] for e in found if e.tag in ("71", "72")),
+    )
+
+
+async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> messages.Message:
+    """Make the request durable (STAN, sealed reversal) and give its message, still without MAC."""
+    pan = data[PAN_5A].hex().rstrip("f")
+    card = CardData(
+        pan=pan,
+        expiry=data[EXPIRY_5F24].hex()[:4],
+        card_sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
+        icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data),
+    )
+    pin_block = attempt.pin.block if attempt.pin and attempt.pin.block else None
+
+    def prepare(tx: Tx) -> messages.Message:
+        stan = f"{tx.count('stan', limit=999_999):06d}"
+        batch_no = tx.get("batch_no", "000001")
+        request = messages.sale(
+            identity(shop, batch_no),
+            shop.profile,
+            stan=stan,
+            amount=attempt.payment.amount,
+            pan=pan,
+            track2=data[TRACK2_57].hex().upper().rstrip("F"),
+            icc=card.icc,
+            pin_block=pin_block,
+            expiry=card.expiry,
+            card_sequence=card.card_sequence or None,
+        )
+        attempt.payment = tx.move(
+            attempt.payment.id,
+            PaymentState.REQUESTED,
+            stan=stan,
+            batch_no=batch_no,
+            masked_pan=mask_pan(pan),
+            entry_mode=request.text(22),
+            f60_no=request.text(60),
+        )
+        seal_card(shop, tx, attempt.payment, card)
+        return request
+
+    return await Commit(prepare)
+
+
+async def _move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
+    attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
+
+
+async def _must_reverse(attempt: Attempt, reason: str) -> None:
+    await _move(attempt, PaymentState.REVERSING, reversal_reason=reason)
+
+
+async def require_sign_in(shop: Shop, code: str) -> None:
+    """The host will not go on with these keys: nothing is sold until the next sign-in."""
+
+    def demand(tx: Tx) -> None:
+        if tx.mode is Mode.SIGNED_IN:
+            tx.set_mode(Mode.KEYED, reason=code)
+
+    await Commit(demand)
+    shop.mode = Mode.KEYED
+
+
+# The end
+
+
+async def _conclude(
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+) -> PaymentRecord:
+    """Bring kernel and host to one end: on screen, on paper, in the journal."""
+    state = attempt.payment.state
+    approved = isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED
+    if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
+        await _complete(shop, attempt, outcome)
+    elif state is PaymentState.APPROVED:
+        # The host said yes and the card did not: the approval is undone, at once while the host answers.
+        await _must_reverse(attempt, shop.profile.terminal_failure_reason)
+        shop.sound(Tone.FAILURE)
+        if await send_reversal(shop, attempt.payment):
+            await acknowledge(shop, screens.ReversalDone(amount=attempt.payment.amount))
+        else:
+            await acknowledge(shop, screens.ReversalPending(count=1))
+    elif state is PaymentState.REVERSING:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.ReversalPending(count=1))
+    elif state is PaymentState.ABANDONED:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.NothingSent(reason=attempt.fault))
+    elif state is PaymentState.DECLINED:
+        shop.sound(Tone.FAILURE)
+        words = lookup(attempt.host_code)
+        text = words.zh if shop.language == "zh-CN" else words.en
+        await acknowledge(shop, screens.Declined(code=attempt.host_code, text=text))
+    else:
+        await _never_asked(shop, attempt, outcome)
+    return attempt.payment
+
+
+async def _never_asked(
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+) -> None:
+    """The session ended before the host was asked: nothing is owed to anybody."""
+    reason = outcome.reason
+    await _move(attempt, PaymentState.ABANDONED, why=reason)
+    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
+        await acknowledge(shop, screens.Cancelled())
+        return
+    shop.sound(Tone.FAILURE)
+    await acknowledge(shop, screens.CardProblem(reason=CARD_PROBLEMS.get(reason, "not_accepted")))
+
+
+# What the kernel's reasons are to a person (room "card_problem" of the strings).
+CARD_PROBLEMS = {
+    "removed": "removed",
+    "reader-failed": "reader_lost",
+    "card-blocked": "blocked",
+    "application-blocked": "blocked",
+    "bad-data": "bad_data",
+    "data-missing": "bad_data",
+}
+
+
+async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> None:
+    """COMPLETED and its slip in one commit; then paper and the good news."""
+    payment = attempt.payment
+    head = await slip_head(shop, str(payment.facts["batch_no"]))
+    slip = card_slip(shop, payment, outcome, pin=attempt.pin is not None and bool(attempt.pin.block), head=head)
+
+    def complete(tx: Tx) -> int:
+        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED)
+        return keep(tx, slip, payment.id)
+
+    slip_id = await Commit(complete)
+    shop.sound(Tone.SUCCESS)
+    shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
+    await Sleep(shop.config.result_ms)
+    await print_kept(shop, slip_id, slip)
+
+
+def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pin: bool, head: Any) -> CardSlip:
+    """The slip of a completed chip sale: masked number, EMV block, and what the cardholder has done."""
+    data, facts = outcome.data, payment.facts
+
+    def hexed(tag: int) -> str:
+        return data.get(tag, b"").hex().upper()
+
+    verification = {
+        (True, True): Verification.PIN_AND_SIGNATURE,
+        (True, False): Verification.PIN,
+        (False, True): Verification.SIGNATURE,
+        (False, False): Verification.NONE,
+    }[(pin, outcome.signature)]
+    return CardSlip(
+        head=head,
+        amount=payment.amount,
+        masked_pan=str(facts["masked_pan"]),
+        voucher_no=str(payment.stan),
+        verification=verification,
+        acquirer=str(facts.get("acquirer", "")),
+        issuer=str(facts.get("issuer", "")),
+        auth_code=str(facts["auth_code"]),
+        ref_no=str(facts["rrn"]),
+        chip=Chip(
+            aid=hexed(0x84),
+            label=data.get(0x50, b"").decode("ascii", "replace"),
+            cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
+            cryptogram=hexed(0x9F26),
+            tvr=hexed(0x95),
+            tsi=hexed(0x9B),
+            atc=hexed(0x9F36),
+            unpredictable_number=hexed(0x9F37),
+            aip=hexed(0x82),
+            cvm_results=hexed(0x9F34),
+            issuer_application_data=hexed(0x9F10),
+            terminal_capabilities=hexed(0x9F33),
+            card_sequence_no=hexed(PSN_5F34),
+        ),
+    )

@@ -1,0 +1,71 @@
+"""PIN entry: digits to an encrypted block, and nothing else leaves.
+
+Three mailboxes race: the keys, the card's removal, and time. Digits are masked, every key sounds the same, the block
+is encrypted at once and the digits are wiped on every way out.
+Spec: ISO 9564-1 §5, §6; EMV 4.4 Book 3 §10.5.2, Book 4 §11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drivers.ports import Key, Presence, Tone
+from emv.commands import PinResult
+from keys import KeyRef, Pin, Usage
+from terminal.loop import Now, Race, Sleep, Wait
+from terminal.model import Money
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+PIN_MIN, PIN_MAX = 4, 12  # ISO 9564-1: 4 to 12 digits.
+TICK_MS = 1_000
+PIK = KeyRef(Usage.PIK)
+
+
+@dataclass(frozen=True, slots=True)
+class PinEntry:
+    """`block` is the encrypted PIN block when `result` is ENTERED. `removed`: the card left meanwhile."""
+
+    result: PinResult
+    block: bytes = b""
+    removed: bool = False
+
+    def __repr__(self) -> str:
+        return f"PinEntry({self.result}, removed={self.removed})"
+
+
+async def enter_pin(shop: Shop, amount: Money, pan: str) -> PinEntry:
+    """Ask for the online PIN of `pan`; at most `config.pin_ms` from key to key."""
+    pin = Pin()
+    try:
+        return await _type_pin(shop, amount, pan, pin)
+    finally:
+        pin.wipe()
+
+
+async def _type_pin(shop: Shop, amount: Money, pan: str, pin: Pin) -> PinEntry:
+    shop.boxes.keys.renew()
+    deadline_ms = (await Now()).mono_ms + shop.config.pin_ms
+    while True:
+        left_ms = deadline_ms - (await Now()).mono_ms
+        if left_ms <= 0:
+            return PinEntry(PinResult.TIMED_OUT)
+        shop.show(screens.EnterPin(amount=amount, digits=len(pin), seconds_left=-(-left_ms // 1000)))
+        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(min(TICK_MS, left_ms)))
+        if won == 0 and value is not Presence.PRESENT:
+            return PinEntry(PinResult.CANCELLED, removed=True)
+        if won != 1:
+            continue
+        shop.sound(Tone.KEY)
+        deadline_ms = (await Now()).mono_ms + shop.config.pin_ms
+        if value is Key.CANCEL:
+            return PinEntry(PinResult.CANCELLED)
+        if value is Key.CLEAR:
+            pin.wipe()
+        elif value is Key.ENTER:
+            if len(pin) == 0 and shop.kernel.pin_bypass:
+                return PinEntry(PinResult.BYPASSED)
+            if PIN_MIN <= len(pin) <= PIN_MAX:
+                return PinEntry(PinResult.ENTERED, shop.keys.pin_block(PIK, pin, pan))
+        elif len(value.digits) == 1 and len(pin) < PIN_MAX:
+            pin.push(int(value.digits))

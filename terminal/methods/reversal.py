@@ -1,0 +1,117 @@
+"""Reversals: what is kept for one, when it is sent, and what ends it.
+
+A reversal is durable before its request leaves, is sent before the next online card transaction, at sign-in and before
+settlement, keeps the original's STAN and batch number, gets its MAC made anew, and is never dropped: only a code of
+the profile's list (00, 12, 25) under a valid MAC ends it.
+Source: host-link digest §5, §11.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from terminal.hostlink import messages
+from terminal.hostlink.reply import VerdictKind
+from terminal.hostlink.session import Answered
+from terminal.loop import Commit
+from terminal.model import Method, PaymentState
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+PURPOSE = "reversal"
+
+
+@dataclass(frozen=True, slots=True)
+class CardData:
+    """What a reversal must repeat and nobody may read: sealed until the batch is settled. `icc` is field 55."""
+
+    pan: str = field(repr=False)
+    expiry: str = field(repr=False)
+    card_sequence: str = field(repr=False)
+    icc: bytes = field(repr=False)
+
+
+def _context(shop: Shop, payment_id: int) -> bytes:
+    """What the sealed data is bound to: this terminal, this payment, this purpose."""
+    terminal_no = shop.activation.terminal_no if shop.activation else ""
+    return f"{terminal_no} {payment_id} {PURPOSE}".encode()
+
+
+def seal_card(shop: Shop, tx: Tx, payment: PaymentRecord, card: CardData) -> None:
+    """Inside the transaction that makes the request durable."""
+    clear = json.dumps([card.pan, card.expiry, card.card_sequence, card.icc.hex()]).encode()
+    tx.seal(payment.id, PURPOSE, shop.keys.seal(payment.batch, _context(shop, payment.id), clear))
+
+
+def unseal_card(shop: Shop, tx: Tx, payment: PaymentRecord) -> CardData | None:
+    sealed = tx.sealed(payment.id, PURPOSE)
+    if sealed is None:
+        return None
+    pan, expiry, card_sequence, icc = json.loads(
+        shop.keys.unseal(payment.batch, _context(shop, payment.id), sealed)
+    )
+    return CardData(pan, expiry, card_sequence, bytes.fromhex(icc))
+
+
+def identity(shop: Shop, batch_no: str) -> messages.Terminal:
+    """Who sends, for the message builders. Raises LookupError before the first run."""
+    if shop.activation is None:
+        raise LookupError("the terminal has no numbers yet")
+    activation = shop.activation
+    return messages.Terminal(activation.merchant_no, activation.terminal_no, batch_no, shop.operator.zfill(3))
+
+
+def is_card_reversal(payment: PaymentRecord) -> bool:
+    return payment.state is PaymentState.REVERSING and payment.method is Method.CARD
+
+
+async def pending_reversals(shop: Shop) -> tuple[PaymentRecord, ...]:
+    return await Commit(lambda tx: tuple(p for p in tx.open_payments() if is_card_reversal(p)))
+
+
+async def clear_reversals(shop: Shop) -> bool:
+    """Send every pending card reversal once; True when none is left. Needs working keys."""
+    for payment in await pending_reversals(shop):
+        if not await send_reversal(shop, payment):
+            return False
+    return True
+
+
+async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
+    """One 0400 and its answer; True when the payment is REVERSED now."""
+    shop.show(screens.Reversing(amount=payment.amount))
+    card = await Commit(lambda tx: unseal_card(shop, tx, payment))
+    facts = payment.facts
+    request = messages.reversal(
+        identity(shop, str(facts["batch_no"])),
+        shop.profile,
+        stan=str(payment.stan),
+        amount=payment.amount,
+        entry_mode=str(facts["entry_mode"]),
+        reason=str(facts["reversal_reason"]),
+        original_f60=str(facts["f60_no"]),
+        pan=card.pan if card else None,
+        expiry=card.expiry if card else None,
+        card_sequence=card.card_sequence if card else None,
+        auth_code=str(facts.get("auth_code", "")) or None,
+        icc=card.icc if card else b"",
+    )
+    request = messages.with_mac(request, shop.keys, shop.profile)
+    answer = await shop.host.exchange(
+        request, lambda left: shop.show(screens.Waiting(what="reversal", seconds_left=left))
+    )
+    code = answer.verdict.code if isinstance(answer, Answered) else ""
+    believed = isinstance(answer, Answered) and answer.verdict.kind in (VerdictKind.APPROVED, VerdictKind.DECLINED)
+    tries = int(facts.get("reversal_tries", 0)) + 1
+    if believed and code in shop.profile.reversal_ending_codes:
+        await Commit(
+            lambda tx: tx.move(payment.id, PaymentState.REVERSED, reversal_tries=tries, reversal_code=code)
+        )
+        return True
+    await Commit(lambda tx: tx.note(payment.id, reversal_tries=tries, reversal_code=code or "silence"))
+    return False

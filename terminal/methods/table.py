@@ -1,0 +1,21 @@
+"""METHODS: what a merchant can choose, and who carries it out. To add a way to pay, add a file and a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from terminal.methods import card, cash, qr
+from terminal.model import Method, Money
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord
+
+Pay = Callable[[Shop, Money], Coroutine[Any, Any, "PaymentRecord | None"]]
+METHODS: tuple[tuple[Method, Pay], ...] = (
+    (Method.CARD, card.pay),
+    (Method.QR_SHOWN, qr.pay_shown),
+    (Method.QR_SCANNED, qr.pay_scanned),
+    (Method.CASH, cash.pay),
+)

@@ -1,0 +1,111 @@
+"""From a kept slip to paper. The slip is in the journal before it is printed, so paper never decides about money.
+
+Paper out, cover open or a dead printer stop here: the person mends it and the slip is printed again from its top, or
+gives up with CANCEL and prints it later as a reprint.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
+from terminal.loop import CallOverdue, Commit, Offload, Race, Sleep, Wait
+from terminal.receipts import CardSlip, Copy, Head, QrSlip, Slip, from_record, lay_out, to_record
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop, wall_ms
+
+if TYPE_CHECKING:
+    from terminal.journal import SlipRecord, Tx
+
+PRINT_DEADLINE_MS = 60_000  # The longest slip with a raster code takes about 15 s at 9,600 baud.
+STATUS_DEADLINE_MS = 3_000
+PAPER_POLL_MS = 1_000
+
+
+async def slip_head(shop: Shop, batch_no: str) -> Head:
+    now = shop.local_time(await wall_ms())
+    return Head(
+        merchant_name=shop.config.merchant_name,
+        merchant_no=shop.activation.merchant_no if shop.activation else "",
+        terminal_no=shop.activation.terminal_no if shop.activation else "",
+        operator=shop.operator,
+        batch_no=batch_no,
+        at=now.replace(tzinfo=None, microsecond=0).isoformat(),
+        test_keys=shop.keys.is_test,
+    )
+
+
+def copies_of(slip: Slip) -> tuple[Copy, ...]:
+    """A card or wallet payment has two copies; everything else is the merchant's paper."""
+    return (Copy.MERCHANT, Copy.CARDHOLDER) if isinstance(slip, CardSlip | QrSlip) else (Copy.MERCHANT,)
+
+
+def keep(tx: Tx, slip: Slip, payment_id: int | None = None) -> int:
+    """Keep a slip in the transaction that makes it true."""
+    return tx.keep_slip(slip.record_kind, to_record(slip), payment_id)
+
+
+async def print_kept(shop: Shop, slip_id: int, slip: Slip) -> None:
+    """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted)."""
+    for copy in copies_of(slip):
+        if not await print_copy(shop, slip, copy, reprint=False):
+            break
+    await Commit(lambda tx: tx.slip_printed(slip_id))
+
+
+async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bool:
+    """One copy on paper; False when the person gave up."""
+    printer = shop.devices.printer
+    lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint)
+    while True:
+        shop.show(screens.Printing(copy=copy.value))
+        state = Paper.OFFLINE
+        try:
+            await Offload("printer", lambda: printer.print(lines), PRINT_DEADLINE_MS)
+            return True
+        except PaperStopped as stopped:
+            state = stopped.paper
+        except (DeviceError, CallOverdue):
+            state = Paper.OFFLINE
+        if not await _paper_mended(shop, state):
+            return False
+
+
+async def _paper_mended(shop: Shop, state: Paper) -> bool:
+    """Wait until there is paper again (True), or until CANCEL (False); ENTER tries at once."""
+    printer = shop.devices.printer
+    shop.sound(Tone.ATTENTION)
+    shop.boxes.keys.renew()
+    while True:
+        shop.show(screens.PaperStopped(state=state.value))
+        won, key = await Race(Wait(shop.boxes.keys), Sleep(PAPER_POLL_MS))
+        if won == 0:
+            shop.sound(Tone.KEY)
+            if key is Key.CANCEL:
+                return False
+            if key is Key.ENTER:
+                return True
+        try:
+            seen = await Offload("printer", printer.status, STATUS_DEADLINE_MS)
+        except (DeviceError, CallOverdue):
+            seen = Paper.OFFLINE
+        if seen in (Paper.OK, Paper.LOW):
+            return True
+        state = seen
+
+
+async def reprint_last(shop: Shop) -> bool:
+    """The last slip again, every copy marked 重打印. False when there is none."""
+
+    def last(tx: Any) -> SlipRecord | None:
+        found: SlipRecord | None = tx.last_slip()
+        return found
+
+    record = await Commit(last)
+    if record is None:
+        return False
+    slip = from_record(record.body)
+    for copy in copies_of(slip):
+        if not await print_copy(shop, slip, copy, reprint=True):
+            break
+    return True

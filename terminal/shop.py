@@ -1,0 +1,219 @@
+"""What a flow is handed: the devices, the mailboxes, the keys and the few facts that outlive one flow.
+
+There is no module state anywhere; everything a flow needs comes down through `Shop`. Three small tasks stand between
+flows and devices, so that a flow never waits for a lamp or a pixel: the *display* task (only the last screen
+matters), the *sounder* (tones and lamps, best effort) and the *slot* (card presence).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from drivers.ports import (
+    Buzzer,
+    CardReader,
+    DeviceError,
+    Display,
+    Key,
+    Keypad,
+    Lamp,
+    Lamps,
+    Link,
+    LinkClosed,
+    LinkFrame,
+    Presence,
+    Printer,
+    Scanner,
+    TamperSwitch,
+    Tone,
+)
+from emv.session import TerminalProfile
+from keys import KeyStore
+from terminal.config import Config
+from terminal.hostlink.profile import Profile
+from terminal.hostlink.session import HostSession
+from terminal.loop import CallOverdue, Commit, Loop, Mailbox, Now, Offload, Sleep, Spawn, Task, Wait
+from terminal.model import Mode
+from terminal.screens.catalogue import Screen
+from terminal.screens.font import Font
+from terminal.screens.render import picture
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
+
+DISPLAY_DEADLINE_MS = 2_000  # A full frame at 100 kHz takes 93 ms; two seconds means a dead bus.
+SOUND_DEADLINE_MS = 1_000
+DISPLAY_TRIES = 5  # A loose cable recovers within seconds; a display that stays dead stops the terminal.
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    display: Display
+    keypad: Keypad
+    buzzer: Buzzer
+    lamps: Lamps
+    tamper: TamperSwitch
+    printer: Printer
+    reader: CardReader
+    scanner: Scanner
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Where everything unasked arrives."""
+
+    keys: Mailbox[Key] = field(default_factory=lambda: Mailbox("keys"))
+    presence: Mailbox[Presence] = field(default_factory=lambda: Mailbox("presence"))
+    cards: Mailbox[Presence] = field(default_factory=lambda: Mailbox("cards"))
+    scans: Mailbox[bytes] = field(default_factory=lambda: Mailbox("scans", limit=4))
+    link: Mailbox[LinkFrame | LinkClosed] = field(default_factory=lambda: Mailbox("link"))
+    screens: Mailbox[Screen] = field(default_factory=lambda: Mailbox("screens", keep_newest=True))
+    sounds: Mailbox[Tone | tuple[Lamp, bool]] = field(default_factory=lambda: Mailbox("sounds", limit=16))
+    tamper: Mailbox[bool] = field(default_factory=lambda: Mailbox("tamper", limit=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What the first run settled, kept in the journal: who this terminal is and whom it calls."""
+
+    merchant_no: str
+    terminal_no: str
+    host: str  # "address:port"
+
+
+class Shop:
+    """One terminal, assembled. Made by the composition root (terminal/__main__.py, or the simulator)."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        profile: Profile,
+        kernel: TerminalProfile,
+        loop: Loop,
+        devices: Devices,
+        keys: KeyStore,
+        font: Font,
+        self_tests: Callable[[], tuple[tuple[str, bool], ...]],
+        version: str,
+        service_reason: str = "",
+    ) -> None:
+        self.config = config
+        self.profile = profile
+        self.kernel = kernel
+        self.loop = loop
+        self.devices = devices
+        self.keys = keys
+        self.font = font
+        self.self_tests = self_tests
+        self.version = version
+        self.service_reason = service_reason  # Not empty: trading is off, and this is why.
+        self.boxes = Boxes()
+        self.host = HostSession(devices.link, self.boxes.link, profile, keys)
+        # Copies of durable settings, changed only right after the commit that changed them.
+        self.language = config.language
+        self.activation: Activation | None = None
+        self.operator = ""
+        self.mode = Mode.BLANK
+        self.clock_offset_ms = 0
+        self.card_presence = Presence.ABSENT
+        self.card_notice = ""  # Why the reader is out of use, in the person's words; "" when it works.
+
+    def kernel_profile(self) -> TerminalProfile:
+        """The kernel's terminal data with this terminal's own numbers (tags 9F16, 9F1C)."""
+        if self.activation is None:
+            return self.kernel
+        numbers = self.activation
+        return replace(self.kernel, merchant_no=numbers.merchant_no, terminal_no=numbers.terminal_no)
+
+    # People
+
+    def show(self, screen: Screen) -> None:
+        self.loop.post(self.boxes.screens, screen)
+
+    def sound(self, tone: Tone) -> None:
+        self.loop.post(self.boxes.sounds, tone)
+
+    def lamp(self, lamp: Lamp, lit: bool) -> None:
+        self.loop.post(self.boxes.sounds, (lamp, lit))
+
+    def local_time(self, wall_ms: int) -> datetime.datetime:
+        """The shop's civil time of a system time, by the host's clock (see flows/sign_in.py)."""
+        zone = datetime.timezone(datetime.timedelta(minutes=self.config.utc_offset_minutes))
+        return datetime.datetime.fromtimestamp((wall_ms + self.clock_offset_ms) / 1000, zone)
+
+    # Devices
+
+    def connect_devices(self) -> None:
+        """Let everything unasked arrive in the mailboxes."""
+        post, boxes, devices = self.loop.post, self.boxes, self.devices
+        devices.keypad.watch(lambda key: post(boxes.keys, key))
+        devices.reader.watch(lambda presence: post(boxes.presence, presence))
+        devices.scanner.watch(lambda scan: post(boxes.scans, scan))
+        devices.link.watch(lambda event: post(boxes.link, event))
+        devices.tamper.watch(lambda: post(boxes.tamper, True))
+
+    async def start_tasks(self) -> tuple[Task, ...]:
+        return (
+            await Spawn(self._display_task(), "display"),
+            await Spawn(self._sound_task(), "sounder"),
+            await Spawn(self._slot_task(), "slot"),
+        )
+
+    async def _display_task(self) -> None:
+        failures = 0
+        while True:
+            screen = await Wait(self.boxes.screens)
+            drawn = picture(screen, self.language, self.font)
+            while True:
+                try:
+                    await Offload("display", lambda drawn=drawn: self.devices.display.show(drawn), DISPLAY_DEADLINE_MS)  # type: ignore[misc]  # a default argument pins the loop variable
+                    failures = 0
+                    break
+                except (DeviceError, CallOverdue):
+                    failures += 1
+                    if failures >= DISPLAY_TRIES:
+                        raise
+                    await Sleep(1_000)
+
+    async def _sound_task(self) -> None:
+        """Tones and lamps. A terminal without its buzzer still sells, so a fault here is not the flow's."""
+        while True:
+            item = await Wait(self.boxes.sounds)
+            try:
+                if isinstance(item, Tone):
+                    tone = item
+                    await Offload("gpio", lambda tone=tone: self.devices.buzzer.sound(tone), SOUND_DEADLINE_MS)  # type: ignore[misc]
+                else:
+                    lamp, lit = item
+                    await Offload("gpio", lambda lamp=lamp, lit=lit: self.devices.lamps.set(lamp, lit), SOUND_DEADLINE_MS)  # type: ignore[misc]
+            except (DeviceError, CallOverdue):
+                continue
+
+    async def _slot_task(self) -> None:
+        while True:
+            self.card_presence = await Wait(self.boxes.presence)
+            self.lamp(Lamp.CARD, self.card_presence is Presence.PRESENT)
+            self.loop.post(self.boxes.cards, self.card_presence)
+
+
+async def load_settings(shop: Shop) -> None:
+    """Read the durable settings that flows look at all the time."""
+
+    def read(tx: Tx) -> tuple[Mode, object, object, object]:
+        return tx.mode, tx.get("language"), tx.get("activation"), tx.get("clock_offset_ms", 0)
+
+    shop.mode, language, activation, offset = await Commit(read)
+    if isinstance(language, str):
+        shop.language = language
+    if isinstance(activation, dict):
+        shop.activation = Activation(**activation)
+    shop.clock_offset_ms = int(str(offset))
+
+
+async def wall_ms() -> int:
+    return (await Now()).wall_ms
