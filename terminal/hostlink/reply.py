@@ -120,7 +120,7 @@ def read_order(reply: Message) -> OrderReply:
     state = tags.get(OrderTag.STATE, "")
     if state not in {known.value for known in OrderState}:
         raise FrameError(59, 0, "element A6 holds no known order state")
-    expires = tags.get(OrderTag.EXPIRES_S)
+    expires = tags.get(OrderTag.SECONDS_LEFT)
     if expires is not None and not re.fullmatch(r"[0-9]{1,5}", expires):
         raise FrameError(59, 0, "element A7 is no number of seconds")
     return OrderReply(

@@ -23,7 +23,7 @@ class OrderTag:
     ORDER_NO = "A4"
     PAYLOAD = "A5"
     STATE = "A6"
-    EXPIRES_S = "A7"
+    SECONDS_LEFT = "A7"
     WALLET = "A8"
     WALLET_NO = "A9"
 
