@@ -1,0 +1,87 @@
+// The handheld's face: its display's pixels, and its buzzer.
+
+const LIT = [206, 232, 255];
+
+// Draw a frame (1 bit a pixel, rows padded to bytes) so that each pixel stays a pixel: whole factors, a hair of grid.
+export function drawOled(canvas, width, height, base64) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const stride = (width + 7) >> 3;
+  const scale = Math.max(2, Math.floor(384 / width / (height > width / 2 ? 1.34 : 1)));
+  const factor = Math.max(1, Math.round(window.devicePixelRatio || 1));
+  const cell = scale * factor;
+  canvas.width = width * cell;
+  canvas.height = height * cell;
+  canvas.style.width = `${width * scale}px`;
+  canvas.style.height = `${height * scale}px`;
+  const paint = canvas.getContext("2d");
+  paint.fillStyle = "#04070a";
+  paint.fillRect(0, 0, canvas.width, canvas.height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (bytes[y * stride + (x >> 3)] & (0x80 >> (x & 7))) {
+        paint.fillStyle = `rgb(${LIT})`;
+        paint.fillRect(x * cell, y * cell, cell, cell);
+      }
+    }
+  }
+  // The dark lines between an OLED's cells, faint enough to leave letters whole.
+  paint.fillStyle = "rgba(4,7,10,.26)";
+  const line = Math.max(1, Math.round(cell / 4));
+  for (let x = 1; x <= width; x++) paint.fillRect(x * cell - line, 0, line, canvas.height);
+  for (let y = 1; y <= height; y++) paint.fillRect(0, y * cell - line, canvas.width, line);
+}
+
+export function darken(canvas) {
+  const paint = canvas.getContext("2d");
+  paint.fillStyle = "#04070a";
+  paint.fillRect(0, 0, canvas.width, canvas.height);
+}
+
+// A QR symbol from rows of "0" and "1".
+export function drawQr(canvas, rows) {
+  const quiet = 2, size = rows.length + 2 * quiet;
+  const cell = Math.max(2, Math.floor(150 / size));
+  canvas.width = canvas.height = size * cell;
+  const paint = canvas.getContext("2d");
+  paint.fillStyle = "#fff";
+  paint.fillRect(0, 0, canvas.width, canvas.height);
+  paint.fillStyle = "#111";
+  rows.forEach((row, y) => [...row].forEach((bit, x) => {
+    if (bit === "1") paint.fillRect((x + quiet) * cell, (y + quiet) * cell, cell, cell);
+  }));
+}
+
+// A piezo buzzer: short square-ish tones. Hertz, start and length in seconds.
+const TONES = {
+  key: [[2100, 0, 0.035]],
+  success: [[1760, 0, 0.09], [2349, 0.11, 0.16]],
+  failure: [[330, 0, 0.18], [262, 0.22, 0.3]],
+  attention: [[1320, 0, 0.12], [1320, 0.2, 0.12]],
+};
+
+export class Buzzer {
+  constructor() { this.on = true; this.context = null; }
+
+  wake() { // A browser lets a page sound only after a person touched it.
+    if (!this.context && window.AudioContext) this.context = new AudioContext();
+    if (this.context?.state === "suspended") this.context.resume();
+  }
+
+  sound(tone) {
+    if (!this.on || this.context?.state !== "running") return;
+    for (const [hertz, after, length] of TONES[tone] ?? TONES.key) {
+      const start = this.context.currentTime + after;
+      const source = this.context.createOscillator();
+      const loudness = this.context.createGain();
+      source.type = "triangle";
+      source.frequency.value = hertz;
+      loudness.gain.setValueAtTime(0, start);
+      loudness.gain.linearRampToValueAtTime(0.11, start + 0.004);
+      loudness.gain.setValueAtTime(0.11, start + length - 0.01);
+      loudness.gain.linearRampToValueAtTime(0, start + length);
+      source.connect(loudness).connect(this.context.destination);
+      source.start(start);
+      source.stop(start + length);
+    }
+  }
+}
