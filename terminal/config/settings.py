@@ -1,0 +1,225 @@
+"""The configuration's values: sections, defaults, and the rule for each.
+
+The defaults suit the reference build of docs/ (a Raspberry Pi with an SSD1306, a 4 x 4 keypad on the GPIO
+header and a 58 mm printer) and the acquirer of the simulator on this machine. Numbers are BCM pin numbers,
+milliseconds, baud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from terminal.config.rules import (
+    Address,
+    Wrong,
+    address,
+    flag,
+    matching,
+    number,
+    one_of,
+    option,
+    path,
+    several,
+    text,
+)
+
+LANGUAGES = ("zh-CN", "en")
+BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
+PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
+
+_pin = number(0, PIN_MAX)
+_wait_ms = number(1_000, 600_000)  # Under a second nobody can act; past ten minutes a counter is blocked.
+_usb_id = number(1, 0xFFFF)
+
+Complaint = tuple[str, Wrong]
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """`language` is the first one shown; the person may switch. `data` holds journal and keys (0700)."""
+
+    language: str = option("zh-CN", one_of(*LANGUAGES))
+    data: Path = option(Path("data"), path())
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """Fields 42 and 41 of the host link. What is not set here is asked for at the first run."""
+
+    name: str = option("掌柜演示商店", text(40))
+    merchant_no: str | None = option(
+        None, matching(r"[0-9A-Za-z]{15}", "须为 15 位数字或字母", "must have 15 digits or letters")
+    )
+    terminal_no: str | None = option(
+        None, matching(r"[0-9A-Za-z]{8}", "须为 8 位数字或字母", "must have 8 digits or letters")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """`ca` pins the acquirer's authority: with it, no other is trusted. `cert`, `key`: ours, if it asks."""
+
+    on: bool = option(False, flag())
+    ca: Path | None = option(None, path())
+    cert: Path | None = option(None, path())
+    key: Path | None = option(None, path())
+    server_name: str | None = option(None, text())
+
+    def complaints(self) -> Iterator[Complaint]:
+        if (self.cert is None) != (self.key is None):
+            there = "cert" if self.cert else "key"
+            yield there, Wrong("cert 与 key 须同时设置", "cert and key are set together or not at all")
+        for name in ("ca", "cert", "key", "server_name"):
+            if not self.on and getattr(self, name) is not None:
+                yield name, Wrong("tls.on 未开启, 此项无效", "has no effect while tls.on is false")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`hosts` are tried in order. `profile` names the acquirer's profile (a shipped one, or a file)."""
+
+    hosts: tuple[Address, ...] = option((Address("127.0.0.1", 8583),), several(address(), 1, 4))
+    profile: str = option("unionpay", text())
+    connect_ms: int = option(10_000, _wait_ms)
+    reply_ms: int = option(60_000, _wait_ms)
+    tls: Tls = field(default_factory=Tls)
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """`font` is a file, or None for the shipped one; it is never guessed. `port` is the I²C or SPI bus."""
+
+    driver: str = option("ssd1306", one_of("ssd1306", "sh1107"))
+    bus: str = option("i2c", one_of("i2c", "spi"))
+    port: int = option(1, number(0, 22))
+    address: int = option(0x3C, number(0x03, 0x77))
+    rotate: int = option(0, one_of(0, 90, 180, 270))
+    font: Path | None = option(None, path())
+
+    def complaints(self) -> Iterator[Complaint]:
+        if self.driver == "ssd1306" and self.rotate in (90, 270):
+            yield "rotate", Wrong("128x64 屏只能旋转 0 或 180", "a 128x64 panel turns by 0 or 180 only")
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """`cells` follow from `width_mm`: 58 mm has 32, 80 mm has 48."""
+
+    transport: str = option("serial", one_of("serial", "file", "network", "usb"))
+    device: str = option("/dev/serial0", text())
+    baud: int = option(9600, one_of(*BAUDS))
+    address: Address | None = option(None, address())
+    usb_vendor: int | None = option(None, _usb_id)
+    usb_product: int | None = option(None, _usb_id)
+    width_mm: int = option(58, one_of(58, 80))
+    encoding: str = option("gb18030", one_of("gb18030", "gbk"))
+    profile: str = option("default", text())
+    cutter: bool = option(False, flag())
+
+    @property
+    def cells(self) -> int:
+        return 48 if self.width_mm == 80 else 32
+
+    def complaints(self) -> Iterator[Complaint]:
+        if self.transport == "network" and self.address is None:
+            yield "transport", Wrong("network 需要 address", 'network needs address = "host:port"')
+        if self.transport == "usb" and (self.usb_vendor is None or self.usb_product is None):
+            yield (
+                "transport",
+                Wrong("usb 需要 usb_vendor 与 usb_product", "usb needs usb_vendor and usb_product"),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """`name` is a part of the PC/SC reader's name; readers are never chosen by number."""
+
+    name: str | None = option(None, text())
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """A GM65-type module; no device means no scanner."""
+
+    device: str | None = option(None, text())
+    baud: int = option(9600, one_of(*BAUDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Gpio:
+    """BCM pins of the 4 x 4 keypad, the buzzer, the lamps and the tamper switch (None: not there)."""
+
+    rows: tuple[int, ...] = option((5, 6, 13, 19), several(_pin, 4, 4))
+    columns: tuple[int, ...] = option((12, 16, 20, 21), several(_pin, 4, 4))
+    debounce_ms: int = option(20, number(5, 100))
+    buzzer: int | None = option(18, _pin)
+    lamp_power: int | None = option(22, _pin)
+    lamp_online: int | None = option(23, _pin)
+    lamp_card: int | None = option(24, _pin)
+    lamp_alert: int | None = option(25, _pin)
+    tamper: int | None = option(None, _pin)
+
+    def complaints(self) -> Iterator[Complaint]:
+        used: dict[int, str] = {}
+        singles = ("buzzer", "lamp_power", "lamp_online", "lamp_card", "lamp_alert", "tamper")
+        groups = [("rows", self.rows), ("columns", self.columns)]
+        groups += [(name, (getattr(self, name),)) for name in singles if getattr(self, name) is not None]
+        for name, pins in groups:
+            for pin in pins:
+                if pin in used:
+                    yield (
+                        name,
+                        Wrong(f"引脚 {pin} 已用于 {used[pin]}", f"pin {pin} is already used by {used[pin]}"),
+                    )
+                used.setdefault(pin, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long the terminal waits for a person before it gives the sale up."""
+
+    pin_ms: int = option(60_000, _wait_ms)
+    card_ms: int = option(60_000, _wait_ms)
+    key_ms: int = option(60_000, _wait_ms)
+    remove_ms: int = option(30_000, _wait_ms)
+    qr_ms: int = option(120_000, _wait_ms)
+    result_ms: int = option(5_000, _wait_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of it. `Config.default()` is what an empty file gives."""
+
+    general: General = field(default_factory=General)
+    merchant: Merchant = field(default_factory=Merchant)
+    link: Link = field(default_factory=Link)
+    display: Display = field(default_factory=Display)
+    printer: Printer = field(default_factory=Printer)
+    reader: Reader = field(default_factory=Reader)
+    scanner: Scanner = field(default_factory=Scanner)
+    gpio: Gpio = field(default_factory=Gpio)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    @classmethod
+    def default(cls) -> Config:
+        return cls()
+
+
+SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
+    {
+        "general": General,
+        "merchant": Merchant,
+        "link": Link,
+        "link.tls": Tls,
+        "display": Display,
+        "printer": Printer,
+        "reader": Reader,
+        "scanner": Scanner,
+        "gpio": Gpio,
+        "timeouts": Timeouts,
+    }
+)

@@ -1,0 +1,185 @@
+"""The configuration: defaults, the example, and every error at once with its line."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from terminal.config import Address, Config, ConfigErrors, load_config, parse_config
+from terminal.config.settings import SECTIONS
+
+EXAMPLE = Path(__file__).parents[1] / "terminal" / "zhanggui.example.toml"
+
+TEN_MISTAKES = """\
+[general]
+language = "fr"
+[merchant]
+merchant_no = "12345"
+nmae = "Shop"
+[link]
+hosts = ["acquirer"]
+reply_ms = 5
+[link.tls]
+on = "yes"
+[display]
+driver = "ssd1351"
+[printer]
+width_mm = 57
+[scaner]
+device = "/dev/ttyUSB0"
+[gpio]
+rows = [5, 6, 13]
+buzzer = 99
+"""
+
+
+def test_ten_mistakes_give_ten_messages_with_their_lines() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config(TEN_MISTAKES)
+    found = [(problem.line, problem.key) for problem in caught.value.problems]
+    assert found == [
+        (2, "general.language"),
+        (4, "merchant.merchant_no"),
+        (5, "merchant.nmae"),
+        (7, "link.hosts"),
+        (8, "link.reply_ms"),
+        (10, "link.tls.on"),
+        (12, "display.driver"),
+        (14, "printer.width_mm"),
+        (15, "scaner"),
+        (18, "gpio.rows"),
+        (19, "gpio.buzzer"),
+    ]
+    english, chinese = caught.value.text("en"), caught.value.text("zh-CN")
+    assert "line 5: merchant.nmae: there is no such key; did you mean name?" in english
+    assert "line 15: scaner: there is no such section; did you mean [scanner]?" in english
+    assert "第 8 行: link.reply_ms: 须在 1000 与 600000 之间" in chinese
+    assert len(english.splitlines()) == len(chinese.splitlines()) == 11
+
+
+def test_the_example_file_is_the_defaults() -> None:
+    config = load_config(EXAMPLE)
+    folder = EXAMPLE.parent
+    expected = Config.default()
+    expected = dataclasses.replace(
+        expected, general=dataclasses.replace(expected.general, data=folder / expected.general.data)
+    )
+    assert config == expected
+
+
+def test_the_example_file_names_every_key() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for section, make in SECTIONS.items():
+        part = text.split(f"[{section}]")[1].split("\n[")[0]
+        for field in dataclasses.fields(make()):
+            if "rule" in field.metadata:
+                assert re.search(rf"^(# )?{field.name} = ", part, re.MULTILINE), f"{section}.{field.name}"
+
+
+def test_every_line_of_the_example_loads_when_its_comment_mark_is_taken_away(tmp_path: Path) -> None:
+    text = re.sub(r"(?m)^# ([a-z_]+ = )", r"\1", EXAMPLE.read_text(encoding="utf-8"))
+    text = text.replace("on = false", "on = true")
+    config = parse_config(text, folder=tmp_path)
+    assert config.link.tls.ca == tmp_path / "acquirer-ca.pem"
+    assert config.gpio.tamper == 26
+    assert config.printer.address == Address("192.168.1.50", 9100)
+
+
+def test_an_empty_file_is_the_defaults_and_they_obey_their_own_rules() -> None:
+    assert parse_config("") == Config.default()
+    assert not list(Config.default().gpio.complaints())
+
+
+def test_values_arrive_typed() -> None:
+    config = parse_config(
+        '[link]\nhosts = ["a.example:1", "[::1]:65535"]\n'
+        '[printer]\nwidth_mm = 80\n[general]\ndata = "/var/x"\n'
+    )
+    assert config.link.hosts == (Address("a.example", 1), Address("::1", 65535))
+    assert str(config.link.hosts[1]) == "[::1]:65535"
+    assert config.printer.cells == 48
+    assert config.general.data == Path("/var/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("[gpio]\nrows=[5,6,13,19]\nbuzzer=19\n", 3, "pin 19 is already used by rows"),
+        ('[link.tls]\non=true\ncert="c.pem"\n', 3, "cert and key are set together"),
+        ('[link.tls]\nca="c.pem"\n', 2, "no effect while tls.on is false"),
+        ('[link]\ntls = {on = false, ca = "x"}\n', 2, "no effect while tls.on is false"),
+        ('[printer]\ntransport="network"\n', 2, "network needs address"),
+        ('[printer]\ntransport="usb"\nusb_vendor=1\n', 2, "usb needs usb_vendor and usb_product"),
+        ('[display]\ndriver="ssd1306"\nrotate=90\n', 3, "turns by 0 or 180"),
+        ('[link]\nhosts=["a:0"]\n', 2, "port from 1 to 65535"),
+        ("[link]\nhosts=[]\n", 2, "1-4 items"),
+        ("[timeouts]\npin_ms=true\n", 2, "whole number"),
+        ("[timeouts]\npin_ms=60_000.0\n", 2, "whole number"),
+        ("[scanner]\nwidth_mm=58\n", 2, "it belongs to [printer]"),
+        ('language="en"\n', 1, "stands outside any [section]; it belongs to [general]"),
+        ("general = 3\n", 1, "stands outside any [section]"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(text: str, line: int, reason: str) -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config(text)
+    assert [problem.line for problem in caught.value.problems] == [line]
+    assert reason in caught.value.problems[0].en
+
+
+def test_syntax_errors_do_not_hide_the_others() -> None:
+    text = '[general\nlanguage = "fr"\n[timeouts]\npin_ms = = 3\ncard_ms = 1\n'
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config(text)
+    assert [(problem.line, problem.key) for problem in caught.value.problems] == [
+        (1, ""),
+        (2, "general.language"),
+        (4, ""),
+        (5, "timeouts.card_ms"),
+    ]
+
+
+def test_a_key_twice_and_an_unclosed_list_are_told() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config("[timeouts]\npin_ms = 2000\npin_ms = 3000\n")
+    assert [problem.line for problem in caught.value.problems] == [3]
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config('[link]\nhosts = ["a:1",\n')
+    assert "TOML" in caught.value.problems[0].en
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match="cannot be read"):
+        load_config(tmp_path / "absent.toml")
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"# ok\n\xff\xfe\n")
+    with pytest.raises(ConfigErrors, match="line 2: is not UTF-8"):
+        load_config(binary)
+    large = tmp_path / "large.toml"
+    large.write_bytes(b"#" * 70_000)
+    with pytest.raises(ConfigErrors, match="more than"):
+        load_config(large)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b'\xef\xbb\xbf[general]\r\nlanguage = "en"\r\n')
+    assert load_config(path).general.language == "en"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.text(max_size=200)
+    | st.lists(st.sampled_from(TEN_MISTAKES.splitlines() + ["]", "x = ["])).map("\n".join)
+)
+def test_garbage_raises_only_config_errors(text: str) -> None:
+    try:
+        parse_config(text)
+    except ConfigErrors as error:
+        assert error.problems
+        assert all(0 <= problem.line <= text.count("\n") + 1 for problem in error.problems)
