@@ -1,8 +1,8 @@
 """What stands on the paper, for people and for phones: as text, and dot by dot.
 
-Theory: a 203 dpi thermal head burns 8 dots a millimetre; 58 mm paper has 384 of them, 80 mm 576. The printer's
-own fonts are 12x24 (ASCII) and 24x24 (hanzi) dots. Ours come from the shipped 16-pixel Unifont: two pixels become
-three dots (a, a or b, b), so that each stroke is two dots wide and each gap stays open.
+Theory: a 203 dpi thermal head burns 8 dots a millimetre; 58 mm paper has 384 of them, 80 mm 576. The
+printer's own fonts are 12x24 (ASCII) and 24x24 (hanzi) dots. Ours come from the shipped 16-pixel Unifont: two
+pixels become three dots (a, a or b, b), so that each stroke is two dots wide and each gap stays open.
 """
 
 from __future__ import annotations

@@ -211,7 +211,8 @@ def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
     elif verification is Verification.PIN_AND_SIGNATURE:
         page.say("pin_and_signature")
     if copy is Copy.MERCHANT and verification in (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE):
-        page.text(page.label("signature"))
+        chinese, english = PHRASES["signature"]
+        page.packed([f"{chinese}", f"{english}:"] if page.chinese else [f"{english}:"])
         page.lines.append(Feed(SIGNING_LINES))
         page.text("_" * page.cells)
     chinese, english = PHRASES["agreement"]
