@@ -187,7 +187,7 @@ def _open(host: str, port: int, deadline: _Deadline) -> socket.socket:
 
 
 def _look_up(host: str, port: int, deadline: _Deadline) -> list[_Address]:
-    """getaddrinfo knows no timeout, so it runs beside us; a hanging one ends by the resolver's own patience."""
+    """getaddrinfo knows no timeout, so it runs beside us; the resolver's patience ends it."""
     found: list[_Address] = []
     failed: list[str] = []
 
@@ -283,7 +283,7 @@ class _Connection:
             self._sock.close()
 
     def _end(self, fault: LinkFault) -> None:
-        """Nothing more goes either way. The descriptor stays ours, so that no other socket gets its number."""
+        """Nothing more goes either way. The descriptor stays ours: no other socket gets its number."""
         with self._lock:
             self._ended = self._ended or fault
             with contextlib.suppress(OSError):  # It may have been reset already.
