@@ -21,7 +21,7 @@ from keys.errors import KeyRefused
 from keys.loading import KeyLayout, unwrap_working_keys
 from keys.refs import WORKING_KEYS, KeyRef, Usage
 from keys.testkeys import TEST_TMK
-from keys.vault import DEVICE_KEY_BYTES, NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
+from keys.vault import DEVICE_KEY_BYTES, NONCE_BYTES, TAG_BYTES, Label, Vault, gcm_open, gcm_seal
 
 TMK = KeyRef(Usage.TMK)
 IS_TEST = 1  # A record's flag: the key is published.
@@ -35,6 +35,9 @@ _BATCH_USAGE = "10"  # Numbers are free for one's own uses.
 def _label(ref: KeyRef) -> Label:
     algorithm, mode = _CODES[ref.usage]
     return Label(ref.usage.value, algorithm, mode, ref.slot)
+
+
+_WORKING = tuple(_label(ref) for ref in WORKING_KEYS)
 
 
 def _batch_label(batch: int) -> Label:
@@ -94,8 +97,7 @@ class KeyStore:
         """Take the published test key as TMK; working keys under another one are discarded in the same step."""
         key = bytearray(TEST_TMK)
         try:
-            self.discard_working_keys()
-            self._vault.put([(_label(TMK), IS_TEST, key)])
+            self._vault.put([(_label(TMK), IS_TEST, key)], replacing=_WORKING)
         finally:
             tdes.wipe(key)
 
@@ -114,16 +116,14 @@ class KeyStore:
         finally:
             tdes.wipe(tmk)
         try:
-            if KeyLayout.PIK_MAK is layout:  # A TDK of an earlier sign-in must not outlive its PIK and MAK.
-                self.discard_working_keys()
-            self._vault.put([(_label(KeyRef(key.usage)), 0, key.key) for key in fresh])
+            # A TDK of an earlier sign-in must not outlive its PIK and MAK.
+            self._vault.put([(_label(KeyRef(key.usage)), 0, key.key) for key in fresh], replacing=_WORKING)
         finally:
             for key in fresh:
                 key.wipe()
 
     def discard_working_keys(self) -> None:
-        unwanted = [_label(ref) for ref in WORKING_KEYS]
-        self._vault.drop(lambda label: label in unwanted)
+        self._vault.drop(_WORKING)
 
     # Using.
 
@@ -180,8 +180,7 @@ class KeyStore:
 
     def destroy_batch(self, batch: int) -> None:
         """The batch is settled: forget its key, so that what it sealed is dead. Repeating changes nothing."""
-        unwanted = _batch_label(batch)
-        self._vault.drop(lambda label: label == unwanted)
+        self._vault.drop((_batch_label(batch),))
 
     def zeroise(self) -> None:
         """Destroy everything, the device key first. A kill in between is finished at the next opening."""
@@ -199,13 +198,7 @@ class KeyStore:
         return self._vault.open_record(record)
 
     def _batch_key(self, batch: int) -> bytearray:
-        label = _batch_label(batch)
-        record: Record | None = self._vault.find(label)
-        if record is not None:
-            return self._vault.open_record(record)
-        key = bytearray(self._random(DEVICE_KEY_BYTES))
-        self._vault.put([(label, 0, key)])
-        return key
+        return self._vault.open_record(self._vault.find_or_make(_batch_label(batch), DEVICE_KEY_BYTES))
 
     def _bound(self, batch: int, context: bytes) -> bytes:
         return (

@@ -18,7 +18,8 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +55,6 @@ class Label:
     mode: str
     slot: int
 
-    def same_place(self, other: Label) -> bool:
-        return (self.usage, self.slot, self.algorithm) == (other.usage, other.slot, other.algorithm)
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Record:
@@ -79,7 +77,8 @@ class Record:
 class Vault:
     """The folder's one owner in a process; two processes must not open one folder (the journal's lock sees to it).
 
-    Only sealed records stay in memory; the device key is read for each use and wiped.
+    Only sealed records stay in memory; the device key is read for each use and wiped. The journal's thread seals
+    while the loop's thread signs in, so changes are made one at a time; readers take the records as they stand.
     """
 
     def __init__(self, folder: Path, *, terminal_id: str, random: Callable[[int], bytes]) -> None:
@@ -88,6 +87,7 @@ class Vault:
         self._owner = terminal_id.encode("utf-8")
         self._random = random
         self._records: tuple[Record, ...] = ()
+        self._changing = threading.RLock()
         self._prepare()
         self._records = self._read()
 
@@ -106,30 +106,47 @@ class Vault:
         finally:
             tdes.wipe(device_key)
 
-    def put(self, secrets: Iterable[tuple[Label, int, bytearray]]) -> None:
-        """Seal (label, flags, key) records in one durable step, replacing those in the same place."""
-        device_key = self._device_key()
-        try:
-            fresh = tuple(self._seal(device_key, label, flags, key) for label, flags, key in secrets)
-        finally:
-            tdes.wipe(device_key)
-        kept = tuple(r for r in self._records if not any(r.label.same_place(new.label) for new in fresh))
-        self._replace(kept + fresh)
+    def put(self, secrets: Iterable[tuple[Label, int, bytearray]], *, replacing: Sequence[Label] = ()) -> None:
+        """Seal (label, flags, key) records in one durable step, with those in the same place and `replacing` gone."""
+        with self._changing:
+            device_key = self._device_key()
+            try:
+                fresh = tuple(self._seal(device_key, label, flags, key) for label, flags, key in secrets)
+            finally:
+                tdes.wipe(device_key)
+            gone = {record.label for record in fresh} | set(replacing)
+            self._replace(tuple(record for record in self._records if record.label not in gone) + fresh)
 
-    def drop(self, unwanted: Callable[[Label], bool]) -> None:
-        """Remove records in one durable step."""
-        kept = tuple(record for record in self._records if not unwanted(record.label))
-        if len(kept) != len(self._records):
-            self._replace(kept)
+    def find_or_make(self, label: Label, size: int) -> Record:
+        """The record, or a new one over `size` random bytes that is durable when this returns."""
+        with self._changing:
+            if self.find(label) is None:
+                key = bytearray(self._random(size))
+                try:
+                    self.put([(label, 0, key)])
+                finally:
+                    tdes.wipe(key)
+            found = self.find(label)
+        if found is None:
+            raise KeyRefused(_REFUSED)
+        return found
+
+    def drop(self, labels: Sequence[Label]) -> None:
+        """Remove records in one durable step; none of them being there is fine."""
+        with self._changing:
+            kept = tuple(record for record in self._records if record.label not in labels)
+            if len(kept) != len(self._records):
+                self._replace(kept)
 
     def zeroise(self) -> None:
         """Destroy the device key, then the records. A kill in between is finished at the next opening."""
-        if (self._folder / DEVICE_KEY).exists():
-            os.replace(self._folder / DEVICE_KEY, self._folder / DEAD_KEY)
-            self._sync_folder()
-        self._records = ()
-        self._finish_zeroise()
-        self._make_device_key()
+        with self._changing:
+            self._records = ()
+            if (self._folder / DEVICE_KEY).exists():
+                os.replace(self._folder / DEVICE_KEY, self._folder / DEAD_KEY)
+                self._sync_folder()
+            self._finish_zeroise()
+            self._make_device_key()
 
     # Inside.
 

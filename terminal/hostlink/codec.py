@@ -11,7 +11,7 @@ Spec: docs/host-link.md §1, §2.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -119,23 +119,30 @@ def decode(data: bytes, profile: Profile) -> Message:
 
 
 def locate(data: bytes, profile: Profile) -> tuple[str, tuple[Placed, ...]]:
-    """As `decode`, with each field's place on the wire (for people who want to see it)."""
+    """As `decode`, with each field's place on the wire."""
+    mti = read_mti(data)
+    return mti, tuple(walk(data, profile))
+
+
+def walk(data: bytes, profile: Profile) -> Iterator[Placed]:
+    """The fields one by one, so that what stands before a fault can be shown. Raises FrameError at the fault."""
     if len(data) > BODY_LIMIT_BYTES:
         raise FrameError(FRAMING, BODY_LIMIT_BYTES, f"longer than {BODY_LIMIT_BYTES} bytes")
-    mti = _digits(data, 0, BITMAP_OFFSET, FRAMING)
-    numbers = read_bitmap(data)
-    placed: list[Placed] = []
     offset = FIELDS_OFFSET
-    for number in numbers:
+    for number in read_bitmap(data):
         row = profile.fields.get(number)
         if row is None:
             raise FrameError(number, offset, "the profile has no such field")
         item = _decode_field(row, data, offset)
-        placed.append(item)
+        yield item
         offset = item.end
     if offset != len(data):
         raise FrameError(FRAMING, offset, f"{len(data) - offset} bytes after the last field")
-    return mti, tuple(placed)
+
+
+def read_mti(data: bytes) -> str:
+    """Raises FrameError."""
+    return _digits(data, 0, BITMAP_OFFSET, FRAMING)
 
 
 def read_bitmap(data: bytes) -> tuple[int, ...]:
