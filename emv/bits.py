@@ -13,7 +13,7 @@ Spec: EMV 4.4 Book 3 Annex C (AIP, AUC, CVM rule, TVR, TSI), Book 4 Annex A (ter
 
 from __future__ import annotations
 
-from enum import Enum, IntFlag
+from enum import Enum, IntEnum, IntFlag
 from types import MappingProxyType
 from typing import Final
 
@@ -157,6 +157,15 @@ class CvmResult(Enum):
     UNKNOWN = 0x00  # Signature, online PIN: others will tell.
     FAILED = 0x01
     SUCCESSFUL = 0x02
+
+
+class TransactionType(IntEnum):
+    """Tag 9C: the first two digits of the ISO 8583:1987 processing code."""
+
+    PURCHASE = 0x00
+    CASH = 0x01
+    CASHBACK = 0x09
+    REFUND = 0x20
 
 
 NEXT_RULE_IF_UNSUCCESSFUL = 0x40  # b7 of a CVM code.

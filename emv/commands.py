@@ -1,7 +1,8 @@
 """What the kernel may ask for, and what it answers with in the end. The kernel's whole outside world is here.
 
 The kernel is a coroutine that awaits these frozen requests; `terminal/methods/card.py` (or a test's flat
-transcript) answers them with `send`. A card that leaves or breaks the protocol enters as `throw(CardError(...))`.
+transcript) answers them with `send`. A card that leaves or breaks the protocol enters as
+`throw(CardError(...))`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -32,8 +33,9 @@ class KernelRequest(Generic[T_co]):
 
     __slots__ = ()
 
-    def __await__(self) -> Generator[KernelRequest[T_co], T_co, T_co]:
-        return (yield self)
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        answer: T_co = yield self  # A narrower type here makes mypy infer Any where the context is known.
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from types import MappingProxyType
 from typing import Final
 
 from emv.bits import OFFLINE_DATA_AUTHENTICATION, OFFLINE_PIN, TSI, TVR, wants_signature
-from emv.commands import Cryptogram, Outcome, Result
+from emv.commands import CardError, Cryptogram, Outcome, Result
 from emv.tags import (
     ADDITIONAL_TERMINAL_CAPABILITIES_9F40,
     AMOUNT_AUTHORISED_9F02,
     AMOUNT_AUTHORISED_BINARY_81,
     AMOUNT_OTHER_9F03,
     AMOUNT_OTHER_BINARY_9F04,
+    APPLICATION_VERSION_TERMINAL_9F09,
     CVM_RESULTS_9F34,
     INTERFACE_DEVICE_SERIAL_NUMBER_9F1E,
     MERCHANT_CATEGORY_CODE_9F15,
@@ -30,6 +31,7 @@ from emv.tags import (
     TAGS,
     TERMINAL_CAPABILITIES_9F33,
     TERMINAL_COUNTRY_CODE_9F1A,
+    TERMINAL_FLOOR_LIMIT_9F1B,
     TERMINAL_IDENTIFICATION_9F1C,
     TERMINAL_TYPE_9F35,
     TERMINAL_VERIFICATION_RESULTS_95,
@@ -46,9 +48,9 @@ from emv.tags import (
 AMOUNT_MAX_MINOR = 999_999_999_999  # 9F02 is n12.
 BINARY_AMOUNT_MAX = 0xFFFFFFFF  # 81 is four bytes.
 
-# Attended or not, of a bank, a merchant or a cardholder: the types whose second digit says online only.
+# The types whose second digit says online only, but for 14, which is a cash machine.
 # Spec: EMV 4.4 Book 4 §A1.
-ONLINE_ONLY_TYPES: Final = frozenset({0x11, 0x14, 0x21, 0x24})
+ONLINE_ONLY_TYPES: Final = frozenset({0x11, 0x21, 0x24})
 
 # Every `Outcome.reason` of this kernel, in English and Chinese.
 REASONS: Final = MappingProxyType(
@@ -71,6 +73,14 @@ REASONS: Final = MappingProxyType(
         "cryptogram-not-allowed": ("The card answered with a cryptogram it may not give", "卡片密文类型错误"),
     }
 )
+
+
+class MissingData(CardError):
+    """A mandatory element is absent. Spec: EMV 4.4 Book 3 §7.2, §7.5."""
+
+
+class WrongCryptogram(CardError):
+    """The card answered GENERATE AC with what it was not asked for. Spec: EMV 4.4 Book 3 §9.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,12 @@ class TerminalProfile:
             raise ValueError("a currency exponent is one digit")
 
 
+    @property
+    def attended(self) -> bool:
+        """Whether somebody of the shop stands by. Spec: Book 4 §A1: second digit 1-3 attended, 4-6 not."""
+        return self.terminal_type & 0x0F <= 3
+
+
 @dataclass(frozen=True, slots=True)
 class TransactionData:
     """What is to be paid, and when. `date` is YYMMDD, `time` HHMMSS, `kind` is 9C. Raises ValueError."""
@@ -184,8 +200,8 @@ class TransactionData:
 class Session:
     """The context of one contact session. Make one for each card; give it to `kernel.contact_session`.
 
-    `data` holds every element known by now, tag to value. `steps` names what was performed, `not_performed` what
-    the Books have and this kernel leaves out, `problem` says in words what was wrong with the card.
+    `data` holds every element known by now, tag to value. `steps` names what was performed, `not_performed`
+    what the Books have and this kernel leaves out, `problem` says in words what was wrong with the card.
     """
 
     __slots__ = (
@@ -200,6 +216,7 @@ class Session:
         "steps",
         "not_performed",
         "problem",
+        "blocked_seen",
     )
 
     def __init__(self, terminal: TerminalProfile, transaction: TransactionData) -> None:
@@ -214,6 +231,24 @@ class Session:
         self.steps: list[str] = []
         self.not_performed: list[str] = []
         self.problem = ""
+        self.blocked_seen = False  # The card has an application of ours, and it is blocked.
+
+    def begin_application(self, aid: AidEntry) -> None:
+        """Forget whatever another application said: a card's answers never mix. Spec: Book 3 §10.1."""
+        self.data = terminal_data(self.terminal, self.transaction)
+        floor_limit = min(aid.floor_limit_minor, BINARY_AMOUNT_MAX)
+        self.data[TERMINAL_FLOOR_LIMIT_9F1B] = floor_limit.to_bytes(4, "big")
+        if aid.avn:
+            self.data[APPLICATION_VERSION_TERMINAL_9F09] = aid.avn
+        self.tvr = TVR(0)
+        self.tsi = TSI(0)
+        self.aid = aid
+
+    def selected(self) -> AidEntry:
+        """The AID list's row of the application in use."""
+        if self.aid is None:
+            raise RuntimeError("no application is selected yet")
+        return self.aid
 
     def performed(self, step: str) -> None:
         """Write down a step by the Book's title."""
