@@ -1,7 +1,7 @@
 """Every secret of the terminal; others hold handles.
 
-`KeyStore` keeps the keys, does what may be done with each and nothing else; a `KeyRef` names one. Clear key bytes
-live in bytearrays that are wiped after use, and only inside this room.
+`KeyStore` keeps the keys, does what may be done with each and nothing else; a `KeyRef` names one. Clear key
+bytes live in bytearrays that are wiped after use, and only inside this room.
 """
 
 from keys.errors import KcvMismatch, KeyRefused

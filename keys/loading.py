@@ -1,8 +1,8 @@
 """The working keys of a sign-in: the key block's layouts, and what makes a block refused.
 
-Each item is a key under the TMK (ECB) and its check value, the first four bytes of E(key, 00…00). A single-length
-MAK fills only half of its slot: it is recognised by the zero half of the *cipher text* (a zero half of the clear
-key would be a weak key, not a short one).
+Each item is a key under the TMK (ECB) and its check value, the first four bytes of E(key, 00…00). A
+single-length MAK fills only half of its slot: it is recognised by the zero half of the *cipher text* (a zero
+half of the clear key would be a weak key, not a short one).
 
 Spec: docs/host-link.md §4; vectors key-1, syn-key-004.
 """
@@ -46,7 +46,8 @@ class ClearKey:
 def unwrap_working_keys(tmk: bytearray, block: bytes, layout: KeyLayout) -> tuple[ClearKey, ...]:
     """All keys of a block, which the caller wipes; or none.
 
-    Raises KcvMismatch naming the first bad key, KeyRefused for a wrong length, a weak key, or two that are equal.
+    Raises KcvMismatch naming the first bad key, KeyRefused for a wrong length, a weak key, or two that are
+    equal.
     """
     usages = layout.usages
     if len(block) != ITEM_BYTES * len(usages):

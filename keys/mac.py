@@ -1,10 +1,10 @@
 """The UnionPay ECB MAC, for double- and single-length keys.
 
-The data, filled with zeros to whole blocks, is folded by XOR into one block; its 16 hex characters are encrypted as
-two blocks, chained once; the first eight hex characters of the result are the MAC.
+The data, filled with zeros to whole blocks, is folded by XOR into one block; its 16 hex characters are
+encrypted as two blocks, chained once; the first eight hex characters of the result are the MAC.
 
-Its weakness is public: folding makes it blind to swapped blocks and to equal changes in two blocks, and it has only
-32 bits. So a reply's fields 3, 4, 11, 41 and 42 are compared as well, and the link runs inside TLS.
+Its weakness is public: folding makes it blind to swapped blocks and to equal changes in two blocks, and it
+has only 32 bits. So a reply's fields 3, 4, 11, 41 and 42 are compared as well, and the link runs inside TLS.
 
 Spec: docs/host-link.md §7.
 """

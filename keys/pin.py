@@ -55,7 +55,7 @@ class Pin:
         return "Pin(…)"
 
     def digits_into(self, block: bytearray) -> None:
-        """Write control, length, digits and fill F into an 8-byte block. Raises KeyRefused for a wrong length."""
+        """Write control, length, digits and fill F into 8 bytes. Raises KeyRefused for a bad length."""
         count = len(self._digits)
         if not PIN_DIGITS_MIN <= count <= PIN_DIGITS_MAX:
             raise KeyRefused(f"a PIN has {PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} digits")

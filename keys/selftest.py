@@ -1,7 +1,7 @@
 """Known answers for every primitive that the key room uses, for the boot screen and once a day.
 
-Spec: PCI PTS POI requirement B1. Vectors: the GCM submission's test case 14; the host link's public worked examples
-(docs/host-link.md §7); the published test key's check value.
+Spec: PCI PTS POI requirement B1. Vectors: the GCM submission's test case 14; the host link's public worked
+examples (docs/host-link.md §7); the published test key's check value.
 """
 
 from __future__ import annotations

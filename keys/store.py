@@ -1,8 +1,8 @@
 """The key store: what may be done with each key, and nothing else.
 
-A key has one use: the TMK only unwraps working keys, the PIK only encrypts PIN blocks, the MAK only authenticates,
-a batch's key only seals that batch's data. Any other pair of operation and key raises KeyRefused. Clear keys exist
-only inside one call, in bytearrays that are wiped before it returns.
+A key has one use: the TMK only unwraps working keys, the PIK only encrypts PIN blocks, the MAK only
+authenticates, a batch's key only seals that batch's data. Any other pair of operation and key raises
+KeyRefused. Clear keys exist only inside one call, in bytearrays that are wiped before it returns.
 
 Spec: PCI PIN Security requirements 18, 19; docs/host-link.md §4, §7; ISO 9564-1 §9.3.2.
 """
@@ -27,7 +27,8 @@ TMK = KeyRef(Usage.TMK)
 IS_TEST = 1  # A record's flag: the key is published.
 BATCH_LIMIT = 0xFFFF_FFFF  # A record's slot has four bytes.
 
-# Key block codes of algorithm and mode of use (X9.143 §6.3): T TDES, A AES; B both ways, C MAC, D decrypt, E encrypt.
+# Key block codes of algorithm and mode of use (X9.143 §6.3): T TDES, A AES; B both ways, C MAC, D decrypt, E
+# encrypt.
 _CODES = {Usage.TMK: ("T", "D"), Usage.PIK: ("T", "E"), Usage.MAK: ("T", "C"), Usage.TDK: ("T", "E")}
 _BATCH_USAGE = "10"  # Numbers are free for one's own uses.
 
@@ -47,7 +48,7 @@ def _batch_label(batch: int) -> Label:
 
 
 class KeyStore:
-    """Keys by reference. Every change is durable when the call returns; a kill leaves the old state or the new."""
+    """Keys by reference. Each change is durable on return; a kill leaves the old state or the new."""
 
     def __init__(self, vault: Vault, *, terminal_id: str, random: Callable[[int], bytes]) -> None:
         self._vault = vault
@@ -94,7 +95,7 @@ class KeyStore:
     # Loading.
 
     def load_test_tmk(self) -> None:
-        """Take the published test key as TMK; working keys under another one are discarded in the same step."""
+        """Take the published test key as TMK; working keys under another are discarded in the same step."""
         key = bytearray(TEST_TMK)
         try:
             self._vault.put([(_label(TMK), IS_TEST, key)], replacing=_WORKING)
@@ -104,8 +105,8 @@ class KeyStore:
     def activate_working_keys(self, block: bytes, layout: KeyLayout) -> None:
         """Take all keys of a sign-in's F62, in one durable step.
 
-        Raises KcvMismatch (naming the key) or KeyRefused; then no working key is left, old or new, and the terminal
-        is not signed in (docs/host-link.md §4).
+        Raises KcvMismatch (naming the key) or KeyRefused; then no working key is left, old or new, and the
+        terminal is not signed in (docs/host-link.md §4).
         """
         tmk = self._open(TMK, Usage.TMK)
         try:
@@ -165,7 +166,7 @@ class KeyStore:
             tdes.wipe(key)
 
     def unseal(self, batch: int, context: bytes, sealed: bytes) -> bytes:
-        """The sealed data. Raises KeyRefused, the same for every reason: settled batch, other context, tampering."""
+        """The sealed data. Raises KeyRefused, alike for a settled batch, another context and tampering."""
         record = self._vault.find(_batch_label(batch))
         if record is None or len(sealed) < NONCE_BYTES + TAG_BYTES:
             raise KeyRefused("the sealed data does not open")

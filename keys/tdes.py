@@ -1,7 +1,8 @@
 """Triple DES on bytearrays: expand, ECB, check value, and which keys are too weak to take.
 
-Keys are bytearrays that the caller wipes. A 16-byte key is expanded to 24 bytes in a bytearray of our own (the
-library's expansion leaves a copy behind) and wiped with it; no cipher object outlives a call; nothing becomes hex.
+Keys are bytearrays that the caller wipes. A 16-byte key is expanded to 24 bytes in a bytearray of our own
+(the library's expansion leaves a copy behind) and wiped with it; no cipher object outlives a call; nothing
+becomes hex.
 
 Spec: NIST SP 800-67; ANSI X9.24-1 (check value).
 """
@@ -17,7 +18,8 @@ BLOCK_BYTES = 8
 KCV_BYTES = 4
 KEY_BYTES = (8, 16, 24)
 
-# SP 800-67 §3.3.2 (and FIPS 74): keys under which DES undoes itself or pairs with another; parity bits cleared.
+# SP 800-67 §3.3.2 (and FIPS 74): keys under which DES undoes itself or pairs with another; parity bits
+# cleared.
 _WEAK = frozenset(
     bytes(byte & 0xFE for byte in bytes.fromhex(text))
     for text in [

@@ -1,16 +1,17 @@
 """Key records at rest: one file of AES-256-GCM records under a device key, replaced whole or not at all.
 
-`device.key` (32 random bytes) and `records` lie in a folder that only its owner may enter. Each record's header
-(usage, algorithm, mode, version, flags, slot) and the terminal's number are its associated data, so that a record
-cannot be moved to another role or another terminal; a tag over the whole file shows a record taken away or put back.
-A file is written beside the old one, synced, renamed, and the folder is synced: a kill at any moment leaves the old
-state or the new one. Working keys therefore become active together.
+`device.key` (32 random bytes) and `records` lie in a folder that only its owner may enter. Each record's
+header (usage, algorithm, mode, version, flags, slot) and the terminal's number are its associated data, so
+that a record cannot be moved to another role or another terminal; a tag over the whole file shows a record
+taken away or put back. A file is written beside the old one, synced, renamed, and the folder is synced: a
+kill at any moment leaves the old state or the new one. Working keys therefore become active together.
 
-What this cannot show: a copy of the whole storage put back later (there is no hardware counter), and a thief of the
-whole storage has the device key as well. Overwriting flash destroys nothing for certain; the device key goes first.
+What this cannot show: a copy of the whole storage put back later (there is no hardware counter), and a thief
+of the whole storage has the device key as well. Overwriting flash destroys nothing for certain; the device
+key goes first.
 
-The file: "ZGK1", count (2 bytes), records, nonce 12 and tag 16 over all before. A record: usage 2 (ASCII), algorithm
-1, mode 1, version 1, flags 1, slot 4, nonce 12, length 2, cipher text with its tag of 16.
+The file: "ZGK1", count (2 bytes), records, nonce 12 and tag 16 over all before. A record: usage 2 (ASCII),
+algorithm 1, mode 1, version 1, flags 1, slot 4, nonce 12, length 2, cipher text with its tag of 16.
 """
 
 from __future__ import annotations
@@ -75,10 +76,11 @@ class Record:
 
 
 class Vault:
-    """The folder's one owner in a process; two processes must not open one folder (the journal's lock sees to it).
+    """The folder's one owner; two processes must not open one folder (the journal's lock sees to it).
 
-    Only sealed records stay in memory; the device key is read for each use and wiped. The journal's thread seals
-    while the loop's thread signs in, so changes are made one at a time; readers take the records as they stand.
+    Only sealed records stay in memory; the device key is read for each use and wiped. The journal's thread
+    seals while the loop's thread signs in, so changes are made one at a time; readers take the records as
+    they stand.
     """
 
     def __init__(self, folder: Path, *, terminal_id: str, random: Callable[[int], bytes]) -> None:
@@ -106,8 +108,10 @@ class Vault:
         finally:
             tdes.wipe(device_key)
 
-    def put(self, secrets: Iterable[tuple[Label, int, bytearray]], *, replacing: Sequence[Label] = ()) -> None:
-        """Seal (label, flags, key) records in one durable step, with those in the same place and `replacing` gone."""
+    def put(
+        self, secrets: Iterable[tuple[Label, int, bytearray]], *, replacing: Sequence[Label] = ()
+    ) -> None:
+        """Seal (label, flags, key) records in one durable step, its namesakes and `replacing` gone."""
         with self._changing:
             device_key = self._device_key()
             try:

@@ -1,9 +1,9 @@
 """The ISO 8583 codec: a message to bytes and back, strict both ways.
 
-A body is MTI (2 BCD bytes), bitmap (8 bytes, bit 1 always 0) and the fields in ascending order by the profile's
-field table. A body that breaks a rule raises FrameError with the field, the offset and the reason; a body that keeps
-the rules comes back byte for byte from `encode`. So the MAC of a received message may be computed over its
-re-encoding, and nothing a peer sends can mean two things.
+A body is MTI (2 BCD bytes), bitmap (8 bytes, bit 1 always 0) and the fields in ascending order by the
+profile's field table. A body that breaks a rule raises FrameError with the field, the offset and the reason;
+a body that keeps the rules comes back byte for byte from `encode`. So the MAC of a received message may be
+computed over its re-encoding, and nothing a peer sends can mean two things.
 
 Spec: docs/host-link.md §1, §2.
 """
@@ -36,7 +36,7 @@ _NIBBLES = frozenset({Encoding.BCD, Encoding.TRACK})
 
 
 class FrameError(Exception):
-    """A frame breaks a rule. `offset` counts bytes from the start of what was given; no value is ever quoted."""
+    """A frame breaks a rule. `offset` counts bytes from the start of what was given; no value quoted."""
 
     def __init__(self, field: int, offset: int, reason: str) -> None:
         super().__init__(f"{'frame' if field == FRAMING else f'field {field}'} at byte {offset}: {reason}")
@@ -125,7 +125,7 @@ def locate(data: bytes, profile: Profile) -> tuple[str, tuple[Placed, ...]]:
 
 
 def walk(data: bytes, profile: Profile) -> Iterator[Placed]:
-    """The fields one by one, so that what stands before a fault can be shown. Raises FrameError at the fault."""
+    """The fields one by one: those before a fault can be shown. Raises FrameError at the fault."""
     if len(data) > BODY_LIMIT_BYTES:
         raise FrameError(FRAMING, BODY_LIMIT_BYTES, f"longer than {BODY_LIMIT_BYTES} bytes")
     offset = FIELDS_OFFSET
@@ -236,7 +236,8 @@ def _decode_text(row: Field, raw: bytes, offset: int) -> str:
         raise FrameError(row.number, offset + fault.start, f"not {row.encoding.value}") from None
     if not _ALPHABETS[row.encoding].fullmatch(value):
         raise FrameError(row.number, offset, f"a character that {row.encoding.value} does not have")
-    # GB18030 has a few byte pairs that decode to one character with another preferred form; both cannot be kept.
+    # GB18030 has a few byte pairs that decode to one character with another preferred form; both cannot be
+    # kept.
     if row.encoding is Encoding.TEXT and value.encode("gb18030") != raw:
         raise FrameError(row.number, offset, "text that does not come back as the same bytes")
     return value

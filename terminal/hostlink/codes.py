@@ -1,7 +1,8 @@
 """Field 39: what a response code says in both languages, and what it asks of whom.
 
-`known` tells whether the code is in the terminal-facing list found in public UnionPay code; the others carry their
-general ISO 8583:1987 meaning. EMV's Y1, Y3, Z1, Z3 are values of tag 8A, not host codes, and are not here.
+`known` tells whether the code is in the terminal-facing list found in public UnionPay code; the others carry
+their general ISO 8583:1987 meaning. EMV's Y1, Y3, Z1, Z3 are values of tag 8A, not host codes, and are not
+here.
 
 Spec: docs/host-link.md §8.
 """

@@ -1,7 +1,7 @@
-"""What stands before the message: TPDU (5 bytes) and header (6 bytes, 12 BCD digits). No I/O, no length prefix.
+"""What stands before the message: TPDU (5 bytes) and header (6 bytes, 12 BCD digits); no length prefix.
 
-The two-byte length prefix belongs to the link. A reply's TPDU has destination and source exchanged. The header's
-sixth digit is the *processing requirement*: what the host wants done after the current transaction.
+The two-byte length prefix belongs to the link. A reply's TPDU has destination and source exchanged. The
+header's sixth digit is the *processing requirement*: what the host wants done after the current transaction.
 
 Spec: docs/host-link.md §1.
 """
@@ -37,7 +37,7 @@ class Frame:
 def wrap(
     body: bytes, profile: Profile, *, tpdu: str | None = None, header: str | None = None, requirement: int = 0
 ) -> bytes:
-    """TPDU, header and body. The profile's TPDU and header unless given (a host answers with the request's)."""
+    """TPDU, header and body; the profile's TPDU and header unless given (a host gives the request's)."""
     if not 0 <= requirement <= 9:
         raise ValueError("a processing requirement is one digit")
     digits = profile.header if header is None else header

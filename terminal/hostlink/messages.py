@@ -1,9 +1,10 @@
 """The requests a terminal sends, each built from plain values, and the MAC that closes them.
 
-A builder gives a Message without field 64; `with_mac` adds it just before sending, so that a reversal repeated after
-a new sign-in is authenticated under the new MAK while F11 and F60.2 stay what they were.
+A builder gives a Message without field 64; `with_mac` adds it just before sending, so that a reversal
+repeated after a new sign-in is authenticated under the new MAK while F11 and F60.2 stay what they were.
 
-Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 730000, F59 A3 to A9) are a convention of our own.
+Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 730000, F59 A3 to A9) are a convention of our
+own.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ORDER_NO_LIMIT = 32
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Who sends: 15-character merchant, 8-character terminal, 6-digit batch, operator of at most 3 characters."""
+    """Who sends: merchant (15 characters), terminal (8), batch (6 digits), operator (at most 3)."""
 
     merchant_no: str
     terminal_no: str
@@ -167,7 +168,7 @@ def reversal(
 def settlement(
     terminal: Terminal, profile: Profile, *, stan: str, domestic: Totals, foreign: Totals | None = None
 ) -> Message:
-    """0500, 结算: F48 is debit amount n12, count n3, credit amount n12, count n3, result 0, domestic then foreign."""
+    """0500, 结算: F48 is debit amount n12, count n3, credit n12, n3, result 0; domestic, then foreign."""
     fields = _base(terminal, stan, f"00{terminal.batch_no}201")
     fields[48] = _half(domestic) + _half(foreign or Totals())
     fields[49] = profile.currency
@@ -178,11 +179,12 @@ def settlement(
 def _half(totals: Totals) -> str:
     if max(totals.debit_count, totals.credit_count) > TOTAL_COUNT_LIMIT:
         raise ValueError(f"a batch holds at most {TOTAL_COUNT_LIMIT} of a kind")
-    return f"{totals.debit_minor:012d}{totals.debit_count:03d}{totals.credit_minor:012d}{totals.credit_count:03d}0"
+    debit = f"{totals.debit_minor:012d}{totals.debit_count:03d}"
+    return debit + f"{totals.credit_minor:012d}{totals.credit_count:03d}0"
 
 
 def batch_end(terminal: Terminal, profile: Profile, *, stan: str, balanced: bool, records: int) -> Message:
-    """0320, 批上送结束: 60.3 is 207 after a balanced settlement, 202 otherwise; F48 counts the records sent."""
+    """0320, 批上送结束: 60.3 is 207 when balanced, 202 when not; F48 counts the records sent."""
     fields = _base(terminal, stan, f"00{terminal.batch_no}{'207' if balanced else '202'}")
     fields[48] = f"{records:04d}"
     return Message("0320", fields)

@@ -1,7 +1,8 @@
-"""A profile: all that an acquirer may choose, as data. `load_profile` reads one TOML file into a frozen dataclass.
+"""A profile: all that an acquirer may choose, as data: one TOML file, read into a frozen dataclass.
 
-Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in one go.
-A profile may override rows of the field table: `[fields.48]` with length, encoding, prefix or padding.
+Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in
+one go. A profile may override rows of the field table: `[fields.48]` with length, encoding, prefix or
+padding.
 
 Spec: docs/host-link.md, whatever is graded [S] or [A].
 """
@@ -24,7 +25,7 @@ RESEND_LIMIT = 9
 
 
 class ProfileError(Exception):
-    """A profile cannot be used. `problems` holds every fault: (line, key, reason); line 0 when there is none."""
+    """A profile cannot be used. `problems` holds every fault: (line, key, reason); line 0 for none."""
 
     def __init__(self, source: str, problems: tuple[tuple[int, str, str], ...]) -> None:
         lines = (f"{source}:{line}: {key}: {reason}" for line, key, reason in problems)

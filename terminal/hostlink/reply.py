@@ -1,8 +1,9 @@
 """Is this the answer to that request, and what does it say? Every ending of an exchange passes through here.
 
-A reply is taken only when its MTI is the request's plus 10 and fields 3, 4, 11, 41 and 42 come back equal (F4 may
-differ for a partial approval, code 10). Then its MAC: verified whenever it is present, and required for any answer to
-an authenticated request. An unauthenticated decline is therefore no decline: it leaves a reversal open.
+A reply is taken only when its MTI is the request's plus 10 and fields 3, 4, 11, 41 and 42 come back equal (F4
+may differ for a partial approval, code 10). Then its MAC: verified whenever it is present, and required for
+any answer to an authenticated request. An unauthenticated decline is therefore no decline: it leaves a
+reversal open.
 
 Spec: docs/host-link.md §9, §11.
 """

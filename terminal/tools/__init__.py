@@ -1,0 +1,1 @@
+"""Commands beside the terminal itself: `python -m terminal decode` and its kin."""
