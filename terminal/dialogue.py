@@ -31,14 +31,14 @@ async def acknowledge(shop: Shop, screen: Screen, timeout_ms: int = 0) -> Key | 
     """Show something to be read until any key, at most `timeout_ms` (0: the configured time)."""
     shop.boxes.keys.renew()
     shop.show(screen)
-    return await next_key(shop, timeout_ms or shop.config.notice_ms)
+    return await next_key(shop, timeout_ms or shop.config.timeouts.result_ms)
 
 
 async def choose(shop: Shop, count: int, screen: Callable[[int], Screen], selected: int = 0) -> int | None:
     """Pick one of `count`: UP and DOWN move, ENTER takes, a digit 1-9 takes at once."""
     while True:
         shop.show(screen(selected))
-        key = await next_key(shop, shop.config.idle_ms)
+        key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is None or key is Key.CANCEL:
             return None
         if key is Key.ENTER:
@@ -67,7 +67,7 @@ async def type_text(
     value, problem = initial, ""
     while True:
         shop.show(screen(value, problem))
-        key = await next_key(shop, shop.config.idle_ms)
+        key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is None or key is Key.CANCEL:
             return None
         problem = ""
@@ -89,7 +89,7 @@ async def type_amount(shop: Shop, first: Key | None = None) -> Money | None:
     amount_minor = int(first.digits) if first and first.digits else 0
     while True:
         shop.show(EnterAmount(amount=Money(amount_minor)))
-        key = await next_key(shop, shop.config.idle_ms)
+        key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is None or key is Key.CANCEL:
             return None
         if key is Key.CLEAR:

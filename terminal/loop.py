@@ -1,9 +1,10 @@
 """The loop: one firmware-style scheduler in integer milliseconds, and the few things a flow may ask of it.
 
-A flow is a coroutine that awaits frozen requests (*syscalls*) and receives values. It never touches a device, a
-clock, a socket or a random source itself, so the same flow runs in real time on a terminal and in virtual time in
-the simulator. Everything a task can wait for is level-triggered: a task is woken when one of its sources *may* be
-ready, and the decision is made when it is stepped, in argument order. Ties are therefore never decided by accident.
+A flow is a coroutine that awaits frozen requests (*syscalls*) and receives values. It never touches a device,
+a clock, a socket or a random source itself, so the same flow runs in real time on a terminal and in virtual
+time in the simulator. Everything a task can wait for is level-triggered: a task is woken when one of its
+sources *may* be ready, and the decision is made when it is stepped, in argument order. Ties are therefore
+never decided by accident.
 
 What comes unasked (keys, scans, card presence, frames) enters through `Loop.post`, the only thread-safe door.
 
@@ -29,6 +30,8 @@ T_co = TypeVar("T_co", covariant=True)
 MAILBOX_LIMIT = 64  # A person types about 10 keys a second; six seconds of typing ahead is more than anyone means.
 INBOX_LIMIT = 10_000  # Posts from threads between two steps; far above what all devices together can produce.
 DRAW_LIMIT_BYTES = 1024
+STEP_LIMIT = 100_000  # Requests answered at once within one step; a flow that never waits would freeze the rest.
+_FLOODED = "the inbox is full: a device posts faster than the loop can step"
 
 
 class LoopError(Exception):
@@ -55,15 +58,17 @@ class Syscall(Generic[T_co]):
 
     __slots__ = ()
 
-    def __await__(self) -> Generator[Syscall[T_co], T_co, T_co]:
-        return (yield self)
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        answer: T_co = yield self  # A narrower type here makes mypy infer Any where the context is known.
+        return answer
 
 
 class Mailbox(Generic[T]):
     """A bounded queue between a device (or a task) and the tasks that wait for it.
 
-    `keep_newest` makes a one-slot mailbox whose content is replaced (the display's: only the last screen matters).
-    Otherwise a full mailbox refuses the newcomer. Dropped and stale values are counted, never silent.
+    `keep_newest` makes a one-slot mailbox whose content is replaced (the display's: only the last screen
+    matters). Otherwise a full mailbox refuses the newcomer. Dropped and stale values are counted, never
+    silent.
     """
 
     def __init__(self, name: str, *, limit: int = MAILBOX_LIMIT, keep_newest: bool = False) -> None:
@@ -145,7 +150,8 @@ class Spawn(Syscall["Task"]):
 class Offload(Syscall[T]):
     """A bounded call on a device's own thread, in that device's order.
 
-    The call must end by itself; past `deadline_ms` the waiting task gets CallOverdue and the device is quarantined.
+    The call must end by itself; past `deadline_ms` the waiting task gets CallOverdue and the device is
+    quarantined.
     """
 
     owner: str
@@ -178,7 +184,13 @@ class Commit(Syscall[T]):
 class Task:
     """One running coroutine. `close()` cancels it: GeneratorExit at its await, nothing awaited after."""
 
-    def __init__(self, coroutine: Coroutine[Syscall[Any], Any, Any], name: str, serial: int) -> None:
+    def __init__(
+        self,
+        coroutine: Coroutine[Syscall[Any], Any, Any],
+        name: str,
+        serial: int,
+        on_done: Callable[[], None] | None = None,
+    ) -> None:
         self.coroutine = coroutine
         self.name = name
         self.serial = serial
@@ -189,14 +201,21 @@ class Task:
         self.single = False
         self.ticket = 0  # Counts waits: a timer or an answer for an earlier wait is stale.
         self.on_closed: Callable[[], None] | None = None
+        self.on_done = on_done
 
     def close(self) -> None:
         if self.done:
             return
+        if self.coroutine.cr_running:  # type: ignore[attr-defined]  # every `async def` has it
+            raise LoopError(f"{self.name}: a task may not close itself; it returns")
         self.done = True
-        self.coroutine.close()
-        if self.on_closed:
-            self.on_closed()
+        try:
+            self.coroutine.close()
+        finally:
+            if self.on_closed:
+                self.on_closed()
+            if self.on_done:
+                self.on_done()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +241,7 @@ class Loop:
         self._tasks: dict[int, Task] = {}
         self.running: Task | None = None
         self.late_answers = 0
+        self._flooded = False
 
     # What a subclass supplies.
 
@@ -252,9 +272,14 @@ class Loop:
     # What devices and tasks use.
 
     def post(self, mailbox: Mailbox[T], value: T, generation: int | None = None) -> None:
-        """Put a value into a mailbox; safe from any thread. A stale generation is dropped and counted."""
+        """Put a value into a mailbox; safe from any thread. A stale generation is dropped and counted.
+
+        A full inbox raises LoopError here and in the loop: a device's thread alone could swallow it.
+        """
         if len(self._inbox) >= INBOX_LIMIT:
-            raise LoopError("the inbox is full: a device posts faster than the loop can step")
+            self._flooded = True
+            self.wake()
+            raise LoopError(_FLOODED)
         self._inbox.append((mailbox, value, generation))
         self.wake()
 
@@ -268,7 +293,8 @@ class Loop:
 
     def spawn(self, coroutine: Coroutine[Syscall[Any], Any, Any], name: str) -> Task:
         self._serial += 1
-        task = self._tasks[self._serial] = Task(coroutine, name, self._serial)
+        serial = self._serial
+        task = self._tasks[serial] = Task(coroutine, name, serial, lambda: self._drop(serial))
         self._queue(task)
         return task
 
@@ -293,11 +319,15 @@ class Loop:
                 self._turn()
         finally:
             self._close_all()
+        if not result:
+            raise LoopError(f"{name} was closed by another task")
         return result[0]
 
     # One turn.
 
     def _turn(self) -> None:
+        if self._flooded:
+            raise LoopError(_FLOODED)
         self._take_inbox()
         self._fire_timers()
         if self._ready:
@@ -346,7 +376,6 @@ class Loop:
     def _step(self, task: Task) -> None:
         """Advance one task: decide its wait, send the value, and carry out syscalls until it has to wait."""
         if task.done:  # Closed while it was queued.
-            self._tasks.pop(task.serial, None)
             return
         value: Any = None
         error: BaseException | None = None
@@ -360,7 +389,7 @@ class Loop:
         self._forget_wait(task)
         self.running = task
         try:
-            while True:
+            for _ in range(STEP_LIMIT):
                 if error is not None:
                     request = task.coroutine.throw(error)
                 else:
@@ -372,9 +401,10 @@ class Loop:
                     error, waiting = broken, False
                 if waiting:
                     return
+            raise LoopError(f"{task.name}: {STEP_LIMIT} requests without waiting")
         except StopIteration:
             task.done = True
-            del self._tasks[task.serial]
+            self._drop(task.serial)
         finally:
             self.running = None
 
@@ -394,12 +424,12 @@ class Loop:
             return False, self.spawn(request.coroutine, request.name)
         task.ticket += 1
         if isinstance(request, Offload):
-            self._outstanding += 1
             self.start_call(request.owner, request.call, request.deadline_ms, task, task.ticket)
+            self._outstanding += 1  # Only now: a call that could not begin has no answer to wait for.
             return True, None
         if isinstance(request, Commit):
-            self._outstanding += 1
             self.start_commit(request.work, task, task.ticket)
+            self._outstanding += 1
             return True, None
         raise LoopError(f"not a syscall: {request!r}")
 
@@ -441,6 +471,11 @@ class Loop:
         task.entries = ()
         task.deadlines = ()
         task.on_closed = None
+
+    def _drop(self, serial: int) -> None:
+        """A task has ended: nothing of it is kept."""
+        self._tasks.pop(serial, None)
+        self._answers.pop(serial, None)
 
     def _close_all(self) -> None:
         for task in list(self._tasks.values()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.ports import (
@@ -115,7 +116,7 @@ class Shop:
         self.boxes = Boxes()
         self.host = HostSession(devices.link, self.boxes.link, profile, keys)
         # Copies of durable settings, changed only right after the commit that changed them.
-        self.language = config.language
+        self.language = config.general.language
         self.activation: Activation | None = None
         self.operator = ""
         self.mode = Mode.BLANK
@@ -143,7 +144,7 @@ class Shop:
 
     def local_time(self, wall_ms: int) -> datetime.datetime:
         """The shop's civil time of a system time, by the host's clock (see flows/sign_in.py)."""
-        zone = datetime.timezone(datetime.timedelta(minutes=self.config.utc_offset_minutes))
+        zone = datetime.timezone(datetime.timedelta(minutes=self.config.general.utc_offset_minutes))
         return datetime.datetime.fromtimestamp((wall_ms + self.clock_offset_ms) / 1000, zone)
 
     # Devices
@@ -171,7 +172,7 @@ class Shop:
             drawn = picture(screen, self.language, self.font)
             while True:
                 try:
-                    await Offload("display", lambda drawn=drawn: self.devices.display.show(drawn), DISPLAY_DEADLINE_MS)  # type: ignore[misc]  # a default argument pins the loop variable
+                    await Offload("display", partial(self.devices.display.show, drawn), DISPLAY_DEADLINE_MS)
                     failures = 0
                     break
                 except (DeviceError, CallOverdue):
@@ -186,11 +187,9 @@ class Shop:
             item = await Wait(self.boxes.sounds)
             try:
                 if isinstance(item, Tone):
-                    tone = item
-                    await Offload("gpio", lambda tone=tone: self.devices.buzzer.sound(tone), SOUND_DEADLINE_MS)  # type: ignore[misc]
+                    await Offload("gpio", partial(self.devices.buzzer.sound, item), SOUND_DEADLINE_MS)
                 else:
-                    lamp, lit = item
-                    await Offload("gpio", lambda lamp=lamp, lit=lit: self.devices.lamps.set(lamp, lit), SOUND_DEADLINE_MS)  # type: ignore[misc]
+                    await Offload("gpio", partial(self.devices.lamps.set, *item), SOUND_DEADLINE_MS)
             except (DeviceError, CallOverdue):
                 continue
 

@@ -44,6 +44,7 @@ class General:
 
     language: str = option("zh-CN", one_of(*LANGUAGES))
     data: Path = option(Path("data"), path())
+    utc_offset_minutes: int = option(480, number(-720, 840))  # The shop's civil time; China has one zone.
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ async def first_run(shop: Shop) -> bool:
     password = await _first_password(shop)
     if password is None:
         return False
-    if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.idle_ms) is not Key.ENTER:
+    if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
         return False
     await set_password(shop, FIRST_OPERATOR, password, "supervisor")
     await Offload("keys", shop.keys.load_test_tmk, KEY_DEADLINE_MS)
@@ -69,13 +69,13 @@ async def first_run(shop: Shop) -> bool:
 
 async def _numbers(shop: Shop) -> Activation | None:
     config = shop.config
-    merchant_no = await _ask(shop, "merchant_no", config.merchant_no, 15, lambda v: len(v) == 15)
+    merchant_no = await _ask(shop, "merchant_no", config.merchant.merchant_no or "", 15, lambda v: len(v) == 15)
     if merchant_no is None:
         return None
-    terminal_no = await _ask(shop, "terminal_no", config.terminal_no, 8, lambda v: len(v) == 8)
+    terminal_no = await _ask(shop, "terminal_no", config.merchant.terminal_no or "", 8, lambda v: len(v) == 8)
     if terminal_no is None:
         return None
-    host = await _ask(shop, "link", config.hosts[0], 64, lambda v: bool(HOST.fullmatch(v)), LINK_KEYS)
+    host = await _ask(shop, "link", str(config.link.hosts[0]), 64, lambda v: bool(HOST.fullmatch(v)), LINK_KEYS)
     if host is None:
         return None
     return Activation(merchant_no=merchant_no, terminal_no=terminal_no, host=host)

@@ -51,7 +51,7 @@ async def type_password(shop: Shop, number: str, problem: str) -> str | None:
     digits = ""
     while True:
         shop.show(screens.OperatorPassword(operator=number, digits=len(digits), problem=problem))
-        key = await next_key(shop, shop.config.idle_ms)
+        key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is None or key is Key.CANCEL:
             return None
         problem = ""

@@ -14,9 +14,10 @@ from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.flows.recovery import query_orders
 from terminal.hostlink import messages
+from terminal.hostlink.codec import Message
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.session import Silence
-from terminal.hostlink.subfields import TotalsResult, read_totals
+from terminal.hostlink.subfields import TotalsResult, read_totals_result
 from terminal.loop import Commit, Offload
 from terminal.methods.reversal import clear_reversals, identity, pending_reversals
 from terminal.model import Method, Mode, Money, PaymentState
@@ -68,14 +69,14 @@ async def settle(shop: Shop) -> None:
     if isinstance(answer, Silence):
         await acknowledge(shop, screens.Refused(reason="settling"))
         return
-    if answer.verdict.code in ("77", "99", "A0", "97"):
-        # The host does not know this batch (any more): only a new sign-in can tell where we stand.
+    if answer.verdict.code == "77":
+        # The host has closed this batch or never had it: the slip says 对账错, and both sides have their paper.
         await _close(shop, batch, Balance.ERROR)
         return
     if answer.verdict.code != "00":
         await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="settling"))
         return
-    domestic, _ = read_totals(answer.reply.text(48))
+    domestic, _ = read_totals_result(answer.reply.text(48))
     await _close(shop, batch, BALANCES.get(domestic, Balance.NOT_REPORTED))
 
 
@@ -97,7 +98,7 @@ async def _begin(shop: Shop) -> bool:
         await acknowledge(shop, screens.Refused(reason="nothing_to_settle"))
         return False
     question = screens.ConfirmSettlement(count=batch.count, total=batch.total)
-    if await acknowledge(shop, question, shop.config.idle_ms) is not Key.ENTER:
+    if await acknowledge(shop, question, shop.config.timeouts.key_ms) is not Key.ENTER:
         return False
     await Commit(lambda tx: tx.set_mode(Mode.SETTLING))
     shop.mode = Mode.SETTLING
@@ -123,7 +124,7 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
     return Batch(number, tx.get("batch_no", "000001"), tuple(rows), open_rows, host)
 
 
-def _request(shop: Shop, tx: Tx, batch: Batch) -> messages.Message:
+def _request(shop: Shop, tx: Tx, batch: Batch) -> Message:
     stan = f"{tx.count('stan', limit=999_999):06d}"
     return messages.settlement(identity(shop, batch.batch_no), shop.profile, stan=stan, domestic=batch.host)
 

@@ -14,7 +14,8 @@ from drivers.ports import Key, Tone
 from keys import KcvMismatch, KeyLayout, KeyRefused
 from terminal.dialogue import acknowledge
 from terminal.hostlink import messages
-from terminal.hostlink.codec import Message
+from terminal.hostlink.codec import FrameError, Message
+from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.reversal import clear_reversals, identity, pending_reversals
@@ -59,18 +60,22 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     code = answer.verdict.code
     if code != APPROVED:
         return "declined", code
-    reply = answer.reply
+    try:
+        given = read_sign_in(answer.reply)
+    except FrameError:
+        return "bad_reply", code
     try:
         layout = KeyLayout(shop.profile.key_scheme)
-        block = reply.binary(62)
-        await Offload("keys", lambda: shop.keys.activate_working_keys(block, layout), KEY_DEADLINE_MS)
+        await Offload(
+            "keys", lambda: shop.keys.activate_working_keys(given.key_block, layout), KEY_DEADLINE_MS
+        )
     except KcvMismatch:
         await _discard(shop)
         return "bad_keys", code
     except KeyRefused:
         await _discard(shop)
         return "bad_reply", code
-    problem = await _enter(shop, reply)
+    problem = await _enter(shop, given)
     return problem, code if problem else ""
 
 
@@ -87,26 +92,23 @@ async def _discard(shop: Shop) -> None:
         shop.mode = Mode.KEYED
 
 
-async def _enter(shop: Shop, reply: Message) -> str:
+async def _enter(shop: Shop, given: SignedIn) -> str:
     """Batch number, clock and mode in one commit; "" or why not."""
     now_ms = await wall_ms()
-    offset_ms = clock_offset(shop, reply.text(13), reply.text(12), now_ms)
-    given = reply.text(60)[2:8]
+    offset_ms = clock_offset(shop, given.date, given.time, now_ms)
 
     def enter(tx: Tx) -> str:
         held = tx.get("batch_no", "")
         open_batch = any(p.state in CARD_STATES and p.stan for p in tx.payments(batch=tx.get("batch", 1)))
-        if given != held and held and open_batch:
+        if given.batch_no != held and held and open_batch:
             return "batch"
-        tx.set("batch_no", given)
+        tx.set("batch_no", given.batch_no)
         tx.set("signed_in_ms", now_ms)
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
         return ""
 
-    if len(given) != 6:
-        return "bad_reply"
     problem = await Commit(enter)
     if not problem:
         shop.mode = Mode.SIGNED_IN

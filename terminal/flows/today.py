@@ -37,7 +37,7 @@ async def today(shop: Shop) -> None:
             for p in shown
         )
         shop.show(screens.Today(rows=rows, page=page, pages=pages, total=total))
-        key = await next_key(shop, shop.config.idle_ms)
+        key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is Key.DOWN and page < pages:
             page += 1
         elif key is Key.UP and page > 1:

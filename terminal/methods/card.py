@@ -16,8 +16,8 @@ from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import messages
-from terminal.hostlink.codec import FrameError
-from terminal.hostlink.codes import Action, lookup
+from terminal.hostlink.codec import FrameError, Message
+from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
@@ -116,7 +116,7 @@ async def _wait_for_card(shop: Shop, due: Money) -> bool:
     while presence is not Presence.PRESENT:
         lost = presence is Presence.READER_LOST
         shop.show(screens.CardProblem(reason="reader_lost") if lost else screens.InsertCard(amount=due))
-        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.card_ms))
+        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.timeouts.card_ms))
         if won == 2:
             return False
         if won == 0:
@@ -130,7 +130,7 @@ async def _wait_for_card(shop: Shop, due: Money) -> bool:
 async def _wait_until_absent(shop: Shop) -> bool:
     """Until the card that would not answer is out; False on CANCEL or when nobody moves."""
     while shop.card_presence is Presence.PRESENT:
-        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.card_ms))
+        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.timeouts.card_ms))
         if won == 2 or (won == 1 and value is Key.CANCEL):
             return False
     return True
@@ -271,7 +271,7 @@ def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
     )
 
 
-async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> messages.Message:
+async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Message:
     """Make the request durable (STAN, sealed reversal) and give its message, still without MAC."""
     pan = data[PAN_5A].hex().rstrip("f")
     card = CardData(
@@ -282,7 +282,7 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> mess
     )
     pin_block = attempt.pin.block if attempt.pin and attempt.pin.block else None
 
-    def prepare(tx: Tx) -> messages.Message:
+    def prepare(tx: Tx) -> Message:
         stan = f"{tx.count('stan', limit=999_999):06d}"
         batch_no = tx.get("batch_no", "000001")
         request = messages.sale(
@@ -403,7 +403,7 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> No
     slip_id = await Commit(complete)
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
-    await Sleep(shop.config.result_ms)
+    await Sleep(shop.config.timeouts.result_ms)
     await print_kept(shop, slip_id, slip)
 
 

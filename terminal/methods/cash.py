@@ -48,7 +48,7 @@ async def _tendered(shop: Shop, due: Money) -> Money | None:
     typed_minor = 0
     while True:
         shop.show(screens.CashTendered(amount=due, tendered=Money(typed_minor)))
-        key = await next_key(shop, shop.config.idle_ms)
+        key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is None or key is Key.CANCEL:
             return None
         if key is Key.CLEAR:

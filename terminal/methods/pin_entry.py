@@ -35,7 +35,7 @@ class PinEntry:
 
 
 async def enter_pin(shop: Shop, amount: Money, pan: str) -> PinEntry:
-    """Ask for the online PIN of `pan`; at most `config.pin_ms` from key to key."""
+    """Ask for the online PIN of `pan`; at most `config.timeouts.pin_ms` from key to key."""
     pin = Pin()
     try:
         return await _type_pin(shop, amount, pan, pin)
@@ -45,7 +45,7 @@ async def enter_pin(shop: Shop, amount: Money, pan: str) -> PinEntry:
 
 async def _type_pin(shop: Shop, amount: Money, pan: str, pin: Pin) -> PinEntry:
     shop.boxes.keys.renew()
-    deadline_ms = (await Now()).mono_ms + shop.config.pin_ms
+    deadline_ms = (await Now()).mono_ms + shop.config.timeouts.pin_ms
     while True:
         left_ms = deadline_ms - (await Now()).mono_ms
         if left_ms <= 0:
@@ -57,7 +57,7 @@ async def _type_pin(shop: Shop, amount: Money, pan: str, pin: Pin) -> PinEntry:
         if won != 1:
             continue
         shop.sound(Tone.KEY)
-        deadline_ms = (await Now()).mono_ms + shop.config.pin_ms
+        deadline_ms = (await Now()).mono_ms + shop.config.timeouts.pin_ms
         if value is Key.CANCEL:
             return PinEntry(PinResult.CANCELLED)
         if value is Key.CLEAR:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from drivers.ports import DeviceError, Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.hostlink import messages
-from terminal.hostlink.codec import FrameError
+from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import lookup
-from terminal.hostlink.reply import VerdictKind
+from terminal.hostlink.reply import VerdictKind, read_order
 from terminal.hostlink.session import Answered, Silence
-from terminal.hostlink.subfields import OrderTag, read_tlv
+from terminal.hostlink.subfields import OrderState
 from terminal.loop import CallOverdue, Commit, Now, Offload, Race, Sleep, Wait
 from terminal.methods.reversal import identity
 from terminal.model import Method, Money, PaymentState
@@ -65,7 +65,6 @@ async def pay_shown(shop: Shop, due: Money) -> PaymentRecord:
     news = await _ask(shop, request, "qr_order")
     if not news.state or not news.payload:
         return await _refused_or_unknown(shop, payment, news)
-    payment = await Commit(lambda tx: tx.note(payment.id, payload=news.payload))
     news = await _show_until_paid(shop, payment, news)
     return await _settle_order(shop, payment, news)
 
@@ -128,7 +127,7 @@ async def _next_stan() -> str:
 # Asking the acquirer
 
 
-async def _ask(shop: Shop, request: messages.Message, what: str) -> OrderNews:
+async def _ask(shop: Shop, request: Message, what: str) -> OrderNews:
     """One exchange about an order. Only what is authenticated is believed."""
     quiet = what == "qr_query"
     answer = await shop.host.exchange(
@@ -144,21 +143,17 @@ def read_news(answer: Answered) -> OrderNews:
     """The order's state out of an authenticated reply; a refusal has a code and no state."""
     if answer.verdict.kind is VerdictKind.UNAUTHENTICATED:
         return OrderNews("", fault="unauthenticated")
+    code = answer.verdict.code
+    if not answer.reply.text(59):
+        return OrderNews("", code=code if answer.verdict.kind is VerdictKind.DECLINED else "")
     try:
-        tags = read_tlv(answer.reply.text(59)) if answer.reply.text(59) else {}
+        order = read_order(answer.reply)
     except FrameError:
         return OrderNews("", fault="garbled")
-    state = tags.get(OrderTag.STATE, "")
-    if answer.verdict.kind is VerdictKind.DECLINED and state != "PAYING":
-        return OrderNews("", code=answer.verdict.code)
-    seconds = tags.get(OrderTag.EXPIRES_S, "")
+    if answer.verdict.kind is VerdictKind.DECLINED and order.state is not OrderState.PAYING:
+        return OrderNews("", code=code)
     return OrderNews(
-        state,
-        code=answer.verdict.code,
-        wallet=tags.get(OrderTag.WALLET, ""),
-        wallet_no=tags.get(OrderTag.WALLET_NO, ""),
-        payload=tags.get(OrderTag.PAYLOAD, ""),
-        seconds=int(seconds) if seconds.isdecimal() else 0,
+        order.state.value, code, order.wallet, order.wallet_no, order.payload, order.expires_s or 0
     )
 
 
@@ -324,7 +319,7 @@ async def _paid(shop: Shop, payment: PaymentRecord, news: OrderNews) -> PaymentR
     done, slip_id = await Commit(complete)
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=""))
-    await Sleep(shop.config.result_ms)
+    await Sleep(shop.config.timeouts.result_ms)
     await print_kept(shop, slip_id, slip)
     return done
 
@@ -345,20 +340,23 @@ async def _refused_or_unknown(shop: Shop, payment: PaymentRecord, news: OrderNew
     """The order could not be begun: refused (an authenticated code), never sent, or nobody knows."""
     shop.sound(Tone.FAILURE)
     if news.code:
-        done = await Commit(
-            lambda tx: tx.move(payment.id, PaymentState.DECLINED, response_code=news.code)
-        )
+        done = await _move(payment, PaymentState.DECLINED, response_code=news.code)
         words = lookup(news.code)
         text = words.zh if shop.language == "zh-CN" else words.en
         await acknowledge(shop, screens.Declined(code=news.code, text=text))
         return done
     if not news.sent:
-        done = await Commit(
-            lambda tx: tx.move(payment.id, PaymentState.ABANDONED, why="withdrawn", fault=news.fault)
-        )
+        done = await _move(payment, PaymentState.ABANDONED, why="withdrawn", fault=news.fault)
         await acknowledge(shop, screens.NothingSent(reason=news.fault))
         return done
     return await ask_unknown(shop, await _to_unknown(payment))
+
+
+async def _move(payment: PaymentRecord, state: PaymentState, **facts: str) -> PaymentRecord:
+    def move(tx: Tx) -> PaymentRecord:
+        return tx.move(payment.id, state, **facts)
+
+    return await Commit(move)
 
 
 async def _to_unknown(payment: PaymentRecord) -> PaymentRecord:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from terminal.hostlink import messages
-from terminal.hostlink.reply import VerdictKind
+from terminal.hostlink.reply import ends_reversal
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit
 from terminal.model import Method, PaymentState
@@ -106,9 +106,8 @@ async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
         request, lambda left: shop.show(screens.Waiting(what="reversal", seconds_left=left))
     )
     code = answer.verdict.code if isinstance(answer, Answered) else ""
-    believed = isinstance(answer, Answered) and answer.verdict.kind in (VerdictKind.APPROVED, VerdictKind.DECLINED)
     tries = int(facts.get("reversal_tries", 0)) + 1
-    if believed and code in shop.profile.reversal_ending_codes:
+    if isinstance(answer, Answered) and ends_reversal(answer.verdict, shop.profile):
         await Commit(
             lambda tx: tx.move(payment.id, PaymentState.REVERSED, reversal_tries=tries, reversal_code=code)
         )

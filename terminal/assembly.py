@@ -1,0 +1,73 @@
+"""What `python -m terminal` and the simulator share: a Shop from a configuration and any devices that meet the ports.
+
+No concrete driver is imported here; only `__main__` modules choose them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from emv.aids import default_aids
+from emv.session import TerminalProfile
+from keys import KeyStore
+from keys import selftest as key_selftest
+from terminal.config import Config
+from terminal.hostlink.profile import Profile, load_profile
+from terminal.loop import Loop
+from terminal.screens.font import Font, load_font
+from terminal.shop import Devices, Shop
+
+DEVICE_ID = "device-id"
+
+
+def product_version() -> str:
+    try:
+        return version("zhanggui")
+    except PackageNotFoundError:  # Run from a source tree that was never installed.
+        return "0"
+
+
+def device_id(data: Path) -> str:
+    """This terminal's own random name, made once; the key store is bound to it."""
+    path = data / DEVICE_ID
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(secrets.token_hex(8), encoding="ascii")
+        os.replace(fresh, path)
+    return path.read_text(encoding="ascii").strip()
+
+
+def assemble(
+    config: Config,
+    devices: Devices,
+    loop: Loop,
+    keys: KeyStore,
+    *,
+    profile: Profile | None = None,
+    font: Font | None = None,
+    device_checks: Callable[[], tuple[tuple[str, bool], ...]] = lambda: (),
+    service_reason: str = "",
+) -> Shop:
+    """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test."""
+
+    def self_tests() -> tuple[tuple[str, bool], ...]:
+        crypto = all(passed for _, passed in key_selftest.run())
+        return (("keys", crypto), ("journal", not service_reason), *device_checks())
+
+    return Shop(
+        config=config,
+        profile=profile or load_profile(config.link.profile),
+        kernel=TerminalProfile(aids=default_aids(), merchant_name=""),
+        loop=loop,
+        devices=devices,
+        keys=keys,
+        font=font or load_font(config.display.font or "unifont"),
+        self_tests=self_tests,
+        version=product_version(),
+        service_reason=service_reason,
+    )
