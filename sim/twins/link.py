@@ -1,7 +1,8 @@
 """The link without a wire: frames go to `handle(frame, now_ms)` and come back, in virtual time.
 
-A request's effect on the host, the delivery of each answer and a connection's end are separate moments, scheduled
-by `loop.at`; what goes wrong on the way is drawn beforehand by the `Network` plan, so that a seed decides it.
+A request's effect on the host, the delivery of each answer and a connection's end are separate moments,
+scheduled by `loop.at`; what goes wrong on the way is drawn beforehand by the `Network` plan, so that a seed
+decides it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ LATENCY_MS = 20  # One way, on a good line, when a plan says nothing else.
 class Trip:
     """What happens to one request and its answers. The default is a good day.
 
-    `cut_request_after`, `cut_reply_after`: the connection breaks after that many bytes on the wire (the length
-    prefix counts); a cut after the last byte of a request breaks it when the host has everything.
+    `cut_request_after`, `cut_reply_after`: the connection breaks after that many bytes on the wire (the
+    length prefix counts); a cut after the last byte of a request breaks it when the host has everything.
     """
 
     drop_request: bool = False
@@ -72,8 +73,8 @@ class TwinLink:
     """Meets `drivers.ports.Link` on a virtual-time loop.
 
     `handle(frame, now_ms)` is the host: one frame in, its answers out; `now_ms` is the loop's wall clock.
-    `spend(ms)`, if given, tells the loop that the device was busy (sim.loop.SimLoop.spend): a refused connection
-    takes one leg, one that times out takes all of its timeout.
+    `spend(ms)`, if given, tells the loop that the device was busy (sim.loop.SimLoop.spend): a refused
+    connection takes one leg, one that times out takes all of its timeout.
     """
 
     def __init__(
@@ -159,7 +160,8 @@ class TwinLink:
                 self._loop.at(at_ms, lambda: self._end(number))
                 return
             for _ in range(2 if trip.duplicate_reply else 1):
-                self._loop.at(at_ms, lambda answer=answer: self._deliver(number, answer))  # type: ignore[misc]  # mypy cannot type a default
+                # mypy cannot type a default
+                self._loop.at(at_ms, lambda answer=answer: self._deliver(number, answer))  # type: ignore[misc]
 
     def _deliver(self, number: int, data: bytes) -> None:
         if self._open and number == self._number:
