@@ -1,7 +1,7 @@
 """A virtual card on vpcd: the card is the TCP client of the virtual reader behind the real pcscd.
 
-Protocol: 2-byte big-endian length and payload, both ways. One-byte payloads from the reader: 00 power off, 01 power
-on, 02 reset, 04 give the ATR; everything longer is a command APDU. Only 04 and APDUs are answered.
+Protocol: 2-byte big-endian length and payload, both ways. One-byte payloads from the reader: 00 power off,
+01 power on, 02 reset, 04 give the ATR; everything longer is a command APDU. Only 04 and APDUs are answered.
 """
 
 from __future__ import annotations
@@ -39,12 +39,19 @@ def serve(
     """
     stop = stop or threading.Event()
     with contextlib.closing(_connect(host, port, stop)) as reader:
+        atr = card.reset()
         while not stop.is_set():
             message = _receive(reader, stop)
             if message is None:
                 return
+            if message[0] == GIVE_ATR and len(message) == 1:
+                # pcscd asks every 0.4 s whether a card is there, also between commands: no reset, or the card
+                # would forget its transaction.
+                _send(reader, atr)
+                continue
             if len(message) == 1:
-                _control(reader, card, message[0])
+                if message[0] in (POWER_ON, RESET):
+                    atr = card.reset(warm=message[0] == RESET)
                 continue
             answer = card.transmit(message)
             if on_exchange is not None:
@@ -64,13 +71,6 @@ def _connect(host: str, port: int, stop: threading.Event) -> socket.socket:
         reader.settimeout(RECEIVE_STEP_S)
         reader.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return reader
-
-
-def _control(reader: socket.socket, card: VirtualCard, code: int) -> None:
-    if code == GIVE_ATR:
-        _send(reader, card.reset())
-    elif code in (POWER_ON, RESET):
-        card.reset(warm=code == RESET)
 
 
 def _send(reader: socket.socket, payload: bytes) -> None:
