@@ -27,10 +27,10 @@ from typing import Any, Generic, TypeVar, cast
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-MAILBOX_LIMIT = 64  # A person types about 10 keys a second; six seconds of typing ahead is more than anyone means.
+MAILBOX_LIMIT = 64  # About 10 keys a second are typed; six seconds of typing ahead is more than anyone means.
 INBOX_LIMIT = 10_000  # Posts from threads between two steps; far above what all devices together can produce.
 DRAW_LIMIT_BYTES = 1024
-STEP_LIMIT = 100_000  # Requests answered at once within one step; a flow that never waits would freeze the rest.
+STEP_LIMIT = 100_000  # Requests answered at once in one step; a flow that never waits would freeze the rest.
 _FLOODED = "the inbox is full: a device posts faster than the loop can step"
 
 
@@ -229,7 +229,7 @@ class _Answer:
 
 
 class Loop:
-    """The scheduler. Subclasses supply time, random bytes, calls and how to be idle (RealLoop; sim's SimLoop)."""
+    """The scheduler. A subclass (RealLoop, sim's SimLoop) supplies time, random bytes, calls, how to be idle."""
 
     def __init__(self) -> None:
         self._ready: deque[Task] = deque()
@@ -251,7 +251,9 @@ class Loop:
     def draw(self, count: int) -> bytes:
         raise NotImplementedError
 
-    def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
+    def start_call(
+        self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int
+    ) -> None:
         """Begin a call; its outcome comes back through `answer`."""
         raise NotImplementedError
 
@@ -328,8 +330,9 @@ class Loop:
     def _turn(self) -> None:
         if self._flooded:
             raise LoopError(_FLOODED)
-        self._take_inbox()
+        # Timers first: what their functions post must count in the ties of this very moment.
         self._fire_timers()
+        self._take_inbox()
         if self._ready:
             task = self._ready.popleft()
             task.queued = False
@@ -537,7 +540,9 @@ class RealLoop(Loop):
         if self.watchdog:
             self.watchdog()
 
-    def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
+    def start_call(
+        self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int
+    ) -> None:
         thread = self._owners.get(owner)
         if thread is None:
             thread = self._owners[owner] = _Owner(owner, self)
