@@ -1,7 +1,8 @@
-"""A handheld that speaks the panel's protocol and does nothing else: the fake on the wire for the panel's tests.
+"""A handheld that speaks the panel's protocol and does nothing else: the fake on the wire for the panel's
+tests.
 
-It answers each key with a screen whose text is everything typed so far, prints a slip at ENTER, and ends itself with
-status 3 when its case is opened. Run by the tests as a process: stdin and stdout are the wire.
+It answers each key with a screen whose text is everything typed so far, prints a slip at ENTER, and ends
+itself with status 3 when its case is opened. Run by the tests as a process: stdin and stdout are the wire.
 """
 
 from __future__ import annotations
@@ -57,7 +58,11 @@ def main() -> int:
         elif message["do"] == "scan":
             screen("scanned", message["code"])
         else:
-            say(**{"is": "card", "card": message.get("card", "")} if message["do"] in ("insert", "remove") else {"is": "heard", "what": message})
+            say(
+                **{"is": "card", "card": message.get("card", "")}
+                if message["do"] in ("insert", "remove")
+                else {"is": "heard", "what": message}
+            )
     return 0
 
 

@@ -1,6 +1,7 @@
 """The handheld as a process: JSON lines down its stdin, JSON lines up its stdout, its log on stderr.
 
-Switching it off is SIGKILL, as pulling the battery is: the terminal gets no chance to tidy up, which is the point.
+Switching it off is SIGKILL, as pulling the battery is: the terminal gets no chance to tidy up, which is the
+point.
 """
 
 from __future__ import annotations
@@ -33,7 +34,11 @@ class Handheld:
         self._on_end = on_end
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(
-                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
             )
         self._reader = threading.Thread(target=self._read, name="handheld-reader", daemon=True)
         self._reader.start()

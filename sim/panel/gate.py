@@ -1,8 +1,9 @@
 """Who may talk to the panel: this machine's own browser, on this page, with this run's token. Nobody else.
 
-A page on loopback is reachable from every web page that the same browser has open. Three locks, each enough against
-one kind of stranger: the Host header (DNS rebinding: a foreign name that points to 127.0.0.1), the Origin header
-(another site's script or form), and a token of 128 random bits in the address (everything else on this machine).
+A page on loopback is reachable from every web page that the same browser has open. Three locks, each enough
+against one kind of stranger: the Host header (DNS rebinding: a foreign name that points to 127.0.0.1), the
+Origin header (another site's script or form), and a token of 128 random bits in the address (everything else
+on this machine).
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ class Gate:
     def admit(self, target: str, hosts: Sequence[str], origins: Sequence[str], *, socket: bool) -> Refusal | None:
         """None when the request may pass.
 
-        `hosts` and `origins` are all headers of that name: two of one kind are a trick, not a browser. A WebSocket
-        must name its origin (every browser does); a plain request may come without one, as navigation does.
+        `hosts` and `origins` are all headers of that name: two of one kind are a trick, not a browser. A
+        WebSocket must name its origin (every browser does); a plain request may come without one, as
+        navigation does.
         """
         if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
             return Refusal(421, "this panel answers to 127.0.0.1 and localhost only")

@@ -1,7 +1,8 @@
 """One ordered channel from the world to every open page.
 
-Each message gets the next sequence number under one lock and goes into every page's queue in that order. The hub also
-remembers what a page that opens late must see: the last message of each kind of state, and the last few of each log.
+Each message gets the next sequence number under one lock and goes into every page's queue in that order. The
+hub also remembers what a page that opens late must see: the last message of each kind of state, and the last
+few of each log.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """The words that browser, panel and handheld exchange: JSON objects, one a message, each with "do" or "is".
 
-Down (browser → panel → handheld) goes what a person does, up comes what the world showed. The panel checks everything
-that a browser says against the table below before any of it reaches a device; it is the one door to the outside.
+Down (browser → panel → handheld) goes what a person does, up comes what the world showed. The panel checks
+everything that a browser says against the table below before any of it reaches a device; it is the one door
+to the outside.
 
     down  {"do":"press","key":"5"}  insert remove scan paper tamper pixels | power host phone cards tear hush
-    up    {"is":"screen",...} paper tone lamp card scanner apdu ready | hello power host phone books slip problem
+    up    {"is":"screen",...} paper tone lamp card scanner apdu ready | hello power host phone books slip
+    problem
 """
 
 from __future__ import annotations

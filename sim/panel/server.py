@@ -1,7 +1,7 @@
 """The web server of the panel: a few static files and one WebSocket, on loopback, behind the gate.
 
-Everything is served by one `websockets` server: requests that do not ask for an upgrade get a file. There is no
-other origin anywhere: the policy in the headers forbids the page to load or call anything else.
+Everything is served by one `websockets` server: requests that do not ask for an upgrade get a file. There is
+no other origin anywhere: the policy in the headers forbids the page to load or call anything else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ TYPES: Mapping[str, str] = {
     ".ttf": "font/ttf",
 }
 PAGE = Path(__file__).parent / "page"
-FILES = {"/": "panel.html", **{f"/{name}": name for name in ("panel.css", "panel.js", "device.js", "words.js")}}
+FILES = {
+    "/": "panel.html",
+    **{f"/{name}": name for name in ("panel.css", "panel.js", "device.js", "words.js")},
+}
 
 
 class NoPort(OSError):
@@ -48,8 +51,8 @@ class NoPort(OSError):
 class PanelServer:
     """Serves the page and its channel until `close`.
 
-    `on_do` gets each checked message of each page, in the order in which the page sent it. `font` makes a block of
-    the web font from its name ("4e" for U+4E00..4EFF), None for a block that does not exist.
+    `on_do` gets each checked message of each page, in the order in which the page sent it. `font` makes a
+    block of the web font from its name ("4e" for U+4E00..4EFF), None for a block that does not exist.
     """
 
     def __init__(

@@ -1,10 +1,12 @@
 """A web font made from the terminal's own bitmap font, so that no machine shows boxes for Chinese.
 
-Each 16-pixel glyph becomes a TrueType glyph whose outline is the pixels themselves, as few rectangles as runs allow.
-The page asks for one block of 256 code points at a time (/font/4e.ttf), and only for blocks that it shows. At 16, 32
-or 48 CSS pixels the outline falls on whole pixels and looks exactly as on the terminal's display.
+Each 16-pixel glyph becomes a TrueType glyph whose outline is the pixels themselves, as few rectangles as runs
+allow. The page asks for one block of 256 code points at a time (/font/4e.ttf), and only for blocks that it
+shows. At 16, 32 or 48 CSS pixels the outline falls on whole pixels and looks exactly as on the terminal's
+display.
 
-Spec: OpenType 1.9, the ten tables that a browser insists on: cmap glyf head hhea hmtx loca maxp name OS/2 post.
+Spec: OpenType 1.9, the ten tables that a browser insists on: cmap glyf head hhea hmtx loca maxp name OS/2
+post.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ def block(name: str, glyphs: Glyphs) -> bytes | None:
 
 
 def rectangles(glyph: Glyph) -> tuple[tuple[int, int, int, int], ...]:
-    """Left, top, right, bottom of rectangles that cover the lit pixels once; equal runs in a column are joined.
+    """Left, top, right, bottom of rectangles that cover the lit pixels once; equal runs in a column are
+    joined.
 
     >>> rectangles(Glyph(4, (0b0110, 0b0110, 0b1000)))
     ((1, 0, 3, 2), (0, 2, 1, 3))
@@ -71,8 +74,10 @@ def rectangles(glyph: Glyph) -> tuple[tuple[int, int, int, int], ...]:
 def truetype(found: Sequence[tuple[int, Glyph]]) -> bytes:
     """A font of these characters, ascending by code point."""
     empty = Glyph(8, ())
-    outlines = [_outline(glyph) for glyph in (empty, *(glyph for _, glyph in found))]
-    widths = [glyph.width * PIXEL for glyph in (empty, *(glyph for _, glyph in found))]
+    drawn = (empty, *(glyph for _, glyph in found))
+    outlines = [_outline(glyph) for glyph in drawn]
+    widths = [glyph.width * PIXEL for glyph in drawn]
+    bearings = [min((box[0] for box in rectangles(glyph)), default=0) * PIXEL for glyph in drawn]
     offsets = [0]
     for outline, _, _ in outlines:
         offsets.append(offsets[-1] + len(outline))
@@ -90,8 +95,10 @@ def truetype(found: Sequence[tuple[int, Glyph]]) -> bytes:
             *(0x00010000, 0x00010000, 0, 0x5F0F3CF5, 0x000B, EM, 0, 0),
             *(0, descent, EM, ascent, 0, 8, 2, 1, 0),
         ),
-        b"hhea": struct.pack(">IhhhHhhhhhhhhhhhH", 0x00010000, ascent, descent, 0, max(widths), *(0,) * 3, 1, *(0,) * 7, count),
-        b"hmtx": b"".join(struct.pack(">Hh", width, 0) for width in widths),
+        b"hhea": struct.pack(
+            ">IhhhHhhhhhhhhhhhH", 0x00010000, ascent, descent, 0, max(widths), *(0,) * 3, 1, *(0,) * 7, count
+        ),
+        b"hmtx": b"".join(struct.pack(">Hh", *pair) for pair in zip(widths, bearings, strict=True)),
         b"loca": b"".join(struct.pack(">I", offset) for offset in offsets),
         b"maxp": struct.pack(">IHHHHHHHHHHHHHH", 0x00010000, count, points, contours, 0, 0, 2, *(0,) * 8),
         b"name": _name(),
@@ -166,7 +173,8 @@ def _name() -> bytes:
 
 def _checksum(data: bytes) -> int:
     data += b"\0" * (-len(data) % 4)
-    return sum(struct.unpack(f">{len(data) // 4}I", data)) & 0xFFFFFFFF
+    total: int = sum(struct.unpack(f">{len(data) // 4}I", data))
+    return total & 0xFFFFFFFF
 
 
 def _file(tables: dict[bytes, bytes]) -> bytes:

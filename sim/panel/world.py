@@ -1,8 +1,9 @@
-"""The world on the bench: the handheld's process, the host, the phone, the cards, and what a person does to them.
+"""The world on the bench: the handheld's process, the host, the phone, the cards, and what a person does to
+them.
 
-Whatever a page asks for goes through one queue and is done by one thread, in order: a hundred fast key presses reach
-the keypad as they were typed. What the handheld says goes to the pages from its reader thread, so that its pipe is
-always drained and the two sides can never wait for each other.
+Whatever a page asks for goes through one queue and is done by one thread, in order: a hundred fast key
+presses reach the keypad as they were typed. What the handheld says goes to the pages from its reader thread,
+so that its pipe is always drained and the two sides can never wait for each other.
 
 What lies in the world outlives the terminal's power: a card stays in its slot, the paper in its tray.
 """
