@@ -8,6 +8,7 @@ identifier without a phrase raises UnknownPhrase.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -31,6 +32,16 @@ class Screen(Protocol):
 def rows_a_page(height: int) -> int:
     """How many rows of Today a panel of that height (pixels) shows at once."""
     return height // 16 - (2 if height >= TALL_PANEL_PX else 1)
+
+
+def _numbered(items: Iterable[str]) -> tuple[str, ...]:
+    """With the digit that takes an item at once."""
+    return tuple(f"{n} {item}" if n <= 9 else item for n, item in enumerate(items, 1))
+
+
+def _fault(words: Words, room: str, reason: str) -> str:
+    """A reason of the screen's own room, or one of the faults of the host link that several screens share."""
+    return words.about(room if f"{room}.{reason}" in words else "fault", reason)
 
 
 def _hint(words: Words, left: str, right: str) -> Hint:
@@ -61,7 +72,7 @@ class ChooseLanguage:
     selected: int
 
     def lay(self, words: Words) -> Layout:
-        items = tuple(words[f"language.{language}"] for language in LANGUAGES)
+        items = _numbered(words[f"language.{language}"] for language in LANGUAGES)
         return MenuList(words["choose_language.title"], items, self.selected)
 
 
@@ -85,9 +96,9 @@ class ConfirmTestKeys:
     name: ClassVar[str] = "confirm_test_keys"
 
     def lay(self, words: Words) -> Layout:
-        text = (words["confirm_test_keys.text"],)
+        text = words["confirm_test_keys.text"]
         hint = _hint(words, "no", "yes")
-        return Notice(words["confirm_test_keys.title"], lines=text, mark=Mark.LOCK, hint=hint)
+        return Notice(words["confirm_test_keys.title"], headline=text, mark=Mark.LOCK, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,7 @@ class SigningIn:
 
 @dataclass(frozen=True, slots=True)
 class SignInFailed:
-    """`reason` in room "sign_in_failed"; `code` is the host's answer, or ""."""
+    """`reason` in room "sign_in_failed" or "fault"; `code` is the host's answer, or ""."""
 
     name: ClassVar[str] = "sign_in_failed"
     reason: str
@@ -139,8 +150,8 @@ class SignInFailed:
     def lay(self, words: Words) -> Layout:
         return Notice(
             words["sign_in_failed.title"],
-            headline=words.about("sign_in_failed", self.reason),
-            corner=words.say("code", code=self.code) if self.code else "",
+            headline=_fault(words, "sign_in_failed", self.reason),
+            corner=self.code,
             mark=Mark.FAILED,
             hint=_hint(words, "back", "retry"),
         )
@@ -167,7 +178,7 @@ class Idle:
         lines = (words[then],)
         if self.pending:
             lines = (words.say("idle.pending", count=self.pending),)
-        return Notice(words["product"], headline=self.clock, lines=lines, corner=corner)
+        return Notice(words["brand"], headline=self.clock, lines=lines, corner=corner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +191,7 @@ class Menu:
     selected: int
 
     def lay(self, words: Words) -> Layout:
-        items = tuple(words.about("menu", item) for item in self.items)
+        items = _numbered(words.about("menu", item) for item in self.items)
         corner = f"{self.selected + 1}/{len(items)}" if items else ""
         return MenuList(words.about("menu", self.title), items, self.selected, corner=corner)
 
@@ -195,7 +206,7 @@ class EnterAmount:
 
     def lay(self, words: Words) -> Layout:
         hint = _hint(words, "cancel", "confirm")
-        return Entry(words["enter.amount"], value=words.money(self.amount), hint=hint)
+        return Entry(words["enter.amount"], value=words.money(self.amount), figures_first=True, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +219,7 @@ class ChooseMethod:
     selected: int
 
     def lay(self, words: Words) -> Layout:
-        items = tuple(words[f"method.{method.value}"] for method in self.METHODS_SHOWN)
+        items = _numbered(words[f"method.{method.value}"] for method in self.METHODS_SHOWN)
         return MenuList(words["choose_method.title"], items, self.selected, corner=words.money(self.amount))
 
 
@@ -260,7 +271,7 @@ class ChooseApplication:
     selected: int
 
     def lay(self, words: Words) -> Layout:
-        return MenuList(words["choose_application.title"], self.labels, self.selected)
+        return MenuList(words["choose_application.title"], _numbered(self.labels), self.selected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +287,7 @@ class EnterPin:
         return Entry(
             words["enter_pin.title"],
             masked=self.digits,
-            label=words.money(self.amount),
+            amount=words.money(self.amount),
             corner=words.say("seconds", seconds=self.seconds_left),
             hint=_hint(words, "cancel", "confirm"),
         )
@@ -322,16 +333,18 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """`code` is the host's answer (field 39) or ours; `text` its words, from the table of codes."""
+    """`code` is the host's answer (field 39); `text` its words, or a word of the room "declined"."""
 
     name: ClassVar[str] = "declined"
     code: str
     text: str
 
     def lay(self, words: Words) -> Layout:
+        own = f"declined.{self.text}"
+        text = words[own] if own in words else words.phrase(self.text)
         return Notice(
             words["declined.title"],
-            headline=words.phrase(self.text),
+            headline=text[:1].upper() + text[1:],
             corner=self.code,
             mark=Mark.FAILED,
             hint=_hint(words, "", "ok"),
@@ -398,14 +411,12 @@ class ReversalDone:
 
     def lay(self, words: Words) -> Layout:
         lines = (words["reversal_done.text"],)
-        return Notice(
-            words["reversal_done.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE
-        )
+        return Notice(words["reversal_done.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE)
 
 
 @dataclass(frozen=True, slots=True)
 class NothingSent:
-    """`reason` in room "nothing_sent": the values of LinkFault."""
+    """`reason` in room "fault": the values of LinkFault, and what an answer can be wrong with."""
 
     name: ClassVar[str] = "nothing_sent"
     reason: str
@@ -413,8 +424,8 @@ class NothingSent:
     def lay(self, words: Words) -> Layout:
         return Notice(
             words["nothing_sent.title"],
-            headline=words.about("nothing_sent", self.reason),
-            corner=words["nothing_sent.text"],
+            headline=_fault(words, "nothing_sent", self.reason),
+            corner=words["nothing_sent.paid"],
             mark=Mark.CAUTION,
             hint=_hint(words, "", "ok"),
         )
@@ -465,7 +476,7 @@ class ShowQr:
             amount=words.money(self.amount),
             caption=words["show_qr.caption"],
             corner=words.say("seconds", seconds=self.seconds_left),
-            hint=_hint(words, "cancel", ""),
+            hint=_hint(words, "stop", ""),
             too_big=words["show_qr.too_big"],
         )
 
@@ -536,9 +547,7 @@ class OrderClosed:
 
     def lay(self, words: Words) -> Layout:
         lines = (words["order_closed.text"],)
-        return Notice(
-            words["order_closed.title"], amount=words.money(self.amount), lines=lines, mark=Mark.FAILED
-        )
+        return Notice(words["order_closed.title"], amount=words.money(self.amount), lines=lines, mark=Mark.FAILED)
 
 
 def _timed(words: Words, title: str, amount: Money, seconds_left: int, mark: Mark) -> Layout:
@@ -561,6 +570,7 @@ class CashTendered:
             words["cash_tendered.title"],
             value=words.money(self.tendered),
             label=words.say("cash.due", amount=words.money(self.amount)),
+            figures_first=True,
             hint=_hint(words, "cancel", "confirm"),
         )
 
@@ -754,10 +764,12 @@ EXAMPLES: tuple[Screen, ...] = (
     ConfirmTestKeys(),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
-    OperatorPassword("01", 0, "wrong"),
+    *(OperatorPassword("01", 0, problem) for problem in ("wrong", "short", "unknown", "locked", "new", "repeat")),
+    OperatorPassword("01", 12, "differs"),
     SigningIn(),
     SignInFailed("timeout", ""),
-    SignInFailed("kcv", ""),
+    SignInFailed("bad_keys", ""),
+    SignInFailed("batch", "00"),
     SignInFailed("declined", "97"),
     *(Idle(mode, "14:05", 0) for mode in Mode),
     Idle(Mode.SIGNED_IN, "14:05", 1),
@@ -786,13 +798,18 @@ EXAMPLES: tuple[Screen, ...] = (
     Approved(_SALE, "A12345"),
     Approved(_LARGE, ""),
     Declined("51", "余额不足"),
-    Declined("55", "Incorrect PIN, contact your bank"),
+    Declined("05", "do not honour"),
+    Declined("02", "refer to issuer, special condition"),
+    Declined("95", "settling"),
     RemoveCard(),
     TryPinAgain(),
     Reversing(_SALE),
     ReversalPending(1),
     ReversalDone(_SALE),
-    *(NothingSent(reason) for reason in ("refused", "timeout", "unreachable", "tls-date", "tls", "broken")),
+    *(
+        NothingSent(reason)
+        for reason in ("refused", "timeout", "unreachable", "tls-date", "tls", "broken", "garbled", "foreign")
+    ),
     *(Printing(copy) for copy in ("merchant", "cardholder", "settlement", "self_test", "reprint", "qr")),
     *(PaperStopped(state) for state in ("low", "out", "cover-open", "offline")),
     ShowQr(_SALE, _CODE, 58),

@@ -52,6 +52,9 @@ class Notice:
 class Entry:
     """Something is being typed: a label, the value as large as it fits (its end stays in sight), a note.
 
+    An `amount` above what is typed is drawn as large as it fits. `figures_first`: the value is money, which fills
+    from the right without a cursor. Where either has company, a low panel leaves the hint out to draw it large.
+
     `masked` draws that many dots and `value` is then empty: a password or a PIN never reaches a layout.
     """
 
@@ -60,6 +63,8 @@ class Entry:
     masked: int | None = None
     label: str = ""
     note: str = ""
+    amount: str = ""
+    figures_first: bool = False
     corner: str = ""
     hint: Hint = Hint()
 

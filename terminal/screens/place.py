@@ -66,7 +66,14 @@ class Code:
     module_px: int
 
 
-Item = Line | Fill | Icon | Code
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """A dark rectangle; placed after what it cuts off."""
+
+    box: Box
+
+
+Item = Line | Fill | Icon | Code | Clear
 
 
 def place(layout: Layout, width: int, height: int, font: Font) -> tuple[Item, ...]:
@@ -177,7 +184,12 @@ def _notice(notice: Notice, panel: Box, font: Font) -> Iterable[Item]:
 def _beside(notice: Notice, body: Box, font: Font) -> Iterable[Item]:
     """The picture left, the words right of it, both in the middle; no picture if the words need its room."""
     room = body.width - ICON_PX - GAP_PX
-    block = _headline(notice.headline, room, body.height, font)
+    # Under a bar, doubled words beside a picture need air; a panel of their own they may fill.
+    large_px = room - 3 * GAP_PX if notice.title else room
+    if font.width(notice.headline, Scale.LARGE) > large_px:
+        block = _Block(wrap(notice.headline, room, body.height // LINE_PX, font), Scale.SMALL)
+    else:
+        block = _headline(notice.headline, room, body.height, font)
     if block.lines and block.lines[-1].endswith("…"):
         block = _headline(notice.headline, body.width, body.height, font)
         yield from block.placed(_middle(body, body.width, block.height), Align.CENTRE)
@@ -224,29 +236,44 @@ def _middle(body: Box, width: int, height: int) -> Box:
 
 
 def _entry(entry: Entry, panel: Box, font: Font) -> Iterable[Item]:
-    bar, body = _bar(entry.title, entry.corner, panel, font)
-    foot, body = _foot(entry.hint, body, font)
+    hint, note, corner = entry.hint, entry.note, entry.corner
+    low = panel.height < TALL_BODY_PX + 2 * LINE_PX
+    if low and (entry.amount or entry.figures_first and entry.label):
+        hint = Hint()
+    bar_room = panel.width - 2 * BAR_PAD_PX - GAP_PX - font.width(entry.title)
+    if low and note and not corner and not entry.label and font.width(note) <= bar_room:
+        note, corner = "", note  # The bar has room for it, and the value gets the line.
+    bar, body = _bar(entry.title, corner, panel, font)
+    foot, body = _foot(hint, body, font)
     yield from bar
     yield from foot
-    head = entry.label or entry.note
-    note = entry.note if entry.label else ""
-    top = LINE_PX if head else 0
-    bottom = LINE_PX if note and body.height >= top + 3 * LINE_PX else 0
+    head, note = (entry.label, note) if entry.label else (note, "")
     if head:
         line = Box(body.x, body.y, body.width, LINE_PX)
         yield Line(line, cut(head, body.width, font), align=Align.CENTRE)
-    middle = Box(body.x, body.y + top, body.width, body.height - top - bottom)
-    if bottom:
+        body = Box(body.x, body.y + LINE_PX, body.width, body.height - LINE_PX)
+    if note and body.height >= 3 * LINE_PX:
         line = Box(body.x, body.y + body.height - LINE_PX, body.width, LINE_PX)
         yield Line(line, cut(note, body.width, font), align=Align.CENTRE)
-    shown = entry.value + "_" if entry.masked is None else "●" * entry.masked + "_"
-    if entry.value.startswith(("¥", "-")):
-        shown = entry.value  # Money fills from the right; a cursor after it would lie.
-    scale = fit_scale(shown, middle.width, middle.height, font)
+        body = Box(body.x, body.y, body.width, body.height - LINE_PX)
+    if entry.amount:
+        block = _amount(entry.amount, body.width, body.height - LINE_PX, font)
+        spare = max(0, body.height - block.height - 2 * LINE_PX) // 2
+        yield from block.placed(Box(body.x, body.y + spare, body.width, block.height), Align.CENTRE)
+        used = spare + block.height
+        body = Box(body.x, body.y + used, body.width, body.height - used)
+    yield from _typed(entry, body, font)
+
+
+def _typed(entry: Entry, body: Box, font: Font) -> Iterable[Item]:
+    shown = entry.value if entry.masked is None else "●" * entry.masked
+    if not entry.figures_first:  # Money fills from the right: a cursor after it would lie.
+        shown += "_"
+    scale = fit_scale(shown, body.width, body.height, font)
     if scale is None:
-        shown, scale = cut_start(shown, middle.width, font), Scale.SMALL
+        shown, scale = cut_start(shown, body.width, font), Scale.SMALL
     block = _Block((shown,), scale)
-    yield from block.placed(_middle(middle, middle.width, block.height), Align.CENTRE)
+    yield from block.placed(_middle(body, body.width, block.height), Align.CENTRE)
 
 
 def _menu(menu: MenuList, panel: Box, font: Font) -> Iterable[Item]:
@@ -262,6 +289,8 @@ def _menu(menu: MenuList, panel: Box, font: Font) -> Iterable[Item]:
             yield Fill(Box(body.x, y, width, LINE_PX))
         box = Box(body.x + GAP_PX, y, width - 2 * GAP_PX, LINE_PX)
         yield Line(box, cut(item, box.width, font))
+        if first + at == menu.selected:
+            yield Clear(Box(body.x, y, width, 1))  # Else it would run into the bar above it.
     if scroll:
         track = shown * LINE_PX
         size = max(6, track * shown // len(menu.items))
@@ -287,8 +316,11 @@ def _checks(checks: Checks, panel: Box, font: Font) -> Iterable[Item]:
 def _listing(listing: Listing, panel: Box, font: Font) -> Iterable[Item]:
     label, total = listing.footer
     tall = panel.height - LINE_PX >= TALL_BODY_PX
+    title = listing.title
+    if not tall and font.width(title) + GAP_PX + font.width(total) > panel.width - 2 * BAR_PAD_PX:
+        title = title.partition(" ")[0]  # The page number gives way to the total.
     # On a low panel the total stands in the bar, and every line is left to the rows.
-    bar, body = _bar(listing.title, listing.corner if tall else total, panel, font)
+    bar, body = _bar(title, listing.corner if tall else total, panel, font)
     yield from bar
     if tall and total:
         foot, body = _foot(Hint(label, total), body, font)
@@ -301,23 +333,19 @@ def _listing(listing: Listing, panel: Box, font: Font) -> Iterable[Item]:
 
 
 def _row(row: tuple[str, ...], box: Box, font: Font) -> Iterable[Item]:
-    """Columns side by side; the last two stand right. Too wide: columns leave from the left, not the amount."""
-    while len(row) > 2 and sum(font.width(cell) for cell in row) + GAP_PX > box.width:
+    """Columns side by side; the last two stand right. Too wide: columns leave from the left, never the amount."""
+    while len(row) > 2 and sum(font.width(cell) for cell in row[:-1]) + LINE_PX > box.width:
         row = row[1:]
+    *first, amount, mark = row
+    right = box.x + box.width - LINE_PX
+    spare = right - box.x - sum(font.width(cell) for cell in (*first, amount))
+    gap = min(GAP_PX, spare // max(1, len(first)))
     x = box.x
-    for cell in row[:-2]:
-        cell_px = font.width(cell)
-        yield Line(Box(x, box.y, cell_px, LINE_PX), cell)
-        x += cell_px
-        if x + GAP_PX + sum(font.width(rest) for rest in row[row.index(cell) + 1 :]) <= box.width:
-            x += GAP_PX
-    amount, mark = row[-2:]
-    mark_px = LINE_PX
-    right = box.x + box.width
-    yield Line(
-        Box(x, box.y, right - mark_px - x, LINE_PX), cut(amount, right - mark_px - x, font), align=Align.RIGHT
-    )
-    yield Line(Box(right - mark_px, box.y, mark_px, LINE_PX), mark, align=Align.RIGHT)
+    for cell in first:
+        yield Line(Box(x, box.y, font.width(cell), LINE_PX), cell)
+        x += font.width(cell) + gap
+    yield Line(Box(x, box.y, right - x, LINE_PX), cut(amount, right - x, font), align=Align.RIGHT)
+    yield Line(Box(right, box.y, LINE_PX, LINE_PX), mark, align=Align.RIGHT)
 
 
 def _code(layout: QrLayout, panel: Box, font: Font) -> Iterable[Item]:

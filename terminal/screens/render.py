@@ -11,7 +11,7 @@ from terminal.screens.catalogue import Screen
 from terminal.screens.font import LINE_PX, Font
 from terminal.screens.icons import ICONS
 from terminal.screens.layout import Checks, Entry, Layout, Listing, MenuList, Notice, QrLayout
-from terminal.screens.place import Box, Code, Fill, Icon, Item, Line, place
+from terminal.screens.place import Box, Clear, Code, Fill, Icon, Item, Line, place
 from terminal.screens.qr import modules
 from terminal.strings import Words
 
@@ -62,7 +62,7 @@ def texts(layout: Layout) -> tuple[str, ...]:
         case Entry():
             typed = layout.value if layout.masked is None else "●" * layout.masked
             foot = _pair(layout.hint.left, layout.hint.right)
-            lines = (_pair(layout.title, layout.corner), layout.label, typed, layout.note, foot)
+            lines = (_pair(layout.title, layout.corner), layout.label, layout.amount, typed, layout.note, foot)
         case MenuList():
             chosen = (("> " if n == layout.selected else "") + item for n, item in enumerate(layout.items))
             lines = (_pair(layout.title, layout.corner), *chosen)
@@ -94,6 +94,8 @@ def draw(items: tuple[Item, ...], width: int, height: int, font: Font) -> bytes:
                 _draw_line(canvas, item, font)
             case Fill():
                 canvas.rectangle(box)
+            case Clear():
+                canvas.clear(box)
             case Icon():
                 rows = ICONS[item.mark]
                 bits = [int(row.replace("#", "1").replace(".", "0"), 2) for row in rows]
@@ -119,6 +121,12 @@ class _Canvas:
 
     def rectangle(self, box: Box) -> None:
         self.put([(1 << box.width) - 1] * box.height, box)
+
+    def clear(self, box: Box) -> None:
+        kept = self.bits
+        self.bits = 0
+        self.rectangle(box)
+        self.bits = kept & ~self.bits
 
     def put(self, rows: list[int], box: Box) -> None:
         shape = 0

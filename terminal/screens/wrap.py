@@ -76,9 +76,7 @@ def _lines(text: str, width: int, font: Font) -> Iterator[str]:
 def _tokens(text: str, width: int, font: Font) -> Iterator[str]:
     for token in _TOKEN.findall(text):
         while font.width(token) > width and len(token) > 1:  # A word longer than a line is broken.
-            size = max(
-                1, next(n for n in range(len(token), 0, -1) if n == 1 or font.width(token[:n]) <= width)
-            )
+            size = max(1, next(n for n in range(len(token), 0, -1) if n == 1 or font.width(token[:n]) <= width))
             yield token[:size]
             token = token[size:]
         if token:
