@@ -158,6 +158,10 @@ class Issuer:
         self._master_keys = dict(master_keys)
         self._card_keys: dict[tuple[str, str], bytes] = {}
 
+    def knows(self, pan: str) -> bool:
+        """Whether a test issuer has this BIN."""
+        return pan[:BIN_DIGITS] in self._master_keys
+
     def icc_master_key(self, pan: str, sequence: str) -> bytes:
         """Raises IssuerError for a BIN that no test issuer has."""
         known = self._card_keys.get((pan, sequence))

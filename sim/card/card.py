@@ -329,7 +329,7 @@ class VirtualCard:
         return tlv(0x80, bytes((kind,)), atc, cryptogram, iad)
 
     def _verification_results(self, kind: int, first: bool) -> bytes:
-        """CVR as PBOC lays it out: length 03; then b8-b7 second AC (10: not asked), b6-b5 first, b4 bad ARPC."""
+        """CVR as PBOC has it: length 03; then b8-b7 second AC (10: not asked), b6-b5 first, b4 bad ARPC."""
         second = 0b10 if first else kind >> 6
         flags = second << 6 | self._first_type >> 2
         if self._authenticated is False:

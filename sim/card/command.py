@@ -18,13 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=f"127.0.0.1:{VPCD_PORT}",
         help="the virtual reader (default: %(default)s)",
     )
-    parser.add_argument("--profile", choices=sorted(PROFILES), default="unionpay-credit-pin", help="which card")
+    names = sorted(PROFILES)
+    parser.add_argument("--profile", choices=names, default="unionpay-credit-pin", help="which card")
     parser.add_argument("--list", action="store_true", help="list the cards and end")
     parser.add_argument("--quiet", action="store_true", help="do not show the APDUs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when the reader closed or the person pressed Ctrl-C; 1 when there is no reader; 2 for a bad address."""
+    """0: the reader closed, or the person pressed Ctrl-C; 1: there is no reader; 2: a bad address."""
     if args.list:
         for profile in PROFILES.values():
             print(f"{profile.name:24} {profile.zh}  {profile.en}")

@@ -100,6 +100,7 @@ class CardProfile:
     applications: tuple[CardApplication, ...]
     pin: str = field(default="", repr=False)  # "": the issuer has no PIN for it.
     balance_minor: int = 500_000
+    issuer_refuses: str = ""  # The response code that the issuer always gives ("41": lost).
     pse: bool = True
     mute: bool = False  # No answer to reset: upside down, or no chip.
     blocked: bool = False  # Every command answers 6A81.
@@ -109,6 +110,11 @@ class CardProfile:
     first_answers: int | None = None  # CID (b8-b7) of the first AC, whatever was asked.
     second_answers: int | None = None  # CID of the second AC, whatever was asked.
     issuer_authentication: IssuerAuthentication = IssuerAuthentication.OPTIONAL
+
+    @property
+    def pin_required(self) -> bool:
+        """Whether the issuer approves nothing without a PIN: a card whose only verification is the online PIN."""
+        return bool(self.pin) and self.applications[0].cvm_list == CVM_PIN_ONLY
 
     @property
     def pan(self) -> str:
@@ -231,6 +237,8 @@ _ROWS: tuple[CardProfile, ...] = (
         "offline PIN first, else signature",
         _credit(33, cvm_list=CVM_OFFLINE_PIN_OR_SIGNATURE),
     ),
+    _card("lost", "挂失卡", "reported lost (41)", _debit(35), issuer_refuses="41"),
+    _card("do-not-honour", "不予承兑", "the issuer refuses (05)", _credit(36), issuer_refuses="05"),
     _card("rich", "余额充足", "a balance for a whole day", _debit(34), balance_minor=99_999_999_99),
 )
 

@@ -1,0 +1,460 @@
+"""The acquirer's core: `handle(frame, now_ms)` gives the frames it answers. No socket, no clock, no random of its own.
+
+It checks what a good host checks, in this order: terminal known (03, 97), fields present (30), signed in (77), MAC
+(A0), batch (77), duplicate (94); then the transaction itself. What it answers before it has verified the MAC carries
+none: a terminal takes that for no answer about money.
+
+`now_ms` is milliseconds since 1970 in UTC; fields 12 and 13 are China's time.
+
+Spec: docs/host-link.md §3-§6, §8, §9, §11.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
+
+from sim.acquirer.book import Batch, Book, EntryState, Order, Settlement, TerminalId
+from sim.acquirer.faults import Fault, FaultKind, FaultPlan
+from sim.acquirer.hostkeys import LAYOUTS, WorkingKeys
+from sim.acquirer.registry import ACQUIRER_ID, Registry, TerminalRow, default_registry
+from sim.acquirer.sales import SaleDesk
+from sim.acquirer.wallets import WalletGateway
+from sim.issuer import Issuer
+from terminal.hostlink.codec import FrameError, Message, decode, encode
+from terminal.hostlink.frame import Frame, reply_to, unwrap
+from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, SALE, Totals
+from terminal.hostlink.profile import Profile, load_profile
+from terminal.hostlink.subfields import OrderState, OrderTag, Reserved60, read_f60, read_tlv, write_tlv
+
+CHINA = timezone(timedelta(hours=8))
+
+APPROVED = "00"
+INVALID_MERCHANT = "03"
+USER_PAYING = "09"
+INVALID_TRANSACTION = "12"
+INVALID_AMOUNT = "13"
+NOT_FOUND = "25"
+FORMAT_ERROR = "30"
+NOT_SUPPORTED = "40"
+BATCH_MISMATCH = "77"
+DUPLICATE = "94"
+TERMINAL_UNKNOWN = "97"
+MAC_FAILED = "A0"
+
+# The fields that each request must have, beyond 41 and 42. F64 is asked for below.
+MANDATORY: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "0200": (3, 11, 22, 25, 60),
+        "0400": (3, 4, 11, 22, 25, 39, 49, 60),
+        "0500": (11, 48, 49, 60),
+        "0320": (11, 48, 60),
+        "0620": (3, 11, 55, 60, 61),
+        "0800": (11, 60),
+        "0820": (60,),
+    }
+)
+AUTHENTICATED = frozenset({"0200", "0400", "0620"})
+# What a reply repeats from its request (docs/host-link.md §3, the public 0210 frames).
+ECHOED = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One frame to send, and how. `segments` > 1: in so many pieces; `hang_up`: close after it (or instead)."""
+
+    data: bytes
+    delay_ms: int = 0
+    byte_by_byte: bool = False
+    hang_up: bool = False
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a desk decided: F39 and the fields beside the echoed ones. `keys`: make an F64."""
+
+    code: str
+    fields: dict[int, str | bytes] = field(default_factory=dict)
+    keys: WorkingKeys | None = None
+
+
+@dataclass(slots=True)
+class Request:
+    """A message with what was found out about it."""
+
+    message: Message
+    body: bytes
+    now_ms: int
+    date: str  # MMDD in China.
+    time: str  # hhmmss.
+    terminal: TerminalId
+    row: TerminalRow
+    f60: Reserved60
+    faults: Mapping[FaultKind, Fault]
+
+
+class Refused(Exception):
+    """A check said no; `answer` says it on the wire."""
+
+    def __init__(self, code: str, keys: WorkingKeys | None = None) -> None:
+        super().__init__(code)
+        self.answer = Answer(code, keys=keys)
+
+
+class Acquirer:
+    """One acquirer with its book, its keys and its wallets. Thread-safe: phone and line may call at once.
+
+    `draw(n)` gives n random bytes; without it a source seeded by `seed` is used. `amount_codes`: the last two
+    digits of an amount are the response code (00: none); off by default, for test hosts of the old kind.
+    """
+
+    def __init__(
+        self,
+        registry: Registry | None = None,
+        *,
+        profile: Profile | None = None,
+        book: Book | None = None,
+        seed: int = 0,
+        draw: Callable[[int], bytes] | None = None,
+        faults: FaultPlan | None = None,
+        issuer: Issuer | None = None,
+        amount_codes: bool = False,
+    ) -> None:
+        self.registry = registry or default_registry()
+        self.profile = profile or load_profile("unionpay")
+        self.book = book or Book()
+        self.faults = faults or FaultPlan()
+        self.lock = threading.RLock()
+        self.undecodable = 0
+        self._draw = draw or random.Random(seed).randbytes
+        self.gateway = WalletGateway(self.book, self._draw)
+        self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
+        self._keys: dict[TerminalId, WorkingKeys] = {}
+        self._clock: tuple[int, str, str, str] = (-1, "", "", "")
+        self._desks: dict[str, Callable[[Request], Answer]] = {
+            "0200": self._sale_or_order,
+            "0320": self._batch_upload,
+            "0400": self._reversal,
+            "0500": self._settlement,
+            "0620": self._script_notice,
+            "0800": self._sign_in,
+            "0820": self._network,
+        }
+
+    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        """The answering frames (no length prefix), delays and line faults left out. Never raises for any bytes."""
+        return tuple(reply.data for reply in self.exchange(frame, now_ms) if reply.data)
+
+    def exchange(self, frame: bytes, now_ms: int) -> tuple[Reply, ...]:
+        """As `handle`, with how each reply is to be sent. What cannot be decoded is dropped and counted."""
+        try:
+            outer = unwrap(frame, self.profile)
+            message = decode(outer.body, self.profile)
+        except FrameError:
+            self.undecodable += 1
+            return ()
+        with self.lock:
+            faults = self.faults.take(message) if self.faults else {}
+            if FaultKind.DROP_REQUEST in faults:
+                return ()
+            answer = self._judge(message, outer.body, now_ms, faults)
+            if answer is None:
+                return ()
+            return self._send(outer, message, answer, faults)
+
+    def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
+        return (merchant_no, terminal_no) in self._keys
+
+    # Checks that every message passes
+
+    def _judge(
+        self, message: Message, body: bytes, now_ms: int, faults: Mapping[FaultKind, Fault]
+    ) -> Answer | None:
+        """None for a message that no host would answer: no desk has its MTI."""
+        desk = self._desks.get(message.mti)
+        if desk is None:
+            return Answer(NOT_SUPPORTED) if message.mti[2] in "02" and message.mti[3] == "0" else None
+        if FaultKind.CODE in faults:
+            keys = self._keys.get((message.text(42), message.text(41)))
+            return Answer(faults[FaultKind.CODE].code, {}, keys)
+        try:
+            request = self._identify(message, body, now_ms, faults)
+            if message.mti in AUTHENTICATED:
+                self._authenticate(request)
+            answer = desk(request)
+        except Refused as refused:
+            answer = refused.answer
+        except FrameError:
+            answer = Answer(FORMAT_ERROR)  # A sub-field that is cut short, found by the desk that reads it.
+        day, clock, _ = self._time(now_ms)
+        answer.fields |= {12: clock, 13: day, 32: ACQUIRER_ID}
+        return answer
+
+    def _identify(
+        self, message: Message, body: bytes, now_ms: int, faults: Mapping[FaultKind, Fault]
+    ) -> Request:
+        merchant_no, terminal_no = message.text(42), message.text(41)
+        if not merchant_no or not terminal_no:
+            raise Refused(FORMAT_ERROR)
+        row = self.registry.terminal(merchant_no, terminal_no)
+        if row is None:
+            raise Refused(TERMINAL_UNKNOWN if merchant_no in self.registry.merchants else INVALID_MERCHANT)
+        present = message.fields
+        if any(number not in present for number in MANDATORY[message.mti]):
+            raise Refused(FORMAT_ERROR)
+        if message.mti in AUTHENTICATED and 64 not in present:
+            raise Refused(FORMAT_ERROR)
+        day, clock, _ = self._time(now_ms)
+        f60 = read_f60(message.text(60))
+        return Request(message, body, now_ms, day, clock, (merchant_no, terminal_no), row, f60, faults)
+
+    def _authenticate(self, request: Request) -> WorkingKeys:
+        keys = self._keys.get(request.terminal)
+        if keys is None:
+            raise Refused(BATCH_MISMATCH)
+        # The codec is strict: F64 can only be the last eight bytes.
+        if not keys.mac_ok(request.body[:-MAC_BYTES], request.body[-MAC_BYTES:]):
+            raise Refused(MAC_FAILED)
+        return keys
+
+    def _open_batch(self, request: Request, keys: WorkingKeys) -> Batch:
+        batch = self.book.current(request.terminal)
+        if batch is None or not batch.is_open or batch.batch_no != request.f60.batch_no:
+            raise Refused(BATCH_MISMATCH, keys)
+        return batch
+
+    # Network management
+
+    def _sign_in(self, request: Request) -> Answer:
+        layout = request.f60.network_management
+        if layout not in LAYOUTS:
+            return Answer(NOT_SUPPORTED)
+        keys = WorkingKeys(self._draw)
+        block = keys.block(request.row.tmk, layout, wrong_kcv=FaultKind.BAD_KCV in request.faults)
+        self._keys[request.terminal] = keys
+        batch = self.book.open_batch(request.terminal)
+        return Answer(
+            APPROVED,
+            {37: self.book.next_rrn(request.date), 60: f"00{batch.batch_no}{layout}", 62: block},
+        )
+
+    def _network(self, request: Request) -> Answer:
+        match request.f60.network_management:
+            case "002":
+                self._keys.pop(request.terminal, None)
+                return Answer(APPROVED)
+            case "301":
+                return Answer(APPROVED)
+        return Answer(NOT_SUPPORTED)
+
+    # Sale, reversal, orders
+
+    def _sale_or_order(self, request: Request) -> Answer:
+        keys = self._keys[request.terminal]
+        batch = self._open_batch(request, keys)
+        stan, code = request.message.text(11), request.message.text(3)
+        if stan in batch.stans:
+            entry = batch.entries.get(stan)
+            late = entry is not None and entry.state is EntryState.PREVENTED
+            raise Refused(INVALID_TRANSACTION if late else DUPLICATE, keys)
+        if code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY):
+            batch.stans.add(stan)
+            return self._order(request, batch, keys)
+        if code != SALE:
+            raise Refused(NOT_SUPPORTED, keys)
+        day, _, year_month = self._time(request.now_ms)
+        decision = self._sales.sale(request.message, batch, keys, request.now_ms, day, year_month)
+        answer = decision.fields.get(55)
+        if FaultKind.BAD_ARPC in request.faults and isinstance(answer, bytes):
+            decision.fields[55] = answer[:2] + bytes((answer[2] ^ 0xFF,)) + answer[3:]
+        return Answer(decision.code, decision.fields, keys)
+
+    def _reversal(self, request: Request) -> Answer:
+        keys = self._keys[request.terminal]
+        if request.message.text(3) != SALE:
+            raise Refused(NOT_SUPPORTED, keys)
+        batch = self.book.batch(request.terminal, request.f60.batch_no)
+        if batch is None:
+            raise Refused(NOT_FOUND, keys)
+        decision = self._sales.reversal(request.message, batch, request.now_ms)
+        return Answer(decision.code, decision.fields, keys)
+
+    def _order(self, request: Request, batch: Batch, keys: WorkingKeys) -> Answer:
+        message, now_ms = request.message, request.now_ms
+        tags = read_tlv(message.text(59))
+        order_no, stan = tags.get(OrderTag.ORDER_NO, ""), message.text(11)
+        if not 0 < len(order_no) <= 32:
+            raise Refused(FORMAT_ERROR, keys)
+        known = self.book.orders.get((request.terminal[0], order_no))
+        if known is not None and known.terminal != request.terminal:
+            raise Refused(DUPLICATE, keys)
+        match message.text(3):
+            case code if code in (QR_CREATE, QR_PAY):
+                return self._make_order(request, batch, keys, known, tags)
+            case _ if known is None:
+                if message.text(3) == QR_CLOSE:
+                    self.gateway.prevent(batch, request.terminal, order_no, stan, now_ms)
+                raise Refused(NOT_FOUND, keys)
+            case code if code == QR_CLOSE:
+                self.gateway.close(known, now_ms)
+            case _:
+                self.gateway.refresh(known, now_ms)
+        return _order_answer(known, APPROVED, keys, now_ms)
+
+    def _make_order(
+        self, request: Request, batch: Batch, keys: WorkingKeys, known: Order | None, tags: dict[str, str]
+    ) -> Answer:
+        message, now_ms = request.message, request.now_ms
+        if not message.text(4) or message.text(49) != self.profile.currency:
+            raise Refused(FORMAT_ERROR, keys)
+        amount_minor = int(message.text(4))
+        if not amount_minor:
+            raise Refused(INVALID_AMOUNT, keys)
+        scanned = message.text(3) == QR_PAY
+        code = tags.get(OrderTag.SCANNED_CODE, "")
+        if scanned and not code:
+            raise Refused(FORMAT_ERROR, keys)
+        if known is not None:
+            # The same order again is a repeat and changes nothing; another amount is another order.
+            if known.amount_minor != amount_minor:
+                raise Refused(INVALID_TRANSACTION if known.amount_minor == 0 else DUPLICATE, keys)
+            self.gateway.refresh(known, now_ms)
+            return _order_answer(known, _pay_code(known) if scanned else APPROVED, keys, now_ms)
+        order_no, stan = tags[OrderTag.ORDER_NO], message.text(11)
+        if not scanned:
+            order = self.gateway.create(batch, request.terminal, order_no, stan, amount_minor, now_ms)
+            return _order_answer(order, APPROVED, keys, now_ms)
+        order = self.gateway.pay_by_code(batch, request.terminal, order_no, stan, amount_minor, code, now_ms)
+        return _order_answer(order, _pay_code(order), keys, now_ms)
+
+    # Settlement
+
+    def _settlement(self, request: Request) -> Answer:
+        if request.terminal not in self._keys:
+            raise Refused(BATCH_MISMATCH)
+        batch = self.book.batch(request.terminal, request.f60.batch_no)
+        if batch is None:
+            raise Refused(BATCH_MISMATCH)
+        f48 = request.message.text(48)
+        if len(f48) != 62:
+            raise Refused(FORMAT_ERROR)
+        claimed = Totals(int(f48[:12]), int(f48[12:15]), int(f48[15:27]), int(f48[27:30]))
+        foreign = f48[31:61]
+        if batch.settlement is None:
+            for order in batch.orders.values():
+                self.gateway.close(order, request.now_ms)  # What nobody has paid by now is not paid later.
+            booked = batch.totals(with_qr=self.profile.qr_in_totals)
+            self.book.close_batch(batch, Settlement(claimed, booked, claimed == booked, request.now_ms))
+        # A repeated 0500 is compared with what the batch was closed with: its first reply may have been lost.
+        settled = batch.settlement
+        if settled is None:
+            raise RuntimeError("a batch that was just closed is open")
+        domestic = "1" if claimed == settled.booked else "2"
+        abroad = "1" if foreign.strip("0") == "" else "2"
+        return Answer(
+            APPROVED,
+            {37: self.book.next_rrn(request.date), 48: f48[:30] + domestic + foreign + abroad, 15: request.date},
+        )
+
+    def _batch_upload(self, request: Request) -> Answer:
+        if self.book.batch(request.terminal, request.f60.batch_no) is None:
+            raise Refused(BATCH_MISMATCH)
+        return Answer(APPROVED, {48: request.message.text(48)})
+
+    def _script_notice(self, request: Request) -> Answer:
+        return Answer(APPROVED, keys=self._keys[request.terminal])
+
+    # Replies
+
+    def _send(
+        self, outer: Frame, request: Message, answer: Answer, faults: Mapping[FaultKind, Fault]
+    ) -> tuple[Reply, ...]:
+        if FaultKind.DROP_REPLY in faults:
+            return ()
+        if FaultKind.DISCONNECT in faults:
+            return (Reply(b"", hang_up=True),)
+        fields: dict[int, str | bytes] = {n: request.fields[n] for n in ECHOED if n in request.fields}
+        fields |= answer.fields
+        fields[39] = answer.code
+        if answer.keys is not None:
+            fields[64] = bytes(MAC_BYTES)
+        body = self._finish(f"{int(request.mti) + 10:04d}", fields, answer.keys, faults)
+        requirement = faults[FaultKind.REQUIREMENT].digit if FaultKind.REQUIREMENT in faults else 0
+        data = reply_to(outer, body, self.profile, requirement=requirement)
+        if not faults:
+            return (Reply(data),)
+        return _line_faults(data, faults)
+
+    def _finish(
+        self,
+        mti: str,
+        fields: dict[int, str | bytes],
+        keys: WorkingKeys | None,
+        faults: Mapping[FaultKind, Fault],
+    ) -> bytes:
+        """The body with its MAC, spoilt as the faults say."""
+        if FaultKind.WRONG_STAN in faults and 11 in fields:
+            fields[11] = f"{int(str(fields[11])) % 999_999 + 1:06d}"
+        if FaultKind.WRONG_TERMINAL in faults:
+            fields[41] = "99999999"
+        if FaultKind.WRONG_AMOUNT in faults and 4 in fields:
+            fields[4] = f"{(int(str(fields[4])) + 1) % 10**12:012d}"
+        if FaultKind.NO_MAC in faults:
+            fields.pop(64, None)
+            keys = None
+        body = encode(Message(mti, fields), self.profile)
+        if keys is None:
+            return body
+        mac = keys.mac(body[:-MAC_BYTES])
+        if FaultKind.WRONG_MAC in faults:
+            mac = b"00000000" if mac != b"00000000" else b"FFFFFFFF"
+        return body[:-MAC_BYTES] + mac
+
+    def _time(self, now_ms: int) -> tuple[str, str, str]:
+        """(MMDD, hhmmss, YYMM) in China; the last second's answer is kept, for many messages share it."""
+        second = now_ms // 1000
+        if self._clock[0] != second:
+            now = datetime.fromtimestamp(second, CHINA)
+            self._clock = (second, now.strftime("%m%d"), now.strftime("%H%M%S"), now.strftime("%y%m"))
+        return self._clock[1:]
+
+
+def _pay_code(order: Order) -> str:
+    """F39 of a scanned code's answer."""
+    if order.state is OrderState.PAYING:
+        return USER_PAYING
+    if order.state is OrderState.PAID:
+        return APPROVED
+    return order.code if order.code not in (APPROVED, USER_PAYING) else INVALID_TRANSACTION
+
+
+def _order_answer(order: Order, code: str, keys: WorkingKeys, now_ms: int) -> Answer:
+    tags = {OrderTag.ORDER_NO: order.order_no}
+    if order.payload:
+        tags[OrderTag.PAYLOAD] = order.payload
+    tags[OrderTag.STATE] = order.state.value
+    if order.state in (OrderState.WAITING, OrderState.PAYING):
+        tags[OrderTag.EXPIRES_S] = str(max(0, (order.expires_ms - now_ms) // 1000))
+    if order.wallet:
+        tags[OrderTag.WALLET] = order.wallet
+    if order.wallet_no:
+        tags[OrderTag.WALLET_NO] = order.wallet_no
+    fields: dict[int, str | bytes] = {59: write_tlv(tags)}
+    if order.amount_minor:
+        fields[4] = f"{order.amount_minor:012d}"
+    return Answer(code, fields, keys)
+
+
+def _line_faults(data: bytes, faults: Mapping[FaultKind, Fault]) -> tuple[Reply, ...]:
+    if FaultKind.GARBLE in faults:
+        data = data[:13] + bytes((data[13] ^ 0x20,)) + data[14:]  # Behind TPDU, header and MTI stands the bitmap.
+    delay_ms = faults[FaultKind.DELAY].ms if FaultKind.DELAY in faults else 0
+    cut = FaultKind.CUT in faults
+    if cut:
+        data = data[: len(data) // 2]
+    reply = Reply(data, delay_ms, FaultKind.SPLIT in faults, cut)
+    return (reply, reply) if FaultKind.DUPLICATE in faults else (reply,)

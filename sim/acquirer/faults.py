@@ -1,0 +1,109 @@
+"""Faults of the host and its line, by rule and count: the same plan and the same messages give the same faults.
+
+A plan is asked once for each request. What it returns is obeyed by the core (so that faults exist in virtual time)
+and by the server (for what only a real line has: segments, a connection that ends).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from terminal.hostlink.codec import Message
+
+EVERY = 1_000_000_000  # `times` of a fault that never stops.
+
+
+class FaultKind(Enum):
+    DROP_REQUEST = "drop-request"  # The host never sees it.
+    DROP_REPLY = "drop-reply"  # The host acts, nobody hears.
+    DELAY = "delay"  # The reply comes `ms` later.
+    WRONG_MAC = "wrong-mac"
+    NO_MAC = "no-mac"
+    WRONG_STAN = "wrong-stan"  # A good reply to another message.
+    WRONG_TERMINAL = "wrong-terminal"
+    WRONG_AMOUNT = "wrong-amount"
+    DUPLICATE = "duplicate"  # The reply comes twice.
+    GARBLE = "garble"  # A byte of the bitmap is wrong.
+    CUT = "cut"  # The reply ends in its middle, then the connection does.
+    SPLIT = "split"  # The reply comes byte by byte.
+    DISCONNECT = "disconnect"  # The connection ends instead of a reply.
+    BAD_KCV = "bad-kcv"  # A sign-in whose MAK has a wrong check value.
+    BAD_ARPC = "bad-arpc"  # An issuer authentication that the card refuses.
+    CODE = "code"  # Refuse with `code`, and do nothing.
+    REQUIREMENT = "requirement"  # Ask for `digit` in the header (3: sign in again).
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """From the `nth` matching request on, `times` of them. An empty `mti` or `processing_code` matches all."""
+
+    kind: FaultKind
+    mti: str = ""
+    processing_code: str = ""
+    nth: int = 1
+    times: int = 1
+    ms: int = 0
+    code: str = "96"
+    digit: int = 3
+    when: Callable[[Message], bool] | None = None
+
+    def matches(self, request: Message) -> bool:
+        return (
+            (not self.mti or request.mti == self.mti)
+            and (not self.processing_code or request.fields.get(3) == self.processing_code)
+            and (self.when is None or self.when(request))
+        )
+
+
+class FaultPlan:
+    """Faults in force, each with its own count of matching requests."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._faults: list[tuple[Fault, list[int]]] = [(fault, [0]) for fault in faults]
+
+    def add(self, fault: Fault) -> None:
+        self._faults.append((fault, [0]))
+
+    def clear(self) -> None:
+        self._faults.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    def take(self, request: Message) -> dict[FaultKind, Fault]:
+        """The faults that befall this request; a fault that is used up is forgotten."""
+        taken: dict[FaultKind, Fault] = {}
+        for fault, count in self._faults:
+            if fault.matches(request):
+                count[0] += 1
+                if fault.nth <= count[0] < fault.nth + fault.times:
+                    taken[fault.kind] = fault
+        self._faults = [(f, c) for f, c in self._faults if c[0] < f.nth + f.times - 1]
+        return taken
+
+
+def parse_fault(text: str) -> Fault:
+    """`KIND[,mti=0200][,code=51][,nth=2][,times=3|every][,ms=500][,f3=700000][,digit=3]`. Raises ValueError.
+
+    >>> parse_fault("drop-reply,mti=0200,nth=2").nth
+    2
+    """
+    kind, *options = text.split(",")
+    values: dict[str, str | int] = {}
+    for option in options:
+        name, _, value = option.partition("=")
+        if name in ("nth", "times", "ms", "digit"):
+            if not value.isdecimal() and (name, value) != ("times", "every"):
+                raise ValueError(f"fault {text!r}: {name} is a number")
+            values[name] = EVERY if value == "every" else int(value)
+        elif name in ("mti", "code", "f3"):
+            values["processing_code" if name == "f3" else name] = value
+        else:
+            raise ValueError(f"fault {text!r}: no option {name!r}")
+    try:
+        return Fault(FaultKind(kind), **values)  # type: ignore[arg-type]  # Names and types were checked above.
+    except ValueError:
+        known = ", ".join(each.value for each in FaultKind)
+        raise ValueError(f"fault {text!r}: the kinds are {known}") from None

@@ -1,0 +1,225 @@
+"""The wallets' side of QR payments: who has how much, one-time payment codes, and what a phone may do to an order.
+
+The acquirer's core makes orders and asks what became of them; a phone pays, confirms or refuses. Time is given with
+each call and nothing runs by itself: an order past its time is found closed when somebody looks.
+
+Code forms: WeChat 1[0-5] and 16 digits, Alipay 25 to 30 and 16 more, UnionPay 62 and 17 more; all digits, single use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from sim.acquirer.book import Batch, Book, Order, TerminalId
+from terminal.hostlink.subfields import OrderState
+
+PAYLOAD_PREFIX = "HTTPS://Q.TEST/"  # .test is nobody's; upper case, so that the whole fits QR version 1.
+TOKEN_CHARACTERS = 10
+TOKEN_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # 32 of them, none easily misread.
+
+ORDER_LIFE_MS = 120_000
+CODE_LIFE_MS = 60_000  # Wallets renew the code they show about once a minute.
+CONFIRM_LIFE_MS = 60_000  # How long a user may look at the question before the order closes.
+CONFIRM_FROM_MINOR = 100_000  # 1,000.00: from here on the user must confirm a scanned code.
+CODES_LIMIT = 10_000  # Unused codes kept; the oldest is forgotten.
+
+INVALID_CODE = "14"
+INSUFFICIENT_FUNDS = "51"
+USER_PAYING = "09"
+APPROVED = "00"
+REFUSED = "05"
+
+
+class WalletKind(Enum):
+    WECHAT = "wechat"
+    ALIPAY = "alipay"
+    UNIONPAY = "unionpay"
+
+
+# First digits, and the number of digits that follow.
+_CODE_FORMS = {
+    WalletKind.WECHAT: ("13", 16),
+    WalletKind.ALIPAY: ("28", 16),
+    WalletKind.UNIONPAY: ("62", 17),
+}
+
+
+@dataclass(slots=True)
+class Wallet:
+    """One user's account. `confirm_from_minor`: scanned amounts from here on wait for the user."""
+
+    kind: WalletKind
+    balance_minor: int
+    confirm_from_minor: int = CONFIRM_FROM_MINOR
+
+
+class PayResult(Enum):
+    """What the phone's screen says in the end."""
+
+    PAID = "paid"
+    PAYING = "paying"  # Waits for the user's confirmation.
+    UNKNOWN_CODE = "unknown-code"
+    EXPIRED = "expired"  # Past its time, or closed by the merchant.
+    ALREADY_PAID = "already-paid"
+    INSUFFICIENT_FUNDS = "insufficient-funds"
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    wallet: Wallet
+    expires_ms: int
+
+
+class WalletGateway:
+    """All wallets and their orders, over the acquirer's book. `draw(n)` gives n random bytes."""
+
+    def __init__(self, book: Book, draw: Callable[[int], bytes]) -> None:
+        self._book = book
+        self._draw = draw
+        self._shown = {order.payload: order for order in book.qr_orders if order.payload}
+        self._codes: dict[str, _Code] = {}
+        self._payers: dict[tuple[str, str], Wallet] = {}  # Who is asked to confirm which order.
+        self._paid = sum(order.state is OrderState.PAID for order in book.qr_orders)
+
+    # What a phone does
+
+    def pay(self, payload: str, wallet: Wallet, now_ms: int, *, confirmed: bool = True) -> PayResult:
+        """The user scanned what the terminal shows. Without `confirmed` the order waits for confirm or refuse."""
+        order = self._shown.get(payload)
+        if order is None:
+            return PayResult.UNKNOWN_CODE
+        self.refresh(order, now_ms)
+        if order.state is OrderState.PAID:
+            return PayResult.ALREADY_PAID
+        if order.state is OrderState.CLOSED:
+            return PayResult.EXPIRED
+        if not confirmed:
+            self._ask(order, wallet, now_ms)
+            return PayResult.PAYING
+        return self._debit(order, wallet, now_ms)
+
+    def new_code(self, wallet: Wallet, now_ms: int) -> str:
+        """A one-time payment code for the user to show."""
+        prefix, count = _CODE_FORMS[wallet.kind]
+        code = prefix + f"{int.from_bytes(self._draw(8), 'big') % 10**count:0{count}d}"
+        while len(self._codes) >= CODES_LIMIT:
+            del self._codes[next(iter(self._codes))]
+        self._codes[code] = _Code(wallet, now_ms + CODE_LIFE_MS)
+        return code
+
+    def waiting(self, wallet: Wallet, now_ms: int) -> tuple[Order, ...]:
+        """The orders that this user is asked to confirm."""
+        asked = [self._book.orders[key] for key, payer in self._payers.items() if payer is wallet]
+        for order in asked:
+            self.refresh(order, now_ms)
+        return tuple(order for order in asked if order.state is OrderState.PAYING)
+
+    def confirm(self, order: Order, wallet: Wallet, now_ms: int) -> PayResult:
+        """The user confirms on the phone."""
+        self.refresh(order, now_ms)
+        if order.state is OrderState.PAID:
+            return PayResult.ALREADY_PAID
+        if order.state is not OrderState.PAYING:
+            return PayResult.EXPIRED
+        return self._debit(order, wallet, now_ms)
+
+    def refuse(self, order: Order, now_ms: int) -> None:
+        """The user says no: a scanned code's order ends, a shown one waits for another payer."""
+        self.refresh(order, now_ms)
+        if order.state is not OrderState.PAYING:
+            return
+        self._payers.pop((order.terminal[0], order.order_no), None)
+        order.state = OrderState.WAITING if order.payload else OrderState.CLOSED
+        order.code = APPROVED if order.payload else REFUSED
+        self._book.keep(order)
+
+    # What the acquirer does
+
+    def create(
+        self, batch: Batch, terminal: TerminalId, order_no: str, stan: str, amount_minor: int, now_ms: int
+    ) -> Order:
+        """An order whose code the terminal shows."""
+        raw = self._draw(TOKEN_CHARACTERS)
+        payload = PAYLOAD_PREFIX + "".join(TOKEN_ALPHABET[byte % 32] for byte in raw)
+        order = Order(
+            terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.WAITING, now_ms, now_ms + ORDER_LIFE_MS
+        )
+        order.payload = payload
+        self._shown[payload] = order
+        self._book.add_order(batch, order)
+        return order
+
+    def pay_by_code(
+        self,
+        batch: Batch,
+        terminal: TerminalId,
+        order_no: str,
+        stan: str,
+        amount_minor: int,
+        code: str,
+        now_ms: int,
+    ) -> Order:
+        """Charge the wallet whose code was scanned. The order says what came of it; `code` why not."""
+        order = Order(
+            terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.CLOSED, now_ms, now_ms + CONFIRM_LIFE_MS
+        )
+        known = self._codes.pop(code, None)  # Single use, whatever comes of it.
+        if known is None or known.expires_ms <= now_ms:
+            order.code = INVALID_CODE
+        elif known.wallet.balance_minor < amount_minor:
+            order.code = INSUFFICIENT_FUNDS
+        elif amount_minor >= known.wallet.confirm_from_minor:
+            self._book.add_order(batch, order)
+            self._ask(order, known.wallet, now_ms)
+            order.code = USER_PAYING
+            return order
+        else:
+            self._debit(order, known.wallet, now_ms)
+        self._book.add_order(batch, order)
+        return order
+
+    def close(self, order: Order, now_ms: int) -> None:
+        """The merchant gives up. A paid order stays paid."""
+        self.refresh(order, now_ms)
+        if order.state in (OrderState.WAITING, OrderState.PAYING):
+            order.state = OrderState.CLOSED
+            self._payers.pop((order.terminal[0], order.order_no), None)
+            self._book.keep(order)
+
+    def prevent(self, batch: Batch, terminal: TerminalId, order_no: str, stan: str, now_ms: int) -> None:
+        """A close came before its order: remember it, so that the late order is refused."""
+        self._book.add_order(
+            batch, Order(terminal, order_no, batch.batch_no, stan, 0, OrderState.CLOSED, now_ms, now_ms)
+        )
+
+    def refresh(self, order: Order, now_ms: int) -> None:
+        """Close an order whose time is over."""
+        if order.expires_ms <= now_ms:
+            order_open = order.state in (OrderState.WAITING, OrderState.PAYING)
+            if order_open:
+                order.state = OrderState.CLOSED
+                self._payers.pop((order.terminal[0], order.order_no), None)
+                self._book.keep(order)
+
+    def _ask(self, order: Order, wallet: Wallet, now_ms: int) -> None:
+        order.state = OrderState.PAYING
+        order.wallet = wallet.kind.value
+        order.expires_ms = max(order.expires_ms, now_ms + CONFIRM_LIFE_MS)
+        self._payers[order.terminal[0], order.order_no] = wallet
+        self._book.keep(order)
+
+    def _debit(self, order: Order, wallet: Wallet, now_ms: int) -> PayResult:
+        if wallet.balance_minor < order.amount_minor:
+            return PayResult.INSUFFICIENT_FUNDS
+        wallet.balance_minor -= order.amount_minor
+        self._paid += 1
+        self._payers.pop((order.terminal[0], order.order_no), None)
+        order.state = OrderState.PAID
+        order.wallet = wallet.kind.value
+        order.wallet_no = f"T{self._paid:017d}"
+        order.paid_ms = now_ms
+        order.code = APPROVED
+        self._book.keep(order)
+        return PayResult.PAID
