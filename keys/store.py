@@ -61,9 +61,7 @@ class KeyStore:
 
         Raises KeyRefused for loose permissions, another terminal's store, and a store that was tampered with.
         """
-        return cls(
-            Vault(folder, terminal_id=terminal_id, random=random), terminal_id=terminal_id, random=random
-        )
+        return cls(Vault(folder, terminal_id=terminal_id, random=random), terminal_id=terminal_id, random=random)
 
     def __repr__(self) -> str:
         held = " ".join(f"{r.label.usage}/{r.label.slot}" for r in self._vault.records)
@@ -202,10 +200,4 @@ class KeyStore:
         return self._vault.open_record(self._vault.find_or_make(_batch_label(batch), DEVICE_KEY_BYTES))
 
     def _bound(self, batch: int, context: bytes) -> bytes:
-        return (
-            b"zhanggui seal 1\x00"
-            + batch.to_bytes(4, "big")
-            + self._terminal_id.encode("utf-8")
-            + b"\x00"
-            + context
-        )
+        return b"zhanggui seal 1\x00" + batch.to_bytes(4, "big") + self._terminal_id.encode("utf-8") + b"\x00" + context

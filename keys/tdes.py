@@ -20,7 +20,7 @@ KEY_BYTES = (8, 16, 24)
 
 # SP 800-67 §3.3.2 (and FIPS 74): keys under which DES undoes itself or pairs with another; parity bits
 # cleared.
-_WEAK = frozenset(
+_WEAK = tuple(
     bytes(byte & 0xFE for byte in bytes.fromhex(text))
     for text in [
         "0101010101010101",
@@ -53,10 +53,10 @@ def expand(key: bytearray) -> bytearray:
     if len(key) not in KEY_BYTES:
         raise KeyRefused("a 3DES key has 8, 16 or 24 bytes")
     full = bytearray(24)
+    room, source = memoryview(full), memoryview(key)  # Copies between views make no third copy on the way.
     for offset in range(0, 24, len(key)):
         part = min(len(key), 24 - offset)
-        for index in range(part):
-            full[offset + index] = key[index]
+        room[offset : offset + part] = source[:part]
     return full
 
 
@@ -74,17 +74,25 @@ def _ecb(key: bytearray, data: bytes | bytearray, *, encrypting: bool) -> bytear
     if len(data) % BLOCK_BYTES:
         raise KeyRefused("ECB takes whole blocks")
     full = expand(key)
-    out = bytearray(
-        len(data) + BLOCK_BYTES - 1
-    )  # update_into asks for the room of one more block, less a byte.
+    out = bytearray(len(data) + BLOCK_BYTES - 1)  # update_into asks for the room of one more block, less a byte.
     try:
         # Typed for bytes, taken as any buffer; a bytes copy could not be wiped.
         cipher = Cipher(TripleDES(full), modes.ECB())  # type: ignore[arg-type]  # see above
         (cipher.encryptor() if encrypting else cipher.decryptor()).update_into(data, out)
     finally:
         wipe(full)
-    del out[len(data) :]
-    return out
+    return trimmed(out, len(data))
+
+
+def trimmed(secret: bytearray, size: int) -> bytearray:
+    """Its first `size` bytes in a bytearray of that size; `secret` is wiped.
+
+    Shortening it in place may move it and leave the old bytes behind.
+    """
+    exact = bytearray(size)
+    memoryview(exact)[:] = memoryview(secret)[:size]
+    wipe(secret)
+    return exact
 
 
 def check_value(key: bytearray) -> bytes:
@@ -96,8 +104,9 @@ def is_weak(key: bytearray) -> bool:
     """Whether any 8-byte part is a weak or semi-weak DES key, or two neighbouring parts are equal."""
     bare = without_parity(key)
     try:
-        parts = [bytes(bare[start : start + 8]) for start in range(0, len(bare), 8)]
-        weak = any(part in _WEAK for part in parts)
+        # Views, not slices: a slice would be a copy that nobody wipes.
+        parts = [memoryview(bare)[start : start + BLOCK_BYTES] for start in range(0, len(bare), BLOCK_BYTES)]
+        weak = any(part == known for part in parts for known in _WEAK)
         return weak or any(left == right for left, right in zip(parts, parts[1:], strict=False))
     finally:
         wipe(bare)

@@ -37,7 +37,6 @@ DEVICE_KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 RECORD_LIMIT = 64  # The TMK, three working keys and a key for each batch not yet settled: a handful.
-SECRET_LIMIT_BYTES = 64
 FILE_LIMIT_BYTES = 16_384  # RECORD_LIMIT records of the largest size, and more.
 VERSION = 1
 
@@ -108,9 +107,7 @@ class Vault:
         finally:
             tdes.wipe(device_key)
 
-    def put(
-        self, secrets: Iterable[tuple[Label, int, bytearray]], *, replacing: Sequence[Label] = ()
-    ) -> None:
+    def put(self, secrets: Iterable[tuple[Label, int, bytearray]], *, replacing: Sequence[Label] = ()) -> None:
         """Seal (label, flags, key) records in one durable step, its namesakes and `replacing` gone."""
         with self._changing:
             device_key = self._device_key()
@@ -122,7 +119,10 @@ class Vault:
             self._replace(tuple(record for record in self._records if record.label not in gone) + fresh)
 
     def find_or_make(self, label: Label, size: int) -> Record:
-        """The record, or a new one over `size` random bytes that is durable when this returns."""
+        """The record, or a new one over `size` random bytes that is durable when this returns.
+
+        The random source gives `bytes`, so a new key has one short-lived copy that cannot be wiped.
+        """
         with self._changing:
             if self.find(label) is None:
                 key = bytearray(self._random(size))
@@ -168,9 +168,7 @@ class Vault:
         if (self._folder / DEAD_KEY).exists():
             self._finish_zeroise()
         if not (self._folder / DEVICE_KEY).exists():
-            (self._folder / RECORDS).unlink(
-                missing_ok=True
-            )  # Without the device key they are noise for ever.
+            (self._folder / RECORDS).unlink(missing_ok=True)  # Without the device key they are noise for ever.
             self._make_device_key()
 
     def _check_private(self, path: Path, wanted: int) -> None:
@@ -298,5 +296,4 @@ def gcm_open(key: bytearray, nonce: bytes, sealed: bytes, bound: bytes) -> bytea
     except InvalidTag:
         tdes.wipe(clear)
         raise KeyRefused(_REFUSED) from None
-    del clear[len(cipher_text) :]
-    return clear
+    return tdes.trimmed(clear, len(cipher_text))

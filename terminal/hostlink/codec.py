@@ -203,9 +203,7 @@ def _decode_field(row: Field, data: bytes, start: int) -> Placed:
             raise FrameError(row.number, start, f"says {units} long, at most {row.length}")
     end = offset + ((units + 1) // 2 if row.encoding in _NIBBLES else units)
     if end > len(data):
-        raise FrameError(
-            row.number, offset, f"cut short: {end - offset} bytes needed, {len(data) - offset} left"
-        )
+        raise FrameError(row.number, offset, f"cut short: {end - offset} bytes needed, {len(data) - offset} left")
     raw = data[offset:end]
     if row.encoding is Encoding.BINARY:
         return Placed(row, raw, start, end)
