@@ -438,7 +438,7 @@ def _order_answer(order: Order, code: str, keys: WorkingKeys, now_ms: int) -> An
         tags[OrderTag.PAYLOAD] = order.payload
     tags[OrderTag.STATE] = order.state.value
     if order.state in (OrderState.WAITING, OrderState.PAYING):
-        tags[OrderTag.EXPIRES_S] = str(max(0, (order.expires_ms - now_ms) // 1000))
+        tags[OrderTag.SECONDS_LEFT] = str(max(0, (order.expires_ms - now_ms) // 1000))
     if order.wallet:
         tags[OrderTag.WALLET] = order.wallet
     if order.wallet_no:
