@@ -31,9 +31,7 @@ class JournalNewer(JournalError):
     """The file was written by a newer program; an older one would misread it."""
 
     def __init__(self, found: int, known: int) -> None:
-        super().__init__(
-            f"the journal has schema {found}, this program knows {known}: install the newer program"
-        )
+        super().__init__(f"the journal has schema {found}, this program knows {known}: install the newer program")
 
 
 class NotAJournal(JournalError):

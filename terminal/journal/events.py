@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-JSON: TypeAlias = (
-    Any  # What json.loads gives: None, bool, int, str, list, dict. Never a float (screening.py).
-)
+JSON: TypeAlias = Any  # What json.loads gives: None, bool, int, str, list, dict. Never a float (screening.py).
 FIRST_DIGEST = "0" * 64
 
 # json.dumps builds a new encoder for each call that has options; this one is made once and has no state.

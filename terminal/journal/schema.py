@@ -77,9 +77,7 @@ def _counted(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
 
 
 def _mode(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO terminal VALUES(1, ?, ?, ?)", (body["to"], canonical(body["facts"]), at_ms)
-    )
+    db.execute("INSERT OR REPLACE INTO terminal VALUES(1, ?, ?, ?)", (body["to"], canonical(body["facts"]), at_ms))
 
 
 def _payment(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
@@ -159,9 +157,7 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         "setting": Kind(1, _setting, _NO_UPCAST),  # name, value (null: forgotten)
         "counted": Kind(1, _counted, _NO_UPCAST),  # name, value
         "mode": Kind(1, _mode, _NO_UPCAST),  # from, to, facts
-        "payment": Kind(
-            1, _payment, _NO_UPCAST
-        ),  # id, method, amount_minor, currency, operator, batch, facts
+        "payment": Kind(1, _payment, _NO_UPCAST),  # id, method, amount_minor, currency, operator, batch, facts
         "moved": Kind(1, _moved, _NO_UPCAST),  # id, from, to, [stan], facts
         "noted": Kind(1, _noted, _NO_UPCAST),  # id, facts
         "batch-settled": Kind(1, _settled, _NO_UPCAST),  # batch: every completed or voided payment of it

@@ -37,6 +37,8 @@ LONG_NUMBER_WORDS = frozenset(
         "ms",
         "time",  # YYYYMMDDhhmmss
         "hex",
+        "aid",  # hex of 5 to 16 bytes, often all decimal
+        "data",  # issuer_application_data, in hex
         "cryptogram",  # 16 hex digits, once in 1,800 all decimal
         "arqc",
         "tc",
@@ -118,7 +120,5 @@ def _check_plain(key: str, value: str | int) -> None:
         return
     if _TRACK.search(value):
         raise SecretRefused(key, "it looks like track data")
-    if _LONG_NUMBER.search(value) and (
-        words[-1] not in LONG_NUMBER_WORDS or not CARD_WORDS.isdisjoint(words)
-    ):
+    if _LONG_NUMBER.search(value) and (words[-1] not in LONG_NUMBER_WORDS or not CARD_WORDS.isdisjoint(words)):
         raise SecretRefused(key, "a number of 13 to 19 digits under a name that does not say what it numbers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -271,14 +272,18 @@ class Journal:
         A broken journal is closed without a checkpoint: after a failed sync nothing more may be written.
         """
         with self._mutex:
-            if self._broken:
-                self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            else:
-                self._broken = "closed"
-            self._db.close(True)
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+            broken, self._broken = self._broken, self._broken or "closed"
+            try:
+                if broken:
+                    _abandon(self._db)
+                else:
+                    self._db.close(True)
+            except apsw.Error as error:
+                self._break(error)
+            finally:
+                if self._lock is not None:
+                    os.close(self._lock)
+                    self._lock = None
 
 
 def _event(n: int, at_ms: int, kind: str, version: int, body: str, digest: str) -> Event:
@@ -319,9 +324,16 @@ def _connect(name: str, vfs: str | None, *, durable: bool) -> apsw.Connection:
             if db.pragma("synchronous") != FULL:
                 raise JournalBroken("synchronous=FULL was refused")
     except BaseException:
-        db.close(True)
+        _abandon(db)
         raise
     return db
+
+
+def _abandon(db: apsw.Connection) -> None:
+    """Close without writing anything more; the disk may be gone, so what it says does not count."""
+    db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    with contextlib.suppress(apsw.Error):
+        db.close(True)
 
 
 def _take_lock(path: Path) -> int:

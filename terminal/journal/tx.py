@@ -31,9 +31,7 @@ D = TypeVar("D")
 PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
 BODY_LIMIT = 32_768  # The longest slip is a settlement of some 3,000 characters.
 SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.
-_PAYMENT_COLUMNS = (
-    "id, state, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
-)
+_PAYMENT_COLUMNS = "id, state, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
 _CURRENCIES: Mapping[str, Currency] = MappingProxyType({CNY.code: CNY})
 
 
@@ -156,9 +154,7 @@ class Tx:
         if isinstance(default, tuple) and isinstance(value, list):
             return tuple(value)  # JSON has no tuples.
         if default is not None and type(value) is not type(default):
-            raise JournalError(
-                f"setting {name!r} is a {type(value).__name__}, not a {type(default).__name__}"
-            )
+            raise JournalError(f"setting {name!r} is a {type(value).__name__}, not a {type(default).__name__}")
         return value
 
     def set(self, name: str, value: JSON) -> None:
@@ -185,9 +181,7 @@ class Tx:
 
     # Payments
 
-    def new_payment(
-        self, method: Method, amount: Money, operator: str, **facts: str | int | bool
-    ) -> PaymentRecord:
+    def new_payment(self, method: Method, amount: Money, operator: str, **facts: str | int | bool) -> PaymentRecord:
         """A payment in state NEW, in the current local batch (setting "batch", from 1)."""
         check_facts(facts)
         check_json("operator", operator)
@@ -287,9 +281,7 @@ class Tx:
         return slip_id
 
     def last_slip(self) -> SlipRecord | None:
-        row = self._one(
-            "SELECT id, kind, payment_id, body, created_ms, printed FROM slips ORDER BY id DESC LIMIT 1"
-        )
+        row = self._one("SELECT id, kind, payment_id, body, created_ms, printed FROM slips ORDER BY id DESC LIMIT 1")
         return _slip_record(row) if row else None
 
     def unprinted(self) -> tuple[SlipRecord, ...]:
@@ -316,9 +308,7 @@ class Tx:
             raise JournalError(f"sealed data of more than {SEALED_LIMIT_BYTES} bytes")
         batch = self.payment(payment_id).batch
         self._append("sealed", {"payment_id": payment_id, "purpose": purpose})
-        self._db.execute(
-            "INSERT OR REPLACE INTO sealed VALUES(?, ?, ?, ?)", (payment_id, purpose, batch, sealed)
-        )
+        self._db.execute("INSERT OR REPLACE INTO sealed VALUES(?, ?, ?, ?)", (payment_id, purpose, batch, sealed))
 
     def sealed(self, payment_id: int, purpose: str) -> bytes | None:
         row = self._one("SELECT data FROM sealed WHERE payment_id = ? AND purpose = ?", (payment_id, purpose))

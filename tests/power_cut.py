@@ -1,0 +1,159 @@
+"""A disk that can lose power: an apsw VFS in memory under the very engine that runs on the terminal.
+
+What was written but not synced may be lost, kept or torn, sector by sector and in any order, as the seed decides.
+After the cut nothing works until `mend`, which is the next power-on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+SECTOR = 512
+_NUMBERS = itertools.count()
+
+
+class PowerCut(apsw.IOError):
+    """The disk is gone; SQLite sees an I/O error."""
+
+
+@dataclass(slots=True)
+class Content:
+    """One file: what is safe, what a reader sees, and the sectors written since the last sync."""
+
+    safe: bytearray = field(default_factory=bytearray)
+    seen: bytearray = field(default_factory=bytearray)
+    dirty: set[int] = field(default_factory=set)
+    safe_name: bool = False  # The folder's entry is durable from the first sync on.
+
+
+class Disk(apsw.VFS):
+    """Use `disk.name` as `vfs`. `cut_after` counts writes, syncs, truncations and deletions; None: never."""
+
+    def __init__(self, seed: int, *, lying: bool = False) -> None:
+        self.name = f"power-cut-{next(_NUMBERS)}"
+        super().__init__(self.name, "")
+        self.random = random.Random(seed)
+        self.files: dict[str, Content] = {}
+        self.cut_after: int | None = None
+        self.dead = False
+        self.lying = lying
+        self.fail_sync: type[apsw.Error] | None = None
+        self.effects = 0
+
+    def effect(self) -> None:
+        """Something is about to reach the disk; the power may end here."""
+        self.alive()
+        self.effects += 1
+        if self.cut_after is not None:
+            if self.cut_after == 0:
+                self.dead = True
+                raise PowerCut
+            self.cut_after -= 1
+
+    def alive(self) -> None:
+        if self.dead:
+            raise PowerCut
+
+    def mend(self) -> None:
+        """Power is back: decide what became of each unsynced sector."""
+        for name, content in list(self.files.items()):
+            if not content.safe_name and self.random.random() < 0.5:
+                del self.files[name]
+                continue
+            result = bytearray(content.safe)
+            if len(content.seen) < len(result) and self.random.random() < 0.5:
+                del result[len(content.seen) :]
+            for sector in sorted(content.dirty):
+                fate = self.random.choice(("lost", "kept", "torn"))
+                new = content.seen[sector * SECTOR : (sector + 1) * SECTOR]
+                if fate == "torn":
+                    new = new[: self.random.randrange(len(new) + 1)]
+                if fate != "lost" and new:
+                    end = sector * SECTOR + len(new)
+                    result.extend(bytes(max(0, end - len(result))))
+                    result[sector * SECTOR : end] = new
+            self.files[name] = Content(result, bytearray(result), set(), True)
+        self.dead = False
+        self.cut_after = None
+
+    # What SQLite calls.
+
+    def xFullPathname(self, name: str) -> str:
+        return name
+
+    def xOpen(self, name: Any, flags: list[int]) -> OpenFile:
+        self.alive()
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        flags[1] = flags[0]
+        if path is None:
+            return OpenFile(self, Content())
+        if path not in self.files and not flags[0] & apsw.SQLITE_OPEN_CREATE:
+            raise apsw.CantOpenError
+        return OpenFile(self, self.files.setdefault(path, Content()))
+
+    def xDelete(self, name: str, sync_folder: bool) -> None:
+        self.effect()
+        self.files.pop(name, None)
+
+    def xAccess(self, name: str, flags: int) -> bool:
+        self.alive()
+        return name in self.files
+
+
+class OpenFile:
+    """One descriptor. Locks are granted: a second process is the business of journal.lock."""
+
+    def __init__(self, disk: Disk, content: Content) -> None:
+        self.disk = disk
+        self.content = content
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        self.disk.alive()
+        return bytes(self.content.seen[offset : offset + amount])
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        self.disk.effect()
+        seen, end = self.content.seen, offset + len(data)
+        seen.extend(bytes(max(0, end - len(seen))))
+        seen[offset:end] = data
+        self.content.dirty.update(range(offset // SECTOR, (end - 1) // SECTOR + 1))
+
+    def xTruncate(self, size: int) -> None:
+        self.disk.effect()
+        del self.content.seen[size:]
+
+    def xSync(self, flags: int) -> None:
+        self.disk.effect()
+        if self.disk.fail_sync:
+            raise self.disk.fail_sync
+        if not self.disk.lying:
+            self.content.safe = bytearray(self.content.seen)
+            self.content.dirty.clear()
+        self.content.safe_name = True
+
+    def xFileSize(self) -> int:
+        self.disk.alive()
+        return len(self.content.seen)
+
+    def xLock(self, level: int) -> None: ...
+
+    def xUnlock(self, level: int) -> None: ...
+
+    def xCheckReservedLock(self) -> bool:
+        return False
+
+    def xFileControl(self, op: int, pointer: int) -> bool:
+        return False
+
+    def xSectorSize(self) -> int:
+        return SECTOR
+
+    def xDeviceCharacteristics(self) -> int:
+        return 0
+
+    def xClose(self) -> None: ...

@@ -1,0 +1,132 @@
+"""Power cuts at any write: what was acknowledged is there, the chain holds, the projections fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+from power_cut import Disk
+
+from terminal.journal import ChainBroken, Journal, JournalBroken, NotAJournal, Tx
+from terminal.model import Method, Money, PaymentState
+
+SALES = 12
+PATH = Path("/journal.db")
+
+
+def open_journal(disk: Disk) -> Journal:
+    return Journal.open(PATH, wall_ms=lambda: 1_798_000_000_000, vfs=disk.name)
+
+
+def trade(journal: Journal, acknowledged: list[tuple[int, str]]) -> None:
+    """Sales one after the other; what is in `acknowledged` was returned from a transaction."""
+    for _ in range(SALES):
+        payment = journal.transact(lambda tx: tx.new_payment(Method.CARD, Money(1285), "01"))
+
+        def request(tx: Tx, payment_id: int = payment.id) -> str:
+            stan = f"{tx.count('stan', limit=999_999):06d}"
+            tx.move(payment_id, PaymentState.REQUESTED, stan=stan)
+            tx.seal(payment_id, "reversal", b"\x00" * 900)
+            return stan
+
+        acknowledged.append((payment.id, journal.transact(request)))
+        journal.transact(lambda tx, i=payment.id: tx.move(i, PaymentState.APPROVED, rrn="123456789012"))  # type: ignore[misc]
+
+
+def live(disk: Disk, cut_after: int, acknowledged: list[tuple[int, str]]) -> None:
+    """Open the journal and trade until the power goes, at the latest after the last sale."""
+    disk.cut_after = cut_after
+    try:
+        journal = open_journal(disk)
+    except JournalBroken:
+        return
+    try:
+        trade(journal, acknowledged)
+        disk.cut_after = 0
+        journal.transact(lambda tx: tx.count("end", limit=9))
+    except JournalBroken:
+        journal.close()
+
+
+def cut_and_check(seed: int, *, lying: bool = False) -> tuple[int, int]:
+    """Three lives, the second one cut early, while it recovers: (acknowledged, lost)."""
+    disk = Disk(seed, lying=lying)
+    acknowledged: list[tuple[int, str]] = []
+    for life, cut_after in enumerate((disk.random.randrange(260), disk.random.randrange(12), 260)):
+        live(disk, cut_after if life < 2 else disk.random.randrange(cut_after), acknowledged)
+        disk.mend()
+    journal = open_journal(disk)
+    journal.verify()
+    before = journal.transact(lambda tx: tx.payments())
+    stans = [(payment.id, payment.stan) for payment in before if payment.stan]
+    assert len({stan for _, stan in stans}) == len(stans), "a STAN was used twice"
+    journal.rebuild()
+    assert journal.transact(lambda tx: tx.payments()) == before
+    lost = [pair for pair in acknowledged if pair not in stans]
+    if not lost:
+        assert all(journal.transact(lambda tx, i=i: tx.sealed(i, "reversal")) for i, _ in acknowledged)  # type: ignore[misc]
+    journal.close()
+    return len(acknowledged), len(lost)
+
+
+def many(cuts: int, first: int = 0, *, lying: bool = False) -> tuple[int, int]:
+    acknowledged = lost = 0
+    for seed in range(first, first + cuts):
+        kept, gone = cut_and_check(seed, lying=lying)
+        acknowledged, lost = acknowledged + kept, lost + gone
+        assert lying or not gone, f"acknowledged and lost; seed {seed}"
+    return acknowledged, lost
+
+
+def test_a_power_cut_loses_nothing_that_was_acknowledged() -> None:
+    acknowledged, lost = many(60)
+    assert lost == 0
+    assert acknowledged > 100, "the cuts must come in the middle of trading"
+
+
+@pytest.mark.slow
+def test_two_thousand_power_cuts_lose_nothing() -> None:
+    assert many(2_000, first=1_000)[1] == 0
+
+
+def test_a_disk_that_lies_is_seen_by_this_test() -> None:
+    """The test can fail: with a disk that only claims to sync, acknowledged sales do get lost."""
+    disk = Disk(5, lying=True)
+    acknowledged: list[tuple[int, str]] = []
+    live(disk, 10_000, acknowledged)
+    disk.mend()
+    try:
+        again = open_journal(disk)
+    except (JournalBroken, ChainBroken, NotAJournal):
+        return  # So much was lost that it is no journal any more.
+    kept = {(payment.id, payment.stan) for payment in again.transact(lambda tx: tx.payments())}
+    assert [pair for pair in acknowledged if pair not in kept]
+
+
+@pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])
+def test_a_failed_sync_ends_the_journal_until_it_is_opened_again(error: type[apsw.Error]) -> None:
+    disk = Disk(1)
+    journal = open_journal(disk)
+    journal.transact(lambda tx: tx.set("language", "en"))
+    disk.fail_sync = error
+    with pytest.raises(JournalBroken, match="restart to recover"):
+        journal.transact(lambda tx: tx.set("language", "zh-CN"))
+    disk.fail_sync = None  # The disk seems well again; the journal must not believe it.
+    with pytest.raises(JournalBroken, match="failed before"):
+        journal.transact(lambda tx: tx.get("language"))
+    with pytest.raises(JournalBroken):
+        journal.events_after(0)
+    with pytest.raises(JournalBroken):
+        journal.verify()
+    effects = disk.effects
+    journal.close()
+    assert disk.effects == effects, "a broken journal writes nothing more, not even a checkpoint"
+    assert open_journal(disk).transact(lambda tx: tx.get("language")) in ("en", "zh-CN")
+
+
+def test_a_disk_that_fails_while_the_journal_is_made_says_so() -> None:
+    disk = Disk(1)
+    disk.fail_sync = apsw.IOError
+    with pytest.raises(JournalBroken):
+        open_journal(disk)
