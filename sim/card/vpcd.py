@@ -16,6 +16,7 @@ from sim.card.card import VirtualCard
 
 VPCD_PORT = 35963
 POWER_OFF, POWER_ON, RESET, GIVE_ATR = 0x00, 0x01, 0x02, 0x04
+NO_ANSWER_TO_RESET = b"\x00"  # A mute card's: to vpcd an empty answer would mean that there is no card.
 RECEIVE_STEP_S = 0.2  # How soon a stop is noticed.
 CONNECT_STEP_S = 0.1
 CONNECT_TIMEOUT_S = 10.0  # pcscd opens its port some seconds after its start.
@@ -47,7 +48,7 @@ def serve(
             if message[0] == GIVE_ATR and len(message) == 1:
                 # pcscd asks every 0.4 s whether a card is there, also between commands: no reset, or the card
                 # would forget its transaction.
-                _send(reader, atr)
+                _send(reader, atr or NO_ANSWER_TO_RESET)
                 continue
             if len(message) == 1:
                 if message[0] in (POWER_ON, RESET):
