@@ -1,0 +1,45 @@
+"""What the terminal's journal says was charged, beside what the acquirer's book says."""
+
+from __future__ import annotations
+
+from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
+from terminal.journal import Journal, PaymentRecord
+from terminal.model import Method, PaymentState
+
+PAGE = 500
+CHARGED = (PaymentState.COMPLETED, PaymentState.SETTLED)
+OPEN = (PaymentState.NEW, PaymentState.REQUESTED, PaymentState.UNKNOWN, PaymentState.APPROVED, PaymentState.REVERSING)
+
+
+def all_payments(journal: Journal) -> tuple[PaymentRecord, ...]:
+    """Every payment of a journal, newest first."""
+    found: list[PaymentRecord] = []
+    while True:
+        page = journal.transact(lambda tx: tx.payments(limit=PAGE, offset=len(found)))
+        found += page
+        if len(page) < PAGE:
+            return tuple(found)
+
+
+def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
+    """The rows that a host could know of: not cash, and only what was ever asked."""
+    rows: list[PaymentRow] = []
+    for payment in payments:
+        if payment.method is Method.CASH or payment.stan is None:
+            continue
+        net = Net.CHARGED if payment.state in CHARGED else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
+        rows.append(
+            PaymentRow(
+                stan=payment.stan,
+                batch_no=str(payment.facts.get("batch_no", "")),
+                amount_minor=payment.amount.amount_minor,
+                net=net,
+                order_no=str(payment.facts.get("order_no", "")),
+            )
+        )
+    return tuple(rows)
+
+
+def discrepancies(journal: Journal, acquirer: Acquirer) -> list[str]:
+    """Where the two books differ; empty when they agree."""
+    return books_agree(acquirer.book, payment_rows(all_payments(journal)))

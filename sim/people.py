@@ -1,0 +1,197 @@
+"""A merchant and a customer who react to what the terminal shows, each transaction by an intent drawn from the seed.
+
+They follow no script: whatever screen comes, somebody does what a person would do, so a day goes on through every
+fault. Draws are keyed by (seed, transaction, site): leaving out one transaction moves no other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from drivers.ports import Key
+from sim.story import KEY_MS, press
+from terminal.loop import Sleep
+from terminal.model import Method
+from terminal.screens.catalogue import ChooseMethod
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+PASSWORD = "1234"
+# What customers pay with: (weight, method, card or wallet). The rich card has a balance for a whole day.
+TENDERS = (
+    (45, Method.CARD, "rich"),
+    (8, Method.CARD, "unionpay-credit-pin"),
+    (8, Method.CARD, "signature"),
+    (5, Method.CARD, "no-cvm"),
+    (3, Method.CARD, "poor"),
+    (2, Method.CARD, "declines-after-approval"),
+    (1, Method.CARD, "garbage-tlv"),
+    (1, Method.CARD, "expired"),
+    (10, Method.QR_SHOWN, "wechat"),
+    (7, Method.QR_SCANNED, "alipay"),
+    (10, Method.CASH, ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What one customer is about to do. `wrong_pins` come before the right one; `pulls_early` tears the card."""
+
+    amount_minor: int
+    method: Method
+    means: str
+    wrong_pins: int = 0
+    cancels_pin: bool = False
+    walks_away: bool = False  # A QR order that nobody pays.
+
+
+def draw_intent(seed: int | str, transaction: int) -> Intent:
+    source = random.Random(f"{seed}/{transaction}/intent")
+    _, method, means = source.choices(TENDERS, weights=[row[0] for row in TENDERS])[0]
+    return Intent(
+        amount_minor=source.choice((100, 990, 1280, 2500, 12850, 99900)) + source.randrange(0, 100),
+        method=method,
+        means=means,
+        wrong_pins=source.choices((0, 1, 3), weights=(94, 5, 1))[0],
+        cancels_pin=source.random() < 0.02,
+        walks_away=source.random() < 0.05,
+    )
+
+
+class People:
+    """Everybody at the counter for `transactions` sales, then settlement."""
+
+    def __init__(self, world: World, seed: int | str, transactions: int, on_sale: Callable[[int], None]) -> None:
+        self._world = world
+        self._seed = seed
+        self._transactions = transactions
+        self._on_sale = on_sale
+        self._done = 0
+        self._intent = draw_intent(seed, 0)
+        self._pin_screens = 0
+        self._pins_tried = 0
+        self._paid = False
+        self._menu_row = 3  # 结算: the fourth row of the menu.
+
+    async def live(self) -> None:
+        """React until every sale is done and the batch is settled."""
+        while True:
+            name = await self._world.see_any()
+            if name == "settled":
+                await press(self._world, "ENTER")
+                return
+            reaction = self._REACTIONS.get(name)
+            if reaction is not None:
+                await reaction(self)
+
+    async def _idle(self) -> None:
+        world = self._world
+        world.remove()
+        if world.shop.mode.value != "signed-in":
+            await press(world, "ENTER")
+        elif self._done == self._transactions:
+            await press(world, "DOWN")
+        else:
+            self._intent = draw_intent(self._seed, self._done)
+            self._pins_tried, self._paid = 0, False
+            self._done += 1
+            self._on_sale(self._done)
+            await press(world, f"{self._intent.amount_minor}")
+            await press(world, "ENTER")
+
+    async def _menu(self) -> None:
+        # One look at the menu is enough: the screen comes again for every move in it.
+        if self._menu_row:
+            await press(self._world, str(self._menu_row + 1))
+
+    async def _choose_method(self) -> None:
+        await press(self._world, str(ChooseMethod.METHODS_SHOWN.index(self._intent.method) + 1))
+
+    async def _insert_card(self) -> None:
+        await Sleep(KEY_MS)
+        self._world.insert(self._intent.means)
+
+    async def _enter_pin(self) -> None:
+        """Only at the first look: the screen comes again with each digit and each second."""
+        if self._world.pin_digits() != 0 or self._world.keys_waiting():
+            return
+        if self._intent.cancels_pin:
+            await press(self._world, "CANCEL")
+            return
+        right = self._world.cards[self._intent.means].profile.pin
+        wrong = self._pins_tried < self._intent.wrong_pins
+        self._pins_tried += 1
+        await press(self._world, "9999" if wrong else right)
+        await press(self._world, "ENTER")
+
+    async def _show_qr(self) -> None:
+        if not self._paid and not self._intent.walks_away:
+            self._paid = True
+            await Sleep(2_000)
+            self._world.phone(self._intent.means).scan_display()
+
+    async def _scan_code(self) -> None:
+        if not self._paid:
+            self._paid = True
+            await Sleep(1_000)
+            self._world.scan(self._world.phone(self._intent.means).show_code())
+
+    async def _wallet_paying(self) -> None:
+        self._world.phone(self._intent.means).confirm()
+
+    async def _remove_card(self) -> None:
+        await Sleep(KEY_MS)
+        self._world.remove()
+
+    async def _ok(self) -> None:
+        await press(self._world, "ENTER")
+
+    async def _leave(self) -> None:
+        await press(self._world, "CANCEL")
+
+    async def _card_problem(self) -> None:
+        await Sleep(KEY_MS)
+        self._world.remove()
+        await press(self._world, "CANCEL")
+
+    async def _password(self) -> None:
+        if self._world.password_digits() == 0 and not self._world.keys_waiting():
+            await press(self._world, PASSWORD)
+            await press(self._world, "ENTER")
+
+    _REACTIONS: dict[str, Callable[[People], Coroutine[Any, Any, None]]] = {
+        "choose_language": _ok,
+        "enter_number": _ok,
+        "operator_password": _password,
+        "confirm_test_keys": _ok,
+        "idle": _idle,
+        "menu": _menu,
+        "choose_method": _choose_method,
+        "insert_card": _insert_card,
+        "choose_application": _ok,
+        "enter_pin": _enter_pin,
+        "cash_tendered": _ok,
+        "cash_change": _ok,
+        "show_qr": _show_qr,
+        "scan_code": _scan_code,
+        "wallet_paying": _wallet_paying,
+        "remove_card": _remove_card,
+        "card_problem": _card_problem,
+        "try_pin_again": _ok,
+        "declined": _ok,
+        "cancelled": _ok,
+        "reversal_pending": _ok,
+        "reversal_done": _ok,
+        "nothing_sent": _ok,
+        "order_closed": _ok,
+        "qr_unknown": _ok,
+        "sign_in_failed": _ok,
+        "refused": _ok,
+        "problem": _ok,
+        "bad_code": _leave,
+        "confirm_settlement": _ok,
+    }

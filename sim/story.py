@@ -1,0 +1,163 @@
+"""Stories: what a person sees and does, line by line, played against a world in virtual time.
+
+A line is `screen: actions`. The person waits until the screen with that name has been shown (after the last one
+waited for), then acts. Screens are named, never described by pixels. Lines that start with # say why.
+
+    idle: 1 2 8 5 0 ENTER
+    choose_method: 1
+    insert_card: insert unionpay-credit-pin
+    enter_pin: 123456 ENTER
+    approved:
+    remove_card: remove
+
+Actions: digits, 00, ENTER, CANCEL, CLEAR, UP, DOWN · insert CARD, remove · scan CODE, show WALLET (a one-time code) ·
+phone WALLET (looks at the display's pixels and pays) · confirm, refuse (the wallet's question) · paper out|ok|low ·
+host silent|refused|ok · wait SECONDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from drivers.ports import Key, Paper
+from terminal.loop import Sleep
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+KEY_MS = 150  # From key to key: a practised cashier.
+FUNCTION_KEYS = {
+    "ENTER": Key.ENTER,
+    "CANCEL": Key.CANCEL,
+    "CLEAR": Key.CLEAR,
+    "UP": Key.UP,
+    "DOWN": Key.DOWN,
+    "00": Key.DOUBLE_ZERO,
+}
+
+
+class StoryError(Exception):
+    """The story cannot be read, or the terminal did not show what it says. The message names the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    number: int
+    screen: str
+    actions: tuple[str, ...]
+
+
+def parse_story(text: str) -> tuple[Line, ...]:
+    """The lines of a story. Raises StoryError with the line number."""
+    lines: list[Line] = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        content = raw.partition("#")[0].strip()
+        if not content:
+            continue
+        screen, colon, rest = content.partition(":")
+        if not colon and " " in content:
+            raise StoryError(f"line {number}: a line is `screen: actions`")
+        lines.append(Line(number, screen.strip(), tuple(rest.split())))
+    return tuple(lines)
+
+
+async def play(world: World, text: str) -> None:
+    """Play a story to its end. Raises StoryError when a screen does not come."""
+    for line in parse_story(text):
+        try:
+            await world.see(line.screen)
+            await _act(world, list(line.actions))
+        except StoryError as error:
+            raise StoryError(f"line {line.number} ({line.screen}): {error}") from None
+
+
+async def _act(world: World, words: list[str]) -> None:
+    while words:
+        word = words.pop(0)
+        if word in FUNCTION_KEYS or word.isdigit():
+            await press(world, word)
+            continue
+        action = ACTIONS.get(word)
+        if action is None:
+            raise StoryError(f"no such action: {word}")
+        arguments = [words.pop(0) for _ in range(action.arguments) if words]
+        if len(arguments) != action.arguments:
+            raise StoryError(f"{word} needs {action.arguments} word(s)")
+        await action.run(world, *arguments)
+
+
+async def press(world: World, word: str) -> None:
+    """One function key by its name, or digits one after the other."""
+    keys = [FUNCTION_KEYS[word]] if word in FUNCTION_KEYS else [Key(digit) for digit in word]
+    for key in keys:
+        await Sleep(KEY_MS)
+        world.press(key)
+
+
+async def _insert(world: World, card: str) -> None:
+    await Sleep(KEY_MS)
+    world.insert(card)
+
+
+async def _remove(world: World) -> None:
+    await Sleep(KEY_MS)
+    world.remove()
+
+
+async def _scan(world: World, code: str) -> None:
+    await Sleep(KEY_MS)
+    world.scan(code)
+
+
+async def _show(world: World, wallet: str) -> None:
+    await Sleep(KEY_MS)
+    world.scan(world.phone(wallet).show_code())
+
+
+async def _phone(world: World, wallet: str) -> None:
+    await Sleep(KEY_MS)
+    world.phone(wallet).scan_display()
+
+
+async def _confirm(world: World, wallet: str) -> None:
+    await Sleep(KEY_MS)
+    world.phone(wallet).confirm()
+
+
+async def _refuse(world: World, wallet: str) -> None:
+    await Sleep(KEY_MS)
+    world.phone(wallet).refuse()
+
+
+async def _paper(world: World, state: str) -> None:
+    world.printer.set_paper(Paper(state))
+
+
+async def _host(world: World, behaviour: str) -> None:
+    world.host_behaviour(behaviour)
+
+
+async def _wait(world: World, seconds: str) -> None:
+    await Sleep(int(seconds) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    arguments: int
+    run: Callable[..., Coroutine[Any, Any, None]]
+
+
+ACTIONS = {
+    "insert": Action(1, _insert),
+    "remove": Action(0, _remove),
+    "scan": Action(1, _scan),
+    "show": Action(1, _show),
+    "phone": Action(1, _phone),
+    "confirm": Action(1, _confirm),
+    "refuse": Action(1, _refuse),
+    "paper": Action(1, _paper),
+    "host": Action(1, _host),
+    "wait": Action(1, _wait),
+}

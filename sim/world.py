@@ -1,0 +1,199 @@
+"""The whole world on one virtual clock: the real terminal's flows, twins of its devices, cards, phones, the acquirer.
+
+Everything inside is the product's own code but for the twins, which meet the same ports as the drivers. One seed
+decides every latency and every random byte, so a world repeats exactly. People are tasks on the same loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from drivers.ports import Key, LinkFault, Picture
+from keys import KeyStore
+from sim.acquirer import Acquirer
+from sim.acquirer.faults import FaultPlan
+from sim.acquirer.wallets import Wallet, WalletKind
+from sim.card import PROFILES, VirtualCard
+from sim.loop import START_WALL_MS, SimLoop
+from sim.phone import Phone
+from sim.story import StoryError
+from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
+from sim.twins.card_reader import TwinCardReader
+from sim.twins.display import TwinDisplay
+from sim.twins.link import Network, TwinLink
+from sim.twins.printer import TwinPrinter
+from sim.twins.scanner import TwinScanner
+from terminal.assembly import assemble
+from terminal.config import Config, Merchant
+from terminal.flows.power_on import power_on
+from terminal.journal import Journal
+from terminal.loop import Mailbox, Race, Sleep, Spawn, Wait
+from terminal.screens.font import Font
+from terminal.shop import Devices, Shop
+
+MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
+SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
+PATIENCE_MS = 30 * 60_000  # Virtual: nobody waits half an hour for a screen.
+PHONE_BALANCE_MINOR = 100_000_000
+
+
+class World:
+    """One terminal and everything around it. `close()` it, or use it as a context manager.
+
+    `journal` and `keys_folder` may be kept from an earlier world, to start the terminal again where it stopped.
+    """
+
+    def __init__(
+        self,
+        seed: int | str = 0,
+        *,
+        network: Network | None = None,
+        acquirer: Acquirer | None = None,
+        data: Path | None = None,
+        panel: tuple[int, int] = (128, 64),
+        language: str = "en",
+        font: Font | None = None,
+        start_wall_ms: int = START_WALL_MS,
+        wallet_minor: int = PHONE_BALANCE_MINOR,
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory() if data is None else None
+        self.data = Path(self._folder.name) if self._folder else Path(str(data))
+        self.loop = SimLoop(seed, start_wall_ms=start_wall_ms)
+        self.journal = Journal.open(
+            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms
+        )
+        self.loop.commit = self.journal.transact
+        self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
+        self.behaviour = "ok"
+        weather = network or Network()
+        self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
+        self._make_devices(panel)
+        self.config = dataclasses.replace(
+            Config.default(),
+            general=dataclasses.replace(Config.default().general, language=language),
+            merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
+        )
+        keys = KeyStore.open(self.data / "keys", terminal_id="simulated", random=self.loop.draw)
+        self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, font=font)
+        self.seen: Mailbox[str] = Mailbox("seen", limit=SEEN_LIMIT)
+        self.history: list[str] = []
+        self.cards: dict[str, VirtualCard] = {}
+        self._phones: dict[str, Phone] = {}
+        self._wallet_minor = wallet_minor
+
+    def _make_devices(self, panel: tuple[int, int]) -> None:
+        spend = self.loop.spend
+        self.display = TwinDisplay(*panel, on_show=self._on_show)
+        self.keypad = TwinKeypad()
+        self.buzzer, self.lamps, self.tamper = TwinBuzzer(), TwinLamps(), TwinTamperSwitch()
+        self.printer = TwinPrinter()
+        self.reader = TwinCardReader(spend=spend)
+        self.scanner = TwinScanner()
+        self.link = TwinLink(self.loop, self._host, self.network, spend=spend)
+        self.devices = Devices(
+            display=self.display,
+            keypad=self.keypad,
+            buzzer=self.buzzer,
+            lamps=self.lamps,
+            tamper=self.tamper,
+            printer=self.printer,
+            reader=self.reader,
+            scanner=self.scanner,
+            link=self.link,
+        )
+
+    # The host and its line
+
+    def _host(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        if self.behaviour == "silent":
+            return ()
+        replies = self.acquirer.handle(frame, now_ms)
+        if self.behaviour == "mute":  # Acts, but nobody hears it.
+            return ()
+        return replies
+
+    def _refuse(self, weather: Callable[[int], LinkFault | None]) -> Callable[[int], LinkFault | None]:
+        return lambda attempt: LinkFault.REFUSED if self.behaviour == "refused" else weather(attempt)
+
+    def host_behaviour(self, behaviour: str) -> None:
+        """ok · silent (never sees a request) · mute (acts, but its answers are lost) · refused (no connection)."""
+        if behaviour not in ("ok", "silent", "mute", "refused"):
+            raise StoryError(f"no such behaviour of the host: {behaviour}")
+        self.behaviour = behaviour
+
+    # What people do
+
+    def press(self, key: Key) -> None:
+        self.keypad.press(key)
+
+    def insert(self, profile: str) -> None:
+        if profile not in self.cards:
+            if profile not in PROFILES:
+                raise StoryError(f"no such card: {profile}")
+            self.cards[profile] = VirtualCard(PROFILES[profile])
+        self.reader.insert(self.cards[profile])
+
+    def remove(self) -> None:
+        self.reader.remove()
+
+    def scan(self, code: str) -> None:
+        self.scanner.present(code.encode("utf-8"))
+
+    def phone(self, wallet: str) -> Phone:
+        """The phone with that wallet; it looks at this terminal's display."""
+        if wallet not in self._phones:
+            self._phones[wallet] = Phone(
+                Wallet(WalletKind(wallet), self._wallet_minor), self.acquirer, now_ms=lambda: self.loop.now().wall_ms
+            )
+        return self._phones[wallet]
+
+    # What people see
+
+    def _on_show(self, picture: Picture) -> None:
+        self.history.append(picture.name)
+        self.loop.post(self.seen, picture.name)
+
+    async def see(self, *names: str) -> str:
+        """Wait until one of these screens is shown (after the last one waited for). Raises StoryError."""
+        passed: list[str] = []
+        while True:
+            won, name = await Race(Wait(self.seen), Sleep(PATIENCE_MS))
+            if won == 1:
+                raise StoryError(f"never shown; seen since: {', '.join(passed) or 'nothing'}")
+            if name in names:
+                return str(name)
+            if not passed or passed[-1] != name:
+                passed.append(name)
+
+    def run(self, people: Coroutine[Any, Any, Any]) -> None:
+        """Power the terminal on and run until these people have done what they came for."""
+
+        async def everything() -> None:
+            await Spawn(power_on(self.shop), "terminal")
+            await people
+
+        self.loop.run(everything())
+
+    def close(self) -> None:
+        self.journal.close()
+        if self._folder:
+            self._folder.cleanup()
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def hash_seed(seed: int | str) -> int:
+    """An int from any seed, whatever PYTHONHASHSEED.
+
+    >>> hash_seed(7)
+    7
+    """
+    return seed if isinstance(seed, int) else int.from_bytes(str(seed).encode(), "big") % 2**63
