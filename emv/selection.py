@@ -34,6 +34,7 @@ PSE_NAME = b"1PAY.SYS.DDF01"
 PSE_RECORDS_MAX = 32  # Real directories have one or two; a hostile one would have 255.
 SELECT_NEXT_MAX = 16  # Applications of one brand on one card; real cards have at most three.
 CANDIDATES_MAX = 16  # More than a person can choose from; the rest is dropped, the best priorities kept.
+LABEL_MAX = 16  # Of tags 50 and 9F12.
 CONFIRMATION_BIT = 0x80  # 87 b8: not to be selected without the cardholder's word.
 PRIORITY_MASK = 0x0F
 NO_PRIORITY_SORTS = 0x10  # An application without a priority comes after the fifteenth.
@@ -93,7 +94,7 @@ def shown_label(items: Iterable[Tlv], code_table: bytes, entry: AidEntry, termin
 
 
 def _printable(text: str) -> str:
-    return "".join(char for char in text if char.isprintable()).strip()[:16]
+    return "".join(char for char in text if char.isprintable()).strip()[:LABEL_MAX].strip()
 
 
 def code_table_supported(index: bytes, terminal: TerminalProfile) -> bool:
