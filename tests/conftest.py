@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from sim.wire.pcsc import SOCKET_VARIABLE, PrivatePcscd, missing
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -34,6 +37,26 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
             pytest.fail(f"{name} changed; see {seen}; if that is what you want: make goldens, and look at it")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def pcscd() -> Iterator[PrivatePcscd]:
+    """The suite's one pcscd, with a virtual reader; this process's pyscard is sent to it."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    before = os.environ.get(SOCKET_VARIABLE)
+    # A socket's path must be short, and pytest's own folders are not.
+    with (
+        tempfile.TemporaryDirectory(prefix="zg-pcscd-") as folder,
+        PrivatePcscd(Path(folder)) as running,
+    ):
+        os.environ.update(running.environment)
+        yield running
+    if before is None:
+        del os.environ[SOCKET_VARIABLE]
+    else:
+        os.environ[SOCKET_VARIABLE] = before
 
 
 @pytest.hookimpl(wrapper=True)

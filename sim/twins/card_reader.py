@@ -75,7 +75,8 @@ class TwinCardReader:
         with self._lock:
             if self._atr is None:
                 raise CardGone(DEVICE, "no card is powered; insert one")
-            return exchange(self._transmit, capdu, t0=self._atr.protocols[0] == 0)
+            t0 = 1 not in self._atr.protocols  # Offered both, pcscd takes T=1; so does its twin.
+            return exchange(self._transmit, capdu, t0=t0)
 
     def power_off(self) -> None:
         with self._lock:
