@@ -115,7 +115,7 @@ def _bar(title: str, corner: str, panel: Box, font: Font) -> tuple[list[Item], B
     return items, Box(panel.x, panel.y + LINE_PX, panel.width, panel.height - LINE_PX)
 
 
-def _foot(hint: Hint, body: Box, font: Font) -> tuple[list[Item], Box]:
+def _foot(hint: Hint, body: Box, font: Font, *, rule: bool = True) -> tuple[list[Item], Box]:
     """The hint at the bottom (a thin rule above it where there is room), and what is left above it."""
     if not hint.left and not hint.right:
         return [], body
@@ -130,7 +130,7 @@ def _foot(hint: Hint, body: Box, font: Font) -> tuple[list[Item], Box]:
         box = Box(body.x + body.width - right_px, y, right_px, LINE_PX)
         items.append(Line(box, cut(hint.right, right_px, font), align=Align.RIGHT))
     rest = Box(body.x, body.y, body.width, body.height - LINE_PX)
-    if rest.height >= TALL_BODY_PX:
+    if rule and rest.height >= TALL_BODY_PX:
         items.append(Fill(Box(body.x, y - 2, body.width, 1)))
         rest = Box(body.x, body.y, body.width, rest.height - 3)
     return items, rest
@@ -270,6 +270,8 @@ def _typed(entry: Entry, body: Box, font: Font) -> Iterable[Item]:
     if not entry.figures_first:  # Money fills from the right: a cursor after it would lie.
         shown += "_"
     scale = fit_scale(shown, body.width, body.height, font)
+    if scale is Scale.TALL and entry.masked is not None:
+        scale = Scale.SMALL  # Stretched dots look like something else.
     if scale is None:
         shown, scale = cut_start(shown, body.width, font), Scale.SMALL
     block = _Block((shown,), scale)
@@ -323,7 +325,7 @@ def _listing(listing: Listing, panel: Box, font: Font) -> Iterable[Item]:
     bar, body = _bar(title, listing.corner if tall else total, panel, font)
     yield from bar
     if tall and total:
-        foot, body = _foot(Hint(label, total), body, font)
+        foot, body = _foot(Hint(label, total), body, font, rule=False)
         yield from foot
     if not listing.rows:
         block = _headline(listing.empty, body.width, LINE_PX, font)
