@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
+from drivers.gpio import LAYOUT as KEYPAD
 from sim.panel.hub import Hub
 from sim.panel.protocol import Do
 from sim.panel.server import PanelServer
@@ -18,6 +20,7 @@ from sim.panel.webfont import block, glyphs_of
 from sim.panel.world import Sight, World
 from terminal.screens.font import load_font
 
+LAYOUT = [key.value for row in KEYPAD for key in row]
 FAKE = [sys.executable, str(Path(__file__).with_name("panel_fake_handheld.py"))]
 TOKEN = "token-of-this-test"
 WAIT_S = 20
@@ -65,10 +68,11 @@ class Bench:
         with self.connect() as socket:
             yield Page(socket)
 
-    def connect(self, *, token: str = TOKEN, origin: str | None = None, **more: Any) -> ClientConnection:
+    def connect(self, *, token: str = TOKEN, origin: str | None = None) -> ClientConnection:
+        """`origin` None: our own page's; "": none at all."""
         port = self.server.gate.port
         origin = f"http://127.0.0.1:{port}" if origin is None else origin
-        return connect(f"ws://127.0.0.1:{port}/channel?token={token}", origin=origin or None, **more)
+        return connect(f"ws://127.0.0.1:{port}/channel?token={token}", origin=Origin(origin) if origin else None)
 
 
 class Page:
@@ -100,7 +104,7 @@ def bench(folder: Path, command: Sequence[str] = tuple(FAKE)) -> Iterator[Bench]
         world.do,
         port=0,
         token=TOKEN,
-        hello=lambda: {"lang": "en", "guide": {}},
+        hello=lambda: {"lang": "en", "guide": {}, "layout": LAYOUT},
         font=lambda name: block(name, font),
     )
     server.start()

@@ -11,6 +11,7 @@ import queue
 import shutil
 import subprocess
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,8 +19,20 @@ from typing import Any
 from websockets.sync.client import connect
 
 START_S = 30
+ANSWER_BYTES = 64 * 1024 * 1024  # A screenshot in base64.
 ANSWER_S = 30
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio", "--hide-scrollbars", "--remote-debugging-port=0"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--mute-audio",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
+]
 
 
 def chromium() -> str | None:
@@ -45,7 +58,8 @@ class Browser:
         self._number = 0
         self.console: list[str] = []
         address = self._address()
-        self._socket = connect(address, max_size=64 * 1024 * 1024, open_timeout=START_S, origin=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(connect(address, max_size=ANSWER_BYTES, open_timeout=START_S))
         target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
         self._session = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -58,7 +72,7 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._open.close()
         self._process.terminate()
         self._process.wait(10)
         if self._process.stderr:
@@ -139,7 +153,8 @@ class Browser:
         """A real mouse click in the middle of the element."""
         place = self.run(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            " e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            " e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();"
+            " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)

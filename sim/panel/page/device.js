@@ -25,7 +25,7 @@ export function drawOled(canvas, width, height, base64) {
     }
   }
   // The dark lines between an OLED's cells, faint enough to leave letters whole.
-  paint.fillStyle = "rgba(4,7,10,.26)";
+  paint.fillStyle = "rgba(4,7,10,.2)";
   const line = Math.max(1, Math.round(cell / 4));
   for (let x = 1; x <= width; x++) paint.fillRect(x * cell - line, 0, line, canvas.height);
   for (let y = 1; y <= height; y++) paint.fillRect(0, y * cell - line, canvas.width, line);
@@ -51,7 +51,10 @@ export function drawQr(canvas, rows) {
   }));
 }
 
-// A piezo buzzer: short square-ish tones. Hertz, start and length in seconds.
+const LONGEST = 0.5; // Seconds; a tone whose end got lost must not go on for ever.
+
+// A piezo buzzer. The handheld says when a tone begins and ends on the pin; a bench without one names whole tones:
+// hertz, start and length in seconds.
 const TONES = {
   key: [[2100, 0, 0.035]],
   success: [[1760, 0, 0.09], [2349, 0.11, 0.16]],
@@ -60,11 +63,33 @@ const TONES = {
 };
 
 export class Buzzer {
-  constructor() { this.on = true; this.context = null; }
+  constructor() { this.on = true; this.context = null; this.source = null; }
 
   wake() { // A browser lets a page sound only after a person touched it.
     if (!this.context && window.AudioContext) this.context = new AudioContext();
     if (this.context?.state === "suspended") this.context.resume();
+  }
+
+  // What the pin does now: a frequency, or 0 for silence.
+  play(hertz) {
+    const { context } = this;
+    if (context?.state !== "running") return;
+    if (this.source) {
+      this.source.loudness.gain.setTargetAtTime(0, context.currentTime, 0.004);
+      this.source.stop(context.currentTime + 0.03);
+      this.source = null;
+    }
+    if (!hertz || !this.on) return;
+    const source = context.createOscillator();
+    source.loudness = context.createGain();
+    source.type = "triangle";
+    source.frequency.value = hertz;
+    source.loudness.gain.setValueAtTime(0, context.currentTime);
+    source.loudness.gain.linearRampToValueAtTime(0.1, context.currentTime + 0.004);
+    source.connect(source.loudness).connect(context.destination);
+    source.start();
+    source.stop(context.currentTime + LONGEST);
+    this.source = source;
   }
 
   sound(tone) {

@@ -5,7 +5,7 @@ import { Buzzer, darken, drawOled, drawQr } from "/device.js?token={{token}}";
 const token = document.querySelector('meta[name="token"]').content;
 const $ = (id) => document.getElementById(id);
 const buzzer = new Buzzer();
-const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, guide: {}, scanner: false, many: false };
+const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, guide: {}, scanner: false, many: false, layout: [], past: 0 };
 let lang = "zh";
 let socket = null;
 
@@ -50,7 +50,6 @@ const ICONS = {
   up: '<path d="M12 7.5l5.5 9h-11z" class="full"/>',
   down: '<path d="M12 16.5l5.5-9h-11z" class="full"/>',
 };
-const LAYOUT = ["1", "2", "3", "up", "4", "5", "6", "down", "7", "8", "9", "clear", "cancel", "0", "00", "enter"];
 const KEYBOARD = { Enter: "enter", Backspace: "clear", Delete: "clear", Escape: "cancel", ArrowUp: "up", ArrowDown: "down", ".": "00", ",": "00" };
 
 function press(key) {
@@ -65,7 +64,7 @@ function flash(key) {
 }
 
 function drawKeys() {
-  $("keys").replaceChildren(...LAYOUT.map((key) => {
+  $("keys").replaceChildren(...seen.layout.map((key) => {
     const digit = /^\d/.test(key);
     const label = digit ? make("span", { class: "digit" }, key) : make("span", { class: "name" }, word(`key.${key}`));
     const button = make("button", { type: "button", class: `key ${digit ? "" : key}`, "data-key": key, "aria-label": digit ? key : word(`key.${key}`) }, digit ? null : svg(ICONS[key]), label);
@@ -222,10 +221,11 @@ function drawSlips() {
 }
 
 function feed(slip) {
+  const past = slip.seq <= seen.past;
   const image = make("img", { src: `data:image/png;base64,${slip.png}`, alt: "" });
   const paper = $("paper-out");
   image.addEventListener("load", () => {
-    const seconds = Math.min(4, Math.max(0.8, image.naturalHeight / 260));
+    const seconds = past ? 0 : Math.min(4, Math.max(0.8, image.naturalHeight / 260));
     paper.style.setProperty("--feed", `${seconds}s`);
     paper.replaceChildren(image);
     paper.classList.remove("fed");
@@ -284,6 +284,7 @@ function drawBooks() {
 function openTab(name) {
   for (const tab of document.querySelectorAll("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === name));
   for (const sheet of document.querySelectorAll("[data-sheet]")) sheet.hidden = sheet.dataset.sheet !== name;
+  if (name === "slips") $("slip-count").classList.remove("news");
 }
 
 function choose(group, value) {
@@ -318,7 +319,8 @@ $("sound").addEventListener("click", () => {
 
 const HEARD = {
   hello(message) {
-    Object.assign(seen, { lamps: {}, slips: [], talk: [], screen: null, guide: message.guide ?? {} });
+    // Everything up to this number happened before this page was open: it is shown, but not heard or acted out.
+    Object.assign(seen, { lamps: {}, slips: [], talk: [], screen: null, guide: message.guide ?? {}, layout: message.layout ?? [], past: message.seq });
     let kept = null;
     try { kept = localStorage.getItem("language"); } catch { /* As above. */ }
     speak(new URLSearchParams(location.search).get("lang") ?? kept ?? message.lang ?? "zh");
@@ -326,7 +328,7 @@ const HEARD = {
   },
   screen(message) { seen.screen = message; drawScreen(); },
   lamp(message) { seen.lamps[message.lamp] = message.lit; drawLamps(); },
-  tone(message) { buzzer.sound(message.tone); },
+  tone(message) { if (message.hertz === undefined) buzzer.sound(message.tone); else buzzer.play(message.hertz); },
   power(message) {
     seen.power = message.on;
     if (!message.on) { seen.screen = null; seen.lamps = {}; seen.scanner = false; drawLamps(); drawScanner(); }
@@ -341,6 +343,7 @@ const HEARD = {
     seen.slips.unshift(message);
     drawSlips();
     feed(message);
+    if (message.seq > seen.past && !document.querySelector('[data-tab="slips"][aria-selected="true"]')) $("slip-count").classList.add("news");
   },
   host(message) { addTalk(message); },
   books(message) { seen.books = message; drawBooks(); },
