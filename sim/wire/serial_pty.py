@@ -14,6 +14,7 @@ import tty
 from collections.abc import Callable
 
 READ_BYTES = 4096
+FULL_MS = 1_000  # The kernel's buffer is full and nobody reads: the bytes are lost.
 SLICE_MS = 50  # How soon `close` is noticed by the thread.
 
 
@@ -38,11 +39,11 @@ class SerialPty:
     def send(self, data: bytes) -> None:
         """Send to the terminal; what its buffer cannot take is lost, as on a UART."""
         with self._lock:
-            if self._open and data:
-                try:
-                    os.write(self._master, data)
-                except BlockingIOError:
+            while self._open and data:
+                _, ready, _ = select.select([], [self._master], [], FULL_MS / 1000)
+                if not ready:
                     return
+                data = data[os.write(self._master, data) :]
 
     def unplug(self) -> None:
         """Pull the cable: the terminal reads the end of file."""

@@ -1,0 +1,46 @@
+"""The scanner in-process: one code for one trigger, at once if it is held there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drivers.ports import DeviceError
+
+
+class TwinScanner:
+    """The Scanner port. `hold` is what a phone or a piece of paper does."""
+
+    def __init__(self, on_look: Callable[[bool], None] | None = None) -> None:
+        self._on_scan: Callable[[bytes], None] | None = None
+        self._on_look = on_look
+        self._held: bytes | None = None
+        self.looking = False
+        self.broken = False
+
+    def watch(self, on_scan: Callable[[bytes], None]) -> None:
+        self._on_scan = on_scan
+
+    def trigger(self, on: bool) -> None:
+        if self.broken:
+            raise DeviceError("scanner", "does not answer; check its cable, power and baud rate")
+        self._look(on)
+        self._read()
+
+    def hold(self, code: bytes | None) -> None:
+        """Hold a code before it, or take it away (None)."""
+        self._held = code
+        self._read()
+
+    def close(self) -> None:
+        self._on_scan = None
+        self._look(False)
+
+    def _look(self, on: bool) -> None:
+        changed, self.looking = self.looking != on, on
+        if changed and self._on_look is not None:
+            self._on_look(on)
+
+    def _read(self) -> None:
+        if self.looking and self._held is not None and self._on_scan is not None:
+            self._look(False)
+            self._on_scan(self._held)

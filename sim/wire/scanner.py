@@ -1,0 +1,107 @@
+"""A GM65 on a serial cable: it answers trigger commands, and reads the code that is held before it.
+
+Strict: a frame that is none, a wrong CRC or an unknown register is answered as the module does (type not 00) and
+counted in `refused`.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from sim.wire.serial_pty import SerialPty
+
+BUFFER_BYTES = 1024  # A command is 9 bytes; what is no command is thrown away.
+
+
+def crc16_xmodem(data: bytes) -> int:
+    """Bit by bit, on purpose not the driver's code: two sides that share code can be wrong together."""
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc
+
+
+class SerialScanner:
+    """`path` is what the driver opens. `hold` puts a code before it; `babble` makes it send nonsense."""
+
+    def __init__(self, line_end: bytes = b"\r\n") -> None:
+        self._line_end = line_end
+        self._buffer = bytearray()
+        self._lock = threading.Lock()
+        self._held: bytes | None = None
+        self._looking = False
+        self.deaf = False  # Its receive line is broken: it answers nothing.
+        self.refused = 0
+        self.triggers = 0
+        self._pty = SerialPty(self._receive, "scanner")
+        self.path = self._pty.path
+
+    @property
+    def looking(self) -> bool:
+        return self._looking
+
+    def hold(self, code: bytes | None) -> None:
+        """Hold a code before it, or take it away (None)."""
+        with self._lock:
+            self._held = code
+            text = self._read()
+        self._pty.send(text)
+
+    def babble(self, data: bytes) -> None:
+        self._pty.send(data)
+
+    def unplug(self) -> None:
+        self._pty.unplug()
+
+    def check(self) -> None:
+        self._pty.check()
+
+    def close(self) -> None:
+        self._pty.close()
+
+    def _read(self) -> bytes:
+        """The text it sends when it looks and something is there; then it looks no more."""
+        if not self._looking or self._held is None:
+            return b""
+        self._looking = False
+        return self._held + self._line_end
+
+    def _receive(self, data: bytes) -> bytes:
+        with self._lock:
+            if self.deaf:
+                return b""
+            self._buffer += data
+            del self._buffer[:-BUFFER_BYTES]
+            answer = b""
+            while (frame := self._next_frame()) is not None:
+                answer += self._obey(frame)
+            return answer + self._read()
+
+    def _next_frame(self) -> bytes | None:
+        start = self._buffer.find(b"\x7e\x00")
+        if start < 0 or len(self._buffer) < start + 4:
+            return None
+        end = start + 8 + self._buffer[start + 3]
+        if len(self._buffer) < end:
+            return None
+        frame = bytes(self._buffer[start:end])
+        del self._buffer[:end]
+        return frame
+
+    def _obey(self, frame: bytes) -> bytes:
+        body, crc = frame[2:-2], frame[-2:]
+        known = body[0] == 0x08 and body[2:4] == b"\x00\x02" and body[1] == 1
+        intact = crc == b"\xab\xcd" or crc == crc16_xmodem(body).to_bytes(2, "big")
+        if not (known and intact):
+            self.refused += 1
+            return _answer(0x01)
+        self._looking = bool(body[4] & 1)
+        self.triggers += self._looking
+        return _answer(0x00)
+
+
+def _answer(kind: int) -> bytes:
+    body = bytes((kind, 1, 0))
+    return b"\x02\x00" + body + crc16_xmodem(body).to_bytes(2, "big")
