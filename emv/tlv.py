@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from emv.commands import CardError
 
 TAG_BYTES_MAX = 3  # EMV uses one and two bytes, contactless kernels three (DF8129).
-DEPTH_MAX = 6  # The deepest template of the Books, 6F-A5-BF0C-61-73, is five deep.
+DEPTH_MAX = 6  # Templates in templates; the deepest of the Books, 6F-A5-BF0C-61-73, is five.
 COUNT_MAX = 256  # Objects in one string; a record of 254 bytes holds 127 empty ones at most.
 BYTES_MAX = 4096  # More than any response, record or field 55 can hold; a bound for what tools are given.
 
@@ -144,7 +144,7 @@ class _Reader:
                 raise TlvError(f"more than {COUNT_MAX} objects", position=start)
             children: tuple[Tlv, ...] = ()
             if is_constructed(tag):
-                if depth >= DEPTH_MAX:
+                if depth > DEPTH_MAX:
                     raise TlvError(f"nested deeper than {DEPTH_MAX}", position=start)
                 children = self.objects(at, at + length, depth=depth + 1)
             found.append(Tlv(tag, bytes(data[at : at + length]), children, start))

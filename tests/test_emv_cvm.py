@@ -119,7 +119,7 @@ def test_rules(name: str) -> None:
         *selection(),
         *options(),
         # Without issuer codes, so that nothing is denied and the result alone is looked at.
-        *records(x8E=case.x + case.y + case.rules, x9F42=case.currency, x9F0E=None),
+        *records(x8E=case.x + case.y + case.rules, x9F42=case.currency, x9F0E=None, x9F07="FFC0"),
         *(exchange for result in case.pins for exchange in pin(result)),
         *first_generate_ac(
             case.tvr,

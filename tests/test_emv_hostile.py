@@ -1,0 +1,138 @@
+"""A card that sends anything at all: the kernel always ends, and never approves what the issuer did not."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from emv_card_script import NO, PAN, YES, approved_sale, session
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emv.commands import (
+    AskPin,
+    CardError,
+    ChooseApplication,
+    Draw,
+    GoOnline,
+    KernelRequest,
+    OnlineAnswer,
+    Outcome,
+    PinResult,
+    Result,
+    Transceive,
+)
+from emv.kernel import contact_session
+from emv.session import REASONS
+
+# Directory 33, list 17, a final SELECT and GPO for each of 16 candidates, 128 records, three commands at the end,
+# and as many questions to people: nothing a card says may make the kernel ask more.
+REQUESTS_MAX = 300
+
+STATUS = [b"\x90\x00", b"\x62\x83", b"\x69\x85", b"\x6a\x81", b"\x6a\x82", b"\x6a\x83", b"\x63\x00", b""]
+
+
+class Card:
+    """Answers honestly from a transcript where it can, and else, or when the dice say so, wildly."""
+
+    def __init__(self, seed: int, *, wild: float, issuer: OnlineAnswer | None) -> None:
+        self.dice = random.Random(seed)
+        self.wild = wild
+        self.issuer = issuer
+        self.known = {request[:8]: answer for request, answer in approved_sale() if isinstance(answer, str)}
+        self.asked = 0
+
+    def answer(self, request: KernelRequest[Any]) -> Any:
+        self.asked += 1
+        assert self.asked <= REQUESTS_MAX, "the kernel goes on and on"
+        match request:
+            case Transceive(capdu):
+                assert 4 <= len(capdu) <= 261
+                return self.response(capdu)
+            case ChooseApplication(candidates):
+                return self.dice.randrange(len(candidates))
+            case AskPin(pan):
+                assert 8 <= len(pan) <= 19 or pan == PAN
+                return PinResult.ENTERED
+            case GoOnline(data):
+                assert data[0x9F02].hex() == "000000012850"
+                assert data[0x95][0] & 0x80
+                return self.issuer
+            case Draw(count):
+                return self.dice.randbytes(count)
+        raise AssertionError(request)
+
+    def response(self, capdu: bytes) -> bytes:
+        honest = bytes.fromhex(self.known.get(capdu[:4].hex().upper(), "6A82"))
+        if self.dice.random() >= self.wild:
+            return honest
+        kind = self.dice.randrange(5)
+        if kind == 0:
+            return self.dice.randbytes(self.dice.randrange(0, 260)) + self.dice.choice(STATUS)
+        if kind == 1:
+            return honest[: self.dice.randrange(len(honest) + 1)]
+        if kind == 2:
+            return honest[:-2] + self.dice.choice(STATUS)
+        if kind == 3:
+            return bytes.fromhex(self.dice.choice(list(self.known.values())))
+        torn = bytearray(honest)
+        for _ in range(self.dice.randrange(1, 4)):
+            torn[self.dice.randrange(len(torn))] = self.dice.randrange(256)
+        return bytes(torn)
+
+
+def run(card: Card) -> Outcome:
+    kernel = contact_session(session())
+    answer: Any = None
+    try:
+        while True:
+            answer = card.answer(kernel.send(answer))
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0.05, 0.2, 1.0]), st.sampled_from([YES, NO, None]))
+def test_the_kernel_ends_and_approves_only_what_the_issuer_approved(
+    seed: int, wild: float, issuer: OnlineAnswer | None
+) -> None:
+    outcome = run(Card(seed, wild=wild, issuer=issuer))
+    assert outcome.reason in REASONS
+    if outcome.result is Result.APPROVED:
+        assert issuer is YES
+        assert outcome.online
+    if outcome.result is not Result.APPROVED:
+        assert not outcome.signature
+
+
+@pytest.mark.parametrize("issuer", [YES, NO, None])
+def test_an_honest_card_for_comparison(issuer: OnlineAnswer | None) -> None:
+    outcome = run(Card(1, wild=0.0, issuer=issuer))
+    # The script's second GENERATE AC says TC whatever was asked: only the first of the three may end well.
+    assert (outcome.result is Result.APPROVED) == (issuer is YES)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10), st.binary(max_size=258))
+def test_one_answer_of_anything(step: int, junk: bytes) -> None:
+    """Each APDU of the ordinary sale in turn answered with anything."""
+    transcript = approved_sale()
+    kernel = contact_session(session())
+    apdus = 0
+    try:
+        request = kernel.send(None)
+        while True:
+            if isinstance(request, Transceive):
+                key = request.capdu[:4].hex().upper()
+                honest = next((a for r, a in transcript if r[:8] == key), "6A82")
+                answer: Any = junk if apdus == step else bytes.fromhex(honest)
+                apdus += 1
+            else:
+                answer = {Draw: bytes(4), AskPin: PinResult.ENTERED, ChooseApplication: 0, GoOnline: NO}[type(request)]
+            request = kernel.send(answer)
+    except StopIteration as end:
+        assert end.value.result is not Result.APPROVED
+    except CardError as error:
+        raise AssertionError("a fault of the card came out of the kernel") from error

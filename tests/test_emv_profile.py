@@ -1,0 +1,163 @@
+"""What the terminal may say of itself, the AID list as a file, and the explaining tool."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from emv_card_script import UNIONPAY
+
+from emv.__main__ import main
+from emv.aids import AidListError, default_aids, load_aids
+from emv.kernel import AidEntry, TerminalProfile, TransactionData
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"terminal_type": 0x22},  # Offline with online capability.
+        {"terminal_type": 0x23},
+        {"terminal_type": 0x14},  # A cash machine.
+        {"capabilities": bytes.fromhex("E06880")},  # SDA
+        {"capabilities": bytes.fromhex("E06840")},  # DDA
+        {"capabilities": bytes.fromhex("E06808")},  # CDA
+        {"capabilities": bytes.fromhex("E06804")},  # XDA
+        {"capabilities": bytes.fromhex("E0E800")},  # Plaintext PIN by the card.
+        {"capabilities": bytes.fromhex("E07800")},  # Enciphered PIN by the card.
+        {"capabilities": bytes.fromhex("E068")},
+        {"country": "CN"},
+        {"currency": "15"},
+        {"serial": "1"},
+        {"merchant_no": "1"},
+        {"terminal_no": "１２３４５６７８"},
+        {"currency_exponent": 10},
+    ],
+)
+def test_a_profile_cannot_claim_what_is_not_in(claim: dict[str, Any]) -> None:
+    TerminalProfile(aids=(UNIONPAY,))
+    with pytest.raises(ValueError, match=r"9F|digit|character"):
+        TerminalProfile(aids=(UNIONPAY,), **claim)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"amount_minor": -1},
+        {"amount_minor": 10**12},
+        {"other_minor": 200},
+        {"date": "20240615"},
+        {"time": "14:30"},
+        {"counter": -1},
+        {"kind": 0x0A},
+    ],
+)
+def test_transaction_data_that_cannot_be(fact: dict[str, Any]) -> None:
+    good: dict[str, Any] = {"amount_minor": 100, "date": "240615", "time": "143000", "counter": 1}
+    TransactionData(**good)
+    with pytest.raises(ValueError):
+        TransactionData(**{**good, **fact})
+
+
+def test_an_aid_entry_that_cannot_be() -> None:
+    for fact in ({"aid": b"1234"}, {"avn": b"1"}, {"floor_limit_minor": -1}, {"tac_online": b"1"}):
+        with pytest.raises(ValueError):
+            AidEntry(**{"aid": bytes(5), "name": "x", **fact})
+
+
+def test_the_shipped_list() -> None:
+    entries = default_aids()
+    assert [entry.aid.hex().upper() for entry in entries] == [
+        "A000000333010101",
+        "A000000333010102",
+        "A000000333010103",
+        "A0000000031010",
+        "A0000000041010",
+    ]
+    assert all(len(entry.tac_online) == 5 and entry.avn for entry in entries)
+
+
+def test_ten_mistakes_are_ten_lines() -> None:
+    text = """
+    surprise = 1
+    [[aid]]
+    aid = "A0"
+    name = 5
+    partial = "yes"
+    floor_limit_minor = 1.5
+    tac_denial = "00"
+    tac_online = "zz"
+    default_ddol = "9F02"
+    colour = "red"
+    [[capk]]
+    rid = "A000000333"
+    index = "02"
+    exponent = "03"
+    """
+    with pytest.raises(AidListError) as caught:
+        load_aids(text)
+    assert [problem.where for problem in caught.value.problems] == [
+        "surprise",
+        "aid[1].tac_default",
+        "aid[1].colour",
+        "aid[1].aid",
+        "aid[1].tac_denial",
+        "aid[1].tac_online",
+        "aid[1].default_ddol",
+        "aid[1].name",
+        "aid[1].partial",
+        "aid[1].floor_limit_minor",
+        "capk[1].modulus",
+    ]
+
+
+def test_the_same_application_twice() -> None:
+    codes = "".join(f'tac_{name} = "0000000000"\n' for name in ("denial", "online", "default"))
+    row = f'[[aid]]\naid = "A000000333"\nname = "x"\n{codes}'
+    assert len(load_aids(row)) == 1
+    with pytest.raises(AidListError, match=r"aid\[2\].aid: is the same as aid\[1\].aid"):
+        load_aids(row * 2)
+
+
+@pytest.mark.parametrize("text", ["", "aid = 3", "[aid]\n", "[[aid]", "aid = [1]"])
+def test_what_is_no_list(text: str) -> None:
+    with pytest.raises(AidListError):
+        load_aids(text)
+
+
+def test_no_toml_names_the_line() -> None:
+    with pytest.raises(AidListError, match="line 2"):
+        load_aids("[[aid]]\naid = ?\n")
+
+
+# python -m emv
+
+
+def test_explaining_tlv(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tlv", "7011", "5A086222021234567894", "5F2403301231", "8200"]) != 0  # One byte too many inside.
+    assert main(["tlv", "7010", "5A086222021234567894", "5F2403301231"]) == 0
+    out = capsys.readouterr().out
+    assert "622202******7894" in out
+    assert "6222021234567894" not in out
+    assert "301231" not in out
+    assert "应用主账号" in out
+
+
+def test_explaining_tlv_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tlv", "--json", "70045F340101"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["objects"][0]["tag"] == "70"
+    assert found["objects"][0]["children"][0]["value"] == "01"
+
+
+def test_explaining_a_tvr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tvr", "8000048000"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "3.3 Online PIN entered 已输入联机密码"
+    assert main(["tvr", "--json", "0000000001"]) == 0
+    assert json.loads(capsys.readouterr().out)["set"] == ["5.1 RFU 保留"]
+
+
+@pytest.mark.parametrize("arguments", [["tlv", "xyz"], ["tlv", "5A"], ["tvr", "00"], ["tvr", "123"]])
+def test_what_cannot_be_read(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err
