@@ -233,20 +233,20 @@ SLIPS: tuple[type[Slip], ...] = (CardSlip, QrSlip, QrOrderSlip, CashSlip, Settle
 
 
 def to_record(slip: Slip) -> dict[str, Any]:
-    """The slip as plain JSON: {"slip": kind, "version": 1, ...fields}; `from_record` gives it back."""
+    """The slip as plain JSON: {"slip": kind, "slip_version": 1, ...}; `from_record` gives it back."""
     record = _plain(slip)
-    return {"slip": slip.record_kind, "version": RECORD_VERSION, **record}
+    return {"slip": slip.record_kind, "slip_version": RECORD_VERSION, **record}
 
 
 def from_record(record: Mapping[str, Any]) -> Slip:
     """The slip of a record. Raises SlipError for anything else, naming the field and never its value."""
     if not isinstance(record, Mapping):
         raise SlipError("a slip's record is an object")
-    if record.get("version") != RECORD_VERSION:
+    if record.get("slip_version") != RECORD_VERSION:
         raise SlipError(f"a slip's record of another version than {RECORD_VERSION}")
     for slip_type in SLIPS:
         if slip_type.record_kind == record.get("slip"):
-            body = {name: value for name, value in record.items() if name not in ("slip", "version")}
+            body = {name: value for name, value in record.items() if name not in ("slip", "slip_version")}
             slip: Slip = _rebuild(slip_type, body, slip_type.__name__)
             return slip
     raise SlipError("no such kind of slip")

@@ -1,0 +1,116 @@
+"""One slip of each kind, for the receipts' tests and goldens."""
+
+from __future__ import annotations
+
+from terminal.model import Method, Money, PaymentState
+from terminal.receipts import (
+    Balance,
+    CardSlip,
+    CashSlip,
+    Chip,
+    Head,
+    Kind,
+    OpenRow,
+    QrOrderSlip,
+    QrSlip,
+    SelfTestSlip,
+    SettlementSlip,
+    Slip,
+    TotalRow,
+    Verification,
+)
+
+HEAD = Head("掌柜茶馆(人民路店)", "898310048990001", "12345678", "001", "000017", "2026-03-05T14:22:31")
+CHIP = Chip(
+    aid="A000000333010101",
+    label="UNIONPAY CREDIT",
+    cryptogram_type="TC",
+    cryptogram="0102030405060708",
+    tvr="0000008000",
+    tsi="E800",
+    atc="0001",
+    unpredictable_number="A1B2C3D4",
+    aip="7C00",
+    cvm_results="420300",
+    issuer_application_data="07010103A00000010A01000000000011223344",
+    terminal_capabilities="E0F0C8",
+    card_sequence_no="01",
+)
+CARD_SIGNED = CardSlip(
+    HEAD,
+    Money(12850),
+    "622500******0014",
+    "000042",
+    acquirer="银联商务",
+    issuer="示例银行",
+    auth_code="A1B2C3",
+    ref_no="260305142231",
+    chip=CHIP,
+)
+CARD_PIN = CardSlip(
+    HEAD,
+    Money(999_999_999_99),
+    "622500*********0014",
+    "000043",
+    verification=Verification.PIN,
+    auth_code="123456",
+    ref_no="260305142240",
+    chip=CHIP,
+)
+QR = QrSlip(
+    HEAD,
+    Money(880),
+    order_no="12345678202603050000420000000001",
+    voucher_no="000044",
+    wallet="支付宝",
+    wallet_transaction_no="2026030522001400000000000042",
+    ref_no="260305142300",
+)
+QR_ORDER = QrOrderSlip(
+    HEAD, Money(880), "https://qr.example.cn/pay?o=20260305000042", "12345678202603050000420000000001", 300
+)
+CASH = CashSlip(HEAD, Money(12850), Money(20000), Money(7150), receipt_no="000007")
+SETTLEMENT = SettlementSlip(
+    HEAD,
+    (
+        TotalRow(Method.CARD, Kind.SALE, 12, Money(1234560)),
+        TotalRow(Method.CARD, Kind.REFUND, 1, Money(-8800)),
+        TotalRow(Method.QR_SHOWN, Kind.SALE, 7, Money(45600)),
+        TotalRow(Method.QR_SCANNED, Kind.SALE, 3, Money(9900)),
+        TotalRow(Method.CASH, Kind.SALE, 5, Money(33000), in_host_totals=False),
+    ),
+    28,
+    Money(1314260),
+)
+UNBALANCED = SettlementSlip(
+    HEAD,
+    (TotalRow(Method.CARD, Kind.SALE, 2, Money(20000)),),
+    2,
+    Money(20000),
+    Balance.UNBALANCED,
+    Balance.ERROR,
+    (
+        OpenRow(Method.CARD, PaymentState.REVERSING, Money(12850), voucher_no="000042"),
+        OpenRow(
+            Method.QR_SHOWN, PaymentState.UNKNOWN, Money(880), order_no="12345678202603050000420000000001"
+        ),
+    ),
+)
+SELF_TEST = SelfTestSlip(
+    HEAD,
+    "0.1.0",
+    (("display", True), ("keypad", True), ("printer", True), ("card_reader", False), ("journal", True)),
+    link="tls://acquirer.example.cn:8443",
+    kcvs=(("TMK", "08D7B4"), ("PIK", "82E136"), ("MAK", "00962B"), ("TDK", "A3F1C0")),
+)
+
+SAMPLES: dict[str, Slip] = {
+    "card-signed": CARD_SIGNED,
+    "card-pin": CARD_PIN,
+    "qr": QR,
+    "qr-order": QR_ORDER,
+    "cash": CASH,
+    "settlement": SETTLEMENT,
+    "settlement-unbalanced": UNBALANCED,
+    "self-test": SELF_TEST,
+}
