@@ -90,7 +90,7 @@ class Journal:
                 raise JournalBroken(f"the journal cannot be opened: {type(error).__name__}") from error
             raise
         if lock is not None and path is not None:
-            _sync_folder(path.parent)
+            _sync(path.parent)
         return journal
 
     def _prepare(self) -> None:
@@ -246,25 +246,33 @@ class Journal:
         return self.transact(work)
 
     def backup(self, path: Path) -> None:
-        """Copy the journal to `path` by SQLite's backup API, whole or not at all."""
+        """Copy the journal to `path` by SQLite's backup API, whole or not at all.
+
+        Raises JournalError when the copy cannot be written; the journal itself goes on.
+        """
         part = path.with_name(path.name + ".part")
         with self._mutex:
             self._check_usable()
-            part.unlink(missing_ok=True)
-            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            target = apsw.Connection(str(part))
             try:
-                with target.backup("main", self._db, "main") as copy:
-                    while not copy.done:
-                        copy.step(BACKUP_PAGES)
-                target.pragma("journal_mode", "delete")  # The copy is one file, without a WAL beside it.
-            except apsw.Error as error:
+                part.unlink(missing_ok=True)
+                os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                self._copy_to(part)
+                _sync(part)
+                os.replace(part, path)
+                _sync(path.parent)
+            except (apsw.Error, OSError) as error:
+                part.unlink(missing_ok=True)
                 raise JournalError(f"the backup failed: {type(error).__name__}") from error
-            finally:
-                target.close()
-        _sync_file(part)
-        os.replace(part, path)
-        _sync_folder(path.parent)
+
+    def _copy_to(self, path: Path) -> None:
+        target = apsw.Connection(str(path))
+        try:
+            with target.backup("main", self._db, "main") as copy:
+                while not copy.done:
+                    copy.step(BACKUP_PAGES)
+            target.pragma("journal_mode", "delete")  # The copy is one file, without a WAL beside it.
+        finally:
+            target.close()
 
     def close(self) -> None:
         """Close the file and let go of the lock.
@@ -347,13 +355,10 @@ def _take_lock(path: Path) -> int:
     return descriptor
 
 
-def _sync_file(path: Path) -> None:
+def _sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sync_folder(path: Path) -> None:
-    _sync_file(path)
