@@ -309,6 +309,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_leaves_one_whole_sign_in(tmp_path: Path) -> None:
     """A child changes the store as fast as it can and is killed; what is left is always one state, never a mixture."""
     from keys import tdes

@@ -150,18 +150,14 @@ _SETTINGS = (
     _Setting("frame.header", "header", _pattern(r"[0-9]{12}", "twelve digits")),
     _Setting("frame.accept_lri", "accept_lri", _flag),
     _Setting("keys.scheme", "key_scheme", _pattern(r"003|004", '"003" or "004"')),
-    _Setting(
-        "keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")
-    ),
+    _Setting("keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")),
     _Setting("timing.connect_timeout_ms", "connect_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
     _Setting("timing.response_timeout_ms", "response_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
     _Setting("reversal.ending_codes", "reversal_ending_codes", _list_of(_CODE, "two-character codes")),
     _Setting("reversal.resend_count", "reversal_resend_count", _whole(0, RESEND_LIMIT)),
     _Setting("reversal.no_response_reason", "no_response_reason", _pattern(_CODE, "a two-character code")),
     _Setting("reversal.mac_error_reason", "mac_error_reason", _pattern(_CODE, "a two-character code")),
-    _Setting(
-        "reversal.terminal_failure_reason", "terminal_failure_reason", _pattern(_CODE, "a two-character code")
-    ),
+    _Setting("reversal.terminal_failure_reason", "terminal_failure_reason", _pattern(_CODE, "a two-character code")),
     _Setting("reversal.f55_tags", "reversal_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
     _Setting("sale.pin_capture_code", "pin_capture_code", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("sale.security_control", "security_control", _pattern(r"[0-9]{16}", "sixteen digits")),
@@ -171,9 +167,7 @@ _SETTINGS = (
     _Setting("qr.transaction_type", "qr_transaction_type", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", _flag),
-    _Setting(
-        "batch.number_from", "batch_number_from", _pattern(r"sign-in|settlement", '"sign-in" or "settlement"')
-    ),
+    _Setting("batch.number_from", "batch_number_from", _pattern(r"sign-in|settlement", '"sign-in" or "settlement"')),
     _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
 )
 _SECTIONS = frozenset(setting.key.split(".")[0] for setting in _SETTINGS if "." in setting.key)
@@ -228,9 +222,7 @@ def _override(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Map
     for name, columns in rows.items():
         key = f"fields.{name}"
         if not re.fullmatch(r"[0-9]{1,2}", name) or int(name) not in fields or not isinstance(columns, dict):
-            problems.append(
-                (_line_of(text, f"{key}.length"), key, "must be a section for a field of the table")
-            )
+            problems.append((_line_of(text, f"{key}."), key, "must be a section for a field of the table"))
             continue
         changes: dict[str, Any] = {}
         for column, value in columns.items():
