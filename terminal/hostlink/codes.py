@@ -48,9 +48,7 @@ _ROWS = (
     ResponseCode("04", "没收卡", "pick up card", _D, keep_card=True),
     ResponseCode("05", "持卡人认证失败", "do not honour", _C),
     ResponseCode("06", "出错", "error", _E, known=False),
-    ResponseCode(
-        "07", "特殊条件下没收卡", "pick up card, special condition", _D, known=False, keep_card=True
-    ),
+    ResponseCode("07", "特殊条件下没收卡", "pick up card, special condition", _D, known=False, keep_card=True),
     ResponseCode("09", "请求正在处理", "in progress", _B, known=False),
     ResponseCode("10", "部分金额批准", "approved for part of the amount", _A),
     ResponseCode("11", "成功(VIP客户)", "approved, VIP", _A),

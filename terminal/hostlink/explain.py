@@ -73,8 +73,7 @@ class Explanation:
                 }
                 for line in self.lines
             },
-            "problem": problem
-            and {"field": problem.field, "offset": problem.offset, "reason": problem.reason},
+            "problem": problem and {"field": problem.field, "offset": problem.offset, "reason": problem.reason},
         }
 
     def to_lines(self) -> list[str]:
@@ -98,9 +97,7 @@ class Explanation:
         return out
 
 
-def explain(
-    data: bytes, profile: Profile, *, bare: bool = False, mak: bytearray | None = None
-) -> Explanation:
+def explain(data: bytes, profile: Profile, *, bare: bool = False, mak: bytearray | None = None) -> Explanation:
     """Explain a frame, with or without its length prefix; `bare` data starts at the MTI.
 
     Never raises for bad data: the fault is in `problem`, its offset counted from the start of `data`. With a
@@ -216,8 +213,7 @@ def _code(item: Placed, mti: str) -> tuple[str, ...]:
 def _icc(item: Placed, mti: str) -> tuple[str, ...]:
     data = _binary(item)
     return tuple(
-        f"{part.tag} {mask_element(part.tag, data[part.value : part.end].hex().upper())}"
-        for part in elements(data)
+        f"{part.tag} {mask_element(part.tag, data[part.value : part.end].hex().upper())}" for part in elements(data)
     )
 
 
@@ -255,9 +251,7 @@ def _free(item: Placed, mti: str) -> tuple[str, ...]:
     names = {40: ("PIK", "MAK"), 60: ("PIK", "MAK", "TDK")}.get(len(data), ())
     if mti != "0810":
         return ()
-    return tuple(
-        f"{name} KCV {data[i * 20 + 16 : i * 20 + 20].hex().upper()}" for i, name in enumerate(names)
-    )
+    return tuple(f"{name} KCV {data[i * 20 + 16 : i * 20 + 20].hex().upper()}" for i, name in enumerate(names))
 
 
 def _authentication(item: Placed, mti: str) -> tuple[str, ...]:

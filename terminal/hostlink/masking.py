@@ -22,9 +22,7 @@ PAN_TAG = "5A"
 TRACK_TAGS = frozenset({"57", "9F6B"})  # Track 2 and its equivalent of magnetic stripe mode.
 # Track 1, discretionary data of both tracks, PIN data, the cardholder's name in both forms.
 HIDDEN_TAGS = frozenset({"56", "9F1F", "9F20", "99", "5F20", "9F0B"})
-SCRIPT_TAGS = frozenset(
-    {"71", "72"}
-)  # Templates of issuer commands: no card data, and a person must see them.
+SCRIPT_TAGS = frozenset({"71", "72"})  # Templates of issuer commands: no card data, and a person must see them.
 
 _PAN_LIKE = re.compile(r"(?<![0-9])[0-9]{13,19}(?![0-9])")
 _BATCH_DETAIL = re.compile(r"([0-9]{2})((?:[0-9]{40})+)")
@@ -63,9 +61,7 @@ def masked_raw(item: Placed, wire: bytes) -> str:
             shown = "0" + shown if row.padding is Padding.BEFORE else shown + "0"
         return prefix + shown
     pairs = zip(item.value, shown, strict=True)
-    return prefix + "".join(
-        "**" if seen != true else true.encode("gb18030").hex().upper() for true, seen in pairs
-    )
+    return prefix + "".join("**" if seen != true else true.encode("gb18030").hex().upper() for true, seen in pairs)
 
 
 def mask_track(track: str) -> str:

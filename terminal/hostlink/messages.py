@@ -214,23 +214,17 @@ def qr_order(terminal: Terminal, profile: Profile, *, stan: str, amount: Money, 
     return _qr(terminal, profile, stan, QR_CREATE, SHOWN, amount, {OrderTag.ORDER_NO: order_no})
 
 
-def qr_query(
-    terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN
-) -> Message:
+def qr_query(terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN) -> Message:
     """0200/710000: what has become of an order; may be asked any number of times."""
     return _qr(terminal, profile, stan, QR_QUERY, entry, None, {OrderTag.ORDER_NO: order_no})
 
 
-def qr_close(
-    terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN
-) -> Message:
+def qr_close(terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN) -> Message:
     """0200/720000: close an order that was not paid. The answer may still be PAID."""
     return _qr(terminal, profile, stan, QR_CLOSE, entry, None, {OrderTag.ORDER_NO: order_no})
 
 
-def qr_pay(
-    terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str, code: str
-) -> Message:
+def qr_pay(terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str, code: str) -> Message:
     """0200/730000: charge the wallet whose one-time payment code was scanned."""
     tags = {OrderTag.SCANNED_CODE: code, OrderTag.ORDER_NO: order_no}
     return _qr(terminal, profile, stan, QR_PAY, SCANNED, amount, tags)

@@ -21,9 +21,7 @@ FINE, REFUSED, USAGE = 0, 1, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hex", nargs="+", metavar="HEX", help="the frame as hex digits; spaces do not matter")
-    parser.add_argument(
-        "--bare", action="store_true", help="no length prefix, TPDU or header: starts at the MTI"
-    )
+    parser.add_argument("--bare", action="store_true", help="no length prefix, TPDU or header: starts at the MTI")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--profile", default="unionpay", help="the acquirer's profile: a name or a TOML file")
     parser.add_argument("--test-mak", metavar="HEX", help="check the MAC with a test key (8 or 16 bytes)")
