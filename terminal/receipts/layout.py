@@ -279,7 +279,10 @@ def _settlement(page: _Page, slip: SettlementSlip) -> None:
         outside = not all(row.in_host_totals for row in rows)
         page.text(page.word(METHODS[method], " ") + (" *" if outside else ""), bold=True)
         for row in rows:
-            name = " " + page.word(KINDS[row.kind])
+            name = page.word(KINDS[row.kind])
+            if cells_of(name) > widths[0]:
+                page.text(name)
+                name = ""
             page.lines.append(Text(columns((name, str(row.count), str(row.amount)), widths)))
     page.rule()
     total = (PHRASES["total"][zh_or_en], str(slip.total_count), str(slip.total))
@@ -289,6 +292,8 @@ def _settlement(page: _Page, slip: SettlementSlip) -> None:
         page.text(chinese if page.chinese else english)
     page.rule()
     for key, balance in (("domestic", slip.domestic), ("foreign", slip.foreign)):
+        if key == "foreign" and balance is Balance.NOT_REPORTED:
+            continue  # A shop that takes no foreign cards need not read about them every evening.
         bold = balance in (Balance.UNBALANCED, Balance.ERROR)
         page.row(page.word(PHRASES[key], " "), page.word(BALANCES[balance], " "), bold=bold)
     page.rule()
