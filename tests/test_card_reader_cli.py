@@ -1,0 +1,153 @@
+"""`python -m terminal card` on cards in the in-process reader: endings, exit status, what it never shows."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.ports import CardReader
+from sim.card import PROFILES, CardProfile, VirtualCard
+from sim.twins.card_reader import TwinCardReader
+from terminal.tools import card
+from terminal.tools.card_masking import mask_pan_everywhere, mask_response
+
+PAN = "6225001234567890"
+
+
+def parsed(*extra: str, amount: str = "10.00", issuer: str = "approve") -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    card.add_arguments(parser)
+    return parser.parse_args(["--reader", "Twin", "--amount", amount, "--issuer", issuer, "--json", *extra])
+
+
+def put(profile: CardProfile, **kwargs: Any) -> TwinCardReader:
+    reader = TwinCardReader()
+    reader.insert(VirtualCard(profile), **kwargs)
+    return reader
+
+
+def run(
+    capsys: pytest.CaptureFixture[str], reader: CardReader, args: argparse.Namespace
+) -> tuple[int, dict[str, Any], str]:
+    status = card.run(args, lambda name: reader)
+    printed = capsys.readouterr()
+    return status, json.loads(printed.out.splitlines()[-1]), printed.out + printed.err
+
+
+def with_pan(name: str) -> CardProfile:
+    profile = PROFILES[name]
+    application = dataclasses.replace(profile.applications[0], pan=PAN)
+    return dataclasses.replace(profile, applications=(application,))
+
+
+def test_an_approval(capsys: pytest.CaptureFixture[str]) -> None:
+    status, found, shown = run(capsys, put(PROFILES["unionpay-credit-pin"]), parsed())
+    assert status == card.APPROVED
+    assert found["outcome"] == "approved"
+    assert found["aid"] == "A000000333010102"
+    assert found["cryptogram_type"] == "TC"
+    assert found["tvr"] == "8000048000"  # No offline data authentication, online PIN, over the floor limit.
+    assert found["tsi"] == "6800"
+    assert found["cvm_results"] == "420300"
+    assert "Completion" in found["steps"]
+    assert found["apdus"][0][0] == "00A404000E315041592E5359532E444446303100"
+    assert "no ARPC" in shown
+    assert "dummy" in shown
+
+
+@pytest.mark.parametrize(
+    ("issuer", "reason"), [("decline", "declined-by-issuer"), ("none", "unable-to-go-online")]
+)
+def test_refusals(capsys: pytest.CaptureFixture[str], issuer: str, reason: str) -> None:
+    status, found, _ = run(capsys, put(PROFILES["signature"]), parsed(issuer=issuer))
+    assert status == card.REFUSED
+    assert (found["outcome"], found["reason"], found["cryptogram_type"]) == ("declined", reason, "AAC")
+
+
+@pytest.mark.parametrize("name", ["garbage-tlv", "garbage-gpo", "endless-61xx", "blocked", "unknown-aid"])
+def test_bad_cards_end_in_words(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    status, found, _ = run(capsys, put(PROFILES[name]), parsed())
+    assert status == card.REFUSED
+    assert found["outcome"] == "terminated"
+
+
+def test_a_card_pulled_out_is_told_with_what_was_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    reader = put(PROFILES["signature"], tear_at=4)
+    status, found, shown = run(capsys, reader, parsed())
+    assert status == card.TROUBLE
+    assert found["outcome"] == "trouble"
+    assert len(found["apdus"]) == 3
+    assert "the card left" in shown
+
+
+def test_no_card_and_a_mute_card(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, TwinCardReader(), parsed())[0] == card.TROUBLE
+    status, _, shown = run(capsys, put(PROFILES["mute"]), parsed())
+    assert status == card.TROUBLE
+    assert "upside down" in shown
+
+
+def test_waiting_for_a_card_that_is_in_takes_no_time(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, put(PROFILES["no-cvm"]), parsed("--wait", "600"))[0] == card.APPROVED
+
+
+def test_the_number_the_name_and_the_track_are_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    _, found, shown = run(capsys, put(with_pan("signature")), parsed())
+    for secret in (PAN, PAN[4:12], b"TEST/CARDHOLDER".hex().upper(), "3012201"):
+        assert secret not in shown.upper()
+    assert "6225000000007890" in json.dumps(found["apdus"])
+
+
+def test_a_test_card_may_be_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, shown = run(capsys, put(with_pan("signature")), parsed("--unmasked-test-card"))
+    assert PAN in shown
+
+
+def test_an_aid_list_with_mistakes_names_them_all(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "aids.toml"
+    path.write_text("[[aid]]\naid = 'zz'\nfloor = 1\n")
+    assert card.run(parsed("--aids", str(path)), lambda name: TwinCardReader()) == card.USAGE
+    told = capsys.readouterr().err
+    assert "aid[1].aid" in told
+    assert "aid[1].floor" in told
+    assert "aid[1].tac_online" in told
+
+
+def test_an_absent_aid_list_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert card.run(parsed("--aids", str(tmp_path / "none.toml")), lambda name: TwinCardReader()) == card.USAGE
+    assert "none.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("amount", ["", "-1", "1.5", "1,00", "1.000", "١٠", "12345678901"])
+def test_what_is_no_amount_is_refused(amount: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parsed(amount=amount)
+    assert ended.value.code == card.USAGE
+
+
+# Masking.
+
+
+@given(st.binary(max_size=260))
+def test_masking_keeps_length_and_status_and_raises_nothing(rapdu: bytes) -> None:
+    masked = mask_response(rapdu)
+    assert len(masked) == len(rapdu)
+    assert masked[-2:] == rapdu[-2:]
+    assert mask_response(masked) == masked
+
+
+def test_what_cannot_be_read_is_not_shown() -> None:
+    garbage = bytes.fromhex("7012" + "5A" + "FF" + PAN + "9000")
+    assert PAN[6:12] not in mask_response(garbage).hex()
+
+
+def test_a_pan_outside_its_tags_is_found() -> None:
+    assert mask_pan_everywhere("80AE" + PAN + "00", PAN) == "80AE622500000000789000"
+    assert PAN.encode().hex() not in mask_pan_everywhere("42" + PAN.encode().hex(), PAN).lower()
