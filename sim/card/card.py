@@ -265,7 +265,7 @@ class VirtualCard:
             return RECORD_NOT_FOUND
         record = records[sfi][number - 1]
         if self.profile.garbage is Garbage.RECORD and self._application is not None and number == 2:
-            record = record[:-5] + b"\x9f\x0f\x85\xff\xff"  # The last object's length is none.
+            record = record[:-6] + b"\x85" + record[-5:]  # 9F0F's length is none: five more bytes of it.
         return record + OK
 
     # Cryptograms. Spec: EMV 4.4 Book 3 §6.5.5, §10.8-10.11.
