@@ -29,6 +29,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import termios
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -235,7 +236,10 @@ class _SerialWire:
         return first + rest
 
     def clear(self) -> None:
-        self._port.reset_input_buffer()
+        try:
+            self._port.reset_input_buffer()
+        except termios.error as error:  # Which pyserial lets through, and which is no OSError.
+            raise OSError(*error.args) from error
 
     def close(self) -> None:
         # Not through python-escpos: its close() flushes first, and waits for ever if the printer holds it up.
