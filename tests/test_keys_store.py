@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from keys import KcvMismatch, KeyLayout, KeyRef, KeyRefused, KeyStore, Pin, Usage
+from keys import KcvMismatch, KeyLayout, KeyRef, KeyRefused, KeyStore, Pin, Usage, tdes
 from keys.testkeys import TEST_TMK
 
 ROOT = Path(__file__).parent.parent
@@ -69,8 +69,6 @@ def test_mac_and_pin_block_meet_their_vectors(store: KeyStore) -> None:
     assert not store.mac_ok(MAK, data, b"E9F93A64")
     assert not store.mac_ok(MAK, data, b"")
     # The clear block of vector pin-4, encrypted under the PIK by the host's side.
-    from keys import tdes
-
     block = store.pin_block(PIK, Pin.of("777777"), "6212790200001797")
     pik = bytearray.fromhex(VECTORS["syn-key-004"]["pik"])
     assert tdes.decrypt_ecb(pik, block) == bytes.fromhex(VECTORS["pin-4"]["block"])
@@ -78,8 +76,6 @@ def test_mac_and_pin_block_meet_their_vectors(store: KeyStore) -> None:
 
 def test_a_single_length_mak_is_used_as_single_des(tmp_path: Path) -> None:
     """Vector mac-1's MAK, wrapped under the test key in half a slot."""
-    from keys import tdes
-
     store = opened(tmp_path)
     store.load_test_tmk()
     tmk, mak = bytearray(TEST_TMK), bytearray.fromhex(VECTORS["mac-1"]["mak"])
@@ -312,8 +308,6 @@ while True:
 @pytest.mark.slow
 def test_kill_9_at_any_moment_leaves_one_whole_sign_in(tmp_path: Path) -> None:
     """A child changes the store as fast as it can and is killed; what is left is always one state, never a mixture."""
-    from keys import tdes
-
     tmk = bytearray(TEST_TMK)
     other = b""
     for name in ("tdk", "pik", "mak"):  # The same keys in other roles: a second sign-in whose keys all differ.
