@@ -65,12 +65,16 @@ ECHOED = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One frame to send, and how. `segments` > 1: in so many pieces; `hang_up`: close after it (or instead)."""
+    """One frame to send, and how. `hang_up`: close after it (or instead of it).
+
+    `full_bytes`: the length that is announced for a frame that is cut short (0: its own).
+    """
 
     data: bytes
     delay_ms: int = 0
     byte_by_byte: bool = False
     hang_up: bool = False
+    full_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -127,11 +131,11 @@ class Acquirer:
         self.registry = registry or default_registry()
         self.profile = profile or load_profile("unionpay")
         self.book = book or Book()
-        self.faults = faults or FaultPlan()
+        self.faults = FaultPlan() if faults is None else faults  # An empty plan may be filled later.
         self.lock = threading.RLock()
         self.undecodable = 0
         self._draw = draw or random.Random(seed).randbytes
-        self.gateway = WalletGateway(self.book, self._draw)
+        self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
         self._keys: dict[TerminalId, WorkingKeys] = {}
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
@@ -147,7 +151,7 @@ class Acquirer:
 
     def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
         """The answering frames (no length prefix), delays and line faults left out. Never raises for any bytes."""
-        return tuple(reply.data for reply in self.exchange(frame, now_ms) if reply.data)
+        return tuple(reply.data for reply in self.exchange(frame, now_ms) if reply.data and not reply.hang_up)
 
     def exchange(self, frame: bytes, now_ms: int) -> tuple[Reply, ...]:
         """As `handle`, with how each reply is to be sent. What cannot be decoded is dropped and counted."""
@@ -181,15 +185,17 @@ class Acquirer:
         if FaultKind.CODE in faults:
             keys = self._keys.get((message.text(42), message.text(41)))
             return Answer(faults[FaultKind.CODE].code, {}, keys)
+        verified: WorkingKeys | None = None
         try:
             request = self._identify(message, body, now_ms, faults)
             if message.mti in AUTHENTICATED:
-                self._authenticate(request)
+                verified = self._authenticate(request)
             answer = desk(request)
         except Refused as refused:
             answer = refused.answer
         except FrameError:
-            answer = Answer(FORMAT_ERROR)  # A sub-field that is cut short, found by the desk that reads it.
+            # A sub-field that is cut short, found by the desk that reads it.
+            answer = Answer(FORMAT_ERROR, keys=verified)
         day, clock, _ = self._time(now_ms)
         answer.fields |= {12: clock, 13: day, 32: ACQUIRER_ID}
         return answer
@@ -453,8 +459,7 @@ def _line_faults(data: bytes, faults: Mapping[FaultKind, Fault]) -> tuple[Reply,
     if FaultKind.GARBLE in faults:
         data = data[:13] + bytes((data[13] ^ 0x20,)) + data[14:]  # Behind TPDU, header and MTI stands the bitmap.
     delay_ms = faults[FaultKind.DELAY].ms if FaultKind.DELAY in faults else 0
-    cut = FaultKind.CUT in faults
-    if cut:
-        data = data[: len(data) // 2]
-    reply = Reply(data, delay_ms, FaultKind.SPLIT in faults, cut)
+    if FaultKind.CUT in faults:
+        return (Reply(data[: len(data) // 2], delay_ms, hang_up=True, full_bytes=len(data)),)
+    reply = Reply(data, delay_ms, FaultKind.SPLIT in faults)
     return (reply, reply) if FaultKind.DUPLICATE in faults else (reply,)

@@ -35,6 +35,9 @@ class FaultKind(Enum):
     REQUIREMENT = "requirement"  # Ask for `digit` in the header (3: sign in again).
 
 
+_ONLY_IN = {FaultKind.BAD_KCV: "0800", FaultKind.BAD_ARPC: "0200"}  # Elsewhere they cannot happen, nor count.
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """From the `nth` matching request on, `times` of them. An empty `mti` or `processing_code` matches all."""
@@ -50,8 +53,9 @@ class Fault:
     when: Callable[[Message], bool] | None = None
 
     def matches(self, request: Message) -> bool:
+        mti = self.mti or _ONLY_IN.get(self.kind, "")
         return (
-            (not self.mti or request.mti == self.mti)
+            (not mti or request.mti == mti)
             and (not self.processing_code or request.fields.get(3) == self.processing_code)
             and (self.when is None or self.when(request))
         )

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 
 KEY_BYTES = 16
 KCV_BYTES = 4
+KEY_DRAWS_LIMIT = 8  # Equal halves come by chance once in 2**56.
 LAYOUTS = {"003": 2, "004": 3}  # F60.3 of the sign-in: how many of PIK, MAK, TDK the block holds.
 
 
@@ -84,6 +85,3 @@ def _draw_key(draw: Callable[[int], bytes]) -> bytes:
         if key[:8] != key[8:]:
             return key
     raise ValueError("the random source repeats itself")
-
-
-KEY_DRAWS_LIMIT = 8  # Two equal halves in a row come by chance once in 2**112.

@@ -9,6 +9,7 @@ Code forms: WeChat 1[0-5] and 16 digits, Alipay 25 to 30 and 16 more, UnionPay 6
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -73,9 +74,15 @@ class _Code:
 
 
 class WalletGateway:
-    """All wallets and their orders, over the acquirer's book. `draw(n)` gives n random bytes."""
+    """All wallets and their orders, over the acquirer's book. `draw(n)` gives n random bytes.
 
-    def __init__(self, book: Book, draw: Callable[[int], bytes]) -> None:
+    `lock` is the acquirer's: what a phone does may come from any thread.
+    """
+
+    def __init__(
+        self, book: Book, draw: Callable[[int], bytes], lock: AbstractContextManager[object]
+    ) -> None:
+        self._lock = lock
         self._book = book
         self._draw = draw
         self._shown = {order.payload: order for order in book.qr_orders if order.payload}
@@ -87,53 +94,58 @@ class WalletGateway:
 
     def pay(self, payload: str, wallet: Wallet, now_ms: int, *, confirmed: bool = True) -> PayResult:
         """The user scanned what the terminal shows. Without `confirmed` the order waits for confirm or refuse."""
-        order = self._shown.get(payload)
-        if order is None:
-            return PayResult.UNKNOWN_CODE
-        self.refresh(order, now_ms)
-        if order.state is OrderState.PAID:
-            return PayResult.ALREADY_PAID
-        if order.state is OrderState.CLOSED:
-            return PayResult.EXPIRED
-        if not confirmed:
-            self._ask(order, wallet, now_ms)
-            return PayResult.PAYING
-        return self._debit(order, wallet, now_ms)
+        with self._lock:
+            order = self._shown.get(payload)
+            if order is None:
+                return PayResult.UNKNOWN_CODE
+            self.refresh(order, now_ms)
+            if order.state is OrderState.PAID:
+                return PayResult.ALREADY_PAID
+            if order.state is OrderState.CLOSED:
+                return PayResult.EXPIRED
+            if not confirmed:
+                self._ask(order, wallet, now_ms)
+                return PayResult.PAYING
+            return self._debit(order, wallet, now_ms)
 
     def new_code(self, wallet: Wallet, now_ms: int) -> str:
         """A one-time payment code for the user to show."""
-        prefix, count = _CODE_FORMS[wallet.kind]
-        code = prefix + f"{int.from_bytes(self._draw(8), 'big') % 10**count:0{count}d}"
-        while len(self._codes) >= CODES_LIMIT:
-            del self._codes[next(iter(self._codes))]
-        self._codes[code] = _Code(wallet, now_ms + CODE_LIFE_MS)
-        return code
+        with self._lock:
+            prefix, count = _CODE_FORMS[wallet.kind]
+            code = prefix + f"{int.from_bytes(self._draw(8), 'big') % 10**count:0{count}d}"
+            while len(self._codes) >= CODES_LIMIT:
+                del self._codes[next(iter(self._codes))]
+            self._codes[code] = _Code(wallet, now_ms + CODE_LIFE_MS)
+            return code
 
     def waiting(self, wallet: Wallet, now_ms: int) -> tuple[Order, ...]:
         """The orders that this user is asked to confirm."""
-        asked = [self._book.orders[key] for key, payer in self._payers.items() if payer is wallet]
-        for order in asked:
-            self.refresh(order, now_ms)
-        return tuple(order for order in asked if order.state is OrderState.PAYING)
+        with self._lock:
+            asked = [self._book.orders[key] for key, payer in self._payers.items() if payer is wallet]
+            for order in asked:
+                self.refresh(order, now_ms)
+            return tuple(order for order in asked if order.state is OrderState.PAYING)
 
     def confirm(self, order: Order, wallet: Wallet, now_ms: int) -> PayResult:
         """The user confirms on the phone."""
-        self.refresh(order, now_ms)
-        if order.state is OrderState.PAID:
-            return PayResult.ALREADY_PAID
-        if order.state is not OrderState.PAYING:
-            return PayResult.EXPIRED
-        return self._debit(order, wallet, now_ms)
+        with self._lock:
+            self.refresh(order, now_ms)
+            if order.state is OrderState.PAID:
+                return PayResult.ALREADY_PAID
+            if order.state is not OrderState.PAYING:
+                return PayResult.EXPIRED
+            return self._debit(order, wallet, now_ms)
 
     def refuse(self, order: Order, now_ms: int) -> None:
         """The user says no: a scanned code's order ends, a shown one waits for another payer."""
-        self.refresh(order, now_ms)
-        if order.state is not OrderState.PAYING:
-            return
-        self._payers.pop((order.terminal[0], order.order_no), None)
-        order.state = OrderState.WAITING if order.payload else OrderState.CLOSED
-        order.code = APPROVED if order.payload else REFUSED
-        self._book.keep(order)
+        with self._lock:
+            self.refresh(order, now_ms)
+            if order.state is not OrderState.PAYING:
+                return
+            self._payers.pop((order.terminal[0], order.order_no), None)
+            order.state = OrderState.WAITING if order.payload else OrderState.CLOSED
+            order.code = APPROVED if order.payload else REFUSED
+            self._book.keep(order)
 
     # What the acquirer does
 

@@ -1,0 +1,111 @@
+"""`python -m sim acquirer`: the acquirer on a port, one line a message."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from keys.testkeys import TEST_TMK
+from sim.acquirer.book import Book
+from sim.acquirer.bookfile import BookFile
+from sim.acquirer.core import Acquirer
+from sim.acquirer.faults import FaultPlan, parse_fault
+from sim.acquirer.lines import describe, one_line
+from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL, TerminalRow, default_registry
+from sim.acquirer.server import SERVER_CERTIFICATE, AcquirerServer, tls_context
+from sim.tls import make_certificates
+
+DEFAULT_PORT = 8583
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--tls",
+        metavar="DIR",
+        type=Path,
+        help="speak TLS with the certificate in DIR (an empty DIR gets a test authority, server and client)",
+    )
+    parser.add_argument("--client-cert", action="store_true", help="demand a client certificate of DIR's authority")
+    parser.add_argument("--book", metavar="FILE", type=Path, help="keep the book in this SQLite file")
+    parser.add_argument(
+        "--terminal",
+        metavar="MERCHANT:TERMINAL",
+        action="append",
+        default=[],
+        help=f"register one more terminal (beside {TEST_MERCHANT}:{TEST_TERMINAL})",
+    )
+    parser.add_argument(
+        "--faults",
+        metavar="FAULT",
+        action="append",
+        default=[],
+        help="for example drop-reply,mti=0200,nth=2 or delay,ms=3000,times=every (see sim/acquirer/faults.py)",
+    )
+    parser.add_argument("--amount-codes", action="store_true", help="an amount's last two digits are the response code")
+    parser.add_argument("--seed", type=int, help="draw keys and codes from this seed (default: from the system)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a message instead of a line")
+
+
+def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
+    """Serve until Ctrl-C (or `stop`). 0: ended by a person; 1: cannot serve; 2: bad arguments."""
+    try:
+        acquirer = build(args)
+    except ValueError as error:
+        print(f"acquirer: {error}", file=sys.stderr)
+        return 2
+    except (OSError, sqlite3.Error) as error:
+        print(f"acquirer: --book {args.book}: {error}", file=sys.stderr)
+        return 1
+    try:
+        tls = None
+        if args.tls is not None:
+            if not (args.tls / SERVER_CERTIFICATE).exists():
+                make_certificates(args.tls)
+            tls = tls_context(args.tls, demand_client=args.client_cert)
+        server = AcquirerServer(
+            acquirer, args.host, args.port, tls=tls, on_exchange=_printer(acquirer, as_json=args.json)
+        )
+        server.start()
+    except OSError as error:
+        print(f"acquirer: {args.host}:{args.port}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    listening = {"listening": f"{server.host}:{server.port}", "tls": tls is not None}
+    print(json.dumps(listening) if args.json else f"收单行 acquirer: {server.host}:{server.port}", flush=True)
+    try:
+        (stop or threading.Event()).wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop()
+        acquirer.book.close()
+    return 0
+
+
+def build(args: argparse.Namespace) -> Acquirer:
+    """The acquirer that the arguments describe. Raises ValueError, OSError, sqlite3.Error."""
+    registry = default_registry()
+    for pair in args.terminal:
+        merchant_no, _, terminal_no = pair.partition(":")
+        registry.add_terminal(TerminalRow(merchant_no, terminal_no, tmk=TEST_TMK))
+    plan = FaultPlan(parse_fault(text) for text in args.faults)
+    book: Book = BookFile(args.book) if args.book is not None else Book()
+    draw = os.urandom if args.seed is None else None
+    return Acquirer(
+        registry, book=book, seed=args.seed or 0, draw=draw, faults=plan, amount_codes=args.amount_codes
+    )
+
+
+def _printer(acquirer: Acquirer, *, as_json: bool) -> Callable[[str, bytes], None]:
+    def show(direction: str, frame: bytes) -> None:
+        facts = describe(direction, frame, acquirer.profile)
+        print(json.dumps(facts, ensure_ascii=False) if as_json else one_line(facts), flush=True)
+
+    return show
