@@ -39,6 +39,7 @@ from drivers.ports import DeviceError, Paper, PaperLine, PaperStopped
 
 __all__ = ["EscPosPrinter", "PrinterSettings", "paper_of"]
 
+BUFFER_BYTES = 2048  # Sent before it is waited for: without flow control a printer's 4 KB would run over.
 STATUS_QUERY = b"\x10\x04\x01\x10\x04\x02\x10\x04\x04"  # DLE EOT: printer, cause of being offline, paper.
 PRINTED_QUERY = b"\x1d\x72\x01"  # GS r 1: answered when all before it has been printed.
 
@@ -116,13 +117,18 @@ class EscPosPrinter:
             return Paper.OK
         wire.clear()
         self._go_on(self._ask(wire, in_flight=0))
+        unprinted = 0
         for chunk in chunks:
+            if unprinted + len(chunk) > BUFFER_BYTES:
+                self._finish(wire)
+                unprinted = 0
             wire.write(chunk)
+            unprinted += len(chunk)
             self._go_on(self._ask(wire, in_flight=len(chunk)))
         return self._finish(wire)
 
     def _finish(self, wire: _Wire) -> Paper:
-        """Wait until the last line is out. It may stop until then, so its state is asked for meanwhile."""
+        """Wait until all that was sent is on paper. It may stop until then, so it is asked for its state."""
         if not self._settings.knows_gs_r:
             return Paper.OK
         wire.write(PRINTED_QUERY)

@@ -129,6 +129,29 @@ def test_a_printer_without_gs_r_is_believed_when_told_so_and_not_otherwise() -> 
     assert stopped.value.paper is Paper.OFFLINE
 
 
+def test_a_long_slip_never_puts_more_into_the_printer_than_its_buffer_holds() -> None:
+    machine = PaperPrinter()
+    in_buffer, most = 0, 0
+
+    def far_end(data: bytes) -> bytes:
+        nonlocal in_buffer, most
+        in_buffer = 0 if data == b"\x1dr\x01" else in_buffer + len(data)
+        most = max(most, in_buffer)
+        return machine.receive(data)
+
+    printer, _ = printer_with(far_end, native_qr=False)
+    printer.print((Qr("https://qr.example.cn/pay?o=20260305000042"), *SLIP))
+    assert (
+        len(
+            b"".join(
+                encode((Qr("https://qr.example.cn/pay?o=20260305000042"),), PrinterSettings(native_qr=False))
+            )
+        )
+        > 8000
+    )
+    assert most < 4096
+
+
 def test_garbage_for_answers_is_offline_and_nothing_else() -> None:
     printer, _ = printer_with(lambda data: b"\xff\x00\x81\x93")
     assert printer.status() is Paper.OFFLINE
