@@ -107,7 +107,7 @@ def tc_hash(session: Session) -> bytes:
     if tdol is None:
         session.tvr |= TVR.DEFAULT_TDOL_USED
         tdol = session.selected().default_tdol
-    return hashlib.sha1(fill(parse_dol(tdol), session.elements())).digest()  # noqa: S324  # The Books' choice.
+    return hashlib.sha1(fill(parse_dol(tdol), session.elements())).digest()
 
 
 def take_cryptogram(session: Session, data: bytes) -> None:
@@ -135,6 +135,8 @@ def take_cryptogram(session: Session, data: bytes) -> None:
             raise CardError(f"{tag:X} has {len(found[tag])} bytes, not {length}")
     if len(found.get(ISSUER_APPLICATION_DATA_9F10, b"")) > IAD_BYTES_MAX:
         raise CardError(f"9F10 is longer than {IAD_BYTES_MAX} bytes")
+    # An answer without 9F10 must not be read with the one of the answer before.
+    session.data.pop(ISSUER_APPLICATION_DATA_9F10, None)
     for tag in (
         CRYPTOGRAM_INFORMATION_DATA_9F27,
         APPLICATION_TRANSACTION_COUNTER_9F36,

@@ -34,22 +34,30 @@ class TVR(IntFlag):
     APPLICATION_NOT_YET_EFFECTIVE = 0x20_00_00_00
     SERVICE_NOT_ALLOWED = 0x10_00_00_00
     NEW_CARD = 0x08_00_00_00
-    XDA_FAILED = 0x02_00_00_00
+    BIOMETRIC_SUCCESSFUL = 0x02_00_00_00
+    BIOMETRIC_FORMAT_NOT_SUPPORTED = 0x01_00_00_00
     CVM_NOT_SUCCESSFUL = 0x80_00_00
     UNRECOGNISED_CVM = 0x40_00_00
     PIN_TRY_LIMIT_EXCEEDED = 0x20_00_00
     PIN_PAD_NOT_WORKING = 0x10_00_00
     PIN_NOT_ENTERED = 0x08_00_00
     ONLINE_PIN_ENTERED = 0x04_00_00
+    BIOMETRIC_DEVICE_NOT_WORKING = 0x02_00_00
+    BIOMETRIC_BYPASSED = 0x01_00_00
     FLOOR_LIMIT_EXCEEDED = 0x80_00
     LOWER_OFFLINE_LIMIT_EXCEEDED = 0x40_00
     UPPER_OFFLINE_LIMIT_EXCEEDED = 0x20_00
     SELECTED_RANDOMLY = 0x10_00
     MERCHANT_FORCED_ONLINE = 0x08_00
+    BIOMETRIC_TRY_LIMIT_EXCEEDED = 0x04_00
+    BIOMETRIC_TYPE_NOT_SUPPORTED = 0x02_00
+    XDA_FAILED = 0x01_00
     DEFAULT_TDOL_USED = 0x80
     ISSUER_AUTHENTICATION_FAILED = 0x40
     SCRIPT_FAILED_BEFORE_FINAL_GENERATE_AC = 0x20
     SCRIPT_FAILED_AFTER_FINAL_GENERATE_AC = 0x10
+    CA_ECC_KEY_MISSING = 0x04
+    ECC_KEY_RECOVERY_FAILED = 0x02
 
     def __bytes__(self) -> bytes:
         return self.to_bytes(5, "big")
@@ -104,6 +112,9 @@ class CvmCapability(IntFlag):
     SIGNATURE = 0x20
     ENCIPHERED_PIN = 0x10
     NO_CVM = 0x08
+    ONLINE_BIOMETRIC = 0x04
+    OFFLINE_BIOMETRIC = 0x02
+    ENCIPHERED_PIN_ECC = 0x01
 
 
 class SecurityCapability(IntFlag):
@@ -119,7 +130,10 @@ class SecurityCapability(IntFlag):
 OFFLINE_DATA_AUTHENTICATION: Final = (
     SecurityCapability.SDA | SecurityCapability.DDA | SecurityCapability.CDA | SecurityCapability.XDA
 )
-OFFLINE_PIN: Final = CvmCapability.PLAINTEXT_PIN | CvmCapability.ENCIPHERED_PIN
+OFFLINE_PIN: Final = (
+    CvmCapability.PLAINTEXT_PIN | CvmCapability.ENCIPHERED_PIN | CvmCapability.ENCIPHERED_PIN_ECC
+)
+BIOMETRIC: Final = CvmCapability.ONLINE_BIOMETRIC | CvmCapability.OFFLINE_BIOMETRIC
 
 
 class Cvm(Enum):
@@ -186,22 +200,30 @@ TVR_WORDS: Final = MappingProxyType(
         TVR.APPLICATION_NOT_YET_EFFECTIVE: ("Application not yet effective", "应用尚未生效"),
         TVR.SERVICE_NOT_ALLOWED: ("Requested service not allowed for card product", "卡片不允许所请求的服务"),
         TVR.NEW_CARD: ("New card", "新卡"),
-        TVR.XDA_FAILED: ("XDA signature verification failed", "扩展数据认证失败"),
+        TVR.BIOMETRIC_SUCCESSFUL: ("Biometric performed and successful", "生物特征验证成功"),
+        TVR.BIOMETRIC_FORMAT_NOT_SUPPORTED: ("Biometric template format not supported", "不支持的生物特征模板格式"),
         TVR.CVM_NOT_SUCCESSFUL: ("Cardholder verification was not successful", "持卡人验证失败"),
         TVR.UNRECOGNISED_CVM: ("Unrecognised CVM", "未知的持卡人验证方法"),
         TVR.PIN_TRY_LIMIT_EXCEEDED: ("PIN Try Limit exceeded", "密码尝试次数超限"),
         TVR.PIN_PAD_NOT_WORKING: ("PIN entry required and PIN pad not present or not working", "要求输入密码但密码键盘不存在或故障"),
         TVR.PIN_NOT_ENTERED: ("PIN entry required, PIN pad present, but PIN was not entered", "要求输入密码且密码键盘可用但未输入"),
         TVR.ONLINE_PIN_ENTERED: ("Online PIN entered", "已输入联机密码"),
+        TVR.BIOMETRIC_DEVICE_NOT_WORKING: ("Biometric required but capture device not working", "要求生物特征但采集设备故障"),
+        TVR.BIOMETRIC_BYPASSED: ("Biometric required, capture device present, but entry was bypassed", "要求生物特征且设备可用但被跳过"),
         TVR.FLOOR_LIMIT_EXCEEDED: ("Transaction exceeds floor limit", "交易超过最低限额"),
         TVR.LOWER_OFFLINE_LIMIT_EXCEEDED: ("Lower consecutive offline limit exceeded", "超过连续脱机交易下限"),
         TVR.UPPER_OFFLINE_LIMIT_EXCEEDED: ("Upper consecutive offline limit exceeded", "超过连续脱机交易上限"),
         TVR.SELECTED_RANDOMLY: ("Transaction selected randomly for online processing", "交易被随机选择联机"),
         TVR.MERCHANT_FORCED_ONLINE: ("Merchant forced transaction online", "商户要求联机"),
+        TVR.BIOMETRIC_TRY_LIMIT_EXCEEDED: ("Biometric Try Limit exceeded", "生物特征尝试次数超限"),
+        TVR.BIOMETRIC_TYPE_NOT_SUPPORTED: ("A selected Biometric Type not supported", "不支持所选的生物特征类型"),
+        TVR.XDA_FAILED: ("XDA signature verification failed", "扩展数据认证失败"),
         TVR.DEFAULT_TDOL_USED: ("Default TDOL used", "使用了缺省TDOL"),
         TVR.ISSUER_AUTHENTICATION_FAILED: ("Issuer authentication failed", "发卡行认证失败"),
         TVR.SCRIPT_FAILED_BEFORE_FINAL_GENERATE_AC: ("Script processing failed before final GENERATE AC", "最后一次GENERATE AC之前脚本处理失败"),
         TVR.SCRIPT_FAILED_AFTER_FINAL_GENERATE_AC: ("Script processing failed after final GENERATE AC", "最后一次GENERATE AC之后脚本处理失败"),
+        TVR.CA_ECC_KEY_MISSING: ("CA ECC key missing", "缺少认证中心椭圆曲线公钥"),
+        TVR.ECC_KEY_RECOVERY_FAILED: ("ECC key recovery failed", "椭圆曲线公钥恢复失败"),
     }
 )
 

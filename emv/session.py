@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from emv.bits import OFFLINE_DATA_AUTHENTICATION, OFFLINE_PIN, TSI, TVR, wants_signature
+from emv.bits import BIOMETRIC, OFFLINE_DATA_AUTHENTICATION, OFFLINE_PIN, TSI, TVR, wants_signature
 from emv.commands import CardError, Cryptogram, Outcome, Result
 from emv.tags import (
     ADDITIONAL_TERMINAL_CAPABILITIES_9F40,
@@ -147,8 +147,8 @@ class TerminalProfile:
             raise ValueError("9F33 has 3 bytes and 9F40 has 5")
         if self.capabilities[2] & OFFLINE_DATA_AUTHENTICATION:
             raise ValueError("9F33: SDA, DDA and CDA are not in yet and must not be claimed")
-        if self.capabilities[1] & OFFLINE_PIN:
-            raise ValueError("9F33: offline PIN is not in yet and must not be claimed")
+        if self.capabilities[1] & (OFFLINE_PIN | BIOMETRIC):
+            raise ValueError("9F33: offline PIN and biometrics are not in yet and must not be claimed")
         for name, digits, length in (
             ("country", self.country, 3),
             ("currency", self.currency, 3),

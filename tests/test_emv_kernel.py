@@ -411,6 +411,14 @@ def test_the_online_request_holds_field_55() -> None:
     assert played.outcome.data[0x9F27].hex() == "40"
 
 
+def test_an_answer_without_issuer_data_is_not_read_with_older_ones() -> None:
+    bare = ok(t("77", t("9F27", "40"), t("9F36", "0042"), t("9F26", "22" * 8)))
+    transcript = [*approved_sale()[:-1], *second_generate_ac(PIN_TVR, answer=bare)]
+    outcome = play(session(), transcript).outcome
+    assert outcome.result is Result.APPROVED
+    assert 0x9F10 not in outcome.data
+
+
 @pytest.mark.parametrize("step", range(len(approved_sale())))
 def test_a_card_that_leaves_comes_out_as_removed(step: int) -> None:
     card = session()

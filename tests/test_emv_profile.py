@@ -25,6 +25,8 @@ from emv.kernel import AidEntry, TerminalProfile, TransactionData
         {"capabilities": bytes.fromhex("E06804")},  # XDA
         {"capabilities": bytes.fromhex("E0E800")},  # Plaintext PIN by the card.
         {"capabilities": bytes.fromhex("E07800")},  # Enciphered PIN by the card.
+        {"capabilities": bytes.fromhex("E06900")},  # The same with elliptic curves.
+        {"capabilities": bytes.fromhex("E06C00")},  # Biometrics.
         {"capabilities": bytes.fromhex("E068")},
         {"country": "CN"},
         {"currency": "15"},
