@@ -23,6 +23,7 @@ CODE = b"134567890123456789"
 class Rig:
     scanner: Scanner
     hold: Callable[[bytes | None], None]
+    present: Callable[[bytes], None]
 
 
 @dataclass
@@ -47,9 +48,9 @@ def wired() -> Iterator[Wired]:
 def rig(request: pytest.FixtureRequest) -> Rig:
     if request.param == "twin":
         twin = TwinScanner()
-        return Rig(twin, twin.hold)
+        return Rig(twin, twin.hold, twin.present)
     wired: Wired = request.getfixturevalue("wired")
-    return Rig(wired.scanner, wired.module.hold)
+    return Rig(wired.scanner, wired.module.hold, wired.module.present)
 
 
 def watched(scanner: Scanner) -> queue.Queue[bytes]:
@@ -87,6 +88,15 @@ def test_one_trigger_reads_one_code(rig: Rig) -> None:
     assert quiet(seen)
     rig.scanner.trigger(True)
     assert seen.get(timeout=WAIT_S) == b"another"
+
+
+def test_a_code_shown_once_is_gone_when_it_has_been_read(rig: Rig) -> None:
+    seen = watched(rig.scanner)
+    rig.present(CODE)
+    rig.scanner.trigger(True)
+    assert seen.get(timeout=WAIT_S) == CODE
+    rig.scanner.trigger(True)
+    assert quiet(seen)
 
 
 def test_after_it_is_stopped_nothing_is_read(rig: Rig) -> None:

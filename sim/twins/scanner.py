@@ -14,6 +14,7 @@ class TwinScanner:
         self._on_scan: Callable[[bytes], None] | None = None
         self._on_look = on_look
         self._held: bytes | None = None
+        self._once = False
         self.looking = False
         self.broken = False
 
@@ -26,10 +27,14 @@ class TwinScanner:
         self._look(on)
         self._read()
 
-    def hold(self, code: bytes | None) -> None:
-        """Hold a code before it, or take it away (None)."""
-        self._held = code
+    def hold(self, code: bytes | None, *, once: bool = False) -> None:
+        """Hold a code before it, or take it away (None). `once`: it is gone when it has been read."""
+        self._held, self._once = code, once
         self._read()
+
+    def present(self, code: bytes) -> None:
+        """Hold a code before it until it has been read once, as a customer does."""
+        self.hold(code, once=True)
 
     def close(self) -> None:
         self._on_scan = None
@@ -42,5 +47,8 @@ class TwinScanner:
 
     def _read(self) -> None:
         if self.looking and self._held is not None and self._on_scan is not None:
+            code = self._held
+            if self._once:
+                self._held, self._once = None, False
             self._look(False)
-            self._on_scan(self._held)
+            self._on_scan(code)

@@ -31,6 +31,7 @@ class SerialScanner:
         self._buffer = bytearray()
         self._lock = threading.Lock()
         self._held: bytes | None = None
+        self._once = False
         self._looking = False
         self.deaf = False  # Its receive line is broken: it answers nothing.
         self.refused = 0
@@ -42,12 +43,16 @@ class SerialScanner:
     def looking(self) -> bool:
         return self._looking
 
-    def hold(self, code: bytes | None) -> None:
-        """Hold a code before it, or take it away (None)."""
+    def hold(self, code: bytes | None, *, once: bool = False) -> None:
+        """Hold a code before it, or take it away (None). `once`: it is gone when it has been read."""
         with self._lock:
-            self._held = code
+            self._held, self._once = code, once
             text = self._read()
         self._pty.send(text)
+
+    def present(self, code: bytes) -> None:
+        """Hold a code before it until it has been read once, as a customer does."""
+        self.hold(code, once=True)
 
     def babble(self, data: bytes) -> None:
         self._pty.send(data)
@@ -66,7 +71,10 @@ class SerialScanner:
         if not self._looking or self._held is None:
             return b""
         self._looking = False
-        return self._held + self._line_end
+        text = self._held + self._line_end
+        if self._once:
+            self._held, self._once = None, False
+        return text
 
     def _receive(self, data: bytes) -> bytes:
         with self._lock:
