@@ -48,7 +48,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         # First run
         "confirm_test_keys.text": (
             "装入公开测试密钥，不得受理真实卡",
-            "Load public test keys? Never for real cards",
+            "Load test keys? No real cards!",
         ),
         "confirm_test_keys.title": ("测试密钥", "Test keys"),
         "choose_language.title": ("语言 Language", "语言 Language"),
@@ -90,7 +90,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "password_problem.unknown": ("无此操作员", "No such operator"),
         "password_problem.wrong": ("密码错误", "Wrong password"),
         "signing_in.text": ("正在签到", "Signing in"),
-        "sign_in_failed.title": ("签到失败", "Sign-in failed"),
+        "sign_in_failed.title": ("签到失败", "No sign-in"),
         "sign_in_failed.bad_keys": ("工作密钥校验失败，已全部作废", "Bad keys: all discarded"),
         "sign_in_failed.bad_reply": ("主机应答有误", "Bad host reply"),
         "sign_in_failed.batch": ("批次不符，请先结算", "Batch differs: settle first"),
@@ -148,7 +148,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "what.sign_in": ("正在签到", "Signing in"),
         "approved.title": ("交易成功", "Approved"),
         "declined.title": ("交易失败", "Declined"),
-        "declined.settling": ("主机未受理结算", "Settlement refused"),
+        "declined.settling": ("主机拒绝结算", "Settlement refused"),
         "remove_card.text": ("请取卡", "Remove card"),
         "try_pin_again.text": ("密码错误", "Wrong PIN"),
         "try_pin_again.then": ("请重新输入", "Try again"),

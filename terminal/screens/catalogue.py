@@ -9,11 +9,11 @@ identifier without a phrase raises UnknownPhrase.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from terminal.model import Method, Mode, Money
 from terminal.screens.layout import Checks, Entry, Hint, Layout, Listing, Mark, MenuList, Notice, QrLayout
+from terminal.screens.values import value
 from terminal.strings import LANGUAGES, Words
 
 TALL_PANEL_PX = 96  # From here on a panel has room for a footer under a list.
@@ -51,7 +51,7 @@ def _hint(words: Words, left: str, right: str) -> Hint:
 # First run, power-on, sign-in
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Boot:
     """Power-on; `checks` are (name in room "check", passed)."""
 
@@ -64,7 +64,7 @@ class Boot:
         return Checks(words["product"], named, corner=self.version)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChooseLanguage:
     """`selected` counts in LANGUAGES."""
 
@@ -76,7 +76,7 @@ class ChooseLanguage:
         return MenuList(words["choose_language.title"], items, self.selected)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EnterNumber:
     """`field` in room "field"; `hint` is a word of room "hint_text", a key, or text."""
 
@@ -91,7 +91,7 @@ class EnterNumber:
         return Entry(words.about("field", self.field), value=self.value, note=note, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConfirmTestKeys:
     name: ClassVar[str] = "confirm_test_keys"
 
@@ -101,7 +101,7 @@ class ConfirmTestKeys:
         return Notice(words["confirm_test_keys.title"], headline=text, mark=Mark.LOCK, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SelfTest:
     """`checks` as in Boot."""
 
@@ -114,7 +114,7 @@ class SelfTest:
         return Checks(words["self_test.title"], named, corner=f"{passed}/{len(named)}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OperatorPassword:
     """`digits` typed so far; `problem` in room "password_problem", or ""."""
 
@@ -131,7 +131,7 @@ class OperatorPassword:
         return Entry(words["operator_password.title"], masked=self.digits, label=label, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SigningIn:
     name: ClassVar[str] = "signing_in"
 
@@ -139,7 +139,7 @@ class SigningIn:
         return Notice(words["waiting.title"], headline=words["signing_in.text"], mark=Mark.WAIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SignInFailed:
     """`reason` in room "sign_in_failed" or "fault"; `code` is the host's answer, or ""."""
 
@@ -157,7 +157,7 @@ class SignInFailed:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Idle:
     """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host."""
 
@@ -181,7 +181,7 @@ class Idle:
         return Notice(words["brand"], headline=self.clock, lines=lines, corner=corner)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Menu:
     """`title` and `items` are keys ("menu.main", "menu.sale") or plain text."""
 
@@ -199,7 +199,7 @@ class Menu:
 # A sale
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EnterAmount:
     name: ClassVar[str] = "enter_amount"
     amount: Money
@@ -209,7 +209,7 @@ class EnterAmount:
         return Entry(words["enter.amount"], value=words.money(self.amount), figures_first=True, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChooseMethod:
     """`selected` counts in `METHODS_SHOWN`."""
 
@@ -223,7 +223,7 @@ class ChooseMethod:
         return MenuList(words["choose_method.title"], items, self.selected, corner=words.money(self.amount))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InsertCard:
     name: ClassVar[str] = "insert_card"
     amount: Money
@@ -237,7 +237,7 @@ class InsertCard:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CardProblem:
     """`reason` in room "card_problem": mute, upside_down, reader_lost, not_accepted, bad_data, removed..."""
 
@@ -253,7 +253,7 @@ class CardProblem:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadingCard:
     name: ClassVar[str] = "reading_card"
 
@@ -262,7 +262,7 @@ class ReadingCard:
         return Notice(words["reading_card.text"], headline=lines[0], mark=Mark.CARD)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChooseApplication:
     """`labels` as the card gives them (9F12 or 50)."""
 
@@ -274,7 +274,7 @@ class ChooseApplication:
         return MenuList(words["choose_application.title"], _numbered(self.labels), self.selected)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EnterPin:
     """Only the number of digits is known here, never a digit."""
 
@@ -293,7 +293,7 @@ class EnterPin:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connecting:
     """`what` in room "what": sign_in, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
 
@@ -304,7 +304,7 @@ class Connecting:
         return Notice(words["connecting.title"], headline=words.about("what", self.what), mark=Mark.WAIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Waiting:
     """`what` as in Connecting."""
 
@@ -318,7 +318,7 @@ class Waiting:
         return Notice(words["waiting.title"], headline=headline, corner=corner, mark=Mark.WAIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Approved:
     """`code` is the authorisation code (field 38), or "" where there is none."""
 
@@ -331,7 +331,7 @@ class Approved:
         return Notice(words["approved.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Declined:
     """`code` is the host's answer (field 39); `text` its words, or a word of the room "declined"."""
 
@@ -351,7 +351,7 @@ class Declined:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RemoveCard:
     name: ClassVar[str] = "remove_card"
 
@@ -359,7 +359,7 @@ class RemoveCard:
         return Notice("", headline=words["remove_card.text"], mark=Mark.CARD)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TryPinAgain:
     name: ClassVar[str] = "try_pin_again"
 
@@ -372,7 +372,7 @@ class TryPinAgain:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cancelled:
     name: ClassVar[str] = "cancelled"
 
@@ -383,7 +383,7 @@ class Cancelled:
 # Reversal
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reversing:
     name: ClassVar[str] = "reversing"
     amount: Money
@@ -393,7 +393,7 @@ class Reversing:
         return Notice(words["reversing.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReversalPending:
     name: ClassVar[str] = "reversal_pending"
     count: int
@@ -404,7 +404,7 @@ class ReversalPending:
         return Notice(words["reversal_pending.title"], headline=text, mark=Mark.CAUTION, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReversalDone:
     name: ClassVar[str] = "reversal_done"
     amount: Money
@@ -414,7 +414,7 @@ class ReversalDone:
         return Notice(words["reversal_done.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NothingSent:
     """`reason` in room "fault": the values of LinkFault, and what an answer can be wrong with."""
 
@@ -434,7 +434,7 @@ class NothingSent:
 # Paper
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Printing:
     """`copy` in room "copy": merchant, cardholder, settlement, self_test, reprint, qr."""
 
@@ -445,7 +445,7 @@ class Printing:
         return Notice(words["printing.title"], headline=words.about("copy", self.copy), mark=Mark.PAPER)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaperStopped:
     """`state` is a value of drivers.ports.Paper (room "paper")."""
 
@@ -461,7 +461,7 @@ class PaperStopped:
 # QR
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ShowQr:
     """`payload` is drawn if `qr.qr_fits` says that the panel can carry it; print it otherwise."""
 
@@ -481,7 +481,7 @@ class ShowQr:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QrOnPaper:
     name: ClassVar[str] = "qr_on_paper"
     amount: Money
@@ -491,7 +491,7 @@ class QrOnPaper:
         return _timed(words, "qr_on_paper.title", self.amount, self.seconds_left, Mark.PAPER)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ScanCode:
     name: ClassVar[str] = "scan_code"
     amount: Money
@@ -501,7 +501,7 @@ class ScanCode:
         return _timed(words, "scan_code.title", self.amount, self.seconds_left, Mark.PHONE)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BadCode:
     """`reason` in room "bad_code": not_payment, unreadable, used, expired."""
 
@@ -514,7 +514,7 @@ class BadCode:
         return Notice(words["bad_code.title"], headline=text, mark=Mark.PHONE, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WalletPaying:
     name: ClassVar[str] = "wallet_paying"
     amount: Money
@@ -524,7 +524,7 @@ class WalletPaying:
         return _timed(words, "wallet_paying.title", self.amount, self.seconds_left, Mark.PHONE)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QrUnknown:
     name: ClassVar[str] = "qr_unknown"
     amount: Money
@@ -540,7 +540,7 @@ class QrUnknown:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OrderClosed:
     name: ClassVar[str] = "order_closed"
     amount: Money
@@ -559,7 +559,7 @@ def _timed(words: Words, title: str, amount: Money, seconds_left: int, mark: Mar
 # Cash
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CashTendered:
     name: ClassVar[str] = "cash_tendered"
     amount: Money
@@ -575,7 +575,7 @@ class CashTendered:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CashChange:
     name: ClassVar[str] = "cash_change"
     amount: Money
@@ -598,7 +598,7 @@ class CashChange:
 # The day
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TodayRow:
     """`time` "14:05"; `kind` a Method's value (room "kind"); `state` a PaymentState's (room "state")."""
 
@@ -608,7 +608,7 @@ class TodayRow:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Today:
     """`rows` of this page only (see `rows_a_page`); `page` counts from 1; `total` is the whole day's."""
 
@@ -630,7 +630,7 @@ class Today:
         return Listing(title, rows, footer=footer, empty=words["today.none"])
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConfirmSettlement:
     name: ClassVar[str] = "confirm_settlement"
     count: int
@@ -645,7 +645,7 @@ class ConfirmSettlement:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settling:
     """`step` in room "step": recover, reversals, totals, upload, print, close."""
 
@@ -656,7 +656,7 @@ class Settling:
         return Notice(words["settling.title"], headline=words.about("step", self.step), mark=Mark.WAIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settled:
     name: ClassVar[str] = "settled"
     balanced: bool
@@ -676,7 +676,7 @@ class Settled:
 # Trouble
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Problem:
     """`title` and `text` are keys or plain text."""
 
@@ -690,7 +690,7 @@ class Problem:
         return Notice(title, headline=words.phrase(self.text), mark=Mark.CAUTION, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused:
     """`reason` in room "refused"."""
 
@@ -703,7 +703,7 @@ class Refused:
         return Notice(words["refused.title"], headline=text, mark=Mark.CAUTION, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ServiceMode:
     """`reason` in room "service_mode": crashes, journal, keys."""
 
@@ -716,7 +716,7 @@ class ServiceMode:
         return Notice(words["service_mode.title"], headline=text, mark=Mark.CAUTION, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckClock:
     """`shown` is the terminal's own date and time, as it is to be read."""
 
@@ -728,7 +728,7 @@ class CheckClock:
         return Notice(words["check_clock.title"], headline=self.shown, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Locked:
     """`reason` in room "locked": tamper, zeroised."""
 

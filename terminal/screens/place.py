@@ -120,10 +120,10 @@ def _foot(hint: Hint, body: Box, font: Font, *, rule: bool = True) -> tuple[list
     if not hint.left and not hint.right:
         return [], body
     y = body.y + body.height - LINE_PX
-    half = body.width // 2
-    left_px = min(font.width(hint.left), body.width if not hint.right else body.width - half)
+    # What the green key does is never cut: of two that do not fit, the left one gives way.
+    left_px = min(font.width(hint.left), max(0, body.width - font.width(hint.right)))
     items: list[Item] = []
-    if hint.left:
+    if left_px:
         items.append(Line(Box(body.x, y, left_px, LINE_PX), cut(hint.left, left_px, font)))
     if hint.right:
         right_px = min(font.width(hint.right), body.width - left_px)
@@ -248,6 +248,8 @@ def _entry(entry: Entry, panel: Box, font: Font) -> Iterable[Item]:
     yield from bar
     yield from foot
     head, note = (entry.label, note) if entry.label else (note, "")
+    if entry.figures_first and font.width(head) > body.width:
+        head = head.rpartition(" ")[2]  # The word gives way to its amount.
     if head:
         line = Box(body.x, body.y, body.width, LINE_PX)
         yield Line(line, cut(head, body.width, font), align=Align.CENTRE)
@@ -289,7 +291,8 @@ def _menu(menu: MenuList, panel: Box, font: Font) -> Iterable[Item]:
         y = body.y + at * LINE_PX
         if first + at == menu.selected:
             yield Fill(Box(body.x, y, width, LINE_PX))
-        box = Box(body.x + GAP_PX, y, width - 2 * GAP_PX, LINE_PX)
+        pad = GAP_PX if font.width(item) <= width - 2 * GAP_PX else 0
+        box = Box(body.x + pad, y, width - 2 * pad, LINE_PX)
         yield Line(box, cut(item, box.width, font))
         if first + at == menu.selected:
             yield Clear(Box(body.x, y, width, 1))  # Else it would run into the bar above it.
@@ -366,7 +369,8 @@ def _code(layout: QrLayout, panel: Box, font: Font) -> Iterable[Item]:
     yield Code(Box(panel.x, panel.y, across, down), layout.payload, module_px)
     if down < panel.height:
         foot = Box(panel.x, panel.y + down, panel.width, panel.height - down)
-        items, _ = _foot(Hint(layout.amount, layout.corner), foot, font)
+        fits = font.width(layout.amount) + font.width(layout.corner) <= foot.width
+        items, _ = _foot(Hint(layout.amount, layout.corner if fits else ""), foot, font)
         yield from items
         return
     side = Box(panel.x + across + GAP_PX, panel.y, panel.width - across - GAP_PX, panel.height)
