@@ -7,7 +7,7 @@ real phone could read is not read here either.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,42 @@ class Phone:
         for order in orders:
             self._gateway.refuse(order, now_ms)
         return len(orders)
+
+
+class PhoneInHand:
+    """A phone with one wallet open, before one display: what people in a story do with it.
+
+    `now_ms()` gives milliseconds since 1970; `display()` the pixels that are lit now, with width and height.
+    """
+
+    def __init__(
+        self,
+        phone: Phone,
+        wallet: WalletKind,
+        *,
+        now_ms: Callable[[], int],
+        display: Callable[[], tuple[bytes, int, int]],
+    ) -> None:
+        self.phone = phone
+        self.wallet = phone.wallets[wallet]
+        self._now_ms = now_ms
+        self._display = display
+
+    def scan_display(self, *, confirmed: bool = True) -> PayResult | None:
+        """Look at the display and pay; None when no code is to be seen."""
+        payload = self.phone.look(*self._display())
+        if payload is None:
+            return None
+        return self.phone.pay(payload, self._now_ms(), wallet=self.wallet.kind, confirmed=confirmed)
+
+    def show_code(self) -> str:
+        return self.phone.show_code(self._now_ms(), wallet=self.wallet.kind)
+
+    def confirm(self) -> tuple[PayResult, ...]:
+        return self.phone.confirm(self._now_ms())
+
+    def refuse(self) -> int:
+        return self.phone.refuse(self._now_ms())
 
 
 def display_image(pixels: bytes, width: int, height: int) -> Image:

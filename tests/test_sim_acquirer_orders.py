@@ -113,11 +113,14 @@ def test_a_repeated_create_is_the_same_order(desk: Desk) -> None:
     assert desk.create(amount_minor=1).text(39) == "94", "another amount is another order"
 
 
-def test_an_unknown_order_is_not_found_and_a_close_before_its_order_is_remembered(desk: Desk) -> None:
-    assert desk.query("NONE").text(39) == "25"
-    assert desk.close("LATE").text(39) == "25"
-    assert desk.create("LATE").text(39) == "12"
-    assert not [order for order in desk.acquirer.book.qr_orders if order.state is not OrderState.CLOSED]
+def test_an_order_that_was_not_found_never_comes_to_life(desk: Desk) -> None:
+    assert [desk.query("Q").text(39) for _ in range(2)] == ["25", "25"]
+    assert [desk.close("C").text(39) for _ in range(2)] == ["25", "25"]
+    assert desk.create("Q").text(39) == "12", "it was late; the terminal already knows that nobody paid"
+    assert desk.create("C").text(39) == "12"
+    code = desk.gateway.new_code(desk.wallet, desk.now_ms)
+    assert desk.charge(code, order_no="Q").text(39) == "12"
+    assert desk.wallet.balance_minor == 500_000
 
 
 @pytest.mark.parametrize(
@@ -211,8 +214,11 @@ def test_a_settlement_counts_paid_orders_and_closes_the_others(desk: Desk) -> No
     reply = desk.caller.settle(Totals(500, 1))
     assert reply is not None and reply.text(48)[30] == "1"
     assert desk.gateway.pay(waiting.payload, desk.wallet, desk.now_ms) is PayResult.EXPIRED
+    settled = desk.caller.terminal
     desk.caller.sign_in()
     assert read_order(desk.query("A1")).state is OrderState.PAID, "an old order can still be asked about"
+    desk.caller.terminal = settled
+    assert read_order(desk.query("A1")).state is OrderState.PAID, "under its own batch's number as well"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import zxingcpp
 from PIL import Image
 
 from sim.acquirer import Acquirer, PayResult, WalletKind
-from sim.phone import Phone, display_image
+from sim.phone import Phone, PhoneInHand, display_image
 
 NOW = 1_795_233_600_000
 TERMINAL = ("898440153110001", "10000001")
@@ -98,6 +98,19 @@ def test_the_user_is_asked(acquirer: Acquirer, phone: Phone, says: str) -> None:
         assert phone.refuse(NOW) == 1
         assert phone.wallets[WalletKind.ALIPAY].balance_minor == 500_000
     assert phone.asked(NOW) == ()
+
+
+def test_a_phone_in_hand_pays_what_it_sees(acquirer: Acquirer, phone: Phone) -> None:
+    lit = [bytes(1024)]
+    hand = PhoneInHand(phone, WalletKind.UNIONPAY, now_ms=lambda: NOW, display=lambda: (lit[0], 128, 64))
+    assert hand.scan_display() is None
+    lit[0] = qr_on_display(order_payload(acquirer), 128, 64, 2)
+    assert hand.scan_display(confirmed=False) is PayResult.PAYING
+    assert hand.refuse() == 1
+    assert hand.scan_display(confirmed=False) is PayResult.PAYING
+    assert hand.confirm() == (PayResult.PAID,)
+    assert hand.wallet.balance_minor == 500_000 - 1280
+    assert hand.show_code().startswith("62")
 
 
 def test_a_phone_without_orders_is_asked_nothing(phone: Phone) -> None:

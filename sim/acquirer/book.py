@@ -60,6 +60,11 @@ class Order:
     paid_ms: int = 0
     code: str = "00"  # Why a scanned one was refused.
 
+    @property
+    def prevented(self) -> bool:
+        """It was asked about (or closed) before it came: remembered without amount, never to be paid."""
+        return self.amount_minor == 0
+
 
 @dataclass(slots=True)
 class Settlement:

@@ -261,8 +261,14 @@ class Acquirer:
 
     def _sale_or_order(self, request: Request) -> Answer:
         keys = self._keys[request.terminal]
-        batch = self._open_batch(request, keys)
         stan, code = request.message.text(11), request.message.text(3)
+        if code in (QR_QUERY, QR_CLOSE):
+            # An order of a settled batch may still be asked about.
+            batch = self.book.batch(request.terminal, request.f60.batch_no)
+            if batch is None:
+                raise Refused(BATCH_MISMATCH, keys)
+        else:
+            batch = self._open_batch(request, keys)
         if stan in batch.stans:
             entry = batch.entries.get(stan)
             late = entry is not None and entry.state is EntryState.PREVENTED
@@ -298,17 +304,16 @@ class Acquirer:
         known = self.book.orders.get((request.terminal[0], order_no))
         if known is not None and known.terminal != request.terminal:
             raise Refused(DUPLICATE, keys)
-        match message.text(3):
-            case code if code in (QR_CREATE, QR_PAY):
-                return self._make_order(request, batch, keys, known, tags)
-            case _ if known is None:
-                if message.text(3) == QR_CLOSE:
-                    self.gateway.prevent(batch, request.terminal, order_no, stan, now_ms)
-                raise Refused(NOT_FOUND, keys)
-            case code if code == QR_CLOSE:
-                self.gateway.close(known, now_ms)
-            case _:
-                self.gateway.refresh(known, now_ms)
+        if message.text(3) in (QR_CREATE, QR_PAY):
+            return self._make_order(request, batch, keys, known, tags)
+        if known is None or known.prevented:
+            # 25 is the last word on this number: should the order itself still be on its way, it is refused.
+            if known is None:
+                self.gateway.prevent(batch, request.terminal, order_no, stan, now_ms)
+            raise Refused(NOT_FOUND, keys)
+        if message.text(3) == QR_CLOSE:
+            self.gateway.close(known, now_ms)
+        self.gateway.refresh(known, now_ms)
         return _order_answer(known, APPROVED, keys, now_ms)
 
     def _make_order(
@@ -325,9 +330,11 @@ class Acquirer:
         if scanned and not code:
             raise Refused(FORMAT_ERROR, keys)
         if known is not None:
+            if known.prevented:
+                raise Refused(INVALID_TRANSACTION, keys)
             # The same order again is a repeat and changes nothing; another amount is another order.
             if known.amount_minor != amount_minor:
-                raise Refused(INVALID_TRANSACTION if known.amount_minor == 0 else DUPLICATE, keys)
+                raise Refused(DUPLICATE, keys)
             self.gateway.refresh(known, now_ms)
             return _order_answer(known, _pay_code(known) if scanned else APPROVED, keys, now_ms)
         order_no, stan = tags[OrderTag.ORDER_NO], message.text(11)

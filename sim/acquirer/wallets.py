@@ -201,7 +201,7 @@ class WalletGateway:
             self._book.keep(order)
 
     def prevent(self, batch: Batch, terminal: TerminalId, order_no: str, stan: str, now_ms: int) -> None:
-        """A close came before its order: remember it, so that the late order is refused."""
+        """A query or close came before its order: remember it, so that the late order is refused."""
         self._book.add_order(
             batch, Order(terminal, order_no, batch.batch_no, stan, 0, OrderState.CLOSED, now_ms, now_ms)
         )
