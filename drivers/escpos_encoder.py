@@ -56,6 +56,8 @@ def safe_text(text: str, charset: str = "gb18030") -> str:
     >>> safe_text("¥1.50 \\x1b@ 😀")
     '￥1.50 ?@ ？'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_safe(character, charset) for character in text)
 
 

@@ -17,7 +17,7 @@ def cells_of(text: str) -> int:
     >>> cells_of("金额 AMT")
     8
     """
-    return sum(1 if character.isascii() else 2 for character in text)
+    return len(text) if text.isascii() else 2 * len(text) - sum(map(str.isascii, text))
 
 
 def wrap(text: str, cells: int) -> tuple[str, ...]:
@@ -30,6 +30,8 @@ def wrap(text: str, cells: int) -> tuple[str, ...]:
     """
     if cells < 2:
         raise ValueError("a line holds one full-width character at least")
+    if cells_of(text) <= cells:
+        return (text.rstrip(),)
     lines: list[str] = []
     line = ""
     for word in _words(text):
