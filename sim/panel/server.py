@@ -27,6 +27,8 @@ from sim.panel.protocol import MESSAGE_LIMIT, Do, JSONObject, ProtocolError, par
 PORT_TRIES = 20  # Ports after the wished one: enough for as many panels as one person keeps open.
 PAGES_LIMIT = 8  # Open pages at once; each costs two threads.
 STRANGE_LIMIT = 20  # Messages that do not parse before a page is shut out: a broken page must not fill the log.
+CLOSE_S = 1.0  # How long a page may take to say goodbye: one that sleeps in a hidden tab never does.
+OPEN_S = 3.0  # Browsers open connections ahead of need; one that asks for nothing by then is let go.
 POLL_S = 1.0  # How often an idle writer looks whether its page is gone.
 
 TYPES: Mapping[str, str] = {
@@ -93,6 +95,8 @@ class PanelServer:
                     candidate,
                     process_request=self._request,
                     server_header=None,
+                    open_timeout=OPEN_S,
+                    close_timeout=CLOSE_S,
                     compression=None,  # Loopback: bytes are cheaper than the time to squeeze them.
                     max_size=4 * MESSAGE_LIMIT,  # Bytes of UTF-8; parse_do counts characters.
                 )

@@ -81,6 +81,11 @@ class Chip:
         with self._lock:
             return self._pins[pin].level if self._pins[pin].mode & MODE_OUTPUT else None
 
+    def hertz(self, pin: int) -> float:
+        """What is heard of a pin now; 0: silence."""
+        with self._lock:
+            return self._pins[pin].pwm[0]
+
     def level(self, pin: int) -> bool:
         """Raises ShortCircuit."""
         with self._lock:

@@ -1,0 +1,377 @@
+"""`python -m sim handheld`: the real terminal, its real drivers, and at the end of each wire a twin. No window.
+
+This is the panel's child process and can be driven by anything that speaks JSON lines (see sim/panel/protocol.py):
+what a person does comes in on stdin, what the world would see and hear goes out on stdout. The log is on stderr.
+
+    flows → luma → I²C → the controller's memory     → {"is":"screen"}, the pixels as decoded from the wire
+    flows ← RPi.GPIO (rpi-lgpio) ← lgpio ← contacts  ← {"do":"press"}, {"do":"tamper"}
+    flows → RPi.GPIO (rpi-lgpio) → lgpio → pins      → {"is":"lamp"}, {"is":"tone"}
+    flows → python-escpos → pty → ESC/POS            → {"is":"paper"}, as text and PNG
+    flows ⇄ card channel ⇄ virtual card              ← {"do":"insert"}, {"do":"remove"}
+    flows ⇄ pyserial ⇄ pty ⇄ scanner                 ← {"do":"scan"}
+    flows ⇄ TCP ⇄ the acquirer at --host
+
+The end of stdin ends the process at once, as a pulled battery would: whoever held the handheld has gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import dataclasses
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from drivers.display import DisplaySettings, OledDisplay
+from drivers.gpio import Gpio, GpioBuzzer, GpioKeypad, GpioLamps, GpioTamperSwitch, Pins
+from drivers.link import TcpLink
+from drivers.ports import DeviceError, Key, Lamp, Paper, Picture
+from drivers.printer import EscPosPrinter, PrinterSettings
+from drivers.scanner import Gm65Scanner, ScannerSettings
+from keys import KeyStore
+from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
+from sim.card import PROFILES, VirtualCard
+from sim.panel.protocol import ProtocolError, parse_do, to_line
+from sim.twins.card_reader import TwinCardReader
+from sim.wire.gpio import PinBoard, install_chip
+from sim.wire.i2c import FakeSMBus, Sh1107, Ssd1306
+from sim.wire.paper import CutMark, Printed, PrintedQr
+from sim.wire.printer import SerialPrinter
+from sim.wire.roll import png_of, text_of
+from sim.wire.scanner import SerialScanner
+from terminal.assembly import assemble, device_id
+from terminal.config import Address, Config
+from terminal.flows.power_on import power_on
+from terminal.journal import Journal
+from terminal.loop import RealLoop
+from terminal.screens.font import Font, load_font
+from terminal.shop import Devices
+
+CONTROLLERS = {"128x64": "ssd1306", "128x128": "sh1107"}
+CELLS = 32
+KEYS_WAITING = 200  # Keys that a person typed ahead; more is somebody's cat.
+PRESS_S = 1.0  # The keypad reports within 20 ms; on a machine that is very busy, within a second or not at all.
+PRESS_TRIES = 3
+RELEASE_READS = 48  # Pin reads until a let-go key is surely seen: four columns, twelve scans of 5 ms.
+LOOK_S = 0.012  # How often lamps and buzzer are looked at: the shortest tone lasts 40 ms.
+HOLD_S = 6.0  # How long a person holds a code before the scanner.
+LOW_ROWS = 15  # Rows left on a roll that runs low: the next slip stops in its middle.
+REPLY_MS = 20_000  # Nobody on the bench wants to watch a silent host for a whole minute.
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="the terminal's folder: journal and keys")
+    parser.add_argument("--host", metavar="ADDRESS:PORT", required=True, help="the acquirer")
+    parser.add_argument("--panel", choices=sorted(CONTROLLERS), default="128x64", help="the display")
+    parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="before the first run has asked")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the terminal until its power is cut. Returns only when it cannot start."""
+    address, _, port = args.host.rpartition(":")
+    if not address or not port.isdecimal():
+        print(f"handheld: --host wants ADDRESS:PORT, not {args.host!r}", file=sys.stderr)
+        return 2
+    # Nothing but the protocol may reach stdout, whatever a library prints.
+    wire = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    Handheld(Voice(wire), data=args.data, address=address, port=int(port), panel=args.panel, language=args.lang).run(
+        sys.stdin.buffer
+    )
+    return 0
+
+
+class Voice:
+    """stdout: one message a line, whole lines only, from any thread."""
+
+    def __init__(self, wire: BinaryIO) -> None:
+        self._wire = wire
+        self._lock = threading.Lock()
+
+    def say(self, **message: Any) -> None:
+        line = to_line({"is": message.pop("kind"), **message})
+        with self._lock:
+            try:
+                self._wire.write(line)
+                self._wire.flush()
+            except BrokenPipeError:
+                os._exit(0)  # Whoever held the handheld has gone.
+
+
+class Handheld:
+    """One terminal with a twin at the end of each wire."""
+
+    def __init__(self, voice: Voice, *, data: Path, address: str, port: int, panel: str, language: str) -> None:
+        self._voice = voice
+        self._data = data
+        self._font = load_font()
+        self._config = _config(data, address, port, panel, language)
+        self._board = PinBoard(Pins())
+        install_chip(self._board.chip)
+        self._bus = FakeSMBus(Ssd1306() if panel == "128x64" else Sh1107())
+        self._printer = SerialPrinter(CELLS, self._on_row)
+        self._scanner = SerialScanner()
+        self._reader = TwinCardReader()
+        self._roll = Roll(voice, self._font)
+        self._holding: threading.Timer | None = None
+        self._cards: dict[str, WatchedCard] = {}
+        self._fingers = Fingers(self._board, voice)
+        self._devices = self._open_devices(address, port, panel)
+
+    def _open_devices(self, address: str, port: int, panel: str) -> Devices:
+        gpio = Gpio(self._board.pins)
+        settings = PrinterSettings(device=self._printer.path, cells=CELLS, cutter=True, cache=self._data / "cache")
+        return Devices(
+            display=SeenDisplay(
+                OledDisplay(DisplaySettings(controller=CONTROLLERS[panel]), bus=self._bus), self._bus, self._voice
+            ),
+            keypad=FeltKeypad(GpioKeypad(gpio, _give_up), self._fingers),
+            buzzer=GpioBuzzer(gpio),
+            lamps=GpioLamps(gpio),
+            tamper=GpioTamperSwitch(gpio, _give_up),
+            printer=EscPosPrinter(settings),
+            reader=self._reader,
+            scanner=Gm65Scanner(ScannerSettings(device=self._scanner.path), _tell),
+            link=TcpLink(address, port),
+        )
+
+    def run(self, stdin: BinaryIO) -> None:
+        """Power on. Ends with the process."""
+        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        loop = RealLoop(lambda work: journal.transact(work))
+        journal = Journal.open(self._data / "journal.db", wall_ms=lambda: loop.now().wall_ms)
+        keys = KeyStore.open(self._data / "keys", terminal_id=device_id(self._data))
+        shop = assemble(self._config, self._devices, loop, keys, font=self._font)
+        for target, name in ((self._watch_pins, "pins"), (lambda: self._listen(stdin), "stdin")):
+            threading.Thread(target=target, name=f"bench-{name}", daemon=True).start()
+        self._fingers.start()
+        self._voice.say(kind="ready", pid=os.getpid(), version=shop.version)
+        loop.run(power_on(shop))
+
+    # What a person does.
+
+    def _listen(self, stdin: BinaryIO) -> None:
+        for line in stdin:
+            try:
+                deed = parse_do(line.decode("utf-8"))
+            except (ProtocolError, UnicodeDecodeError) as broken:
+                self._voice.say(kind="problem", text=f"handheld: {broken}")
+                continue
+            self._do(deed.act, deed.values)
+        os._exit(0)
+
+    def _do(self, act: str, values: Mapping[str, str | bool]) -> None:
+        match act:
+            case "press":
+                self._fingers.press(Key(values["key"]))
+            case "insert":
+                self._insert(str(values["card"]))
+            case "remove":
+                self._reader.remove()
+            case "scan":
+                self._hold(str(values["code"]).encode("utf-8"))
+            case "paper":
+                self._set_paper(Paper(values["state"]))
+            case "tamper":
+                self._board.open_case()
+            case "pixels":
+                width, height = self._bus.panel.columns, self._bus.panel.height
+                pixels = base64.b64encode(self._bus.pixels()).decode("ascii")
+                self._voice.say(kind="pixels", width=width, height=height, pixels=pixels)
+
+    def _insert(self, name: str) -> None:
+        if name not in PROFILES:
+            self._voice.say(kind="problem", text=f"there is no card {name}")
+            return
+        card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name]), self._voice))
+        self._reader.remove()
+        self._reader.insert(card)
+
+    def _hold(self, code: bytes) -> None:
+        if self._holding is not None:
+            self._holding.cancel()
+        self._scanner.hold(code)
+        self._holding = threading.Timer(HOLD_S, lambda: self._scanner.hold(None))
+        self._holding.daemon = True
+        self._holding.start()
+
+    def _set_paper(self, paper: Paper) -> None:
+        if paper is not Paper.LOW:
+            self._printer.set_paper(paper)
+        else:
+            self._printer.set_paper(Paper.OK)
+            self._printer.run_out_after(LOW_ROWS)
+        if paper in (Paper.OUT, Paper.COVER_OPEN):
+            self._roll.tear()  # What hung out of it comes off with the old roll.
+
+    # What the world sees and hears.
+
+    def _on_row(self, printed: Printed) -> None:
+        self._roll.add(printed)
+
+    def _watch_pins(self) -> None:
+        lit: dict[Lamp, bool] = {}
+        hertz = 0.0
+        looking = False
+        pause = threading.Event()
+        pins = self._board.pins
+        while not pause.wait(LOOK_S):
+            for lamp in Lamp:
+                now = self._board.lit(lamp)
+                if lit.get(lamp) is not now:
+                    lit[lamp] = now
+                    self._voice.say(kind="lamp", lamp=lamp.value, lit=now)
+            heard = self._board.chip.hertz(pins.buzzer) if pins.buzzer is not None else 0.0
+            if heard != hertz:
+                hertz = heard
+                self._voice.say(kind="tone", hertz=round(hertz))
+            if self._scanner.looking is not looking:
+                looking = self._scanner.looking
+                self._voice.say(kind="scanner", on=looking)
+
+
+class SeenDisplay:
+    """The real display, and beside it what a camera would see: the pixels as the controller holds them."""
+
+    def __init__(self, display: OledDisplay, bus: FakeSMBus, voice: Voice) -> None:
+        self._display = display
+        self._bus = bus
+        self._voice = voice
+        self.width, self.height = display.width, display.height
+
+    def show(self, picture: Picture) -> None:
+        self._display.show(picture)
+        pixels = base64.b64encode(self._bus.pixels()).decode("ascii")
+        self._voice.say(
+            kind="screen",
+            name=picture.name,
+            text=list(picture.text()),
+            width=self.width,
+            height=self.height,
+            pixels=pixels,
+        )
+
+    def close(self) -> None:
+        self._display.close()
+
+
+class Fingers:
+    """Presses keys one after the other, each until the keypad has felt it: fast typing loses nothing."""
+
+    def __init__(self, board: PinBoard, voice: Voice) -> None:
+        self._board = board
+        self._voice = voice
+        self._waiting: queue.Queue[Key] = queue.Queue(KEYS_WAITING)
+        self._felt = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="bench-fingers", daemon=True).start()
+
+    def press(self, key: Key) -> None:
+        try:
+            self._waiting.put_nowait(key)
+        except queue.Full:
+            self._voice.say(kind="problem", text="too many keys at once; some were not pressed")
+
+    def felt(self) -> None:
+        self._felt.set()
+
+    def _run(self) -> None:
+        while True:
+            key = self._waiting.get()
+            for _ in range(PRESS_TRIES):
+                self._felt.clear()
+                self._board.press(key)
+                felt = self._felt.wait(PRESS_S)
+                self._board.release(key)
+                self._board.chip.wait_for_reads(RELEASE_READS)
+                if felt:
+                    break
+
+
+class FeltKeypad:
+    """The real keypad; tells the fingers when a key was felt."""
+
+    def __init__(self, keypad: GpioKeypad, fingers: Fingers) -> None:
+        self._keypad = keypad
+        self._fingers = fingers
+
+    def watch(self, on_key: Callable[[Key], None]) -> None:
+        def felt(key: Key) -> None:
+            on_key(key)
+            self._fingers.felt()
+
+        self._keypad.watch(felt)
+
+    def close(self) -> None:
+        self._keypad.close()
+
+
+class Roll:
+    """What hangs out of the printer; each piece that is cut or torn off is told as a slip."""
+
+    def __init__(self, voice: Voice, font: Font) -> None:
+        self._voice = voice
+        self._font = font
+        self._lock = threading.Lock()
+        self._hanging: list[Printed] = []
+
+    def add(self, printed: Printed) -> None:
+        if isinstance(printed, CutMark):
+            self.tear()
+            return
+        with self._lock:
+            self._hanging.append(printed)
+
+    def tear(self) -> None:
+        with self._lock:
+            piece, self._hanging = self._hanging, []
+        if not piece:
+            return
+        codes = [printed.payload.decode("utf-8", "replace") for printed in piece if isinstance(printed, PrintedQr)]
+        png = base64.b64encode(png_of(piece, CELLS, self._font)).decode("ascii")
+        self._voice.say(kind="paper", text="\n".join(text_of(piece, CELLS)), png=png, qr=codes)
+
+
+class WatchedCard:
+    """A virtual card whose conversation is told, headers and status words only: the data holds the card number."""
+
+    def __init__(self, card: VirtualCard, voice: Voice) -> None:
+        self._card = card
+        self._voice = voice
+
+    def reset(self, *, warm: bool = False) -> bytes:
+        return self._card.reset(warm=warm)
+
+    def transmit(self, capdu: bytes) -> bytes:
+        answer = self._card.transmit(capdu)
+        self._voice.say(kind="apdu", command=capdu[:4].hex().upper(), status=answer[-2:].hex().upper())
+        return answer
+
+
+def _config(data: Path, address: str, port: int, panel: str, language: str) -> Config:
+    """The bench's configuration: the test merchant is offered at the first run, the host is the given one."""
+    default = Config.default()
+    return dataclasses.replace(
+        default,
+        general=dataclasses.replace(default.general, language=language, data=data),
+        merchant=dataclasses.replace(default.merchant, merchant_no=TEST_MERCHANT, terminal_no=TEST_TERMINAL),
+        link=dataclasses.replace(default.link, hosts=(Address(address, port),), reply_ms=REPLY_MS),
+        display=dataclasses.replace(default.display, driver=CONTROLLERS[panel]),
+    )
+
+
+def _give_up(error: DeviceError) -> None:
+    """Keypad or tamper switch are gone: end, and be started again, as on the real device."""
+    print(f"handheld: {error}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def _tell(error: DeviceError) -> None:
+    """A terminal without its scanner still sells."""
+    print(f"handheld: {error}", file=sys.stderr, flush=True)

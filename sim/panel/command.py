@@ -1,0 +1,152 @@
+"""`python -m sim panel`: the whole bench in one process, the terminal in another, and a page to hold it by."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import os
+import secrets
+import signal
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from drivers.gpio import LAYOUT
+from sim.acquirer.server import wall_ms
+from sim.panel.bank import AcquirerBank
+from sim.panel.hub import Hub
+from sim.panel.phone_desk import PhoneOnDesk
+from sim.panel.protocol import JSONObject
+from sim.panel.server import NoPort, PanelServer
+from sim.panel.shelf import cards
+from sim.panel.webfont import block, glyphs_of
+from sim.panel.world import Sight, World
+from terminal.screens.font import load_font
+
+DEFAULT_PORT = 8086
+DEFAULT_DATA = Path("data") / "panel"
+TOKEN_BYTES = 16  # 128 bits.
+PANELS = ("128x64", "128x128")
+LAUNCHER = (sys.executable, "-m", "sim", "handheld")
+LANGUAGES = {"zh": "zh-CN", "en": "en"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="the page's port (default: %(default)s, or next)"
+    )
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="journal, keys, book (default: %(default)s)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    parser.add_argument("--panel", choices=PANELS, default=PANELS[0], help="the display (default: %(default)s)")
+    parser.add_argument("--lang", choices=sorted(LANGUAGES), default="zh", help="of a new page and a new terminal")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C. 0: ended by a person; 1: it could not start, and why is said."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    try:
+        bench = Bench(args.data, port=args.port, panel=args.panel, lang=args.lang)
+    except NoPort as error:
+        print(f"panel: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"panel: {args.data}: {error}; does another panel use this folder?", file=sys.stderr)
+        return 1
+    bench.start()
+    try:
+        print(f"\n  在浏览器中打开 · open in a browser:\n\n    {bench.url}\n\n  Ctrl-C 结束 · ends it\n", flush=True)
+        if not args.no_browser and _has_desktop():
+            webbrowser.open(bench.url)
+        stop.wait()
+    finally:
+        bench.close()
+    return 0
+
+
+class Bench:
+    """Everything that `python -m sim panel` runs, put together. Raises OSError, NoPort."""
+
+    def __init__(self, data: Path, *, port: int, panel: str, lang: str, launcher: Sequence[str] = LAUNCHER) -> None:
+        self._hub = Hub()
+        font = glyphs_of(load_font())
+        self._bank = AcquirerBank(data / "host", self._host_said)
+        self._phone = PhoneOnDesk(self._bank.acquirer, wall_ms)
+        self._world: World | None = None
+        command = (
+            *(*launcher, "--data", str(data / "terminal"), "--host", f"127.0.0.1:{self._bank.port}"),
+            *("--panel", panel, "--lang", LANGUAGES[lang]),
+        )
+        try:
+            self._server = PanelServer(
+                self._hub,
+                lambda deed: self._world.do(deed) if self._world is not None else None,
+                port=port,
+                token=secrets.token_urlsafe(TOKEN_BYTES),
+                hello=lambda: {
+                    "lang": lang,
+                    "guide": {"operator": "01"},
+                    "layout": [key.value for row in LAYOUT for key in row],
+                },
+                font=lambda name: block(name, font),
+            )
+            self._world = World(
+                self._hub,
+                command=command,
+                log=data / "terminal.log",
+                bank=self._bank,
+                phone=self._phone,
+                cards=cards(),
+                sight_of=sight_of,
+            )
+        except OSError:
+            self._bank.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        return self._server.gate.url()
+
+    def start(self) -> None:
+        self._server.start()
+        if self._world is not None:
+            self._world.start()
+
+    def close(self) -> None:
+        if self._world is not None:
+            self._world.close()
+        self._server.close()
+
+    def _host_said(self, message: JSONObject) -> None:
+        """What crossed the line; after an answer the phone may have something new to show."""
+        self._hub.publish(message)
+        if message["is"] == "books":
+            self._hub.publish({"is": "phone", **self._phone.shown()})
+
+
+def sight_of(message: JSONObject) -> Sight | None:
+    """What of a handheld's message a camera could see. None too for pixels that are no picture."""
+    try:
+        if message["is"] == "screen":
+            width, height = int(message["width"]), int(message["height"])
+            data = base64.b64decode(message["pixels"], validate=True)
+            return Sight("display", width, height, data) if len(data) == (width + 7) // 8 * height else None
+        if message["is"] == "paper":
+            return Sight("paper", 0, 0, base64.b64decode(message["png"], validate=True))
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return None
+    return None
+
+
+def _has_desktop() -> bool:
+    """Without one, `webbrowser` would start a text browser on this very console."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
