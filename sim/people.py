@@ -117,7 +117,7 @@ class People:
 
     async def _enter_pin(self) -> None:
         """Only at the first look: the screen comes again with each digit and each second."""
-        if self._world.pin_digits() != 0 or self._world.keys_waiting():
+        if self._world.typed_digits() or self._world.keys_waiting():
             return
         if self._intent.cancels_pin:
             await press(self._world, "CANCEL")
@@ -159,7 +159,7 @@ class People:
         await press(self._world, "CANCEL")
 
     async def _password(self) -> None:
-        if self._world.password_digits() == 0 and not self._world.keys_waiting():
+        if not self._world.typed_digits() and not self._world.keys_waiting():
             await press(self._world, PASSWORD)
             await press(self._world, "ENTER")
 

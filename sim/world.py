@@ -16,10 +16,10 @@ from drivers.ports import Key, LinkFault, Picture
 from keys import KeyStore
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
-from sim.acquirer.wallets import Wallet, WalletKind
+from sim.acquirer.wallets import WalletKind
 from sim.card import PROFILES, VirtualCard
 from sim.loop import START_WALL_MS, SimLoop
-from sim.phone import Phone
+from sim.phone import Phone, PhoneInHand
 from sim.story import StoryError
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.twins.card_reader import TwinCardReader
@@ -37,7 +37,7 @@ from terminal.shop import Devices, Shop
 
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
 SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
-PATIENCE_MS = 30 * 60_000  # Virtual: nobody waits half an hour for a screen.
+PATIENCE_MS = 10 * 60_000  # Virtual: nobody waits ten minutes for a screen.
 PHONE_BALANCE_MINOR = 100_000_000
 
 
@@ -82,8 +82,7 @@ class World:
         self.seen: Mailbox[str] = Mailbox("seen", limit=SEEN_LIMIT)
         self.history: list[str] = []
         self.cards: dict[str, VirtualCard] = {}
-        self._phones: dict[str, Phone] = {}
-        self._wallet_minor = wallet_minor
+        self._phone = Phone(self.acquirer.gateway, {kind: wallet_minor for kind in WalletKind})
 
     def _make_devices(self, panel: tuple[int, int]) -> None:
         spend = self.loop.spend
@@ -143,13 +142,14 @@ class World:
     def scan(self, code: str) -> None:
         self.scanner.present(code.encode("utf-8"))
 
-    def phone(self, wallet: str) -> Phone:
-        """The phone with that wallet; it looks at this terminal's display."""
-        if wallet not in self._phones:
-            self._phones[wallet] = Phone(
-                Wallet(WalletKind(wallet), self._wallet_minor), self.acquirer, now_ms=lambda: self.loop.now().wall_ms
-            )
-        return self._phones[wallet]
+    def phone(self, wallet: str) -> PhoneInHand:
+        """The customer's phone with that wallet open, before this terminal's display."""
+        return PhoneInHand(
+            self._phone,
+            WalletKind(wallet),
+            now_ms=lambda: self.loop.now().wall_ms,
+            display=lambda: (self.display.pixels(), self.display.width, self.display.height),
+        )
 
     # What people see
 
@@ -160,14 +160,26 @@ class World:
     async def see(self, *names: str) -> str:
         """Wait until one of these screens is shown (after the last one waited for). Raises StoryError."""
         passed: list[str] = []
-        while True:
+        deadline_ms = self.loop.now().mono_ms + PATIENCE_MS
+        while self.loop.now().mono_ms < deadline_ms:
             won, name = await Race(Wait(self.seen), Sleep(PATIENCE_MS))
-            if won == 1:
-                raise StoryError(f"never shown; seen since: {', '.join(passed) or 'nothing'}")
-            if name in names:
+            if won == 0 and name in names:
                 return str(name)
-            if not passed or passed[-1] != name:
+            if won == 0 and (not passed or passed[-1] != name):
                 passed.append(name)
+        raise StoryError(f"never shown; seen since: {', '.join(passed) or 'nothing'}")
+
+    async def see_any(self) -> str:
+        """The next screen, whatever it is."""
+        return str(await Wait(self.seen))
+
+    def keys_waiting(self) -> bool:
+        """Whether keys were pressed that the terminal has not looked at yet."""
+        return len(self.shop.boxes.keys) > 0
+
+    def typed_digits(self) -> int:
+        """How many digits stand in the masked field on the display (a person counts the stars)."""
+        return sum(line.count("*") + line.count("●") for line in self.display.text())
 
     def run(self, people: Coroutine[Any, Any, Any]) -> None:
         """Power the terminal on and run until these people have done what they came for."""

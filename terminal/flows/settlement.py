@@ -14,7 +14,7 @@ from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.flows.recovery import query_orders
 from terminal.hostlink import messages
-from terminal.hostlink.codec import Message
+from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import TotalsResult, read_totals_result
@@ -66,7 +66,7 @@ async def settle(shop: Shop) -> None:
     answer = await shop.host.exchange(
         request, lambda left: shop.show(screens.Waiting(what="settlement", seconds_left=left))
     )
-    if isinstance(answer, Silence):
+    if isinstance(answer, Silence) or not answer.verdict.answered:
         await acknowledge(shop, screens.Refused(reason="settling"))
         return
     if answer.verdict.code == "77":
@@ -76,7 +76,10 @@ async def settle(shop: Shop) -> None:
     if answer.verdict.code != "00":
         await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="settling"))
         return
-    domestic, _ = read_totals_result(answer.reply.text(48))
+    try:
+        domestic, _ = read_totals_result(answer.reply.text(48))
+    except FrameError:
+        domestic = TotalsResult.ERROR  # Closed there, but nobody can say how: the slip says 对账错.
     await _close(shop, batch, BALANCES.get(domestic, Balance.NOT_REPORTED))
 
 

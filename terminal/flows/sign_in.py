@@ -58,6 +58,8 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     if isinstance(answer, Silence):
         return (answer.reason if answer.reason not in ("garbled", "foreign") else "bad_reply"), ""
     code = answer.verdict.code
+    if not answer.verdict.answered:
+        return "bad_mac", code
     if code != APPROVED:
         return "declined", code
     try:

@@ -1,0 +1,341 @@
+"""Storyboards: every ending of a sale as the person sees it, and what journal, host and paper say after it.
+
+Each story is told by screen names and keys (sim.story explains the words), on the whole terminal in virtual time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from sim.acquirer import Fault, FaultKind
+from sim.books import all_payments, discrepancies
+from sim.story import play
+from sim.twins.link import Network, Trip
+from sim.world import World
+from terminal.model import Mode
+
+FIRST_RUN = """
+choose_language: ENTER
+enter_number: ENTER
+enter_number: ENTER
+enter_number: ENTER
+operator_password: 1234 ENTER
+operator_password: wait 1 1234 ENTER
+confirm_test_keys: ENTER
+"""
+OPERATOR = """
+enter_number: ENTER
+operator_password: 1234 ENTER
+"""
+START = FIRST_RUN + OPERATOR + "idle:\n"
+
+
+def sale(card: str, amount: str = "12850") -> str:
+    return f"""
+idle: {amount} ENTER
+choose_method: 1
+insert_card: insert {card}
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    name: str
+    text: str
+    states: tuple[str, ...]  # Of all payments, oldest first.
+    slips: int  # Printed since the self-test slip, copies counted.
+    faults: tuple[Fault, ...] = ()
+    mode: Mode = Mode.SIGNED_IN
+    agree: bool = True
+
+
+PIN = "enter_pin: 123456 ENTER\n"
+STORIES = (
+    Story(
+        "chip sale approved with PIN",
+        sale("unionpay-credit-pin") + PIN + "approved:\nremove_card: remove\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story("signature", sale("signature") + "approved:\nremove_card: remove\nidle:", ("completed",), 2),
+    Story("no CVM", sale("no-cvm") + "approved:\nremove_card: remove\nidle:", ("completed",), 2),
+    Story("no PSE", sale("no-pse") + PIN + "approved:\nremove_card: remove\nidle:", ("completed",), 2),
+    Story("T=0 in pieces", sale("long-61xx") + PIN + "approved:\nremove_card: remove\nidle:", ("completed",), 2),
+    Story(
+        "the cardholder chooses the second application",
+        sale("two-apps") + "choose_application: DOWN ENTER\n" + PIN + "approved:\nremove_card: remove\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "the first application refuses GPO",
+        sale("gpo-refused") + "choose_application: ENTER\nenter_pin: 123456 ENTER\napproved:\nremove_card: remove\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "declined 51",
+        sale("poor") + PIN + "declined: ENTER\nremove_card: remove\nidle:",
+        ("declined",),
+        0,
+    ),
+    Story(
+        "declined 05",
+        sale("do-not-honour") + PIN + "declined: ENTER\nremove_card: remove\nidle:",
+        ("declined",),
+        0,
+    ),
+    Story(
+        "wrong PIN, then the right one: a new try from selection on, with a new STAN",
+        sale("unionpay-credit-pin")
+        + "enter_pin: 999999 ENTER\ndeclined: ENTER\ntry_pin_again: ENTER\n"
+        + PIN
+        + "approved:\nremove_card: remove\nidle:",
+        ("declined", "completed"),
+        2,
+    ),
+    Story(
+        "host silent after it acted: reversed before the next card sale",
+        sale("unionpay-credit-pin")
+        + PIN
+        + "waiting:\nreversal_pending: ENTER\nremove_card: remove\n"
+        + sale("signature")
+        + "approved:\nremove_card: remove\nidle:",
+        ("reversed", "completed"),
+        2,
+        faults=(Fault(FaultKind.DROP_REPLY, mti="0200"),),
+    ),
+    Story(
+        "the reversal is lost too: kept, and no card sale until it is answered",
+        sale("unionpay-credit-pin")
+        + PIN
+        + "reversal_pending: ENTER\nremove_card: remove\n"
+        + "idle: 500 ENTER\nchoose_method: 1\nreversing:\nreversal_pending: ENTER\n"
+        + sale("signature")
+        + "approved:\nremove_card: remove\nidle:",
+        ("reversed", "completed"),
+        2,
+        faults=(Fault(FaultKind.DROP_REPLY, mti="0200"), Fault(FaultKind.DROP_REPLY, mti="0400")),
+    ),
+    Story(
+        "wrong MAC in the answer: no approval, a reversal",
+        sale("signature") + "reversal_pending: ENTER\nremove_card: remove\n" + sale("signature") + "approved:\n"
+        "remove_card: remove\nidle:",
+        ("reversed", "completed"),
+        2,
+        faults=(Fault(FaultKind.WRONG_MAC, mti="0200"),),
+    ),
+    Story(
+        "another STAN's answer is dropped, and silence follows",
+        sale("signature") + "reversal_pending: ENTER\nremove_card: remove\nidle:",
+        ("reversing",),
+        0,
+        faults=(Fault(FaultKind.WRONG_STAN, mti="0200"),),
+        agree=False,
+    ),
+    Story(
+        "connection refused: the reversal is withdrawn, nothing was sent",
+        sale("signature").replace("insert_card:", "insert_card: host refused")
+        + "nothing_sent: ENTER\nremove_card: remove host ok\n"
+        + sale("signature")
+        + "approved:\nremove_card: remove\nidle:",
+        ("abandoned", "completed"),
+        2,
+    ),
+    Story(
+        "the card says no after the host said yes: reversed at once",
+        sale("declines-after-approval")
+        + PIN
+        + "reversing:\nreversal_done: ENTER\nremove_card: remove\nidle:",
+        ("reversed",),
+        0,
+    ),
+    Story(
+        "cancelled at the PIN",
+        sale("unionpay-credit-pin") + "enter_pin: 12 CANCEL\ncancelled: ENTER\nremove_card: remove\nidle:",
+        ("abandoned",),
+        0,
+    ),
+    Story(
+        "nobody types a PIN",
+        sale("unionpay-credit-pin") + "enter_pin: wait 90\ncancelled: ENTER\nremove_card: remove\nidle:",
+        ("abandoned",),
+        0,
+    ),
+    Story(
+        "the card is pulled out at the PIN",
+        sale("unionpay-credit-pin") + "enter_pin: 12 remove\ncard_problem: ENTER\nidle:",
+        ("abandoned",),
+        0,
+    ),
+    Story(
+        "CLEAR at the PIN, three digits are too few",
+        sale("unionpay-credit-pin")
+        + "enter_pin: 999 ENTER 9 CLEAR 123456 ENTER\napproved:\nremove_card: remove\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "no card comes: cancelled",
+        "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: CANCEL\nidle:",
+        (),
+        0,
+    ),
+    Story(
+        "a mute card, then the card the right way round",
+        sale("mute")
+        + "card_problem: remove\ninsert_card: insert signature\napproved:\nremove_card: remove\nidle:",
+        ("completed",),
+        2,
+    ),
+    *(
+        Story(
+            f"{card}: a clear message, and ready for the next",
+            sale(card) + "card_problem: ENTER\nremove_card: remove\nidle:",
+            ("abandoned",),
+            0,
+        )
+        for card in ("blocked", "garbage-tlv", "garbage-fci", "garbage-gpo", "no-pan", "unknown-aid", "endless-61xx")
+    ),
+    Story(
+        "a card that approves offline is never believed",
+        sale("offline-approver") + PIN + "card_problem: ENTER\nremove_card: remove\nidle:",
+        ("abandoned",),
+        0,
+    ),
+    Story(
+        "cash with change",
+        "idle: 12850 ENTER\nchoose_method: 4\ncash_tendered: 20000 ENTER\ncash_change: ENTER\nidle:",
+        ("completed",),
+        1,
+    ),
+    Story(
+        "QR shown, scanned off the display's pixels, paid",
+        "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 2 phone wechat\napproved:\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "QR shown and cancelled: closed",
+        "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 2 CANCEL\norder_closed: ENTER\nidle:",
+        ("reversed",),
+        0,
+    ),
+    Story(
+        "QR shown and expired: closed",
+        "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 130\norder_closed: ENTER\nidle:",
+        ("reversed",),
+        0,
+    ),
+    Story(
+        "QR shown, then the host is silent: unknown, and settled by query",
+        "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 2 phone alipay host silent CANCEL\n"
+        "qr_unknown: host ok ENTER\napproved:\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "QR scanned: paid at once",
+        "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "QR scanned: the customer must confirm, and does",
+        "idle: 150000 ENTER\nchoose_method: 3\nscan_code: show wechat\nwallet_paying: wait 5 confirm wechat\n"
+        "approved:\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "QR scanned: the customer must confirm, and refuses",
+        "idle: 150000 ENTER\nchoose_method: 3\nscan_code: show wechat\nwallet_paying: wait 5 refuse wechat\n"
+        "order_closed: ENTER\nidle:",
+        ("reversed",),
+        0,
+    ),
+    Story(
+        "a scan that is no payment code, then one that is",
+        "idle: 5000 ENTER\nchoose_method: 3\nscan_code: scan 6901234567892\nbad_code: ENTER\n"
+        "scan_code: show unionpay\napproved:\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "paper out: the slip is printed again from its top",
+        sale("signature")
+        + "approved: paper out\npaper_stopped: wait 3 paper ok\nremove_card: remove\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "reprint of the last slip",
+        "idle: 12850 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\nidle: DOWN\nmenu: 3\nidle:",
+        ("completed",),
+        2,
+    ),
+    Story(
+        "settlement: balanced, the batch closed, sign-in required",
+        sale("signature")
+        + "approved:\nremove_card: remove\n"
+        + "idle: 100 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
+        + "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle: 100\nrefused: ENTER\nidle:",
+        ("settled", "settled"),
+        4,
+        mode=Mode.KEYED,
+    ),
+    Story(
+        "settlement lost on its way goes on",
+        sale("signature")
+        + "approved:\nremove_card: remove\nidle: DOWN\n"
+        + "menu: 4\nconfirm_settlement: host mute ENTER\nrefused: host ok ENTER\nidle: ENTER\nsettled: ENTER\nidle:",
+        ("settled",),
+        3,
+        mode=Mode.KEYED,
+    ),
+    Story("today's list", "idle: DOWN\nmenu: 2\ntoday: CANCEL\nidle:", (), 0),
+    Story("the other language", "idle: DOWN\nmenu: 7\nchoose_language: 1\nidle:", (), 0),
+    Story(
+        "wrong KCV discards all three keys",
+        "idle: DOWN\nmenu: 6\nsign_in_failed: CANCEL\nidle: 100\nrefused: ENTER\nidle:",
+        (),
+        0,
+        faults=(Fault(FaultKind.BAD_KCV, mti="0800", nth=2),),
+        mode=Mode.KEYED,
+    ),
+)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_story(story: Story) -> None:
+    with World(story.name) as world:
+        for fault in story.faults:
+            world.acquirer.faults.add(fault)
+        world.run(play(world, START + story.text))
+        payments = tuple(p.state.value for p in reversed(all_payments(world.journal)))
+        assert payments == story.states
+        assert world.printer.slip_count == story.slips + 1
+        assert world.shop.mode is story.mode
+        assert (discrepancies(world.journal, world.acquirer) == []) is story.agree
+        world.journal.verify()
+
+
+def test_a_lost_sale_and_its_lost_reversal_never_charge_twice() -> None:
+    """The reply is lost on the line; the host's book ends with one charge for the two tries."""
+
+    def trip(serial: int) -> Trip:
+        return Trip(drop_reply=serial == 2)
+
+    story = (
+        START
+        + sale("signature")
+        + "reversal_pending: ENTER\nremove_card: remove\n"
+        + sale("signature")
+        + "approved:\nremove_card: remove\nidle:"
+    )
+    with World("lost", network=Network(trip=trip)) as world:
+        world.run(play(world, story))
+        assert discrepancies(world.journal, world.acquirer) == []
+        assert sum(e.state.value == "approved" for e in world.acquirer.book.entries) == 1
