@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import queue
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from contextlib import closing
 
 import pytest
 
+from drivers.card_reader import PcscCardReader
+from drivers.ports import Presence
 from sim.card import PROFILES, VirtualCard
 from sim.card.command import add_arguments, run
 from sim.card.profiles import ATR_T1
 from sim.card.vpcd import serve
+from sim.wire.pcsc import PrivatePcscd
 
 
 @pytest.fixture
@@ -90,3 +94,32 @@ def test_the_command_lists_the_cards(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_command_names_a_bad_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments("--vpcd", "nowhere")) == 2
     assert "HOST:PORT" in capsys.readouterr().err
+
+
+@pytest.mark.system
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unionpay-credit-pin", "long-61xx"])
+def test_the_card_lives_in_a_real_pcscd(pcscd: PrivatePcscd, name: str) -> None:
+    """Behind the real pcscd and pyscard, by both protocols, until it is withdrawn."""
+    seen: queue.Queue[Presence] = queue.Queue()
+    reader = PcscCardReader(pcscd.reader(1))
+    stop = threading.Event()
+    card = VirtualCard(PROFILES[name])
+    thread = threading.Thread(target=serve, args=("127.0.0.1", pcscd.port(1), card), kwargs={"stop": stop})
+    try:
+        reader.watch(seen.put)
+        assert seen.get(timeout=15) is Presence.ABSENT
+        thread.start()
+        assert seen.get(timeout=15) is Presence.PRESENT
+        assert reader.power_on() == card.reset()
+        selected = reader.transceive(bytes.fromhex("00A4040005A00000033300"))
+        assert selected[:1] == b"\x6f" and selected[-2:] == b"\x90\x00"
+        assert reader.transceive(bytes.fromhex("80A8000002830000"))[-2:] == b"\x90\x00"
+        assert reader.transceive(bytes.fromhex("00B2021400"))[-2:] == b"\x90\x00"
+        reader.power_off()
+        stop.set()
+        assert seen.get(timeout=15) is Presence.ABSENT
+    finally:
+        stop.set()
+        thread.join(5)
+        reader.close()
