@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Mapping
 
+from sim.card import VirtualCard
 from sim.card.vpcd import VpcdError, serve
 
 ATR_T0 = bytes.fromhex("3b600000")
@@ -46,12 +47,12 @@ class TableCard:
 class CardInVpcd:
     """Holds a card in one slot of the virtual reader until `remove`."""
 
-    def __init__(self, port: int, card: TableCard) -> None:
+    def __init__(self, port: int, card: TableCard | VirtualCard) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(port, card), daemon=True)
         self._thread.start()
 
-    def _run(self, port: int, card: TableCard) -> None:
+    def _run(self, port: int, card: TableCard | VirtualCard) -> None:
         with contextlib.suppress(VpcdError):  # The reader went away, or the card was told to die.
             serve("127.0.0.1", port, card, stop=self._stop)  # type: ignore[arg-type]
 
