@@ -1,0 +1,203 @@
+"""doctor on machines that lack this or that: a folder stands for the machine's root."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from terminal.tools import doctor
+from terminal.tools.doctor import NAMES, Row, State
+from terminal.tools.machine import Machine
+
+NOVEMBER_2026_S = 1_795_000_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bench(Machine):
+    """A machine made for a test: files below `root`, and answers instead of hardware."""
+
+    version: tuple[int, int, int] = (3, 13, 1)
+    absent: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = ("ACS ACR39U ICC Reader 00 00",)
+    now_s: float = NOVEMBER_2026_S
+    free: int = 10**10
+    network: bool = True
+
+    def python(self) -> tuple[int, int, int]:
+        return self.version
+
+    def has_module(self, name: str) -> bool:
+        return name not in self.absent
+
+    def readers(self) -> tuple[str, ...]:
+        if self.names is None:
+            raise OSError("refused")
+        return self.names
+
+    def reachable(self, host: str, port: int) -> bool:
+        return self.network
+
+    def wall_s(self) -> float:
+        return self.now_s
+
+    def free_bytes(self, path: Path) -> int:
+        return self.free
+
+    def core_limit(self) -> int:
+        return 0
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Bench:
+    """A complete Raspberry Pi."""
+    for node in ("dev/i2c-1", "dev/gpiochip0", "dev/serial0", "dev/ttyUSB0", "dev/rtc0", "run/pcscd/pcscd.comm"):
+        path = tmp_path / node
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/model").write_bytes(b"Raspberry Pi Zero 2 W Rev 1.0\0")
+    config = tmp_path / "etc/zhanggui/zhanggui.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        '[general]\ndata = "/var/lib/zhanggui"\n[scanner]\ndevice = "/dev/ttyUSB0"\n[link.tls]\non = true\n'
+    )
+    (tmp_path / "var/lib/zhanggui").mkdir(parents=True, mode=0o700)
+    return Bench(root=tmp_path)
+
+
+def rows(machine: Machine, config: Path | None = None) -> dict[str, Row]:
+    return {row.name: row for row in doctor.examine(machine, config)}
+
+
+def configured(pi: Bench, text: str) -> Path:
+    path = pi.root / "other.toml"
+    path.write_text(f'[general]\ndata = "/var/lib/zhanggui"\n{text}')
+    return path
+
+
+def given(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_a_complete_machine_is_well(pi: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert {name: row.state for name, row in rows(pi).items() if row.state is not State.OK} == {}
+    assert doctor.run(given(), pi) == 0
+    assert "All that is needed is here." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "row"),
+    [
+        ({"version": (3, 10, 9)}, "python"),
+        ({"absent": ("luma.oled",)}, "packages"),
+        ({"absent": ("smartcard",)}, "card-package"),
+        ({"absent": ("RPi",)}, "pi-package"),
+        ({"names": ()}, "reader"),
+        ({"names": ("A", "B")}, "reader"),
+        ({"names": None}, "reader"),
+        ({"now_s": 86_400.0}, "clock"),
+        ({"free": 5_000_000}, "disk"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_else(pi: Bench, change: dict[str, object], row: str) -> None:
+    machine = dataclasses.replace(pi, **change)  # type: ignore[arg-type]
+    missing = [name for name, found in rows(machine).items() if found.state is State.MISSING]
+    assert missing == [row]
+    assert doctor.run(given(), machine) == 1
+
+
+@pytest.mark.parametrize(
+    ("node", "row"),
+    [
+        ("dev/i2c-1", "display"),
+        ("dev/gpiochip0", "gpio"),
+        ("dev/serial0", "printer"),
+        ("dev/ttyUSB0", "scanner"),
+        ("run/pcscd/pcscd.comm", "pcscd"),
+    ],
+)
+def test_an_absent_device_is_named_with_what_to_do(pi: Bench, node: str, row: str) -> None:
+    (pi.root / node).unlink()
+    found = rows(pi)[row]
+    assert found.state is State.MISSING
+    assert found.zh
+    assert found.en
+
+
+def test_the_reader_may_be_named(pi: Bench) -> None:
+    machine = dataclasses.replace(pi, names=("ACS ACR39U 00", "Other 00"))
+    assert rows(machine, configured(pi, '[reader]\nname = "ACR39U"\n'))["reader"].found == "ACS ACR39U 00"
+    assert rows(machine, configured(pi, '[reader]\nname = "Absent"\n'))["reader"].state is State.MISSING
+
+
+def test_network_and_usb_printers(pi: Bench) -> None:
+    network = configured(pi, '[printer]\ntransport = "network"\naddress = "10.0.0.9:9100"\n')
+    assert rows(pi, network)["printer"].state is State.OK
+    assert rows(dataclasses.replace(pi, network=False), network)["printer"].state is State.MISSING
+    usb = configured(pi, '[printer]\ntransport = "usb"\nusb_vendor = 1\nusb_product = 2\n')
+    assert rows(pi, usb)["printer"].state is State.MISSING
+    (pi.root / "dev/bus/usb").mkdir(parents=True)
+    assert rows(pi, usb)["printer"].state is State.OK
+
+
+def test_a_broken_configuration_is_reported_whole(pi: Bench) -> None:
+    row = rows(pi, configured(pi, "[printer]\nwidth_mm = 57\nbuad = 3\n"))["config"]
+    assert row.state is State.MISSING
+    assert "line 4" in row.en
+    assert "line 5" in row.en
+    assert "did you mean baud?" in row.en
+
+
+def test_data_that_others_may_read_is_told(pi: Bench) -> None:
+    folder = pi.root / "var/lib/zhanggui"
+    (folder / "journal.db").touch(mode=0o644)
+    os.chmod(folder / "journal.db", 0o644)
+    row = rows(pi)["data"]
+    assert row.state is State.MISSING
+    assert "journal.db" in row.en
+
+
+def test_tls_files_are_looked_at(pi: Bench) -> None:
+    ca = pi.root / "ca.pem"
+    ca.write_text("no certificate")
+    row = rows(pi, configured(pi, f'[link.tls]\non = true\nca = "{ca}"\n'))["tls"]
+    assert row.state is State.MISSING
+    key = pi.root / "terminal.key"
+    key.write_text("key")
+    key.chmod(0o644)
+    row = rows(pi, configured(pi, f'[link.tls]\non = true\ncert = "{key}"\nkey = "{key}"\n'))["tls"]
+    assert "chmod 0600" in row.en
+    row = rows(pi, configured(pi, '[link.tls]\non = true\ncert = "absent"\nkey = "absent"\n'))["tls"]
+    assert row.state is State.MISSING
+
+
+def test_a_font_that_is_none_is_told(pi: Bench) -> None:
+    assert rows(pi, configured(pi, '[display]\nfont = "absent.pcf"\n'))["font"].state is State.MISSING
+
+
+def test_json_is_one_object_on_the_last_line(pi: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.run(given("--json", "--lang", "zh-CN"), dataclasses.replace(pi, names=())) == 1
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["ok"] is False
+    assert {"name": "reader", "state": "missing", "found": "-", "do": "接好读卡器, 或改 [reader] name"} in last["rows"]
+
+
+def test_every_row_has_a_name_in_both_languages(pi: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(rows(pi)) <= set(NAMES)
+    doctor.run(given("--lang", "zh-CN"), pi)
+    text = capsys.readouterr().out
+    for name in rows(pi):
+        assert NAMES[name][0] in text
+
+
+def test_this_very_machine_can_be_examined(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.run(given()) in (0, 1)
+    assert "Python" in capsys.readouterr().out
