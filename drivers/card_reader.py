@@ -96,6 +96,8 @@ class _Codes:
     def error(self, code: int, *, during: str) -> DeviceError:
         """CardGone or DeviceError for a failed call, in words for people."""
         name = self.name(code)
+        if name == "SCARD_E_NO_SMARTCARD":
+            return CardGone(DEVICE, "there is no card; insert one and leave it in")
         if name in CARD_GONE:
             return CardGone(DEVICE, f"the card left {during}; insert it again and leave it in ({name})")
         words = SERVICE_WORDS if name in SERVICE_LOST else WORDS.get(name)

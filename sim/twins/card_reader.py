@@ -60,7 +60,7 @@ class TwinCardReader:
             told = ""
             for warm in (False, True):
                 if self._card is None:
-                    raise CardGone(DEVICE, "the card left before it was read; insert it again")
+                    raise CardGone(DEVICE, "there is no card; insert one and leave it in")
                 self._spend(self._reset_ms)
                 answer = self._card.reset(warm=warm)
                 try:
