@@ -2,9 +2,10 @@
 
 from sim.acquirer.book import Book
 from sim.acquirer.compare import Net, PaymentRow, books_agree
-from sim.acquirer.core import Acquirer, Reply
+from sim.acquirer.core import Acquirer
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.registry import Account, Registry, TerminalRow, default_registry
+from sim.acquirer.requests import Reply
 from sim.acquirer.wallets import PayResult, Wallet, WalletGateway, WalletKind
 
 __all__ = [

@@ -14,14 +14,30 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
-from sim.acquirer.book import Batch, Book, EntryState, Order, Settlement, TerminalId
+from sim.acquirer.book import Batch, Book, EntryState, Settlement, TerminalId
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import LAYOUTS, WorkingKeys
-from sim.acquirer.registry import ACQUIRER_ID, Registry, TerminalRow, default_registry
+from sim.acquirer.orders import OrderDesk
+from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
+from sim.acquirer.requests import (
+    APPROVED,
+    BATCH_MISMATCH,
+    DUPLICATE,
+    FORMAT_ERROR,
+    INVALID_MERCHANT,
+    INVALID_TRANSACTION,
+    MAC_FAILED,
+    NOT_FOUND,
+    NOT_SUPPORTED,
+    TERMINAL_UNKNOWN,
+    Answer,
+    Refused,
+    Reply,
+    Request,
+)
 from sim.acquirer.sales import SaleDesk
 from sim.acquirer.wallets import WalletGateway
 from sim.issuer import Issuer
@@ -29,22 +45,9 @@ from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.frame import Frame, reply_to, unwrap
 from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, SALE, Totals
 from terminal.hostlink.profile import Profile, load_profile
-from terminal.hostlink.subfields import OrderState, OrderTag, Reserved60, read_f60, read_tlv, write_tlv
+from terminal.hostlink.subfields import read_f60
 
 CHINA = timezone(timedelta(hours=8))
-
-APPROVED = "00"
-INVALID_MERCHANT = "03"
-USER_PAYING = "09"
-INVALID_TRANSACTION = "12"
-INVALID_AMOUNT = "13"
-NOT_FOUND = "25"
-FORMAT_ERROR = "30"
-NOT_SUPPORTED = "40"
-BATCH_MISMATCH = "77"
-DUPLICATE = "94"
-TERMINAL_UNKNOWN = "97"
-MAC_FAILED = "A0"
 
 # The fields that each request must have, beyond 41 and 42. F64 is asked for below.
 MANDATORY: Mapping[str, tuple[int, ...]] = MappingProxyType(
@@ -61,52 +64,6 @@ MANDATORY: Mapping[str, tuple[int, ...]] = MappingProxyType(
 AUTHENTICATED = frozenset({"0200", "0400", "0620"})
 # What a reply repeats from its request (docs/host-link.md §3, the public 0210 frames).
 ECHOED = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One frame to send, and how. `hang_up`: close after it (or instead of it).
-
-    `full_bytes`: the length that is announced for a frame that is cut short (0: its own).
-    """
-
-    data: bytes
-    delay_ms: int = 0
-    byte_by_byte: bool = False
-    hang_up: bool = False
-    full_bytes: int = 0
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a desk decided: F39 and the fields beside the echoed ones. `keys`: make an F64."""
-
-    code: str
-    fields: dict[int, str | bytes] = field(default_factory=dict)
-    keys: WorkingKeys | None = None
-
-
-@dataclass(slots=True)
-class Request:
-    """A message with what was found out about it."""
-
-    message: Message
-    body: bytes
-    now_ms: int
-    date: str  # MMDD in China.
-    time: str  # hhmmss.
-    terminal: TerminalId
-    row: TerminalRow
-    f60: Reserved60
-    faults: Mapping[FaultKind, Fault]
-
-
-class Refused(Exception):
-    """A check said no; `answer` says it on the wire."""
-
-    def __init__(self, code: str, keys: WorkingKeys | None = None) -> None:
-        super().__init__(code)
-        self.answer = Answer(code, keys=keys)
 
 
 class Acquirer:
@@ -136,6 +93,7 @@ class Acquirer:
         self.undecodable = 0
         self._draw = draw or random.Random(seed).randbytes
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
+        self._orders = OrderDesk(self.gateway, self.book, self.profile)
         self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
         self._keys: dict[TerminalId, WorkingKeys] = {}
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
@@ -275,7 +233,7 @@ class Acquirer:
             raise Refused(INVALID_TRANSACTION if late else DUPLICATE, keys)
         if code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY):
             batch.stans.add(stan)
-            return self._order(request, batch, keys)
+            return self._orders.answer(request, batch, keys)
         if code != SALE:
             raise Refused(NOT_SUPPORTED, keys)
         day, _, year_month = self._time(request.now_ms)
@@ -294,55 +252,6 @@ class Acquirer:
             raise Refused(NOT_FOUND, keys)
         decision = self._sales.reversal(request.message, batch, request.now_ms)
         return Answer(decision.code, decision.fields, keys)
-
-    def _order(self, request: Request, batch: Batch, keys: WorkingKeys) -> Answer:
-        message, now_ms = request.message, request.now_ms
-        tags = read_tlv(message.text(59))
-        order_no, stan = tags.get(OrderTag.ORDER_NO, ""), message.text(11)
-        if not 0 < len(order_no) <= 32:
-            raise Refused(FORMAT_ERROR, keys)
-        known = self.book.orders.get((request.terminal[0], order_no))
-        if known is not None and known.terminal != request.terminal:
-            raise Refused(DUPLICATE, keys)
-        if message.text(3) in (QR_CREATE, QR_PAY):
-            return self._make_order(request, batch, keys, known, tags)
-        if known is None or known.prevented:
-            # 25 is the last word on this number: should the order itself still be on its way, it is refused.
-            if known is None:
-                self.gateway.prevent(batch, request.terminal, order_no, stan, now_ms)
-            raise Refused(NOT_FOUND, keys)
-        if message.text(3) == QR_CLOSE:
-            self.gateway.close(known, now_ms)
-        self.gateway.refresh(known, now_ms)
-        return _order_answer(known, APPROVED, keys, now_ms)
-
-    def _make_order(
-        self, request: Request, batch: Batch, keys: WorkingKeys, known: Order | None, tags: dict[str, str]
-    ) -> Answer:
-        message, now_ms = request.message, request.now_ms
-        if not message.text(4) or message.text(49) != self.profile.currency:
-            raise Refused(FORMAT_ERROR, keys)
-        amount_minor = int(message.text(4))
-        if not amount_minor:
-            raise Refused(INVALID_AMOUNT, keys)
-        scanned = message.text(3) == QR_PAY
-        code = tags.get(OrderTag.SCANNED_CODE, "")
-        if scanned and not code:
-            raise Refused(FORMAT_ERROR, keys)
-        if known is not None:
-            if known.prevented:
-                raise Refused(INVALID_TRANSACTION, keys)
-            # The same order again is a repeat and changes nothing; another amount is another order.
-            if known.amount_minor != amount_minor:
-                raise Refused(DUPLICATE, keys)
-            self.gateway.refresh(known, now_ms)
-            return _order_answer(known, _pay_code(known) if scanned else APPROVED, keys, now_ms)
-        order_no, stan = tags[OrderTag.ORDER_NO], message.text(11)
-        if not scanned:
-            order = self.gateway.create(batch, request.terminal, order_no, stan, amount_minor, now_ms)
-            return _order_answer(order, APPROVED, keys, now_ms)
-        order = self.gateway.pay_by_code(batch, request.terminal, order_no, stan, amount_minor, code, now_ms)
-        return _order_answer(order, _pay_code(order), keys, now_ms)
 
     # Settlement
 
@@ -434,32 +343,6 @@ class Acquirer:
             now = datetime.fromtimestamp(second, CHINA)
             self._clock = (second, now.strftime("%m%d"), now.strftime("%H%M%S"), now.strftime("%y%m"))
         return self._clock[1:]
-
-
-def _pay_code(order: Order) -> str:
-    """F39 of a scanned code's answer."""
-    if order.state is OrderState.PAYING:
-        return USER_PAYING
-    if order.state is OrderState.PAID:
-        return APPROVED
-    return order.code if order.code not in (APPROVED, USER_PAYING) else INVALID_TRANSACTION
-
-
-def _order_answer(order: Order, code: str, keys: WorkingKeys, now_ms: int) -> Answer:
-    tags = {OrderTag.ORDER_NO: order.order_no}
-    if order.payload:
-        tags[OrderTag.PAYLOAD] = order.payload
-    tags[OrderTag.STATE] = order.state.value
-    if order.state in (OrderState.WAITING, OrderState.PAYING):
-        tags[OrderTag.SECONDS_LEFT] = str(max(0, (order.expires_ms - now_ms) // 1000))
-    if order.wallet:
-        tags[OrderTag.WALLET] = order.wallet
-    if order.wallet_no:
-        tags[OrderTag.WALLET_NO] = order.wallet_no
-    fields: dict[int, str | bytes] = {59: write_tlv(tags)}
-    if order.amount_minor:
-        fields[4] = f"{order.amount_minor:012d}"
-    return Answer(code, fields, keys)
 
 
 def _line_faults(data: bytes, faults: Mapping[FaultKind, Fault]) -> tuple[Reply, ...]:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sim.acquirer.core import Acquirer, Reply
+from sim.acquirer.core import Acquirer
+from sim.acquirer.requests import Reply
 
 LENGTH_BYTES = 2
 CONNECTIONS_LIMIT = 10_000

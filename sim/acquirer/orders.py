@@ -1,0 +1,112 @@
+"""QR orders on the wire: create, query, close, pay by a scanned code. The wallets themselves are in wallets.py.
+
+A convention of our own (profile scheme "acquirer-orders"): field 59 carries the order, field 39 says whether the
+request was understood, and 25 is the last word on an order number.
+
+Spec: docs/host-link.md, "acquirer-orders".
+"""
+
+from __future__ import annotations
+
+from sim.acquirer.book import Batch, Book, Order
+from sim.acquirer.hostkeys import WorkingKeys
+from sim.acquirer.requests import (
+    APPROVED,
+    DUPLICATE,
+    FORMAT_ERROR,
+    INVALID_AMOUNT,
+    INVALID_TRANSACTION,
+    NOT_FOUND,
+    USER_PAYING,
+    Answer,
+    Refused,
+    Request,
+)
+from sim.acquirer.wallets import WalletGateway
+from terminal.hostlink.messages import ORDER_NO_LIMIT, QR_CLOSE, QR_CREATE, QR_PAY
+from terminal.hostlink.profile import Profile
+from terminal.hostlink.subfields import OrderState, OrderTag, read_tlv, write_tlv
+
+
+class OrderDesk:
+    """Answers the four order requests of a signed-in terminal."""
+
+    def __init__(self, gateway: WalletGateway, book: Book, profile: Profile) -> None:
+        self._gateway = gateway
+        self._book = book
+        self._profile = profile
+
+    def answer(self, request: Request, batch: Batch, keys: WorkingKeys) -> Answer:
+        message, now_ms = request.message, request.now_ms
+        tags = read_tlv(message.text(59))
+        order_no, stan = tags.get(OrderTag.ORDER_NO, ""), message.text(11)
+        if not 0 < len(order_no) <= ORDER_NO_LIMIT:
+            raise Refused(FORMAT_ERROR, keys)
+        known = self._book.orders.get((request.terminal[0], order_no))
+        if known is not None and known.terminal != request.terminal:
+            raise Refused(DUPLICATE, keys)
+        if message.text(3) in (QR_CREATE, QR_PAY):
+            return self._make(request, batch, keys, known, tags)
+        if known is None or known.prevented:
+            # 25 is the last word on this number: should the order itself still be on its way, it is refused.
+            if known is None:
+                self._gateway.prevent(batch, request.terminal, order_no, stan, now_ms)
+            raise Refused(NOT_FOUND, keys)
+        if message.text(3) == QR_CLOSE:
+            self._gateway.close(known, now_ms)
+        self._gateway.refresh(known, now_ms)
+        return _order_answer(known, APPROVED, keys, now_ms)
+
+    def _make(
+        self, request: Request, batch: Batch, keys: WorkingKeys, known: Order | None, tags: dict[str, str]
+    ) -> Answer:
+        message, now_ms = request.message, request.now_ms
+        if not message.text(4) or message.text(49) != self._profile.currency:
+            raise Refused(FORMAT_ERROR, keys)
+        amount_minor = int(message.text(4))
+        if not amount_minor:
+            raise Refused(INVALID_AMOUNT, keys)
+        scanned = message.text(3) == QR_PAY
+        code = tags.get(OrderTag.SCANNED_CODE, "")
+        if scanned and not code:
+            raise Refused(FORMAT_ERROR, keys)
+        if known is not None:
+            if known.prevented:
+                raise Refused(INVALID_TRANSACTION, keys)
+            # The same order again is a repeat and changes nothing; another amount is another order.
+            if known.amount_minor != amount_minor:
+                raise Refused(DUPLICATE, keys)
+            self._gateway.refresh(known, now_ms)
+            return _order_answer(known, _pay_code(known) if scanned else APPROVED, keys, now_ms)
+        order_no, stan = tags[OrderTag.ORDER_NO], message.text(11)
+        if not scanned:
+            order = self._gateway.create(batch, request.terminal, order_no, stan, amount_minor, now_ms)
+            return _order_answer(order, APPROVED, keys, now_ms)
+        order = self._gateway.pay_by_code(batch, request.terminal, order_no, stan, amount_minor, code, now_ms)
+        return _order_answer(order, _pay_code(order), keys, now_ms)
+
+
+def _pay_code(order: Order) -> str:
+    """F39 of a scanned code's answer."""
+    if order.state is OrderState.PAYING:
+        return USER_PAYING
+    if order.state is OrderState.PAID:
+        return APPROVED
+    return order.code if order.code not in (APPROVED, USER_PAYING) else INVALID_TRANSACTION
+
+
+def _order_answer(order: Order, code: str, keys: WorkingKeys, now_ms: int) -> Answer:
+    tags = {OrderTag.ORDER_NO: order.order_no}
+    if order.payload:
+        tags[OrderTag.PAYLOAD] = order.payload
+    tags[OrderTag.STATE] = order.state.value
+    if order.state in (OrderState.WAITING, OrderState.PAYING):
+        tags[OrderTag.SECONDS_LEFT] = str(max(0, (order.expires_ms - now_ms) // 1000))
+    if order.wallet:
+        tags[OrderTag.WALLET] = order.wallet
+    if order.wallet_no:
+        tags[OrderTag.WALLET_NO] = order.wallet_no
+    fields: dict[int, str | bytes] = {59: write_tlv(tags)}
+    if order.amount_minor:
+        fields[4] = f"{order.amount_minor:012d}"
+    return Answer(code, fields, keys)
