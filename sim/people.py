@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sim.world import World
 
 PASSWORD = "1234"
+SETTLEMENT_KEY = "4"  # 结算 is the fourth row of the menu.
 # What customers pay with: (weight, method, card or wallet). The rich card has a balance for a whole day.
 TENDERS = (
     (45, Method.CARD, "rich"),
@@ -63,19 +64,21 @@ def draw_intent(seed: int | str, transaction: int) -> Intent:
 
 
 class People:
-    """Everybody at the counter for `transactions` sales, then settlement."""
+    """Everybody at the counter for `transactions` sales, with a settlement after each `settle_every` and at the end."""
 
-    def __init__(self, world: World, seed: int | str, transactions: int, on_sale: Callable[[int], None]) -> None:
+    def __init__(
+        self, world: World, seed: int | str, transactions: int, settle_every: int, on_sale: Callable[[int], None]
+    ) -> None:
         self._world = world
         self._seed = seed
         self._transactions = transactions
+        self._settle_every = settle_every
         self._on_sale = on_sale
+        self._settled_at = 0
         self._done = 0
         self._intent = draw_intent(seed, 0)
-        self._pin_screens = 0
         self._pins_tried = 0
         self._paid = False
-        self._menu_row = 3  # 结算: the fourth row of the menu.
 
     async def live(self) -> None:
         """React until every sale is done and the batch is settled."""
@@ -83,7 +86,9 @@ class People:
             name = await self._world.see_any()
             if name == "settled":
                 await press(self._world, "ENTER")
-                return
+                self._settled_at = self._done
+                if self._done == self._transactions:
+                    return
             reaction = self._REACTIONS.get(name)
             if reaction is not None:
                 await reaction(self)
@@ -93,7 +98,7 @@ class People:
         world.remove()
         if world.shop.mode.value != "signed-in":
             await press(world, "ENTER")
-        elif self._done == self._transactions:
+        elif self._done == self._transactions or self._done - self._settled_at >= self._settle_every:
             await press(world, "DOWN")
         else:
             self._intent = draw_intent(self._seed, self._done)
@@ -104,9 +109,7 @@ class People:
             await press(world, "ENTER")
 
     async def _menu(self) -> None:
-        # One look at the menu is enough: the screen comes again for every move in it.
-        if self._menu_row:
-            await press(self._world, str(self._menu_row + 1))
+        await press(self._world, SETTLEMENT_KEY)
 
     async def _choose_method(self) -> None:
         await press(self._world, str(ChooseMethod.METHODS_SHOWN.index(self._intent.method) + 1))

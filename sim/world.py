@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from drivers.ports import Key, LinkFault, Picture
+from drivers.ports import Key, LinkFault, PaperLine, Picture
 from keys import KeyStore
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
@@ -67,6 +68,10 @@ class World:
             self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms
         )
         self.loop.commit = self.journal.transact
+        # Who wants to know of everything that is shown, sent and printed (a trace, a demo's files).
+        self.on_show: Callable[[Picture], None] = lambda picture: None
+        self.on_frame: Callable[[bytes], None] = lambda frame: None
+        self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
         self.behaviour = "ok"
         weather = network or Network()
@@ -80,16 +85,16 @@ class World:
         keys = KeyStore.open(self.data / "keys", terminal_id="simulated", random=self.loop.draw)
         self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, font=font)
         self.seen: Mailbox[str] = Mailbox("seen", limit=SEEN_LIMIT)
-        self.history: list[str] = []
+        self.history: deque[str] = deque(maxlen=SEEN_LIMIT)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, {kind: wallet_minor for kind in WalletKind})
 
     def _make_devices(self, panel: tuple[int, int]) -> None:
         spend = self.loop.spend
-        self.display = TwinDisplay(*panel, on_show=self._on_show)
+        self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
         self.buzzer, self.lamps, self.tamper = TwinBuzzer(), TwinLamps(), TwinTamperSwitch()
-        self.printer = TwinPrinter()
+        self.printer = TwinPrinter(on_slip=lambda lines: self.printer_said(lines))
         self.reader = TwinCardReader(spend=spend)
         self.scanner = TwinScanner()
         self.link = TwinLink(self.loop, self._host, self.network, spend=spend)
@@ -108,9 +113,12 @@ class World:
     # The host and its line
 
     def _host(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        self.on_frame(frame)
         if self.behaviour == "silent":
             return ()
         replies = self.acquirer.handle(frame, now_ms)
+        for reply in replies:
+            self.on_frame(reply)
         if self.behaviour == "mute":  # Acts, but nobody hears it.
             return ()
         return replies
@@ -153,7 +161,8 @@ class World:
 
     # What people see
 
-    def _on_show(self, picture: Picture) -> None:
+    def _shown(self, picture: Picture) -> None:
+        self.on_show(picture)
         self.history.append(picture.name)
         self.loop.post(self.seen, picture.name)
 

@@ -1,0 +1,36 @@
+"""The simulator's command line: the panel, the parts of the world one by one, and days in virtual time."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+# name: (module with add_arguments(parser) and run(args), help)
+COMMANDS = {
+    "panel": ("sim.panel.command", "a working terminal in your browser, with the whole world around it"),
+    "demo": ("sim.demo", "a short day without a browser; every screen and slip as PNG and text"),
+    "day": ("sim.day", "a trading day in virtual time, from one seed"),
+    "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
+    "card": ("sim.card.command", "a virtual card in a vpcd reader"),
+    "handheld": ("sim.handheld", "the terminal with a twin on each wire, driven by JSON lines"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Only the module of the command that was asked for is imported."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module_name, words_of_help) in COMMANDS.items():
+        command = commands.add_parser(name, help=words_of_help, description=words_of_help)
+        if name in words[:1]:
+            importlib.import_module(module_name).add_arguments(command)
+    args = parser.parse_args(words)
+    status: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""`python -m sim day`: a trading day in virtual time on the in-process twins, from one seed.
+
+The day ends with a settlement, and only then the books are compared. The trace is a hash over every screen, frame,
+slip and journal event in their order; the same seed gives the same trace, whatever PYTHONHASHSEED.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from drivers.ports import Picture
+from sim.books import all_payments, discrepancies
+from sim.people import People
+from sim.twins.link import Network, Trip
+from sim.world import World
+from terminal.model import PaymentState
+
+TRANSACTIONS_LIMIT = 100_000
+SETTLE_EVERY = 200  # Sales between two settlements; field 48 counts at most 999 of a kind.
+# Faults of the line in an ordinary day, each per mille of the requests.
+LOST_REQUEST, LOST_REPLY, DUPLICATED, REFUSED = 4, 4, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class DayReport:
+    """What a day came to. Counts are of payments; `virtual_ms` is how long the day was."""
+
+    seed: str
+    transactions: int
+    approved: int
+    declined: int
+    reversed: int
+    unknown: int
+    abandoned: int
+    discrepancies: list[str]
+    virtual_ms: int
+    trace_sha256: str
+
+
+def ordinary_weather(seed: int | str) -> Network:
+    """A line that loses, repeats and refuses now and then; draws are keyed by (seed, request)."""
+
+    def draw(site: str, serial: int) -> int:
+        return random.Random(f"{seed}/{site}/{serial}").randrange(1000)
+
+    def trip(serial: int) -> Trip:
+        drawn = draw("trip", serial)
+        return Trip(
+            drop_request=drawn < LOST_REQUEST,
+            drop_reply=LOST_REQUEST <= drawn < LOST_REQUEST + LOST_REPLY,
+            duplicate_reply=995 <= drawn,
+            duplicate_request=995 - DUPLICATED <= drawn < 995,
+        )
+
+    from drivers.ports import LinkFault
+
+    return Network(
+        latency_ms=lambda leg: 20 + draw("latency", leg) // 20,
+        refuse=lambda attempt: LinkFault.REFUSED if draw("refuse", attempt) < REFUSED else None,
+        trip=trip,
+    )
+
+
+def run_day(
+    seed: int | str, transactions: int, *, faults: bool = True, on_sale: Callable[[int], None] = lambda n: None
+) -> DayReport:
+    """Trade for a day. Raises whatever the terminal raises: a crash is a finding."""
+    trace = hashlib.sha256()
+    with World(seed, network=ordinary_weather(seed) if faults else None) as world:
+
+        def on_show(picture: Picture) -> None:
+            trace.update(f"{world.loop.now().mono_ms} {picture.name}\n".encode())
+
+        world.on_show = on_show
+        world.on_frame = lambda frame: trace.update(frame)
+        world.printer_said = lambda lines: trace.update(repr(lines).encode())
+        world.run(People(world, seed, transactions, SETTLE_EVERY, on_sale).live())
+        for event in _events(world):
+            trace.update(event.digest.encode())
+        payments = all_payments(world.journal)
+        states = Counter(payment.state for payment in payments)
+        return DayReport(
+            seed=str(seed),
+            transactions=len(payments),
+            approved=states[PaymentState.COMPLETED] + states[PaymentState.SETTLED],
+            declined=states[PaymentState.DECLINED],
+            reversed=states[PaymentState.REVERSED],
+            unknown=sum(states[s] for s in (PaymentState.UNKNOWN, PaymentState.REVERSING, PaymentState.REQUESTED)),
+            abandoned=states[PaymentState.ABANDONED],
+            discrepancies=discrepancies(world.journal, world.acquirer),
+            virtual_ms=world.loop.now().mono_ms,
+            trace_sha256=trace.hexdigest(),
+        )
+
+
+def _events(world: World):  # type: ignore[no-untyped-def]  # a generator of journal events
+    after = 0
+    while page := world.journal.events_after(after):
+        yield from page
+        after = page[-1].n
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", default="1", help="what the whole day is drawn from (default: 1)")
+    parser.add_argument("--transactions", type=int, default=1000, metavar="N", help="sales of the day (default: 1000)")
+    parser.add_argument("--faults", choices=("none", "usual"), default="usual", help="the line's weather")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0: the books agree; 1: they do not, or something is left open; 2: usage."""
+    if not 1 <= args.transactions <= TRANSACTIONS_LIMIT:
+        print(f"--transactions is 1 to {TRANSACTIONS_LIMIT}", file=sys.stderr)
+        return 2
+    seed: int | str = int(args.seed) if args.seed.isdecimal() else args.seed
+    started = time.monotonic()
+    shown = sys.stderr.isatty()
+
+    def progress(sale: int) -> None:
+        if shown and sale % 50 == 0:
+            print(f"\r{sale} / {args.transactions}", end="", file=sys.stderr, flush=True)
+
+    report = run_day(seed, args.transactions, faults=args.faults == "usual", on_sale=progress)
+    if shown:
+        print("\r", end="", file=sys.stderr)
+    seconds = time.monotonic() - started
+    clean = not report.discrepancies and report.unknown == 0
+    if not args.json:
+        hours = report.virtual_ms / 3_600_000
+        print(f"seed {report.seed}: {report.transactions} payments in {hours:.1f} virtual hours ({seconds:.1f} s)")
+        print(
+            f"approved {report.approved}, declined {report.declined}, reversed {report.reversed}, "
+            f"abandoned {report.abandoned}, unknown {report.unknown}"
+        )
+        for line in report.discrepancies:
+            print(f"  {line}")
+        print("the books agree" if clean else "THE BOOKS DO NOT AGREE")
+        print(f"trace {report.trace_sha256}")
+    else:
+        print(json.dumps(asdict(report), ensure_ascii=False))
+    return 0 if clean else 1
