@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from drivers.card_reader import PcscCardReader
-from drivers.ports import Presence
+from drivers.ports import CardMute, Presence
 from sim.card import PROFILES, VirtualCard
 from sim.card.command import add_arguments, run
 from sim.card.profiles import ATR_T1
@@ -117,6 +117,29 @@ def test_the_card_lives_in_a_real_pcscd(pcscd: PrivatePcscd, name: str) -> None:
         assert reader.transceive(bytes.fromhex("80A8000002830000"))[-2:] == b"\x90\x00"
         assert reader.transceive(bytes.fromhex("00B2021400"))[-2:] == b"\x90\x00"
         reader.power_off()
+        stop.set()
+        assert seen.get(timeout=15) is Presence.ABSENT
+    finally:
+        stop.set()
+        thread.join(5)
+        reader.close()
+
+
+@pytest.mark.system
+@pytest.mark.slow
+def test_a_mute_card_is_present_and_silent(pcscd: PrivatePcscd) -> None:
+    seen: queue.Queue[Presence] = queue.Queue()
+    reader = PcscCardReader(pcscd.reader(1))
+    stop = threading.Event()
+    card = VirtualCard(PROFILES["mute"])
+    thread = threading.Thread(target=serve, args=("127.0.0.1", pcscd.port(1), card), kwargs={"stop": stop})
+    try:
+        reader.watch(seen.put)
+        assert seen.get(timeout=15) is Presence.ABSENT
+        thread.start()
+        assert seen.get(timeout=15) is Presence.PRESENT
+        with pytest.raises(CardMute):
+            reader.power_on()
         stop.set()
         assert seen.get(timeout=15) is Presence.ABSENT
     finally:
