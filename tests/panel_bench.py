@@ -104,7 +104,7 @@ def bench(folder: Path, command: Sequence[str] = tuple(FAKE)) -> Iterator[Bench]
         world.do,
         port=0,
         token=TOKEN,
-        hello=lambda: {"lang": "en", "guide": {}, "layout": LAYOUT},
+        hello=lambda: {"lang": "en", "layout": LAYOUT},
         font=lambda name: block(name, font),
     )
     server.start()

@@ -94,7 +94,6 @@ class Bench:
                 token=secrets.token_urlsafe(TOKEN_BYTES),
                 hello=lambda: {
                     "lang": lang,
-                    "guide": {"operator": "01"},
                     "layout": [key.value for row in LAYOUT for key in row],
                 },
                 font=lambda name: block(name, font),

@@ -5,7 +5,7 @@ import { Buzzer, darken, drawOled, drawQr } from "/device.js?token={{token}}";
 const token = document.querySelector('meta[name="token"]').content;
 const $ = (id) => document.getElementById(id);
 const buzzer = new Buzzer();
-const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, guide: {}, scanner: false, many: false, layout: [], past: 0 };
+const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, scanner: false, many: false, layout: [], past: 0 };
 let lang = "zh";
 let socket = null;
 
@@ -107,9 +107,7 @@ function drawScreen() {
 
 function drawHint() {
   const name = seen.power ? seen.screen?.name ?? "boot" : "off";
-  const keys = [`hint.${name}.${seen.screen?.field ?? ""}`, `hint.${name}`, "hint.other"];
-  let text = word(keys.find((key) => WORDS[lang][key]));
-  for (const [key, value] of Object.entries(seen.guide)) text = text.replace(`{${key}}`, value);
+  const text = word(WORDS[lang][`hint.${name}`] ? `hint.${name}` : "hint.other");
   if ($("next-text").textContent !== text) $("next-text").textContent = text;
 }
 
@@ -238,16 +236,18 @@ $("paper-out").addEventListener("click", () => openTab("slips"));
 
 // The host's conversation and books.
 
+const CHINESE = /[\u2e80-\uffef]/;
+
 function field(item) {
   return make("tr", {}, make("td", { class: "number" }, item.n), make("td", { class: "label" }, both(item)),
-    make("td", { class: "value" }, item.value ?? "", ...(item.more ?? []).map((more) => make("span", { class: "more-line" }, typeof more === "string" ? more : both(more)))));
+    make("td", { class: "value" }, item.value ?? "", ...(item.more ?? []).map(both).map((more) => make("span", { class: `more-line ${CHINESE.test(more) ? "" : "plain"}` }, more))));
 }
 
 function entry(item, index) {
-  const box = make("details", { class: `entry ${item.way} ${item.tone ?? ""}`, open: index < 2 },
+  const box = make("details", { class: `entry ${item.way} ${item.dropped ? "bad" : item.tone ?? ""}`, open: index < 2 },
     make("summary", {}, make("i", { class: "arrow" }), make("b", { class: "mti" }, item.mti ?? "----"), make("span", { class: "what" }, both(item)),
       item.badge ? make("span", { class: "badge" }, item.badge) : null, make("time", {}, item.time ?? "")),
-    make("p", { class: "way" }, `${word(`host.${item.way}`)}${item.bytes ? ` · ${item.bytes} ${word("host.bytes")}` : ""}`),
+    make("p", { class: "way" }, [word(`host.${item.way}`), item.bytes ? `${item.bytes} ${word("host.bytes")}` : "", item.dropped ? word("host.dropped") : ""].filter(Boolean).join(" · ")),
     make("table", {}, make("tbody", {}, ...(item.fields ?? []).map(field))));
   return box;
 }
@@ -320,7 +320,7 @@ $("sound").addEventListener("click", () => {
 const HEARD = {
   hello(message) {
     // Everything up to this number happened before this page was open: it is shown, but not heard or acted out.
-    Object.assign(seen, { lamps: {}, slips: [], talk: [], screen: null, guide: message.guide ?? {}, layout: message.layout ?? [], past: message.seq });
+    Object.assign(seen, { lamps: {}, slips: [], talk: [], screen: null, layout: message.layout ?? [], past: message.seq });
     let kept = null;
     try { kept = localStorage.getItem("language"); } catch { /* As above. */ }
     speak(new URLSearchParams(location.search).get("lang") ?? kept ?? message.lang ?? "zh");
