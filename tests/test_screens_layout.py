@@ -170,7 +170,7 @@ def test_what_happened_stands_on_the_screen_in_both_languages() -> None:
     assert picture(catalogue.Idle(Mode.KEYED, "14:05", 0), "en", FONT).text() == (
         "掌柜 Signed out",
         "14:05",
-        "✔ to sign in",
+        "▲▼Menu ✔Sign in",
     )
 
 

@@ -167,18 +167,20 @@ class Idle:
     pending: int
 
     def lay(self, words: Words) -> Layout:
-        then = {
-            Mode.SIGNED_IN: "idle.sell",
-            Mode.KEYED: "idle.sign_in",
-            Mode.SETTLING: "idle.settling",
-            Mode.BLANK: "idle.set_up",
-            Mode.LOCKED: "idle.service",
+        left, right = {
+            Mode.SIGNED_IN: ("idle.sell", "hint.menu"),
+            Mode.KEYED: ("idle.menu", "hint.sign_in"),
+            Mode.SETTLING: ("idle.menu", "hint.settle"),
+            Mode.BLANK: ("", "hint.set_up"),
+            Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
-        corner = words[f"mode.{self.mode.value}"]
-        lines = (words[then],)
-        if self.pending:
-            lines = (words.say("idle.pending", count=self.pending),)
-        return Notice(words["brand"], headline=self.clock, lines=lines, corner=corner)
+        news = words.say("idle.pending", count=self.pending) if self.pending else ""
+        return Notice(
+            words["brand"],
+            headline=self.clock,
+            corner=words[f"mode.{self.mode.value}"],
+            hint=Hint(news or (words[left] if left else ""), words[right] if right else ""),
+        )
 
 
 @value
@@ -712,7 +714,7 @@ class ServiceMode:
 
     def lay(self, words: Words) -> Layout:
         text = words.about("service_mode", self.reason)
-        hint = _hint(words, "", "service")
+        hint = _hint(words, "", "ok")
         return Notice(words["service_mode.title"], headline=text, mark=Mark.CAUTION, hint=hint)
 
 
