@@ -40,6 +40,9 @@ class SimLoop(Loop):
     def now(self) -> Instant:
         return Instant(self._mono_ms, self._start_wall_ms + self._mono_ms)
 
+    def clock_ms(self) -> int:
+        return self._mono_ms
+
     def draw(self, count: int) -> bytes:
         return self._bytes.randbytes(count)
 
