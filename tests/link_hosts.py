@@ -44,7 +44,8 @@ class ScriptedHost:
     def hang_up(self) -> None:
         for sock in self._open:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # SSLSocket's own shutdown would pull the TLS state from under the thread that reads.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while True:
@@ -61,7 +62,8 @@ class ScriptedHost:
         try:
             if self._tls is not None:
                 sock.settimeout(PATIENCE_S)
-                sock = self._tls.wrap_socket(sock, server_side=True)
+                sock = self._tls.wrap_socket(sock, server_side=True)  # The plain one has lost its descriptor.
+                self._open.append(sock)
             self._script(sock)
         except ssl.SSLError as refused:
             self.tls_refusals.append(refused.reason or "")
