@@ -12,7 +12,6 @@ TRANSACTIONS ?= 1000
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 ROOMS := terminal drivers emv keys sim
-# Whoever runs two checkouts' tests at once should not share a cache between them.
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run test test-quick check format bench demo day goldens goldens-check diagrams diagrams-check \
@@ -34,7 +33,7 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 		echo "This Python cannot make a virtual environment. On Debian: sudo apt install git make python3-venv"; exit 1; }
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[sim,test]'
+	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check -e '.[sim,test]'
 	@touch $@
 	@echo "$(VENV) is ready."
 

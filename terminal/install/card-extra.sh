@@ -28,7 +28,7 @@ if [ -n "$missing" ]; then
     exit 0
 fi
 echo "Building pyscard for real card readers ..."
-if "$python" -m pip install --quiet --disable-pip-version-check -e '.[card]'; then
+if PYTHONWARNINGS=ignore "$python" -m pip install --quiet --disable-pip-version-check -e '.[card]'; then
     touch "$stamp"
 else
     echo "pyscard could not be built; everything but real card readers works."
