@@ -335,8 +335,10 @@ class Loop:
         if self._flooded:
             raise LoopError(_FLOODED)
         # Timers first: what their functions post must count in the ties of this very moment.
-        self._fire_timers()
-        self._take_inbox()
+        if self._timers:
+            self._fire_timers()
+        if self._inbox:
+            self._take_inbox()
         if self._ready:
             task = self._ready.popleft()
             task.queued = False

@@ -136,6 +136,29 @@ STORIES = (
         agree=False,
     ),
     Story(
+        "the line repeats the request and the host says 94: the first one may stand, so it is reversed",
+        sale("signature") + "reversal_pending: ENTER\nremove_card: remove\n" + sale("signature") + "approved:\n"
+        "remove_card: remove\nidle:",
+        ("reversed", "completed"),
+        2,
+        faults=(Fault(FaultKind.CODE, mti="0200", code="94"),),
+    ),
+    Story(
+        "77: sign in again, then the customer starts again",
+        sale("signature") + "declined: ENTER\nremove_card: remove\nidle: ENTER\nsigning_in:\n" + sale("signature")
+        + "approved:\nremove_card: remove\nidle:",
+        ("declined", "completed"),
+        2,
+        faults=(Fault(FaultKind.CODE, mti="0200", code="77"),),
+    ),
+    Story(
+        "the host asks for a new sign-in with its approval: the sale is good, then 签到",
+        sale("signature") + "approved:\nremove_card: remove\nidle: ENTER\nsigning_in:\nidle:",
+        ("completed",),
+        2,
+        faults=(Fault(FaultKind.REQUIREMENT, mti="0200", digit=3),),
+    ),
+    Story(
         "connection refused: the reversal is withdrawn, nothing was sent",
         sale("signature").replace("insert_card:", "insert_card: host refused")
         + "nothing_sent: ENTER\nremove_card: remove host ok\n"

@@ -168,7 +168,7 @@ async def _open_orders(shop: Shop) -> None:
     for order in orders:
         await qr.ask_unknown(shop, order)
     if not orders:
-        await acknowledge(shop, screens.Problem(title="menu.query", text="today.none"))
+        await acknowledge(shop, screens.Problem(title="menu.query", text="query.none"))
 
 
 async def _sign_in_again(shop: Shop) -> None:

@@ -74,7 +74,7 @@ async def settle(shop: Shop) -> None:
         await _close(shop, batch, Balance.ERROR)
         return
     if answer.verdict.code != "00":
-        await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="settling"))
+        await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="declined.settling"))
         return
     try:
         domestic, _ = read_totals_result(answer.reply.text(48))

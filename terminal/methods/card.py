@@ -18,16 +18,19 @@ from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.icc import elements
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
 from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
 from terminal.methods.pin_entry import PinEntry, enter_pin
 from terminal.methods.reversal import (
+    SIGN_IN_CODES,
     CardData,
     clear_reversals,
     identity,
     pending_reversals,
+    require_sign_in,
     seal_card,
     send_reversal,
 )
@@ -51,7 +54,7 @@ SALE_TAGS = (
     0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03,
     0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
 )  # fmt: skip
-SIGN_IN_CODES = ("77", "99", "A0")  # The host no longer shares our keys or batch: sign in again.
+DUPLICATE = "94"  # To a request that we sent once: the line repeated it, and the first one may have been approved.
 
 
 @dataclass(slots=True)
@@ -235,9 +238,13 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
             await _move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
         return None
     verdict = answer.verdict
-    if verdict.kind is VerdictKind.UNAUTHENTICATED:
+    if verdict.code in SIGN_IN_CODES or answer.requirement == SIGN_IN_AGAIN:
+        # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a sign-in.
+        await require_sign_in(shop, verdict.code)
+    if not verdict.answered or verdict.code == DUPLICATE:
         attempt.fault = "unauthenticated"
-        await _must_reverse(attempt, shop.profile.mac_error_reason)
+        unsure = verdict.code == DUPLICATE
+        await _must_reverse(attempt, shop.profile.no_response_reason if unsure else shop.profile.mac_error_reason)
         return None
     attempt.host_code = verdict.code
     reply = answer.reply
@@ -252,8 +259,6 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
     }
     approved = verdict.kind is VerdictKind.APPROVED
     await _move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
-    if verdict.code in SIGN_IN_CODES or answer.requirement == 3:
-        await require_sign_in(shop, verdict.code)
     return _issuer_answer(reply.binary(55), b"00" if approved else verdict.code.encode("ascii"))
 
 
@@ -318,17 +323,6 @@ async def _move(attempt: Attempt, state: PaymentState, **facts: str | int | bool
 
 async def _must_reverse(attempt: Attempt, reason: str) -> None:
     await _move(attempt, PaymentState.REVERSING, reversal_reason=reason)
-
-
-async def require_sign_in(shop: Shop, code: str) -> None:
-    """The host will not go on with these keys: nothing is sold until the next sign-in."""
-
-    def demand(tx: Tx) -> None:
-        if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason=code)
-
-    await Commit(demand)
-    shop.mode = Mode.KEYED
 
 
 # The end

@@ -16,7 +16,7 @@ from terminal.hostlink import messages
 from terminal.hostlink.reply import ends_reversal
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit
-from terminal.model import Method, PaymentState
+from terminal.model import Method, Mode, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 PURPOSE = "reversal"
+SIGN_IN_CODES = ("77", "99", "A0")  # The host no longer shares our keys or batch: sign in again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +113,18 @@ async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
             lambda tx: tx.move(payment.id, PaymentState.REVERSED, reversal_tries=tries, reversal_code=code)
         )
         return True
+    if code in SIGN_IN_CODES:
+        await require_sign_in(shop, code)
     await Commit(lambda tx: tx.note(payment.id, reversal_tries=tries, reversal_code=code or "silence"))
     return False
+
+
+async def require_sign_in(shop: Shop, code: str) -> None:
+    """The host will not go on with these keys: nothing is sold until the next sign-in."""
+
+    def demand(tx: Tx) -> Mode:
+        if tx.mode is Mode.SIGNED_IN:
+            tx.set_mode(Mode.KEYED, reason=code)
+        return tx.mode
+
+    shop.mode = await Commit(demand)
