@@ -24,6 +24,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -140,8 +141,11 @@ class Handheld:
             link=TcpLink(address, port),
         )
 
-    def run(self, stdin: BinaryIO) -> None:
-        """Power on. Ends with the process."""
+    def run(self, stdin: FileIO) -> None:
+        """Power on. Ends with the process; an error that no flow catches ends it too, and the panel starts it again.
+
+        `stdin` has no buffer: a thread that waits in one would hold its lock for ever when the process ends.
+        """
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         loop = RealLoop(lambda work: journal.transact(work))
         journal = Journal.open(self._data / "journal.db", wall_ms=lambda: loop.now().wall_ms)
@@ -155,7 +159,7 @@ class Handheld:
 
     # What a person does.
 
-    def _listen(self, stdin: BinaryIO) -> None:
+    def _listen(self, stdin: FileIO) -> None:
         for line in stdin:
             try:
                 deed = parse_do(line.decode("utf-8"))
@@ -201,13 +205,12 @@ class Handheld:
         self._holding.start()
 
     def _set_paper(self, paper: Paper) -> None:
+        self._roll.tear()  # Whoever touches the paper takes off what hangs out of it.
         if paper is not Paper.LOW:
             self._printer.set_paper(paper)
         else:
             self._printer.set_paper(Paper.OK)
             self._printer.run_out_after(LOW_ROWS)
-        if paper in (Paper.OUT, Paper.COVER_OPEN):
-            self._roll.tear()  # What hung out of it comes off with the old roll.
 
     # What the world sees and hears.
 
@@ -218,6 +221,7 @@ class Handheld:
         lit: dict[Lamp, bool] = {}
         hertz = 0.0
         looking = False
+        paper = self._printer.paper
         pause = threading.Event()
         pins = self._board.pins
         while not pause.wait(LOOK_S):
@@ -230,6 +234,9 @@ class Handheld:
             if heard != hertz:
                 hertz = heard
                 self._voice.say(kind="tone", hertz=round(hertz))
+            if self._printer.paper is not paper:
+                paper = self._printer.paper
+                self._voice.say(kind="paper-state", state=paper.value)
             if self._scanner.looking is not looking:
                 looking = self._scanner.looking
                 self._voice.say(kind="scanner", on=looking)

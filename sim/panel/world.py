@@ -244,6 +244,8 @@ class World:
                     self._display = sight
                 else:
                     self._paper = sight
+        if kind == "paper-state":
+            self._paper_state = str(message.get("state", "ok"))
         if kind == "paper":
             message = {**message, "is": "slip"}
         self._hub.publish(message)

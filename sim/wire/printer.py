@@ -23,6 +23,11 @@ class SerialPrinter:
         with self._lock:
             return self._printer.receive(data)
 
+    @property
+    def paper(self) -> Paper:
+        with self._lock:
+            return self._printer.paper
+
     def set_paper(self, paper: Paper) -> None:
         with self._lock:
             answers = self._printer.set_paper(paper)
