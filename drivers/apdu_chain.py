@@ -18,7 +18,7 @@ RESPONSE_LIMIT_BYTES = 1024  # Four times what any EMV response may hold (256); 
 GET_RESPONSE = bytes.fromhex("00c00000")
 
 
-class ChainBroken(DeviceError):
+class ChainBroken(CardFault):
     """The card promises more data without end; the card's fault, not the reader's."""
 
     def __init__(self, reason: str) -> None:

@@ -102,6 +102,13 @@ class TcpLink:
         self._number = 0
         self._connection: _Connection | None = None
 
+    def dial(self, address: str) -> None:
+        """Call this host ("address:port") from the next connection on. Raises ValueError."""
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError(f"not ADDRESS:PORT: {address!r}")
+        self._host, self._port = host.strip("[]"), int(port)
+
     def watch(self, on_event: Callable[[LinkFrame | LinkClosed], None]) -> None:
         """Frames and ends are reported from the connection's reader thread."""
         self._on_event = on_event

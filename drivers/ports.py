@@ -193,6 +193,10 @@ class CardGone(DeviceError):
     """The card left (or died) during a command."""
 
 
+class CardFault(DeviceError):
+    """The card broke the transport's rules (an endless chain, a cut answer); the reader is fine."""
+
+
 class CardReader(Protocol):
     def watch(self, on_presence: Callable[[Presence], None]) -> None:
         """Report the present state at once and each change after it."""
@@ -206,7 +210,7 @@ class CardReader(Protocol):
     def transceive(self, capdu: bytes) -> bytes:
         """One command to its final answer, data then SW1 SW2; 61xx and 6Cxx are dealt with here.
 
-        Raises CardGone, DeviceError. Spec: EMV 4.4 Book 1 §9.3.1.
+        Raises CardGone, CardFault, DeviceError. Spec: EMV 4.4 Book 1 §9.3.1.
         """
 
     def power_off(self) -> None: ...

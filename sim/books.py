@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
-from terminal.journal import Journal, PaymentRecord
+from terminal.journal import Journal, PaymentRecord, Tx
 from terminal.model import Method, PaymentState
 
 PAGE = 500
@@ -15,10 +17,14 @@ def all_payments(journal: Journal) -> tuple[PaymentRecord, ...]:
     """Every payment of a journal, newest first."""
     found: list[PaymentRecord] = []
     while True:
-        page = journal.transact(lambda tx: tx.payments(limit=PAGE, offset=len(found)))
+        page = journal.transact(partial(_page, len(found)))
         found += page
         if len(page) < PAGE:
             return tuple(found)
+
+
+def _page(offset: int, tx: Tx) -> tuple[PaymentRecord, ...]:
+    return tx.payments(limit=PAGE, offset=offset)
 
 
 def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:

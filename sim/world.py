@@ -22,9 +22,9 @@ from sim.card import PROFILES, VirtualCard
 from sim.loop import START_WALL_MS, SimLoop
 from sim.phone import Phone, PhoneInHand
 from sim.story import StoryError
-from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.twins.card_reader import TwinCardReader
 from sim.twins.display import TwinDisplay
+from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.twins.link import Network, TwinLink
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
@@ -87,7 +87,7 @@ class World:
         self.seen: Mailbox[str] = Mailbox("seen", limit=SEEN_LIMIT)
         self.history: deque[str] = deque(maxlen=SEEN_LIMIT)
         self.cards: dict[str, VirtualCard] = {}
-        self._phone = Phone(self.acquirer.gateway, {kind: wallet_minor for kind in WalletKind})
+        self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
 
     def _make_devices(self, panel: tuple[int, int]) -> None:
         spend = self.loop.spend
@@ -180,7 +180,8 @@ class World:
 
     async def see_any(self) -> str:
         """The next screen, whatever it is."""
-        return str(await Wait(self.seen))
+        name: str = await Wait(self.seen)
+        return name
 
     def keys_waiting(self) -> bool:
         """Whether keys were pressed that the terminal has not looked at yet."""

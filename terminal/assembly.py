@@ -22,6 +22,7 @@ from terminal.screens.font import Font, load_font
 from terminal.shop import Devices, Shop
 
 DEVICE_ID = "device-id"
+BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
 
 
 def product_version() -> str:
@@ -52,8 +53,13 @@ def assemble(
     font: Font | None = None,
     device_checks: Callable[[], tuple[tuple[str, bool], ...]] = lambda: (),
     service_reason: str = "",
+    dial: Callable[[str], None] = lambda address: None,
+    set_system_clock: Callable[[int], bool] = lambda wall_ms: False,
 ) -> Shop:
-    """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test."""
+    """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
+
+    `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to.
+    """
 
     def self_tests() -> tuple[tuple[str, bool], ...]:
         crypto = all(passed for _, passed in key_selftest.run())
@@ -70,4 +76,7 @@ def assemble(
         self_tests=self_tests,
         version=product_version(),
         service_reason=service_reason,
+        dial=dial,
+        set_system_clock=set_system_clock,
+        built_ms=BUILT_MS,
     )

@@ -102,6 +102,9 @@ class Shop:
         self_tests: Callable[[], tuple[tuple[str, bool], ...]],
         version: str,
         service_reason: str = "",
+        dial: Callable[[str], None] = lambda address: None,
+        set_system_clock: Callable[[int], bool] = lambda wall_ms: False,
+        built_ms: int = 0,
     ) -> None:
         self.config = config
         self.profile = profile
@@ -113,6 +116,9 @@ class Shop:
         self.self_tests = self_tests
         self.version = version
         self.service_reason = service_reason  # Not empty: trading is off, and this is why.
+        self.dial = dial
+        self.set_system_clock = set_system_clock
+        self.built_ms = built_ms
         self.boxes = Boxes()
         self.host = HostSession(devices.link, self.boxes.link, profile, keys)
         # Copies of durable settings, changed only right after the commit that changed them.
@@ -211,6 +217,7 @@ async def load_settings(shop: Shop) -> None:
         shop.language = language
     if isinstance(activation, dict):
         shop.activation = Activation(**activation)
+        shop.dial(shop.activation.host)
     shop.clock_offset_ms = int(str(offset))
 
 

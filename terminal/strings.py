@@ -60,6 +60,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "field.operator": ("操作员号", "Operator no."),
         "field.terminal_no": ("终端号", "Terminal no."),
         "enter.amount": ("请输金额", "Enter amount"),
+        "hint_text.clock": ("年月日时分", "YYYYMMDDhhmm"),
         "hint_text.link": ("▲输. ▼输:", "▲ . ▼ :"),
         "hint_text.merchant_no": ("15位", "15 digits"),
         "hint_text.operator": ("2位", "2 digits"),

@@ -74,6 +74,8 @@ class Tls:
         if (self.cert is None) != (self.key is None):
             there = "cert" if self.cert else "key"
             yield there, Wrong("cert 与 key 须同时设置", "cert and key are set together or not at all")
+        if self.on and self.ca is None:
+            yield "on", Wrong("TLS 须有 ca: 只信任收单方的 CA", "TLS needs ca: the one authority that is trusted")
         for name in ("ca", "cert", "key", "server_name"):
             if not self.on and getattr(self, name) is not None:
                 yield name, Wrong("tls.on 未开启, 此项无效", "has no effect while tls.on is false")

@@ -63,6 +63,7 @@ async def first_run(shop: Shop) -> bool:
 
     await Commit(keep)
     shop.activation, shop.mode = activation, Mode.KEYED
+    shop.dial(activation.host)
     await print_self_test(shop)
     return True
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
 from terminal.flows import recovery
+from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.first_run import first_run
 from terminal.flows.operator import operator_sign_in
 from terminal.flows.sale import sale, why_not_selling
@@ -42,6 +43,7 @@ async def power_on(shop: Shop) -> None:
     await shop.start_tasks()
     await load_settings(shop)
     shop.lamp(Lamp.POWER, True)
+    await hold_clock_floor(shop)
     checks = shop.self_tests()
     shop.show(screens.Boot(version=shop.version, checks=checks))
     await Sleep(BOOT_MS)
@@ -138,6 +140,8 @@ async def menu(shop: Shop) -> None:
             await _sign_in_again(shop)
         case "menu.language":
             await _choose_language(shop)
+        case "menu.set_clock":
+            await set_clock(shop)
         case "menu.self_test":
             await print_self_test(shop)
         case "menu.operator":
@@ -153,6 +157,7 @@ MENU = (
     "menu.sign_in",
     "menu.language",
     "menu.self_test",
+    "menu.set_clock",
     "menu.operator",
 )
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from drivers.ports import Key, Tone
+from drivers.ports import Key, LinkFault, Tone
 from keys import KcvMismatch, KeyLayout, KeyRefused
 from terminal.dialogue import acknowledge
+from terminal.flows.clock import set_clock
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
@@ -43,6 +44,8 @@ async def sign_in(shop: Shop) -> bool:
             return True
         shop.sound(Tone.FAILURE)
         if await acknowledge(shop, screens.SignInFailed(reason=reason, code=code)) is not Key.ENTER:
+            return False
+        if reason == LinkFault.TLS_DATE.value and not await set_clock(shop):
             return False
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from drivers.ports import CardGone, CardMute, DeviceError, Key, Presence, Tone
+from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Presence, Tone
 from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
@@ -34,7 +34,7 @@ from terminal.methods.reversal import (
     seal_card,
     send_reversal,
 )
-from terminal.model import Method, Mode, Money, PaymentState, mask_pan
+from terminal.model import Method, Money, PaymentState, mask_pan
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import CardSlip, Chip, Verification
 from terminal.screens import catalogue as screens
@@ -199,6 +199,8 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
                 return await Offload("reader", lambda: shop.devices.reader.transceive(capdu), APDU_DEADLINE_MS)
             except CardGone:
                 raise kernel.CardError("removed", removed=True) from None
+            except CardFault as fault:
+                raise kernel.CardError(str(fault)) from None
             except (DeviceError, CallOverdue):
                 raise kernel.CardError("reader-failed", removed=True) from None
         case kernel.Draw(count):

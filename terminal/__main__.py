@@ -1,0 +1,253 @@
+"""`python -m terminal`: the composition root, and the terminal's tools.
+
+Without a command the terminal runs: configuration → drivers → shop → loop. Only this module chooses concrete drivers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING
+
+from drivers.absent import AbsentCardReader, AbsentScanner, AbsentTamperSwitch
+from drivers.ports import CardReader, DeviceError, Scanner, TamperSwitch
+from terminal.config import Config, ConfigErrors, load_config
+
+if TYPE_CHECKING:  # Imported late: the first screen waits for none of these.
+    from drivers.escpos_encoder import PrinterSettings
+    from drivers.gpio import Pins
+    from drivers.link import TcpLink, Tls
+    from terminal.journal import Journal
+    from terminal.shop import Devices
+
+SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
+TOOLS = {
+    "decode": "a frame of the host link, field by field, PAN masked",
+    "card": "run the EMV kernel on a card in a PC/SC reader",
+    "doctor": "what is missing on this machine, and how to mend it",
+}
+CANNOT_START = 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0: done; 1: a tool found something wrong; 2: usage; 3: the terminal cannot start."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="python -m terminal", description=__doc__)
+    parser.add_argument("--config", type=Path, help=f"the configuration (else {SYSTEM_CONFIG}, else the defaults)")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, words_of_help in TOOLS.items():
+        command = commands.add_parser(name, help=words_of_help)
+        if name in words:
+            _tool(name).add_arguments(command)
+    args = parser.parse_args(words)
+    if args.command == "card":
+        from drivers.card_reader import PcscCardReader
+
+        status: int = _tool("card").run(args, PcscCardReader)
+        return status
+    if args.command:
+        return int(_tool(args.command).run(args))
+    return run_terminal(args.config)
+
+
+def _tool(name: str) -> ModuleType:
+    return importlib.import_module(f"terminal.tools.{name}")
+
+
+def run_terminal(config_path: Path | None) -> int:
+    """Run until told to stop; the exit status."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # No memory image with a key in it ever reaches a disk.
+    path = config_path or (SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None)
+    try:
+        config = load_config(path) if path else Config.default()
+    except ConfigErrors as errors:
+        print(errors, file=sys.stderr)
+        return 2
+
+    from terminal.journal import Journal, JournalError
+
+    data = config.general.data
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        journal = Journal.open(data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
+    except JournalError as error:
+        print(f"terminal: {error}", file=sys.stderr)
+        return CANNOT_START
+    try:
+        return _trade(config, journal)
+    except DeviceError as error:
+        print(f"terminal: {error}", file=sys.stderr)
+        print("python -m terminal doctor says what is missing; make run needs no device at all.", file=sys.stderr)
+        return CANNOT_START
+    finally:
+        journal.close()
+
+
+def _trade(config: Config, journal: Journal) -> int:
+    from keys import KeyRefused, KeyStore
+    from terminal.assembly import assemble, device_id
+    from terminal.flows.power_on import power_on
+    from terminal.loop import RealLoop
+    from terminal.supervision import clean_stop, record_start
+    from terminal.watchdog import Watchdog
+
+    loop = RealLoop(journal.transact)
+    watchdog = Watchdog.from_environment(os.environ, loop.clock_ms)
+    service = "crashes" if watchdog.supervised and journal.transact(record_start) else ""
+    try:
+        keys = KeyStore.open(config.general.data / "keys", terminal_id=device_id(config.general.data))
+    except KeyRefused as refused:
+        print(f"terminal: {refused}", file=sys.stderr)
+        return CANNOT_START
+    devices, link = open_devices(config)
+    shop = assemble(
+        config, devices, loop, keys, service_reason=service, dial=link.dial, set_system_clock=set_system_clock
+    )
+    loop.watchdog = watchdog.feed
+    signal.signal(signal.SIGTERM, _stop)
+    watchdog.ready()
+    try:
+        loop.run(power_on(shop))
+    except (SystemExit, KeyboardInterrupt):
+        watchdog.stopping()
+        journal.transact(clean_stop)
+        return 0
+    finally:
+        loop.close()
+    return 0
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """SIGTERM: everything that matters is durable already, so the process may stop between any two steps."""
+    raise SystemExit(0)
+
+
+def set_system_clock(wall_ms: int) -> bool:
+    """Set the system's clock; False where that is not allowed."""
+    try:
+        time.clock_settime_ns(time.CLOCK_REALTIME, wall_ms * 1_000_000)
+    except PermissionError:
+        return False
+    return True
+
+
+def open_devices(config: Config) -> tuple[Devices, TcpLink]:
+    """The drivers that the configuration names. What is not fitted is absent and says so when it is used."""
+    from drivers.display import DisplaySettings, OledDisplay
+    from drivers.gpio import Gpio, GpioBuzzer, GpioKeypad, GpioLamps, GpioTamperSwitch
+    from drivers.link import TcpLink
+    from drivers.printer import EscPosPrinter
+    from terminal.shop import Devices
+
+    host = config.link.hosts[0]
+    link = TcpLink(host.host, host.port, tls=tls_settings(config))
+    gpio = Gpio(gpio_pins(config))
+    tamper: TamperSwitch = GpioTamperSwitch(gpio, _report) if config.gpio.tamper is not None else AbsentTamperSwitch()
+    display = config.display
+    devices = Devices(
+        display=OledDisplay(DisplaySettings(display.driver, display.port, display.address, display.rotate)),
+        keypad=GpioKeypad(gpio, _report),
+        buzzer=GpioBuzzer(gpio),
+        lamps=GpioLamps(gpio),
+        tamper=tamper,
+        printer=EscPosPrinter(printer_settings(config)),
+        reader=_or_absent(lambda: open_reader(config)),
+        scanner=open_scanner(config),
+        link=link,
+    )
+    return devices, link
+
+
+def tls_settings(config: Config) -> Tls | None:
+    """None when TLS is off. The configuration has no TLS without its authority."""
+    from drivers.link import Tls
+
+    tls = config.link.tls
+    if not tls.on or tls.ca is None:
+        return None
+    name = tls.server_name or config.link.hosts[0].host
+    return Tls(ca_file=tls.ca, server_name=name, certificate=tls.cert, private_key=tls.key)
+
+
+def gpio_pins(config: Config) -> Pins:
+    from drivers.gpio import Pins
+    from drivers.ports import Lamp
+
+    gpio = config.gpio
+    lamps = {
+        Lamp.POWER: gpio.lamp_power,
+        Lamp.ONLINE: gpio.lamp_online,
+        Lamp.CARD: gpio.lamp_card,
+        Lamp.ALERT: gpio.lamp_alert,
+    }
+    return Pins(
+        rows=gpio.rows,
+        columns=gpio.columns,
+        buzzer=gpio.buzzer,
+        lamps={lamp: pin for lamp, pin in lamps.items() if pin is not None},
+        tamper=gpio.tamper,
+    )
+
+
+def printer_settings(config: Config) -> PrinterSettings:
+    from drivers.escpos_encoder import PrinterSettings
+
+    printer = config.printer
+    network = printer.address if printer.transport == "network" else None
+    return PrinterSettings(
+        transport=printer.transport,
+        device=network.host if network else printer.device,
+        network_port=network.port if network else 9100,
+        baud=printer.baud,
+        cells=48 if printer.width_mm == 80 else 32,
+        charset=printer.encoding,
+        cutter=printer.cutter,
+        answers=printer.transport != "file",
+        cache=config.general.data / "cache",
+    )
+
+
+def open_reader(config: Config) -> CardReader:
+    """The PC/SC reader by name, or the only one there is. Raises DeviceError, ImportError."""
+    from drivers.card_reader import PcscCardReader, reader_names
+
+    name = config.reader.name
+    if name is None:
+        names = reader_names()
+        if len(names) != 1:
+            raise DeviceError("reader", f"{len(names)} readers; name one in the configuration, [reader] name")
+        name = names[0]
+    return PcscCardReader(name)
+
+
+def _or_absent(open_it: Callable[[], CardReader]) -> CardReader:
+    try:
+        return open_it()
+    except (DeviceError, ImportError) as why:
+        print(f"terminal: {why}", file=sys.stderr)
+        return AbsentCardReader(str(why))
+
+
+def open_scanner(config: Config) -> Scanner:
+    if config.scanner.device is None:
+        return AbsentScanner()
+    from drivers.scanner import Gm65Scanner, ScannerSettings
+
+    return Gm65Scanner(ScannerSettings(config.scanner.device, config.scanner.baud), _report)
+
+
+def _report(fault: DeviceError) -> None:
+    """A fault that a device's own thread noticed; the next use of the device shows it to the person."""
+    print(f"terminal: {fault}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
