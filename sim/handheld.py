@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     wire = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     Handheld(Voice(wire), data=args.data, address=address, port=int(port), panel=args.panel, language=args.lang).run(
-        sys.stdin.buffer
+        FileIO(sys.stdin.fileno(), "rb", closefd=False)
     )
     return 0
 

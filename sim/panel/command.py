@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from drivers.gpio import LAYOUT
+from sim.acquirer.core import Acquirer
 from sim.acquirer.server import wall_ms
 from sim.panel.bank import AcquirerBank
 from sim.panel.hub import Hub
@@ -110,6 +111,11 @@ class Bench:
         except OSError:
             self._bank.close()
             raise
+
+    @property
+    def acquirer(self) -> Acquirer:
+        """The host, for whoever wants to look into its book."""
+        return self._bank.acquirer
 
     @property
     def url(self) -> str:
