@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from drivers.ports import CardGone, DeviceError
+from drivers.ports import CardFault, CardGone
 
 CHAIN_LIMIT = 32  # Exchanges for one command. 256 bytes in the smallest pieces seen in the field (8) need 32.
 RESPONSE_LIMIT_BYTES = 1024  # Four times what any EMV response may hold (256); a card that goes on babbles.
