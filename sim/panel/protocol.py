@@ -4,9 +4,9 @@ Down (browser → panel → handheld) goes what a person does, up comes what the
 everything that a browser says against the table below before any of it reaches a device; it is the one door
 to the outside.
 
-    down  {"do":"press","key":"5"}  insert remove scan paper tamper pixels | power host phone cards tear hush
-    up    {"is":"screen",...} paper tone lamp card scanner apdu ready | hello power host phone books slip
-    problem
+    down  {"do":"press","key":"5"}  insert remove scan paper tamper pixels | power restart host phone
+    up    {"is":"screen",...} paper tone lamp scanner paper-state apdu ready | hello power host phone
+          books cards card slip host-state problem
 """
 
 from __future__ import annotations
