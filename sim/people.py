@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from drivers.ports import Key
 from sim.story import KEY_MS, press
 from terminal.loop import Sleep
 from terminal.model import Method
@@ -83,7 +82,7 @@ class People:
     async def live(self) -> None:
         """React until every sale is done and the batch is settled."""
         while True:
-            name = await self._world.see_any()
+            name = await self._world.eyes.see_any()
             if name == "settled":
                 await press(self._world, "ENTER")
                 self._settled_at = self._done

@@ -17,16 +17,17 @@ host silent|refused|ok · wait SECONDS.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from drivers.ports import Key, Paper
-from terminal.loop import Sleep
+from sim.phone import PhoneInHand
+from terminal.loop import Loop, Mailbox, Race, Sleep, Wait
 
-if TYPE_CHECKING:
-    from sim.world import World
-
+SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
+PATIENCE_MS = 10 * 60_000  # Nobody waits ten minutes for a screen.
 KEY_MS = 150  # From key to key: a practised cashier.
 FUNCTION_KEYS = {
     "ENTER": Key.ENTER,
@@ -40,6 +41,58 @@ FUNCTION_KEYS = {
 
 class StoryError(Exception):
     """The story cannot be read, or the terminal did not show what it says. The message names the line."""
+
+
+class Eyes:
+    """What people have seen: every screen that came onto the glass, in order, for whoever waits for one."""
+
+    def __init__(self, loop: Loop, patience_ms: int = PATIENCE_MS) -> None:
+        self._loop = loop
+        self._patience_ms = patience_ms
+        self._seen: Mailbox[str] = Mailbox("seen", limit=SEEN_LIMIT)
+        self.history: deque[str] = deque(maxlen=SEEN_LIMIT)
+
+    def shown(self, name: str) -> None:
+        """A screen is on the glass; from any thread."""
+        self.history.append(name)
+        self._loop.post(self._seen, name)
+
+    async def see(self, *names: str) -> str:
+        """Wait until one of these screens is shown (after the last one waited for). Raises StoryError."""
+        passed: list[str] = []
+        deadline_ms = self._loop.clock_ms() + self._patience_ms
+        while self._loop.clock_ms() < deadline_ms:
+            won, name = await Race(Wait(self._seen), Sleep(self._patience_ms))
+            if won == 0 and name in names:
+                return str(name)
+            if won == 0 and (not passed or passed[-1] != name):
+                passed.append(name)
+        raise StoryError(f"never shown; seen since: {', '.join(passed) or 'nothing'}")
+
+    async def see_any(self) -> str:
+        """The next screen, whatever it is."""
+        name: str = await Wait(self._seen)
+        return name
+
+
+class Counter(Protocol):
+    """Where a story is played: what people can do to one terminal and the world around it."""
+
+    eyes: Eyes
+
+    def press(self, key: Key) -> None: ...
+
+    def insert(self, profile: str) -> None: ...
+
+    def remove(self) -> None: ...
+
+    def scan(self, code: str) -> None: ...
+
+    def phone(self, wallet: str) -> PhoneInHand: ...
+
+    def set_paper(self, paper: Paper) -> None: ...
+
+    def host_behaviour(self, behaviour: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +116,17 @@ def parse_story(text: str) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-async def play(world: World, text: str) -> None:
+async def play(world: Counter, text: str) -> None:
     """Play a story to its end. Raises StoryError when a screen does not come."""
     for line in parse_story(text):
         try:
-            await world.see(line.screen)
+            await world.eyes.see(line.screen)
             await _act(world, list(line.actions))
         except StoryError as error:
             raise StoryError(f"line {line.number} ({line.screen}): {error}") from None
 
 
-async def _act(world: World, words: list[str]) -> None:
+async def _act(world: Counter, words: list[str]) -> None:
     while words:
         word = words.pop(0)
         if word in FUNCTION_KEYS or word.isdigit():
@@ -88,7 +141,7 @@ async def _act(world: World, words: list[str]) -> None:
         await action.run(world, *arguments)
 
 
-async def press(world: World, word: str) -> None:
+async def press(world: Counter, word: str) -> None:
     """One function key by its name, or digits one after the other."""
     keys = [FUNCTION_KEYS[word]] if word in FUNCTION_KEYS else [Key(digit) for digit in word]
     for key in keys:
@@ -96,50 +149,50 @@ async def press(world: World, word: str) -> None:
         world.press(key)
 
 
-async def _insert(world: World, card: str) -> None:
+async def _insert(world: Counter, card: str) -> None:
     await Sleep(KEY_MS)
     world.insert(card)
 
 
-async def _remove(world: World) -> None:
+async def _remove(world: Counter) -> None:
     await Sleep(KEY_MS)
     world.remove()
 
 
-async def _scan(world: World, code: str) -> None:
+async def _scan(world: Counter, code: str) -> None:
     await Sleep(KEY_MS)
     world.scan(code)
 
 
-async def _show(world: World, wallet: str) -> None:
+async def _show(world: Counter, wallet: str) -> None:
     await Sleep(KEY_MS)
     world.scan(world.phone(wallet).show_code())
 
 
-async def _phone(world: World, wallet: str) -> None:
+async def _phone(world: Counter, wallet: str) -> None:
     await Sleep(KEY_MS)
     world.phone(wallet).scan_display()
 
 
-async def _confirm(world: World, wallet: str) -> None:
+async def _confirm(world: Counter, wallet: str) -> None:
     await Sleep(KEY_MS)
     world.phone(wallet).confirm()
 
 
-async def _refuse(world: World, wallet: str) -> None:
+async def _refuse(world: Counter, wallet: str) -> None:
     await Sleep(KEY_MS)
     world.phone(wallet).refuse()
 
 
-async def _paper(world: World, state: str) -> None:
-    world.printer.set_paper(Paper(state))
+async def _paper(world: Counter, state: str) -> None:
+    world.set_paper(Paper(state))
 
 
-async def _host(world: World, behaviour: str) -> None:
+async def _host(world: Counter, behaviour: str) -> None:
     world.host_behaviour(behaviour)
 
 
-async def _wait(world: World, seconds: str) -> None:
+async def _wait(world: Counter, seconds: str) -> None:
     await Sleep(int(seconds) * 1000)
 
 

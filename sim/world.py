@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from drivers.ports import Key, LinkFault, PaperLine, Picture
+from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
 from keys import KeyStore
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
@@ -21,7 +20,7 @@ from sim.acquirer.wallets import WalletKind
 from sim.card import PROFILES, VirtualCard
 from sim.loop import START_WALL_MS, SimLoop
 from sim.phone import Phone, PhoneInHand
-from sim.story import StoryError
+from sim.story import Eyes, StoryError
 from sim.twins.card_reader import TwinCardReader
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
@@ -32,13 +31,11 @@ from terminal.assembly import assemble
 from terminal.config import Config, Merchant
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
-from terminal.loop import Mailbox, Race, Sleep, Spawn, Wait
+from terminal.loop import Spawn
 from terminal.screens.font import Font
 from terminal.shop import Devices, Shop
 
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
-SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
-PATIENCE_MS = 10 * 60_000  # Virtual: nobody waits ten minutes for a screen.
 PHONE_BALANCE_MINOR = 100_000_000
 
 
@@ -84,8 +81,7 @@ class World:
         )
         keys = KeyStore.open(self.data / "keys", terminal_id="simulated", random=self.loop.draw)
         self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, font=font)
-        self.seen: Mailbox[str] = Mailbox("seen", limit=SEEN_LIMIT)
-        self.history: deque[str] = deque(maxlen=SEEN_LIMIT)
+        self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
 
@@ -150,6 +146,9 @@ class World:
     def scan(self, code: str) -> None:
         self.scanner.present(code.encode("utf-8"))
 
+    def set_paper(self, paper: Paper) -> None:
+        self.printer.set_paper(paper)
+
     def phone(self, wallet: str) -> PhoneInHand:
         """The customer's phone with that wallet open, before this terminal's display."""
         return PhoneInHand(
@@ -163,25 +162,7 @@ class World:
 
     def _shown(self, picture: Picture) -> None:
         self.on_show(picture)
-        self.history.append(picture.name)
-        self.loop.post(self.seen, picture.name)
-
-    async def see(self, *names: str) -> str:
-        """Wait until one of these screens is shown (after the last one waited for). Raises StoryError."""
-        passed: list[str] = []
-        deadline_ms = self.loop.now().mono_ms + PATIENCE_MS
-        while self.loop.now().mono_ms < deadline_ms:
-            won, name = await Race(Wait(self.seen), Sleep(PATIENCE_MS))
-            if won == 0 and name in names:
-                return str(name)
-            if won == 0 and (not passed or passed[-1] != name):
-                passed.append(name)
-        raise StoryError(f"never shown; seen since: {', '.join(passed) or 'nothing'}")
-
-    async def see_any(self) -> str:
-        """The next screen, whatever it is."""
-        name: str = await Wait(self.seen)
-        return name
+        self.eyes.shown(picture.name)
 
     def keys_waiting(self) -> bool:
         """Whether keys were pressed that the terminal has not looked at yet."""

@@ -110,7 +110,7 @@ def test_values_arrive_typed() -> None:
     ("text", "line", "reason"),
     [
         ("[gpio]\nrows=[5,6,13,19]\nbuzzer=19\n", 3, "pin 19 is already used by rows"),
-        ('[link.tls]\non=true\nca="a.pem"\ncert="c.pem"\n', 3, "cert and key are set together"),
+        ('[link.tls]\non=true\nca="a.pem"\ncert="c.pem"\n', 4, "cert and key are set together"),
         ('[link.tls]\nca="c.pem"\n', 2, "no effect while tls.on is false"),
         ('[link]\ntls = {on = false, ca = "x"}\n', 2, "no effect while tls.on is false"),
         ('[printer]\ntransport="network"\n', 2, "network needs address"),

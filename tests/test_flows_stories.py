@@ -71,7 +71,7 @@ STORIES = (
     ),
     Story(
         "the first application refuses GPO",
-        sale("gpo-refused") + "choose_application: ENTER\nenter_pin: 123456 ENTER\napproved:\nremove_card: remove\nidle:",
+        sale("gpo-refused") + "choose_application: ENTER\n" + PIN + "approved:\nremove_card: remove\nidle:",
         ("completed",),
         2,
     ),
