@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.tls import make_certificates
 from terminal.tools import doctor
 from terminal.tools.doctor import NAMES, Row, State
 from terminal.tools.machine import Machine
@@ -64,8 +65,10 @@ def pi(tmp_path: Path) -> Bench:
     (tmp_path / "proc/device-tree/model").write_bytes(b"Raspberry Pi Zero 2 W Rev 1.0\0")
     config = tmp_path / "etc/zhanggui/zhanggui.toml"
     config.parent.mkdir(parents=True)
+    ca = make_certificates(tmp_path / "tls").ca
     config.write_text(
-        '[general]\ndata = "/var/lib/zhanggui"\n[scanner]\ndevice = "/dev/ttyUSB0"\n[link.tls]\non = true\n'
+        '[general]\ndata = "/var/lib/zhanggui"\n[scanner]\ndevice = "/dev/ttyUSB0"\n'
+        f'[link.tls]\non = true\nca = "{ca}"\n'
     )
     (tmp_path / "var/lib/zhanggui").mkdir(parents=True, mode=0o700)
     return Bench(root=tmp_path)
@@ -173,9 +176,11 @@ def test_tls_files_are_looked_at(pi: Bench) -> None:
     key = pi.root / "terminal.key"
     key.write_text("key")
     key.chmod(0o644)
-    row = rows(pi, configured(pi, f'[link.tls]\non = true\ncert = "{key}"\nkey = "{key}"\n'))["tls"]
+    good = pi.root / "tls" / "ca.pem"
+    tls = f'[link.tls]\non = true\nca = "{good}"\n'
+    row = rows(pi, configured(pi, f'{tls}cert = "{key}"\nkey = "{key}"\n'))["tls"]
     assert "chmod 0600" in row.en
-    row = rows(pi, configured(pi, '[link.tls]\non = true\ncert = "absent"\nkey = "absent"\n'))["tls"]
+    row = rows(pi, configured(pi, f'{tls}cert = "absent"\nkey = "absent"\n'))["tls"]
     assert row.state is State.MISSING
 
 
