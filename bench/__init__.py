@@ -1,1 +1,1 @@
-"""How fast and how small: each figure beside a named peer or an aim, in one run. `python -m bench`; nothing imports it."""
+"""How fast and how small: each figure beside a named peer or an aim. `python -m bench`; nothing imports it."""

@@ -1,64 +1,77 @@
-"""The child process of the start benchmark: the real terminal, from power on to the boot screen on the glass.
+"""The child process of the start benchmark: the real terminal, until a certain screen is on the glass.
 
-It is composed as `python -m terminal` composes itself: the same drivers with their real vendor libraries. Only the
-ends of two wires are the simulator's, because a bench has neither: the I²C bus with its panel, and the GPIO chip. When
-the panel shows the boot screen the process says how much memory it took, and ends at once.
+It starts as `python -m terminal` starts, by the same functions and with the real drivers and their vendor libraries.
+Only the ends of two wires are the simulator's, because a bench has neither: the I²C bus with its panel, and the GPIO
+chip. When the panel shows the screen, the process says how much memory it took, looks at the pixels, and ends.
+
+    python -m bench.first_screen FOLDER splash|boot
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import resource
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from drivers.display import DisplaySettings, OledDisplay
-from drivers.ports import Picture
-from sim.wire.gpio import PinBoard, install_chip
-from sim.wire.i2c import FakeSMBus, Ssd1306
-from terminal.__main__ import gpio_pins, open_devices
-from terminal.config import Config
+from terminal.__main__ import display_settings, import_without_collecting, show_splash
+
+if TYPE_CHECKING:  # Imported where terminal.__main__ does, and no earlier.
+    from drivers.display import OledDisplay
+    from drivers.ports import Picture
+    from sim.wire.i2c import FakeSMBus
 
 
-class FirstScreen:
-    """A Display that ends the process once the boot screen can be seen. Exit status 1: the glass shows other pixels."""
+class WatchedDisplay:
+    """A Display that ends the process once the screen named `last` can be seen. Exit status 1: wrong pixels."""
 
-    def __init__(self) -> None:
-        self._bus = FakeSMBus(Ssd1306())
-        self._display = OledDisplay(DisplaySettings(), bus=self._bus)
-        self.width, self.height = self._display.width, self._display.height
+    def __init__(self, display: OledDisplay, bus: FakeSMBus, last: str) -> None:
+        self._display = display
+        self._bus = bus
+        self._last = last
+        self.width, self.height = display.width, display.height
 
     def show(self, picture: Picture) -> None:
         self._display.show(picture)
-        if picture.name != "boot":
-            return
-        # The most memory that the process ever held, in KiB; Linux counts it so.
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
-        os._exit(0 if self._bus.pixels() == picture.pixels(self.width, self.height) else 1)
+        if picture.name == self._last:
+            # The most memory that the process ever held, in KiB; Linux counts it so.
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
+            os._exit(0 if self._bus.pixels() == picture.pixels(self.width, self.height) else 1)
 
     def close(self) -> None:
         self._display.close()
 
 
-def main(data: Path) -> None:
-    """Start on the folder `data`; never returns normally."""
+def main(data: Path, last: str) -> None:
+    """Start on the empty folder `data`; never returns normally."""
+    import_without_collecting()
+    from drivers.display import OledDisplay
+    from sim.wire.i2c import FakeSMBus, Ssd1306
+    from terminal.config import parse_config
+
+    config = parse_config(f'[general]\ndata = "{data}"\n')
+    bus = FakeSMBus(Ssd1306())
+    display = WatchedDisplay(OledDisplay(display_settings(config), bus=bus), bus, last)
+    show_splash(config, display)
+
+    from terminal.journal import Journal
+
+    journal = Journal.open(data / "journal.db", wall_ms=lambda: 0)
+
     from keys import KeyStore
+    from sim.wire.gpio import PinBoard, install_chip
+    from terminal.__main__ import gpio_pins, open_devices
     from terminal.assembly import assemble, device_id
     from terminal.flows.power_on import power_on
-    from terminal.journal import Journal
     from terminal.loop import RealLoop
 
-    default = Config.default()
-    config = dataclasses.replace(default, general=dataclasses.replace(default.general, data=data))
     install_chip(PinBoard(gpio_pins(config)).chip)
-    journal = Journal.open(data / "journal.db", wall_ms=lambda: 0)
     loop = RealLoop(journal.transact)
     keys = KeyStore.open(data / "keys", terminal_id=device_id(data))
-    devices, link = open_devices(config)
-    devices = dataclasses.replace(devices, display=FirstScreen())
+    devices, link = open_devices(config, display)
     loop.run(power_on(assemble(config, devices, loop, keys, dial=link.dial)))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -6,6 +6,7 @@ Without a command the terminal runs: configuration → drivers → shop → loop
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import resource
@@ -17,14 +18,15 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
-from drivers.absent import AbsentCardReader, AbsentScanner, AbsentTamperSwitch
-from drivers.ports import CardReader, DeviceError, Scanner, TamperSwitch
-from terminal.config import Config, ConfigErrors, load_config
+from terminal import VERSION
 
-if TYPE_CHECKING:  # Imported late: the first screen waits for none of these.
+if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it is.
+    from drivers.display import DisplaySettings
     from drivers.escpos_encoder import PrinterSettings
     from drivers.gpio import Pins
     from drivers.link import TcpLink, Tls
+    from drivers.ports import CardReader, DeviceError, Display, Scanner
+    from terminal.config import Config
     from terminal.journal import Journal
     from terminal.shop import Devices
 
@@ -65,12 +67,19 @@ def _tool(name: str) -> ModuleType:
 def run_terminal(config_path: Path | None) -> int:
     """Run until told to stop; the exit status."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # No memory image with a key in it ever reaches a disk.
+    import_without_collecting()
+    from drivers.display import OledDisplay
+    from drivers.ports import DeviceError
+    from terminal.config import Config, ConfigErrors, load_config
+
     path = config_path or (SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None)
     try:
         config = load_config(path) if path else Config.default()
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return 2
+    display = OledDisplay(display_settings(config))
+    show_splash(config, display)
 
     from terminal.journal import Journal, JournalError
 
@@ -82,7 +91,7 @@ def run_terminal(config_path: Path | None) -> int:
         print(f"terminal: {error}", file=sys.stderr)
         return CANNOT_START
     try:
-        return _trade(config, journal)
+        return _trade(config, journal, display)
     except DeviceError as error:
         print(f"terminal: {error}", file=sys.stderr)
         print("python -m terminal doctor says what is missing; make run needs no device at all.", file=sys.stderr)
@@ -91,7 +100,35 @@ def run_terminal(config_path: Path | None) -> int:
         journal.close()
 
 
-def _trade(config: Config, journal: Journal) -> int:
+def import_without_collecting() -> None:
+    """No garbage collection while the program is imported: all of that stays, and each look at it costs time.
+
+    `_trade` collects again, but never what was there before trading.
+    """
+    gc.disable()
+
+
+def display_settings(config: Config) -> DisplaySettings:
+    from drivers.display import DisplaySettings
+
+    display = config.display
+    return DisplaySettings(display.driver, display.port, display.address, display.rotate)
+
+
+def show_splash(config: Config, display: Display) -> None:
+    """Light the panel before the rest of the program is imported."""
+    from drivers.ports import DeviceError
+    from terminal.screens.font import load_font
+    from terminal.screens.splash import Splash
+
+    # A panel that does not answer is the display task's affair: it tries again, and says what is wrong.
+    try:
+        display.show(Splash(VERSION, load_font(config.display.font or "unifont")))
+    except DeviceError:
+        return
+
+
+def _trade(config: Config, journal: Journal, display: Display) -> int:
     from keys import KeyRefused, KeyStore
     from terminal.assembly import assemble, device_id
     from terminal.flows.power_on import power_on
@@ -107,13 +144,15 @@ def _trade(config: Config, journal: Journal) -> int:
     except KeyRefused as refused:
         print(f"terminal: {refused}", file=sys.stderr)
         return CANNOT_START
-    devices, link = open_devices(config)
+    devices, link = open_devices(config, display)
     shop = assemble(
         config, devices, loop, keys, service_reason=service, dial=link.dial, set_system_clock=set_system_clock
     )
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)
     watchdog.ready()
+    gc.freeze()
+    gc.enable()
     try:
         loop.run(power_on(shop))
     except (SystemExit, KeyboardInterrupt):
@@ -139,9 +178,9 @@ def set_system_clock(wall_ms: int) -> bool:
     return True
 
 
-def open_devices(config: Config) -> tuple[Devices, TcpLink]:
+def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
     """The drivers that the configuration names. What is not fitted is absent and says so when it is used."""
-    from drivers.display import DisplaySettings, OledDisplay
+    from drivers.absent import AbsentTamperSwitch
     from drivers.gpio import Gpio, GpioBuzzer, GpioKeypad, GpioLamps, GpioTamperSwitch
     from drivers.link import TcpLink
     from drivers.printer import EscPosPrinter
@@ -150,14 +189,13 @@ def open_devices(config: Config) -> tuple[Devices, TcpLink]:
     host = config.link.hosts[0]
     link = TcpLink(host.host, host.port, tls=tls_settings(config))
     gpio = Gpio(gpio_pins(config))
-    tamper: TamperSwitch = GpioTamperSwitch(gpio, _report) if config.gpio.tamper is not None else AbsentTamperSwitch()
-    display = config.display
+    fitted = config.gpio.tamper is not None
     devices = Devices(
-        display=OledDisplay(DisplaySettings(display.driver, display.port, display.address, display.rotate)),
+        display=display,
         keypad=GpioKeypad(gpio, _report),
         buzzer=GpioBuzzer(gpio),
         lamps=GpioLamps(gpio),
-        tamper=tamper,
+        tamper=GpioTamperSwitch(gpio, _report) if fitted else AbsentTamperSwitch(),
         printer=EscPosPrinter(printer_settings(config)),
         reader=_or_absent(lambda: open_reader(config)),
         scanner=open_scanner(config),
@@ -218,6 +256,7 @@ def printer_settings(config: Config) -> PrinterSettings:
 def open_reader(config: Config) -> CardReader:
     """The PC/SC reader by name, or the only one there is. Raises DeviceError, ImportError."""
     from drivers.card_reader import PcscCardReader, reader_names
+    from drivers.ports import DeviceError
 
     name = config.reader.name
     if name is None:
@@ -229,6 +268,9 @@ def open_reader(config: Config) -> CardReader:
 
 
 def _or_absent(open_it: Callable[[], CardReader]) -> CardReader:
+    from drivers.absent import AbsentCardReader
+    from drivers.ports import DeviceError
+
     try:
         return open_it()
     except (DeviceError, ImportError) as why:
@@ -238,6 +280,8 @@ def _or_absent(open_it: Callable[[], CardReader]) -> CardReader:
 
 def open_scanner(config: Config) -> Scanner:
     if config.scanner.device is None:
+        from drivers.absent import AbsentScanner
+
         return AbsentScanner()
     from drivers.scanner import Gm65Scanner, ScannerSettings
 

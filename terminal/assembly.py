@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 from pathlib import Path
 
 from emv.aids import default_aids
 from emv.session import TerminalProfile
 from keys import KeyStore
 from keys import selftest as key_selftest
+from terminal import VERSION
 from terminal.config import Config
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.loop import Loop
@@ -23,13 +24,6 @@ from terminal.shop import Devices, Shop
 
 DEVICE_ID = "device-id"
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
-
-
-def product_version() -> str:
-    try:
-        return version("zhanggui")
-    except PackageNotFoundError:  # Run from a source tree that was never installed.
-        return "0"
 
 
 def device_id(data: Path) -> str:
@@ -65,16 +59,22 @@ def assemble(
         crypto = all(passed for _, passed in key_selftest.run())
         return (("keys", crypto), ("journal", not service_reason), *device_checks())
 
+    profile = profile or load_profile(config.link.profile)
+    profile = replace(
+        profile,
+        connect_timeout_ms=config.link.connect_ms or profile.connect_timeout_ms,
+        response_timeout_ms=config.link.reply_ms or profile.response_timeout_ms,
+    )
     return Shop(
         config=config,
-        profile=profile or load_profile(config.link.profile),
+        profile=profile,
         kernel=TerminalProfile(aids=default_aids(), merchant_name=""),
         loop=loop,
         devices=devices,
         keys=keys,
         font=font or load_font(config.display.font or "unifont"),
         self_tests=self_tests,
-        version=product_version(),
+        version=VERSION,
         service_reason=service_reason,
         dial=dial,
         set_system_clock=set_system_clock,
