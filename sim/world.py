@@ -42,7 +42,8 @@ PHONE_BALANCE_MINOR = 100_000_000
 class World:
     """One terminal and everything around it. `close()` it, or use it as a context manager.
 
-    `journal` and `keys_folder` may be kept from an earlier world, to start the terminal again where it stopped.
+    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped. `loop` may
+    be one with a mind of its own (a power cut at a chosen moment); it then decides seed and clock.
     """
 
     def __init__(
@@ -57,10 +58,11 @@ class World:
         font: Font | None = None,
         start_wall_ms: int = START_WALL_MS,
         wallet_minor: int = PHONE_BALANCE_MINOR,
+        loop: SimLoop | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
-        self.loop = SimLoop(seed, start_wall_ms=start_wall_ms)
+        self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
         self.journal = Journal.open(
             self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms
         )
