@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
-from terminal import VERSION
+from terminal.version import VERSION
 
 if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it is.
     from drivers.display import DisplaySettings

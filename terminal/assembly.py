@@ -15,12 +15,12 @@ from emv.aids import default_aids
 from emv.session import TerminalProfile
 from keys import KeyStore
 from keys import selftest as key_selftest
-from terminal import VERSION
 from terminal.config import Config
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.loop import Loop
 from terminal.screens.font import Font, load_font
 from terminal.shop import Devices, Shop
+from terminal.version import VERSION
 
 DEVICE_ID = "device-id"
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.

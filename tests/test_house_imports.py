@@ -11,6 +11,7 @@ from house import ROOT, imports, name, sources
 # A room may import rooms on lower floors, and itself. Rooms on one floor do not know each other.
 FLOORS = {
     "model": 0,
+    "version": 0,
     "strings": 1,
     "watchdog": 1,
     "loop": 2,
