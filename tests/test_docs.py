@@ -17,7 +17,7 @@ from sim.acquirer.faults import FaultKind
 from sim.story import ACTIONS, parse_story
 from terminal.config import Config
 from terminal.hostlink import messages
-from terminal.hostlink.codec import encode
+from terminal.hostlink.codec import Message, encode
 from terminal.hostlink.codes import APPROVING_CODES, RESPONSE_CODES
 from terminal.hostlink.fields import FIELDS, Encoding, Prefix
 from terminal.hostlink.frame import wrap
@@ -167,7 +167,7 @@ def unionpay() -> Profile:
 TERMINAL = messages.Terminal("898440153110001", "10000001", "000001", "001")
 
 
-def on_the_wire(message: messages.Message, profile: Profile) -> bytes:
+def on_the_wire(message: Message, profile: Profile) -> bytes:
     frame = wrap(encode(message, profile), profile)
     return len(frame).to_bytes(2, "big") + frame
 
