@@ -45,7 +45,7 @@ LAYOUT = (
     (Key.D1, Key.D2, Key.D3, Key.CANCEL),
     (Key.D4, Key.D5, Key.D6, Key.CLEAR),
     (Key.D7, Key.D8, Key.D9, Key.UP),
-    (Key.DOUBLE_ZERO, Key.D0, Key.ENTER, Key.DOWN),
+    (Key.DOUBLE_ZERO, Key.D0, Key.DOWN, Key.ENTER),
 )
 
 # What the buzzer plays: (hertz, milliseconds) and pauses as 0 Hz. One sound for every key.

@@ -8,8 +8,10 @@ from terminal.receipts import (
     CardSlip,
     CashSlip,
     Chip,
+    Ending,
     Head,
     Kind,
+    NoticeSlip,
     OpenRow,
     QrOrderSlip,
     QrSlip,
@@ -57,12 +59,14 @@ CARD_PIN = CardSlip(
     ref_no="260305142240",
     chip=CHIP,
 )
+NOTICE = NoticeSlip(HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "51", "余额不足", "insufficient funds")
+NOTICE_REVERSING = NoticeSlip(HEAD, Money(12850), "622500******0014", "000046", Ending.REVERSING)
 QR = QrSlip(
     HEAD,
     Money(880),
     order_no="12345678202603050000420000000001",
     voucher_no="000044",
-    wallet="支付宝",
+    wallet="alipay",
     wallet_transaction_no="2026030522001400000000000042",
     ref_no="260305142300",
 )
@@ -107,6 +111,8 @@ SELF_TEST = SelfTestSlip(
 SAMPLES: dict[str, Slip] = {
     "card-signed": CARD_SIGNED,
     "card-pin": CARD_PIN,
+    "notice": NOTICE,
+    "notice-reversing": NOTICE_REVERSING,
     "qr": QR,
     "qr-order": QR_ORDER,
     "cash": CASH,

@@ -79,13 +79,13 @@ STORIES = (
         "declined 51",
         sale("poor") + PIN + "declined: ENTER\nremove_card: remove\nidle:",
         ("declined",),
-        0,
+        1,
     ),
     Story(
         "declined 05",
         sale("do-not-honour") + PIN + "declined: ENTER\nremove_card: remove\nidle:",
         ("declined",),
-        0,
+        1,
     ),
     Story(
         "wrong PIN, then the right one: a new try from selection on, with a new STAN",
@@ -104,7 +104,7 @@ STORIES = (
         + sale("signature")
         + "approved:\nremove_card: remove\nidle:",
         ("reversed", "completed"),
-        2,
+        3,
         faults=(Fault(FaultKind.DROP_REPLY, mti="0200"),),
     ),
     Story(
@@ -116,7 +116,7 @@ STORIES = (
         + sale("signature")
         + "approved:\nremove_card: remove\nidle:",
         ("reversed", "completed"),
-        2,
+        3,
         faults=(Fault(FaultKind.DROP_REPLY, mti="0200"), Fault(FaultKind.DROP_REPLY, mti="0400")),
     ),
     Story(
@@ -124,14 +124,14 @@ STORIES = (
         sale("signature") + "reversal_pending: ENTER\nremove_card: remove\n" + sale("signature") + "approved:\n"
         "remove_card: remove\nidle:",
         ("reversed", "completed"),
-        2,
+        3,
         faults=(Fault(FaultKind.WRONG_MAC, mti="0200"),),
     ),
     Story(
         "another STAN's answer is dropped, and silence follows",
         sale("signature") + "reversal_pending: ENTER\nremove_card: remove\nidle:",
         ("reversing",),
-        0,
+        1,
         faults=(Fault(FaultKind.WRONG_STAN, mti="0200"),),
         agree=False,
     ),
@@ -140,7 +140,7 @@ STORIES = (
         sale("signature") + "reversal_pending: ENTER\nremove_card: remove\n" + sale("signature") + "approved:\n"
         "remove_card: remove\nidle:",
         ("reversed", "completed"),
-        2,
+        3,
         faults=(Fault(FaultKind.CODE, mti="0200", code="94"),),
     ),
     Story(
@@ -148,7 +148,7 @@ STORIES = (
         sale("signature") + "declined: ENTER\nremove_card: remove\nidle: ENTER\nsigning_in:\n" + sale("signature")
         + "approved:\nremove_card: remove\nidle:",
         ("declined", "completed"),
-        2,
+        3,
         faults=(Fault(FaultKind.CODE, mti="0200", code="77"),),
     ),
     Story(
@@ -165,7 +165,7 @@ STORIES = (
         + sale("signature")
         + "approved:\nremove_card: remove\nidle:",
         ("abandoned", "completed"),
-        2,
+        3,
     ),
     Story(
         "the card says no after the host said yes: reversed at once",
@@ -173,7 +173,7 @@ STORIES = (
         + PIN
         + "reversing:\nreversal_done: ENTER\nremove_card: remove\nidle:",
         ("reversed",),
-        0,
+        1,
     ),
     Story(
         "cancelled at the PIN",

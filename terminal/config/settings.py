@@ -87,8 +87,8 @@ class Link:
 
     hosts: tuple[Address, ...] = option((Address("127.0.0.1", 8583),), several(address(), 1, 4))
     profile: str = option("unionpay", text())
-    connect_ms: int = option(10_000, _wait_ms)
-    reply_ms: int = option(60_000, _wait_ms)
+    connect_ms: int | None = option(None, _wait_ms)
+    reply_ms: int | None = option(None, _wait_ms)
     tls: Tls = field(default_factory=Tls)
 
 

@@ -7,7 +7,6 @@ screen. What the kernel says at the end can only confirm or undo what the host h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Presence, Tone
@@ -17,13 +16,13 @@ from emv.tlv import build
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import lookup
 from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.icc import elements
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
 from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
-from terminal.methods.pin_entry import PinEntry, enter_pin
+from terminal.methods.card_ending import WRONG_PIN, Attempt, conclude, move, must_reverse
+from terminal.methods.pin_entry import enter_pin
 from terminal.methods.reversal import (
     SIGN_IN_CODES,
     CardData,
@@ -32,11 +31,8 @@ from terminal.methods.reversal import (
     pending_reversals,
     require_sign_in,
     seal_card,
-    send_reversal,
 )
 from terminal.model import Method, Money, PaymentState, mask_pan
-from terminal.printing import keep, print_kept, slip_head
-from terminal.receipts import CardSlip, Chip, Verification
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -57,16 +53,6 @@ SALE_TAGS = (
 DUPLICATE = "94"  # To a request that we sent once: the line repeated it, and the first one may have been approved.
 
 
-@dataclass(slots=True)
-class Attempt:
-    """One pass of a card through the kernel: its payment, and what was learnt on the way."""
-
-    payment: PaymentRecord
-    pin: PinEntry | None = field(default=None, repr=False)
-    host_code: str = ""  # Field 39, or "" when there was no believable answer.
-    fault: str = ""  # Why nothing was sent, or why the answer is missing.
-
-
 async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
     """A chip sale from "insert card" to "remove card"; the payment as it ended, None if no card ever came."""
     if not await clear_reversals(shop):
@@ -78,8 +64,8 @@ async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
         for attempt_no in range(1, PIN_TRIES + 1):
             attempt = Attempt(await Commit(lambda tx: tx.new_payment(Method.CARD, due, shop.operator)))
             outcome = await _run(shop, attempt)
-            payment = await _conclude(shop, attempt, outcome)
-            again = attempt.host_code == "55" and attempt_no < PIN_TRIES
+            payment = await conclude(shop, attempt, outcome)
+            again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
             if not again or shop.card_presence is not Presence.PRESENT:
                 break
             if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
@@ -235,9 +221,9 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
     if isinstance(answer, Silence):
         attempt.fault = answer.reason
         if answer.sent:
-            await _must_reverse(attempt, shop.profile.no_response_reason)
+            await must_reverse(attempt, shop.profile.no_response_reason)
         else:
-            await _move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
+            await move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
         return None
     verdict = answer.verdict
     if verdict.code in SIGN_IN_CODES or answer.requirement == SIGN_IN_AGAIN:
@@ -246,7 +232,7 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
     if not verdict.answered or verdict.code == DUPLICATE:
         attempt.fault = "unauthenticated"
         unsure = verdict.code == DUPLICATE
-        await _must_reverse(attempt, shop.profile.no_response_reason if unsure else shop.profile.mac_error_reason)
+        await must_reverse(attempt, shop.profile.no_response_reason if unsure else shop.profile.mac_error_reason)
         return None
     attempt.host_code = verdict.code
     reply = answer.reply
@@ -260,7 +246,7 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
         "acquirer": reply.text(44)[11:].strip(),
     }
     approved = verdict.kind is VerdictKind.APPROVED
-    await _move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
+    await move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
     return _issuer_answer(reply.binary(55), b"00" if approved else verdict.code.encode("ascii"))
 
 
@@ -317,128 +303,3 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Mess
         return request
 
     return await Commit(prepare)
-
-
-async def _move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
-    attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
-
-
-async def _must_reverse(attempt: Attempt, reason: str) -> None:
-    await _move(attempt, PaymentState.REVERSING, reversal_reason=reason)
-
-
-# The end
-
-
-async def _conclude(
-    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
-) -> PaymentRecord:
-    """Bring kernel and host to one end: on screen, on paper, in the journal."""
-    state = attempt.payment.state
-    approved = isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED
-    if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
-        await _complete(shop, attempt, outcome)
-    elif state is PaymentState.APPROVED:
-        # The host said yes and the card did not: the approval is undone, at once while the host answers.
-        await _must_reverse(attempt, shop.profile.terminal_failure_reason)
-        shop.sound(Tone.FAILURE)
-        if await send_reversal(shop, attempt.payment):
-            await acknowledge(shop, screens.ReversalDone(amount=attempt.payment.amount))
-        else:
-            await acknowledge(shop, screens.ReversalPending(count=1))
-    elif state is PaymentState.REVERSING:
-        shop.sound(Tone.FAILURE)
-        await acknowledge(shop, screens.ReversalPending(count=1))
-    elif state is PaymentState.ABANDONED:
-        shop.sound(Tone.FAILURE)
-        await acknowledge(shop, screens.NothingSent(reason=attempt.fault))
-    elif state is PaymentState.DECLINED:
-        shop.sound(Tone.FAILURE)
-        words = lookup(attempt.host_code)
-        text = words.zh if shop.language == "zh-CN" else words.en
-        await acknowledge(shop, screens.Declined(code=attempt.host_code, text=text))
-    else:
-        await _never_asked(shop, attempt, outcome)
-    return attempt.payment
-
-
-async def _never_asked(
-    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
-) -> None:
-    """The session ended before the host was asked: nothing is owed to anybody."""
-    reason = outcome.reason
-    await _move(attempt, PaymentState.ABANDONED, why=reason)
-    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
-        await acknowledge(shop, screens.Cancelled())
-        return
-    shop.sound(Tone.FAILURE)
-    await acknowledge(shop, screens.CardProblem(reason=CARD_PROBLEMS.get(reason, "not_accepted")))
-
-
-# What the kernel's reasons are to a person (room "card_problem" of the strings).
-CARD_PROBLEMS = {
-    "removed": "removed",
-    "reader-failed": "reader_lost",
-    "card-blocked": "blocked",
-    "application-blocked": "blocked",
-    "bad-data": "bad_data",
-    "data-missing": "bad_data",
-}
-
-
-async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> None:
-    """COMPLETED and its slip in one commit; then paper and the good news."""
-    payment = attempt.payment
-    head = await slip_head(shop, str(payment.facts["batch_no"]))
-    slip = card_slip(shop, payment, outcome, pin=attempt.pin is not None and bool(attempt.pin.block), head=head)
-
-    def complete(tx: Tx) -> int:
-        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED)
-        return keep(tx, slip, payment.id)
-
-    slip_id = await Commit(complete)
-    shop.sound(Tone.SUCCESS)
-    shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
-    await Sleep(shop.config.timeouts.result_ms)
-    await print_kept(shop, slip_id, slip)
-
-
-def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pin: bool, head: Any) -> CardSlip:
-    """The slip of a completed chip sale: masked number, EMV block, and what the cardholder has done."""
-    data, facts = outcome.data, payment.facts
-
-    def hexed(tag: int) -> str:
-        return data.get(tag, b"").hex().upper()
-
-    verification = {
-        (True, True): Verification.PIN_AND_SIGNATURE,
-        (True, False): Verification.PIN,
-        (False, True): Verification.SIGNATURE,
-        (False, False): Verification.NONE,
-    }[(pin, outcome.signature)]
-    return CardSlip(
-        head=head,
-        amount=payment.amount,
-        masked_pan=str(facts["masked_pan"]),
-        voucher_no=str(payment.stan),
-        verification=verification,
-        acquirer=str(facts.get("acquirer", "")),
-        issuer=str(facts.get("issuer", "")),
-        auth_code=str(facts["auth_code"]),
-        ref_no=str(facts["rrn"]),
-        chip=Chip(
-            aid=hexed(0x84),
-            label=data.get(0x50, b"").decode("ascii", "replace"),
-            cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
-            cryptogram=hexed(0x9F26),
-            tvr=hexed(0x95),
-            tsi=hexed(0x9B),
-            atc=hexed(0x9F36),
-            unpredictable_number=hexed(0x9F37),
-            aip=hexed(0x82),
-            cvm_results=hexed(0x9F34),
-            issuer_application_data=hexed(0x9F10),
-            terminal_capabilities=hexed(0x9F33),
-            card_sequence_no=hexed(PSN_5F34),
-        ),
-    )

@@ -17,11 +17,12 @@ from terminal.dialogue import acknowledge
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.reply import VerdictKind, read_order
 from terminal.hostlink.session import Answered, Silence
 from terminal.hostlink.subfields import OrderState
 from terminal.loop import CallOverdue, Commit, Now, Offload, Race, Sleep, Wait
-from terminal.methods.reversal import identity
+from terminal.methods.reversal import SIGN_IN_CODES, identity, require_sign_in
 from terminal.model import Method, Money, PaymentState
 from terminal.printing import keep, print_copy, print_kept, slip_head
 from terminal.receipts import Copy, QrOrderSlip, QrSlip
@@ -136,6 +137,8 @@ async def _ask(shop: Shop, request: Message, what: str) -> OrderNews:
     )
     if isinstance(answer, Silence):
         return OrderNews("", sent=answer.sent, fault=answer.reason)
+    if answer.verdict.code in SIGN_IN_CODES or answer.requirement == SIGN_IN_AGAIN:
+        await require_sign_in(shop, answer.verdict.code)
     return read_news(answer)
 
 

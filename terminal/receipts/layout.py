@@ -21,6 +21,7 @@ from terminal.receipts.slips import (
     Copy,
     Head,
     Kind,
+    NoticeSlip,
     QrOrderSlip,
     QrSlip,
     SelfTestSlip,
@@ -28,7 +29,7 @@ from terminal.receipts.slips import (
     Slip,
     Verification,
 )
-from terminal.receipts.words import BALANCES, CHECKS, KINDS, LANGUAGES, METHODS, PHRASES, STATES
+from terminal.receipts.words import BALANCES, CHECKS, ENDINGS, KINDS, LANGUAGES, METHODS, PHRASES, STATES, WALLETS
 
 WIDTHS = (32, 48)  # 58 mm and 80 mm paper in 12-dot cells.
 TEAR_LINES = 3  # From the print head to the tear bar.
@@ -41,7 +42,7 @@ def lay_out(
     """The lines of one copy of a slip, each at most `cells` half-width cells (32 or 48) wide.
 
     `language` is "zh-CN" (Chinese labels with the English in brackets) or "en". `reprint` marks it 重打印.
-    A settlement, a self-test and a QR order have one copy: `copy` says nothing to them.
+    A notice, a settlement, a self-test and a QR order have one copy: `copy` says nothing to them.
     Raises ValueError for another width or language.
     """
     if cells not in WIDTHS or language not in LANGUAGES:
@@ -51,6 +52,8 @@ def lay_out(
         page.say("reprint", before="***", after="***", bold=True)
     if isinstance(slip, CardSlip):
         _card(page, slip, copy)
+    elif isinstance(slip, NoticeSlip):
+        _notice(page, slip)
     elif isinstance(slip, QrSlip):
         _qr(page, slip, copy)
     elif isinstance(slip, QrOrderSlip):
@@ -226,7 +229,7 @@ def _qr(page: _Page, slip: QrSlip, copy: Copy) -> None:
     _head(page, slip.head)
     page.rule()
     _kind(page, slip.kind)
-    page.pair("wallet", slip.wallet or page.word(METHODS[slip.method]), bold=True)
+    page.pair("wallet", _wallet(page, slip), bold=True)
     page.pair("order_no", slip.order_no)
     page.pair("wallet_no", slip.wallet_transaction_no)
     page.pair("batch_no", slip.head.batch_no)
@@ -235,6 +238,31 @@ def _qr(page: _Page, slip: QrSlip, copy: Copy) -> None:
     page.pair("at", _when(slip.head))
     page.amount("amount", slip.amount)
     _copy(page, copy, "customer_copy")
+
+
+def _wallet(page: _Page, slip: QrSlip) -> str:
+    if slip.wallet in WALLETS:
+        return page.word(WALLETS[slip.wallet], " ")
+    return slip.wallet or page.word(METHODS[slip.method])
+
+
+def _notice(page: _Page, slip: NoticeSlip) -> None:
+    page.title("notice_title")
+    _head(page, slip.head)
+    page.rule()
+    page.pair("card_no", slip.masked_pan)
+    _kind(page, Kind.SALE)
+    page.pair("batch_no", slip.head.batch_no)
+    page.pair("voucher_no", slip.voucher_no)
+    page.pair("ref_no", slip.ref_no)
+    page.pair("at", _when(slip.head))
+    page.amount("amount", slip.amount)
+    page.rule()
+    page.pair("result", " ".join(filter(None, (slip.code, slip.zh if page.chinese else slip.en))))
+    chinese, english = ENDINGS[slip.ending]
+    for line in (chinese, english) if page.chinese else (english,):
+        page.text(line, align=Align.CENTRE, bold=True)
+    page.say("no_receipt")
 
 
 def _qr_order(page: _Page, slip: QrOrderSlip) -> None:

@@ -141,6 +141,35 @@ class CardSlip:
             raise SlipError("CardSlip.masked_pan is not masked")
 
 
+class Ending(Enum):
+    """How a card sale that reached the host ended without being a sale; the words are in `words`."""
+
+    DECLINED = "declined"  # The host said no.
+    NOT_SENT = "not-sent"  # The host never saw it; the prepared reversal is withdrawn.
+    REVERSING = "reversing"  # The host may have approved: the reversal is kept until it is answered.
+    REVERSED = "reversed"  # Approved, and undone again.
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSlip:
+    """交易未成功: proof on paper that nothing was sold. `code` is field 39, `zh` and `en` its words, or empty."""
+
+    record_kind: ClassVar[str] = "notice"
+    head: Head
+    amount: Money
+    masked_pan: str
+    voucher_no: str
+    ending: Ending
+    code: str = ""
+    zh: str = ""
+    en: str = ""
+    ref_no: str = ""
+
+    def __post_init__(self) -> None:
+        if CLEAR_DIGITS.search(self.masked_pan):
+            raise SlipError("NoticeSlip.masked_pan is not masked")
+
+
 @dataclass(frozen=True, slots=True)
 class QrSlip:
     """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's."""
@@ -228,8 +257,8 @@ class SelfTestSlip:
     kcvs: tuple[tuple[str, str], ...] = ()
 
 
-Slip = CardSlip | QrSlip | QrOrderSlip | CashSlip | SettlementSlip | SelfTestSlip
-SLIPS: tuple[type[Slip], ...] = (CardSlip, QrSlip, QrOrderSlip, CashSlip, SettlementSlip, SelfTestSlip)
+Slip = CardSlip | NoticeSlip | QrSlip | QrOrderSlip | CashSlip | SettlementSlip | SelfTestSlip
+SLIPS: tuple[type[Slip], ...] = (CardSlip, NoticeSlip, QrSlip, QrOrderSlip, CashSlip, SettlementSlip, SelfTestSlip)
 
 
 def to_record(slip: Slip) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from terminal.model import Method, PaymentState
-from terminal.receipts.slips import Balance, Kind
+from terminal.receipts.slips import Balance, Ending, Kind
 
 LANGUAGES = ("zh-CN", "en")
 
@@ -17,6 +17,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
     {
         # Titles
         "card_title": ("POS 签购单", "SALES SLIP"),
+        "notice_title": ("交易未成功", "NOT A SALE"),
         "qr_title": ("扫码支付凭证", "QR PAYMENT"),
         "qr_order_title": ("请扫码付款", "SCAN TO PAY"),
         "cash_title": ("现金收款凭证", "CASH RECEIPT"),
@@ -75,6 +76,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "customer_copy": ("顾客存根", "CUSTOMER COPY"),
         "reprint": ("重打印", "DUPLICATED"),
         "test_keys": ("测试密钥", "TEST KEYS"),
+        "result": ("结果", "RESULT"),
         "no_receipt": ("此单不是收据", "THIS IS NOT A RECEIPT"),
         "passed": ("通过", "OK"),
         "failed": ("失败", "FAILED"),
@@ -145,5 +147,23 @@ CHECKS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "tamper": ("防拆", "TAMPER"),
         "buzzer": ("蜂鸣器", "BUZZER"),
         "lamps": ("指示灯", "LAMPS"),
+    }
+)
+
+ENDINGS: MappingProxyType[Ending, tuple[str, str]] = MappingProxyType(
+    {
+        Ending.DECLINED: ("交易被拒绝，未扣款", "DECLINED, NOTHING WAS CHARGED"),
+        Ending.NOT_SENT: ("交易未发出，未扣款", "NOT SENT, NOTHING WAS CHARGED"),
+        Ending.REVERSING: ("主机未确认，将自动冲正", "NOT CONFIRMED, WILL BE REVERSED"),
+        Ending.REVERSED: ("已冲正，未扣款", "REVERSED, NOTHING WAS CHARGED"),
+    }
+)
+
+# Wallets by the names that the host link gives them; another name is printed as it came.
+WALLETS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        "wechat": ("微信支付", "WeChat Pay"),
+        "alipay": ("支付宝", "Alipay"),
+        "unionpay": ("云闪付", "UnionPay"),
     }
 )

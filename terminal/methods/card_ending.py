@@ -1,0 +1,183 @@
+"""How a card sale ends: on screen, on paper and in the journal, whatever host and card have said.
+
+The host's answer has already moved the payment; what the kernel says now can only confirm it (COMPLETED) or undo it
+(REVERSING). Whatever reached the host and did not become a sale leaves a notice on paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from drivers.ports import Tone
+from emv import commands as kernel
+from terminal.dialogue import acknowledge
+from terminal.hostlink.codes import lookup
+from terminal.loop import Commit, Sleep
+from terminal.methods.pin_entry import PinEntry
+from terminal.methods.reversal import pending_reversals, send_reversal
+from terminal.model import PaymentState
+from terminal.printing import keep, print_kept, slip_head
+from terminal.receipts import CardSlip, Chip, Ending, Head, NoticeSlip, Verification
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+WRONG_PIN = "55"
+PSN_5F34 = 0x5F34
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One pass of a card through the kernel: its payment, and what was learnt on the way."""
+
+    payment: PaymentRecord
+    pin: PinEntry | None = field(default=None, repr=False)
+    host_code: str = ""  # Field 39, or "" when there was no believable answer.
+    fault: str = ""  # Why nothing was sent, or why the answer is missing.
+
+
+async def move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
+    attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
+
+
+async def must_reverse(attempt: Attempt, reason: str) -> None:
+    await move(attempt, PaymentState.REVERSING, reversal_reason=reason)
+
+
+async def conclude(
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+) -> PaymentRecord:
+    """Bring kernel and host to one end: on screen, on paper, in the journal."""
+    state = attempt.payment.state
+    if state is PaymentState.NEW:
+        await _never_asked(shop, attempt, outcome)
+        return attempt.payment
+    approved = isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED
+    if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
+        await _complete(shop, attempt, outcome)
+        return attempt.payment
+    shop.sound(Tone.FAILURE)
+    screen, ending = await _no_sale(shop, attempt)
+    await acknowledge(shop, screen)
+    if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
+        await _print_notice(shop, attempt, ending)
+    return attempt.payment
+
+
+async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending]:
+    """What the person sees, and what the paper says, of a request that did not become a sale."""
+    amount = attempt.payment.amount
+    if attempt.payment.state is PaymentState.APPROVED:
+        # The host said yes and the card did not: the approval is undone, at once while the host answers.
+        await must_reverse(attempt, shop.profile.terminal_failure_reason)
+        if await send_reversal(shop, attempt.payment):
+            return screens.ReversalDone(amount=amount), Ending.REVERSED
+    if attempt.payment.state is PaymentState.REVERSING:
+        return screens.ReversalPending(count=len(await pending_reversals(shop))), Ending.REVERSING
+    if attempt.payment.state is PaymentState.ABANDONED:
+        return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
+    words = lookup(attempt.host_code)
+    text = words.zh if shop.language == "zh-CN" else words.en
+    return screens.Declined(code=attempt.host_code, text=text), Ending.DECLINED
+
+
+async def _print_notice(shop: Shop, attempt: Attempt, ending: Ending) -> None:
+    payment, facts = attempt.payment, attempt.payment.facts
+    words = lookup(attempt.host_code) if ending is Ending.DECLINED else None
+    slip = NoticeSlip(
+        head=await slip_head(shop, str(facts["batch_no"])),
+        amount=payment.amount,
+        masked_pan=str(facts["masked_pan"]),
+        voucher_no=str(payment.stan),
+        ending=ending,
+        code=attempt.host_code,
+        zh=words.zh if words else "",
+        en=words.en if words else "",
+        ref_no=str(facts.get("rrn", "")),
+    )
+    await print_kept(shop, await Commit(lambda tx: keep(tx, slip, payment.id)), slip)
+
+
+async def _never_asked(
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+) -> None:
+    """The session ended before the host was asked: nothing is owed to anybody."""
+    reason = outcome.reason
+    await move(attempt, PaymentState.ABANDONED, why=reason)
+    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
+        await acknowledge(shop, screens.Cancelled())
+        return
+    shop.sound(Tone.FAILURE)
+    await acknowledge(shop, screens.CardProblem(reason=CARD_PROBLEMS.get(reason, "not_accepted")))
+
+
+# What the kernel's reasons are to a person (room "card_problem" of the strings).
+CARD_PROBLEMS = {
+    "removed": "removed",
+    "reader-failed": "reader_lost",
+    "card-blocked": "blocked",
+    "application-blocked": "blocked",
+    "bad-data": "bad_data",
+    "data-missing": "bad_data",
+}
+
+
+async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> None:
+    """COMPLETED and its slip in one commit; then paper and the good news."""
+    payment = attempt.payment
+    head = await slip_head(shop, str(payment.facts["batch_no"]))
+    slip = card_slip(shop, payment, outcome, pin=attempt.pin is not None and bool(attempt.pin.block), head=head)
+
+    def complete(tx: Tx) -> int:
+        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED)
+        return keep(tx, slip, payment.id)
+
+    slip_id = await Commit(complete)
+    shop.sound(Tone.SUCCESS)
+    shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
+    await Sleep(shop.config.timeouts.result_ms)
+    await print_kept(shop, slip_id, slip)
+
+
+def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pin: bool, head: Head) -> CardSlip:
+    """The slip of a completed chip sale: masked number, EMV block, and what the cardholder has done."""
+    data, facts = outcome.data, payment.facts
+
+    def hexed(tag: int) -> str:
+        return data.get(tag, b"").hex().upper()
+
+    verification = {
+        (True, True): Verification.PIN_AND_SIGNATURE,
+        (True, False): Verification.PIN,
+        (False, True): Verification.SIGNATURE,
+        (False, False): Verification.NONE,
+    }[(pin, outcome.signature)]
+    return CardSlip(
+        head=head,
+        amount=payment.amount,
+        masked_pan=str(facts["masked_pan"]),
+        voucher_no=str(payment.stan),
+        verification=verification,
+        acquirer=str(facts.get("acquirer", "")),
+        issuer=str(facts.get("issuer", "")),
+        auth_code=str(facts["auth_code"]),
+        ref_no=str(facts["rrn"]),
+        chip=Chip(
+            aid=hexed(0x84),
+            label=data.get(0x50, b"").decode("ascii", "replace"),
+            cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
+            cryptogram=hexed(0x9F26),
+            tvr=hexed(0x95),
+            tsi=hexed(0x9B),
+            atc=hexed(0x9F36),
+            unpredictable_number=hexed(0x9F37),
+            aip=hexed(0x82),
+            cvm_results=hexed(0x9F34),
+            issuer_application_data=hexed(0x9F10),
+            terminal_capabilities=hexed(0x9F33),
+            card_sequence_no=hexed(PSN_5F34),
+        ),
+    )
