@@ -145,9 +145,10 @@ def test_network_and_usb_printers(pi: Bench) -> None:
     network = configured(pi, '[printer]\ntransport = "network"\naddress = "10.0.0.9:9100"\n')
     assert rows(pi, network)["printer"].state is State.OK
     assert rows(dataclasses.replace(pi, network=False), network)["printer"].state is State.MISSING
-    usb = configured(pi, '[printer]\ntransport = "usb"\nusb_vendor = 1\nusb_product = 2\n')
+    usb = configured(pi, '[printer]\ntransport = "file"\ndevice = "/dev/usb/lp0"\n')
     assert rows(pi, usb)["printer"].state is State.MISSING
-    (pi.root / "dev/bus/usb").mkdir(parents=True)
+    (pi.root / "dev/usb").mkdir(parents=True)
+    (pi.root / "dev/usb/lp0").touch()
     assert rows(pi, usb)["printer"].state is State.OK
 
 

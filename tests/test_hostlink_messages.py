@@ -457,7 +457,6 @@ SHIPPED = (PROFILES / "unionpay.toml").read_text("utf-8")
 
 
 def test_the_shipped_profile() -> None:
-    assert PROFILE.name == "unionpay"
     assert PROFILE.reversal_ending_codes == ("00", "12", "25")
     assert (PROFILE.connect_timeout_ms, PROFILE.response_timeout_ms) == (15_000, 60_000)
     assert (PROFILE.key_scheme, PROFILE.reversal_resend_count) == ("004", 3)

@@ -33,7 +33,6 @@ PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
 _wait_ms = number(1_000, 600_000)  # Under a second nobody can act; past ten minutes a counter is blocked.
-_usb_id = number(1, 0xFFFF)
 
 Complaint = tuple[str, Wrong]
 
@@ -83,9 +82,12 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`hosts` are tried in order. `profile` names the acquirer's profile (a shipped one, or a file)."""
+    """`hosts` is a list of one: a second host to fail over to is not built, and so refused.
 
-    hosts: tuple[Address, ...] = option((Address("127.0.0.1", 8583),), several(address(), 1, 4))
+    `profile` names the acquirer's profile (a shipped one, or a file).
+    """
+
+    hosts: tuple[Address, ...] = option((Address("127.0.0.1", 8583),), several(address(), 1, 1))
     profile: str = option("unionpay", text())
     connect_ms: int | None = option(None, _wait_ms)
     reply_ms: int | None = option(None, _wait_ms)
@@ -94,10 +96,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """`font` is a file, or None for the shipped one; it is never guessed. `port` is the I²C or SPI bus."""
+    """`font` is a file, or None for the shipped one; it is never guessed. `port` is the I²C bus."""
 
     driver: str = option("ssd1306", one_of("ssd1306", "sh1107"))
-    bus: str = option("i2c", one_of("i2c", "spi"))
     port: int = option(1, number(0, 22))
     address: int = option(0x3C, number(0x03, 0x77))
     rotate: int = option(0, one_of(0, 90, 180, 270))
@@ -112,15 +113,12 @@ class Display:
 class Printer:
     """`cells` follow from `width_mm`: 58 mm has 32, 80 mm has 48."""
 
-    transport: str = option("serial", one_of("serial", "file", "network", "usb"))
+    transport: str = option("serial", one_of("serial", "file", "network"))
     device: str = option("/dev/serial0", text())
     baud: int = option(9600, one_of(*BAUDS))
     address: Address | None = option(None, address())
-    usb_vendor: int | None = option(None, _usb_id)
-    usb_product: int | None = option(None, _usb_id)
     width_mm: int = option(58, one_of(58, 80))
     encoding: str = option("gb18030", one_of("gb18030", "gbk"))
-    profile: str = option("default", text())
     cutter: bool = option(False, flag())
 
     @property
@@ -130,11 +128,6 @@ class Printer:
     def complaints(self) -> Iterator[Complaint]:
         if self.transport == "network" and self.address is None:
             yield "transport", Wrong("network 需要 address", 'network needs address = "host:port"')
-        if self.transport == "usb" and (self.usb_vendor is None or self.usb_product is None):
-            yield (
-                "transport",
-                Wrong("usb 需要 usb_vendor 与 usb_product", "usb needs usb_vendor and usb_product"),
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +151,6 @@ class Gpio:
 
     rows: tuple[int, ...] = option((5, 6, 13, 19), several(_pin, 4, 4))
     columns: tuple[int, ...] = option((12, 16, 20, 21), several(_pin, 4, 4))
-    debounce_ms: int = option(20, number(5, 100))
     buzzer: int | None = option(18, _pin)
     lamp_power: int | None = option(22, _pin)
     lamp_online: int | None = option(23, _pin)
@@ -188,8 +180,6 @@ class Timeouts:
     pin_ms: int = option(60_000, _wait_ms)
     card_ms: int = option(60_000, _wait_ms)
     key_ms: int = option(60_000, _wait_ms)
-    remove_ms: int = option(30_000, _wait_ms)
-    qr_ms: int = option(120_000, _wait_ms)
     result_ms: int = option(5_000, _wait_ms)
 
 

@@ -37,7 +37,6 @@ class ProfileError(Exception):
 class Profile:
     """Times in milliseconds. `tpdu` is 10 digits, `header` 12, of which the sixth is replaced on sending."""
 
-    name: str
     tpdu: str
     header: str
     accept_lri: bool
@@ -59,7 +58,6 @@ class Profile:
     qr_transaction_type: str
     qr_terminal_capability: str
     qr_in_totals: bool
-    batch_number_from: str
     currency: str
     fields: Mapping[int, Field]
 
@@ -145,7 +143,6 @@ def _list_of(pattern: str, meaning: str) -> Check:
 
 _CODE = r"[0-9A-Z]{2}"
 _SETTINGS = (
-    _Setting("name", "name", _pattern(r"[a-z0-9_-]+", "a name of small letters, digits, - and _")),
     _Setting("frame.tpdu", "tpdu", _pattern(r"60[0-9]{8}", "60 and eight digits")),
     _Setting("frame.header", "header", _pattern(r"[0-9]{12}", "twelve digits")),
     _Setting("frame.accept_lri", "accept_lri", _flag),
@@ -167,7 +164,6 @@ _SETTINGS = (
     _Setting("qr.transaction_type", "qr_transaction_type", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", _flag),
-    _Setting("batch.number_from", "batch_number_from", _pattern(r"sign-in|settlement", '"sign-in" or "settlement"')),
     _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
 )
 _SECTIONS = frozenset(setting.key.split(".")[0] for setting in _SETTINGS if "." in setting.key)

@@ -172,14 +172,9 @@ def _node(machine: Machine, name: str, node: str, zh: str, en: str, group: str) 
 
 
 def _display(machine: Machine, config: Config) -> Iterator[Row]:
-    display = config.display
-    if display.bus == "spi":
-        command = "sudo raspi-config nonint do_spi 0"
-        node, group = f"/dev/spidev{display.port}.0", "spi"
-    else:
-        command = "sudo raspi-config nonint do_i2c 0"
-        node, group = f"/dev/i2c-{display.port}", "i2c"
-    yield _node(machine, "display", node, f"打开总线: {command}", f"switch the bus on: {command}", group)
+    command = "sudo raspi-config nonint do_i2c 0"
+    node = f"/dev/i2c-{config.display.port}"
+    yield _node(machine, "display", node, f"打开总线: {command}", f"switch the bus on: {command}", "i2c")
 
 
 def _gpio(machine: Machine, config: Config) -> Iterator[Row]:
@@ -195,10 +190,6 @@ def _printer(machine: Machine, config: Config) -> Iterator[Row]:
         else:
             zh, en = "打印机没有应答: 检查电源和网线", "it does not answer: look at its power and its cable"
             yield Row("printer", State.MISSING, str(printer.address), zh, en)
-    elif printer.transport == "usb":
-        here = machine.exists("/dev/bus/usb")
-        zh, en = "没有 USB 总线", "there is no USB bus"
-        yield Row("printer", State.OK, "usb") if here else Row("printer", State.MISSING, "usb", zh, en)
     else:
         zh = f"没有 {printer.device}: 接好打印机, 或改 [printer] device"
         en = f"no {printer.device}: plug the printer in, or change [printer] device"
