@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, type_text
 from terminal.flows.operator import FIRST_OPERATOR, set_password, type_password
-from terminal.flows.self_test import print_self_test
+from terminal.flows.self_test import self_test_slip
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
+from terminal.printing import keep, print_kept
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop
 from terminal.strings import LANGUAGES
@@ -49,7 +50,11 @@ async def first_run(shop: Shop) -> bool:
     await set_password(shop, FIRST_OPERATOR, password, "supervisor")
     await Offload("keys", shop.keys.load_test_tmk, KEY_DEADLINE_MS)
 
-    def keep(tx: Tx) -> None:
+    shop.activation = activation
+    slip = await self_test_slip(shop)
+
+    def keep_all(tx: Tx) -> int:
+        """The terminal's numbers and the slip that proves them: a power cut leaves both or neither."""
         tx.set("language", shop.language)
         tx.set(
             "activation",
@@ -60,11 +65,12 @@ async def first_run(shop: Shop) -> bool:
             },
         )
         tx.set_mode(Mode.KEYED)
+        return keep(tx, slip)
 
-    await Commit(keep)
-    shop.activation, shop.mode = activation, Mode.KEYED
+    slip_id = await Commit(keep_all)
+    shop.mode = Mode.KEYED
     shop.dial(activation.host)
-    await print_self_test(shop)
+    await print_kept(shop, slip_id, slip)
     return True
 
 

@@ -50,7 +50,9 @@ async def power_on(shop: Shop) -> None:
     while shop.mode is Mode.BLANK:
         if not await first_run(shop):
             await Sleep(BOOT_MS)
+    await recovery.lock_without_keys(shop)
     await recovery.recover_payments(shop)
+    await recovery.forget_settled_batch(shop)
     await recovery.print_unprinted(shop)
     while True:
         if shop.mode is Mode.LOCKED:

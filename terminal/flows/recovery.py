@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from terminal.loop import Commit
+from keys import KeyRef, Usage
+from terminal.loop import Commit, Offload
 from terminal.methods import qr
-from terminal.model import Method, PaymentState
+from terminal.model import Method, Mode, PaymentState
 from terminal.printing import print_kept
 from terminal.receipts import from_record
 from terminal.shop import Shop
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, SlipRecord, Tx
 
 S = PaymentState
+KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls for seconds.
 
 
 async def recover_payments(shop: Shop) -> int:
@@ -42,6 +44,21 @@ async def recover_payments(shop: Shop) -> int:
         return len(open_payments)
 
     return await Commit(recover)
+
+
+async def lock_without_keys(shop: Shop) -> None:
+    """A case that was opened and lost its power at once: the keys died first, and the lock is made good now."""
+    if shop.mode in (Mode.BLANK, Mode.LOCKED) or shop.keys.has(KeyRef(Usage.TMK)):
+        return
+    await Commit(lambda tx: tx.set_mode(Mode.LOCKED, reason="keys-gone"))
+    shop.mode = Mode.LOCKED
+
+
+async def forget_settled_batch(shop: Shop) -> None:
+    """The key of the batch before this one: a cut just after a settlement may have left it."""
+    batch = await Commit(lambda tx: tx.get("batch", 1))
+    if batch > 1:
+        await Offload("keys", lambda: shop.keys.destroy_batch(batch - 1), KEY_DEADLINE_MS)
 
 
 async def unknown_orders(shop: Shop) -> tuple[PaymentRecord, ...]:

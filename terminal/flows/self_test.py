@@ -10,16 +10,21 @@ from terminal.shop import Shop
 
 
 async def print_self_test(shop: Shop) -> None:
+    slip = await self_test_slip(shop)
+    slip_id = await Commit(lambda tx: keep(tx, slip))
+    await print_kept(shop, slip_id, slip)
+
+
+async def self_test_slip(shop: Shop) -> SelfTestSlip:
+    """The slip as things stand now; not kept yet."""
     head = await slip_head(shop, "")
     kcvs = tuple(
         (usage.name, shop.keys.kcv(KeyRef(usage))) for usage in Usage if shop.keys.has(KeyRef(usage))
     )
-    slip = SelfTestSlip(
+    return SelfTestSlip(
         head=head,
         version=shop.version,
         checks=shop.self_tests(),
         link=shop.activation.host if shop.activation else "",
         kcvs=kcvs,
     )
-    slip_id = await Commit(lambda tx: keep(tx, slip))
-    await print_kept(shop, slip_id, slip)

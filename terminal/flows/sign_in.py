@@ -52,13 +52,22 @@ async def sign_in(shop: Shop) -> bool:
 async def _attempt(shop: Shop) -> tuple[str, str]:
     """One 0800; ("", "") when signed in, else a word of the screen's reasons and the host's code."""
 
+    held = shop.mode
+
     def prepare(tx: Tx) -> Message:
+        """From the moment this request leaves, the host may have other keys than we: durably signed out until then."""
+        if tx.mode is Mode.SIGNED_IN:
+            tx.set_mode(Mode.KEYED, reason="signing-in")
         stan = f"{tx.count('stan', limit=999_999):06d}"
         return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan)
 
     request = await Commit(prepare)
+    shop.mode = Mode.KEYED
     answer = await shop.host.exchange(request)
     if isinstance(answer, Silence):
+        if not answer.sent and held is Mode.SIGNED_IN:  # The host has heard nothing: our keys are still its keys.
+            await Commit(lambda tx: tx.set_mode(Mode.SIGNED_IN, reason="withdrawn"))
+            shop.mode = Mode.SIGNED_IN
         return (answer.reason if answer.reason not in ("garbled", "foreign") else "bad_reply"), ""
     code = answer.verdict.code
     if not answer.verdict.answered:

@@ -90,8 +90,13 @@ async def pay_scanned(shop: Shop, due: Money) -> PaymentRecord | None:
 
 
 async def query(shop: Shop, payment: PaymentRecord) -> PaymentRecord:
-    """Ask what became of an order (after a restart, from the query screen, before settlement) and act on it."""
+    """Ask what became of an order (after a restart, from the query screen, before settlement) and act on it.
+
+    One that still waits is closed: nobody shows its code any more, and whoever sells again must not be paid twice.
+    """
     news = await _query(shop, payment)
+    if news.state in ("NEW", "WAITING", "PAYING"):
+        news = await _send_close(shop, payment)
     if not news.state and news.code != "25":
         return payment
     if news.code == "25":  # The acquirer never heard of it: nobody can have paid it.
@@ -215,6 +220,10 @@ async def _close(shop: Shop, payment: PaymentRecord) -> OrderNews:
     news = await _query(shop, payment)
     if news.state in ("PAID", "CLOSED"):
         return news
+    return await _send_close(shop, payment)
+
+
+async def _send_close(shop: Shop, payment: PaymentRecord) -> OrderNews:
     batch_no, _, order_no = _numbers(payment)
     entry = messages.SHOWN if payment.method is Method.QR_SHOWN else messages.SCANNED
     request = messages.qr_close(
