@@ -1,0 +1,334 @@
+"""The power is cut at every commit and every effect, in virtual time: whatever the moment, everything is set right.
+
+Effects are what the world can see: a frame sent, an answer received, a slip printed, keys stored. After the cut the
+same people come back to a terminal that starts from the same data folder, before the same acquirer, with the same
+errands (sim.killed.errands). At the end each errand is charged once in both books, or not at all if it never could be.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.ports import Key, LinkFault, LinkFrame, Paper
+from sim.acquirer import Acquirer, Fault, FaultKind
+from sim.acquirer.book import EntryState
+from sim.books import all_payments, discrepancies
+from sim.card import PROFILES
+from sim.killed.errands import Errand, Insistent
+from sim.loop import JOURNAL_MS, START_WALL_MS, SimLoop
+from sim.twins.link import Network
+from sim.world import World
+from terminal.hostlink.subfields import OrderState
+from terminal.journal import PaymentRecord, Tx
+from terminal.loop import Mailbox, Task
+from terminal.model import Method, Mode, PaymentState
+
+WATCHED = ("link", "printer", "keys")
+COMMIT_DEADLINE_MS = 120_000
+LIFE_MS = 10_000  # What a start and a sale take at least.
+DARK_MS = 20_000  # How long the terminal is without power: an order that waits still waits.
+
+
+class PowerCut(BaseException):
+    """Nothing after this moment happens. No Exception: no handler of the product's may catch it."""
+
+
+class CutLoop(SimLoop):
+    """Counts the moments before and after each commit that writes and each effect; dies at number `cut_at`."""
+
+    def __init__(self, seed: str, *, cut_at: int = 0, start_wall_ms: int = START_WALL_MS) -> None:
+        super().__init__(seed, start_wall_ms=start_wall_ms)
+        self.passed = 0
+        self.where = ""
+        self._cut_at = cut_at
+
+    def _pass(self, where: str) -> None:
+        self.passed += 1
+        if self.passed == self._cut_at:
+            self.where = where
+            # Inside a call the error would reach only the task that asked, and some time later.
+            self.at(0, self._die)
+            self._die()
+
+    def _die(self) -> None:
+        raise PowerCut(self.where)
+
+    def start_call(
+        self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int
+    ) -> None:
+        def watched() -> Any:
+            self._pass(f"before {owner}")
+            value = call()
+            self._pass(f"after {owner}")
+            return value
+
+        super().start_call(owner, watched if owner in WATCHED else call, deadline_ms, task, ticket)
+
+    def start_commit(self, work: Callable[[Any], Any], task: Task, ticket: int) -> None:
+        commit = self.commit
+        assert commit is not None
+        wrote = False
+
+        def counted(tx: Tx) -> Any:
+            nonlocal wrote
+            before = tx.n
+            value = work(tx)
+            wrote = tx.n != before
+            if wrote:
+                self._pass("before commit")
+            return value
+
+        def whole() -> Any:
+            value = commit(counted)
+            if wrote:
+                self._pass("after commit")
+            return value
+
+        self._call("journal", whole, COMMIT_DEADLINE_MS, task, ticket, JOURNAL_MS)
+
+    def post(self, mailbox: Mailbox[Any], value: Any, generation: int | None = None) -> None:
+        if isinstance(value, LinkFrame):
+            self._pass("before receive")
+        super().post(mailbox, value, generation)
+
+
+class Counter:
+    """The counter of a World; see sim.killed.errands.Place."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def see_any(self) -> str:
+        return await self.world.eyes.see_any()
+
+    def showing(self) -> str:
+        picture = self.world.display.picture
+        return picture.name if picture else ""
+
+    def press(self, key: Key) -> None:
+        self.world.press(key)
+
+    def keys_waiting(self) -> bool:
+        return self.world.keys_waiting()
+
+    def typed_digits(self) -> int:
+        return self.world.typed_digits()
+
+    def insert(self, card: str) -> None:
+        self.world.insert(card)
+
+    def remove(self) -> None:
+        self.world.remove()
+
+    def pin_of(self, card: str) -> str:
+        return PROFILES[card].pin
+
+    def pay_what_is_shown(self, wallet: str) -> None:
+        self.world.phone(wallet).scan_display()
+
+    def show_code(self, wallet: str) -> None:
+        self.world.scan(self.world.phone(wallet).show_code())
+
+    def confirm(self, wallet: str) -> None:
+        self.world.phone(wallet).confirm()
+
+    def mend_paper(self) -> None:
+        self.world.printer.set_paper(Paper.OK)
+
+    def mode(self) -> Mode:
+        return self.world.shop.mode
+
+    def payments(self) -> tuple[PaymentRecord, ...]:
+        return all_payments(self.world.journal)
+
+
+def nothing(world: World) -> None:
+    """An ordinary day."""
+
+
+def paper_ends(world: World) -> None:
+    world.printer.run_out_after(40)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What people come for. `charged`: which of it can be charged at all."""
+
+    name: str
+    errands: tuple[Errand, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    charged: bool = True
+    signed_in: bool = True  # It begins on a terminal that is; else on a new one.
+    settle: bool = False
+    refuse: tuple[int, ...] = ()  # Connections that are refused, counted from the start.
+    prepare: Callable[[World], None] = nothing
+
+
+CHIP = Errand(12850, Method.CARD, "unionpay-credit-pin")
+SIGNED = Errand(9900, Method.CARD, "signature")
+STORIES = (
+    Story("first run and sign-in", signed_in=False),
+    Story("chip sale with PIN", (CHIP,)),
+    Story("declined", (Errand(12850, Method.CARD, "poor"),), charged=False),
+    Story("the answer is lost", (SIGNED,), (Fault(FaultKind.DROP_REPLY, mti="0200"),)),
+    Story(
+        "answer and reversal are lost",
+        (SIGNED,),
+        (Fault(FaultKind.DROP_REPLY, mti="0200"), Fault(FaultKind.DROP_REPLY, mti="0400")),
+    ),
+    Story("the request is lost", (SIGNED,), (Fault(FaultKind.DROP_REQUEST, mti="0200"),)),
+    Story("a wrong MAC", (SIGNED,), (Fault(FaultKind.WRONG_MAC, mti="0200"),)),
+    Story("the connection is refused", (SIGNED,), refuse=(1, 2)),
+    Story(
+        "the card says no", (Errand(700, Method.CARD, "declines-after-approval", tries=2),), charged=False
+    ),
+    Story("QR shown", (Errand(4200, Method.QR_SHOWN, "wechat"),)),
+    Story(
+        "QR shown, its order's answer is lost",
+        (Errand(4200, Method.QR_SHOWN, "alipay"),),
+        (Fault(FaultKind.DROP_REPLY, mti="0200"),),
+    ),
+    Story("QR scanned", (Errand(4300, Method.QR_SCANNED, "alipay"),)),
+    Story("QR scanned and confirmed", (Errand(150_000, Method.QR_SCANNED, "wechat"),)),
+    Story("cash", (Errand(500, Method.CASH),)),
+    Story("the paper ends", (SIGNED, Errand(500, Method.CASH)), prepare=paper_ends),
+    Story("settlement", (SIGNED, Errand(500, Method.CASH)), settle=True),
+    Story("settlement's answer is lost", (SIGNED,), (Fault(FaultKind.DROP_REPLY, mti="0500"),), settle=True),
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A terminal that is signed in, and what its acquirer has seen."""
+
+    data: Path
+    frames: tuple[tuple[bytes, int], ...]
+
+
+class Recording(Acquirer):
+    """An acquirer that remembers what it was told, so that another one can be brought to the same point."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=5)
+        self.told: list[tuple[bytes, int]] = []
+
+    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        self.told.append((frame, now_ms))
+        return super().handle(frame, now_ms)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    data = tmp_path_factory.mktemp("prepared") / "data"
+    acquirer = Recording()
+    live(data, acquirer, CutLoop("prepared"), STORIES[0])
+    return Prepared(data, tuple(acquirer.told))
+
+
+def live(
+    data: Path,
+    acquirer: Acquirer,
+    loop: CutLoop,
+    story: Story,
+    *,
+    first: bool = True,
+    settle: bool = False,
+    reprint: bool = False,
+) -> int:
+    """One life of the terminal: until everything is done (slips printed), or PowerCut."""
+
+    def refuse(attempt: int) -> LinkFault | None:
+        return LinkFault.REFUSED if first and attempt in story.refuse else None
+
+    with World(loop=loop, data=data, acquirer=acquirer, network=Network(refuse=refuse)) as world:
+        if first:
+            story.prepare(world)
+        people = Insistent(Counter(world), story.errands, settle=settle, reprint=reprint)
+        world.run(people.live())
+        return world.printer.slip_count
+
+
+class Case:
+    """One story on its own data folder, with its own acquirer, cut as often as asked."""
+
+    def __init__(self, story: Story, prepared: Prepared, data: Path) -> None:
+        self.story = story
+        self.data = data
+        self.acquirer = Recording()
+        self.lives = 0
+        self.where: list[str] = []
+        if story.signed_in:
+            shutil.copytree(prepared.data, data)
+            for frame, now_ms in prepared.frames:
+                self.acquirer.handle(frame, now_ms)
+        for fault in story.faults:
+            self.acquirer.faults.add(fault)
+
+    def live(self, cut_at: int = 0, **wishes: bool) -> int:
+        """How many moments were passed before everything was done, or before the cut."""
+        self.lives += 1
+        seed, wall_ms = f"{self.story.name} {self.lives}", START_WALL_MS + (DARK_MS + LIFE_MS) * self.lives
+        loop = CutLoop(seed, cut_at=cut_at, start_wall_ms=wall_ms)
+        try:
+            live(self.data, self.acquirer, loop, self.story, first=self.lives == 1, **wishes)
+        except PowerCut:
+            self.where.append(f"{loop.where} ({cut_at})")
+        return loop.passed
+
+    def wrongs(self) -> list[str]:
+        """What is wrong after the last life."""
+        found: list[str] = []
+        with World(data=self.data, acquirer=self.acquirer) as world:
+            journal = world.journal
+            journal.verify()
+            found += discrepancies(journal, self.acquirer)
+            if journal.transact(lambda tx: tx.open_payments()):
+                found.append("payments are open")
+            if journal.transact(lambda tx: tx.unprinted()):
+                found.append("a slip was not printed")
+            if journal.transact(lambda tx: tx.last_slip()) is None:
+                found.append("there is no slip to be reprinted")
+            payments = all_payments(journal)
+            own = [p.amount.amount_minor for p in payments if p.state is PaymentState.SETTLED]
+        book = self.acquirer.book
+        host = [e.amount_minor for e in book.entries if e.state is EntryState.APPROVED]
+        host += [o.amount_minor for o in book.qr_orders if o.state is OrderState.PAID]
+        wanted = sorted(e.amount_minor for e in self.story.errands if self.story.charged)
+        cash = [e.amount_minor for e in self.story.errands if e.method is Method.CASH]
+        if sorted(own) != wanted or sorted(host + cash) != wanted:
+            found.append(f"to be charged: {wanted}; host {sorted(host)}, terminal {sorted(own)}")
+        charged = [batch for batch in book.all_batches() if batch.totals(with_qr=True).debit_count]
+        if any(batch.settlement is None or not batch.settlement.balanced for batch in charged):
+            found.append("a batch is not settled in balance")
+        return [f"{self.story.name}, cut {', '.join(self.where)}: {each}" for each in found]
+
+
+def moments(story: Story, prepared: Prepared, data: Path) -> int:
+    """How many moments the story passes when nothing is cut; the mended ending is checked on the way."""
+    case = Case(story, prepared, data)
+    passed = case.live(settle=story.settle)
+    case.live(settle=True, reprint=True)
+    assert case.wrongs() == []
+    return passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_cut_at_every_moment(story: Story, prepared: Prepared, tmp_path: Path, record_property: Any) -> None:
+    total = moments(story, prepared, tmp_path / "whole")
+    record_property("cuts", total)
+    assert total > 4
+    wrong: list[str] = []
+    for cut_at in range(1, total + 1):
+        case = Case(story, prepared, tmp_path / f"{cut_at}")
+        case.live(cut_at, settle=story.settle)
+        case.live(settle=True, reprint=True)
+        wrong += case.wrongs()
+        shutil.rmtree(case.data)
+    assert wrong == []
