@@ -7,6 +7,7 @@ errands (sim.killed.errands). At the end each errand is charged once in both boo
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from typing import Any
 import pytest
 
 from drivers.ports import Key, LinkFault, LinkFrame, Paper
+from keys import KeyStore, Usage
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.book import EntryState
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES
 from sim.killed.errands import Errand, Insistent
 from sim.loop import JOURNAL_MS, START_WALL_MS, SimLoop
+from sim.story import play
 from sim.twins.link import Network
 from sim.world import World
 from terminal.hostlink.subfields import OrderState
@@ -240,8 +243,9 @@ def live(
     first: bool = True,
     settle: bool = False,
     reprint: bool = False,
-) -> int:
-    """One life of the terminal: until everything is done (slips printed), or PowerCut."""
+    script: str = "",
+) -> None:
+    """One life of the terminal: until everything is done (or the script is at its end), or PowerCut."""
 
     def refuse(attempt: int) -> LinkFault | None:
         return LinkFault.REFUSED if first and attempt in story.refuse else None
@@ -250,8 +254,7 @@ def live(
         if first:
             story.prepare(world)
         people = Insistent(Counter(world), story.errands, settle=settle, reprint=reprint)
-        world.run(people.live())
-        return world.printer.slip_count
+        world.run(play(world, script) if script else people.live())
 
 
 class Case:
@@ -270,13 +273,16 @@ class Case:
         for fault in story.faults:
             self.acquirer.faults.add(fault)
 
-    def live(self, cut_at: int = 0, **wishes: bool) -> int:
+    def live(self, cut_at: int = 0, *, settle: bool = False, reprint: bool = False, script: str = "") -> int:
         """How many moments were passed before everything was done, or before the cut."""
         self.lives += 1
         seed, wall_ms = f"{self.story.name} {self.lives}", START_WALL_MS + (DARK_MS + LIFE_MS) * self.lives
         loop = CutLoop(seed, cut_at=cut_at, start_wall_ms=wall_ms)
+        first = self.lives == 1
         try:
-            live(self.data, self.acquirer, loop, self.story, first=self.lives == 1, **wishes)
+            live(
+                self.data, self.acquirer, loop, self.story, first=first, settle=settle, reprint=reprint, script=script
+            )
         except PowerCut:
             self.where.append(f"{loop.where} ({cut_at})")
         return loop.passed
@@ -296,6 +302,8 @@ class Case:
                 found.append("there is no slip to be reprinted")
             payments = all_payments(journal)
             own = [p.amount.amount_minor for p in payments if p.state is PaymentState.SETTLED]
+            if own and len(str(world.shop.keys).split()) > 1 + len(Usage):
+                found.append(f"a settled batch's key is still there: {world.shop.keys}")
         book = self.acquirer.book
         host = [e.amount_minor for e in book.entries if e.state is EntryState.APPROVED]
         host += [o.amount_minor for o in book.qr_orders if o.state is OrderState.PAID]
@@ -332,3 +340,88 @@ def test_cut_at_every_moment(story: Story, prepared: Prepared, tmp_path: Path, r
         wrong += case.wrongs()
         shutil.rmtree(case.data)
     assert wrong == []
+
+
+def test_cut_here_and_there(prepared: Prepared, tmp_path: Path) -> None:
+    """A few moments of the chip sale, for those who cannot wait for all of them."""
+    story = STORIES[1]
+    wrong: list[str] = []
+    for cut_at in range(3, moments(story, prepared, tmp_path / "whole"), 7):
+        case = Case(story, prepared, tmp_path / f"{cut_at}")
+        case.live(cut_at)
+        case.live(settle=True, reprint=True)
+        wrong += case.wrongs()
+    assert wrong == []
+
+
+TWICE = ("chip sale with PIN", "answer and reversal are lost", "QR shown", "settlement", "first run and sign-in")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", [s for s in STORIES if s.name in TWICE], ids=lambda story: story.name)
+def test_cut_again_while_recovering(story: Story, prepared: Prepared, tmp_path: Path, record_property: Any) -> None:
+    """A second cut, at a moment drawn from the seed, in the life that sets the first one right."""
+    total = moments(story, prepared, tmp_path / "whole")
+    wrong: list[str] = []
+    for cut_at in range(1, total + 1):
+        again = random.Random(f"{story.name}/{cut_at}").randint(1, total)
+        case = Case(story, prepared, tmp_path / f"{cut_at}")
+        case.live(cut_at, settle=story.settle)
+        case.live(again, settle=True)
+        case.live(settle=True, reprint=True)
+        wrong += case.wrongs()
+        shutil.rmtree(case.data)
+    record_property("cuts", total)
+    assert wrong == []
+
+
+SIGN_IN_AGAIN = """
+enter_number: ENTER
+operator_password: 1234 ENTER
+idle: DOWN
+menu: 6
+signing_in:
+idle:
+"""
+
+
+def test_cut_in_a_second_sign_in(prepared: Prepared, tmp_path: Path) -> None:
+    """The host may have new keys that we never got: we are signed out, and the next sale succeeds at once."""
+    story = Story("sign in again", (SIGNED,))
+    total = Case(story, prepared, tmp_path / "whole").live(script=SIGN_IN_AGAIN)
+    assert total > 8
+    for cut_at in range(1, total + 1):
+        case = Case(story, prepared, tmp_path / f"{cut_at}")
+        case.live(cut_at, script=SIGN_IN_AGAIN)
+        case.live(settle=True, reprint=True)
+        assert case.wrongs() == []
+        with World(data=case.data, acquirer=case.acquirer) as world:
+            states = [p.state for p in all_payments(world.journal)]
+        assert states == [PaymentState.SETTLED], case.where
+
+
+def test_a_sign_in_that_never_left_changes_nothing(prepared: Prepared, tmp_path: Path) -> None:
+    case = Case(Story("refused", refuse=(1,)), prepared, tmp_path / "data")
+    case.live(script=SIGN_IN_AGAIN.replace("signing_in:\n", "sign_in_failed: CANCEL\n"))
+    with World(data=case.data, acquirer=case.acquirer) as world:
+        assert world.journal.transact(lambda tx: tx.mode) is Mode.SIGNED_IN
+
+
+def test_keys_that_died_without_a_word_lock_the_terminal(prepared: Prepared, tmp_path: Path) -> None:
+    """The case was opened and the power went at once: the keys are gone, and nothing had been written yet."""
+    case = Case(Story("opened"), prepared, tmp_path / "data")
+    KeyStore.open(case.data / "keys", terminal_id="simulated").zeroise()
+    case.live(script="locked:")
+    with World(data=case.data, acquirer=case.acquirer) as world:
+        assert world.journal.transact(lambda tx: tx.mode) is Mode.LOCKED
+
+
+def test_an_order_that_still_waits_is_closed_by_the_next_start(prepared: Prepared, tmp_path: Path) -> None:
+    """Nobody shows its code any more, and the customer may be asked to pay by another one."""
+    case = Case(Story("left waiting", (Errand(4200, Method.QR_SHOWN, "wechat"),)), prepared, tmp_path / "data")
+    start = SIGN_IN_AGAIN.partition("idle:")[0]
+    case.live(script=start + "idle: 4200 ENTER\nchoose_method: 2\nshow_qr:")
+    case.live(script=start + "order_closed: ENTER\nidle:")
+    with World(data=case.data, acquirer=case.acquirer) as world:
+        assert [p.state for p in all_payments(world.journal)] == [PaymentState.REVERSED]
+    assert [order.state for order in case.acquirer.book.qr_orders] == [OrderState.CLOSED]

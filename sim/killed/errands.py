@@ -18,7 +18,6 @@ from sim.story import FUNCTION_KEYS
 from terminal.journal import PaymentRecord
 from terminal.loop import Sleep
 from terminal.model import OPEN_STATES, Method, Mode, PaymentState
-from terminal.screens.catalogue import ChooseMethod
 
 PASSWORD = "1234"
 KEY_MS = 150  # From key to key: a practised cashier.
@@ -171,7 +170,7 @@ class Insistent:
         await self._press(self._row)
 
     async def _choose_method(self) -> None:
-        await self._press(str(ChooseMethod.METHODS_SHOWN.index(self._errand.method) + 1))
+        await self._press(str(tuple(Method).index(self._errand.method) + 1))
 
     async def _insert_card(self) -> None:
         await Sleep(KEY_MS)
