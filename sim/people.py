@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from sim.story import KEY_MS, press
 from terminal.loop import Sleep
 from terminal.model import Method
-from terminal.screens.catalogue import ChooseMethod
 
 if TYPE_CHECKING:
     from sim.world import World
@@ -111,7 +110,7 @@ class People:
         await press(self._world, SETTLEMENT_KEY)
 
     async def _choose_method(self) -> None:
-        await press(self._world, str(ChooseMethod.METHODS_SHOWN.index(self._intent.method) + 1))
+        await press(self._world, str(tuple(Method).index(self._intent.method) + 1))
 
     async def _insert_card(self) -> None:
         await Sleep(KEY_MS)

@@ -30,6 +30,7 @@ from sim.twins.scanner import TwinScanner
 from terminal.assembly import assemble
 from terminal.config import Config, Merchant
 from terminal.flows.power_on import power_on
+from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop import Spawn
 from terminal.screens.font import Font
@@ -58,6 +59,7 @@ class World:
         font: Font | None = None,
         start_wall_ms: int = START_WALL_MS,
         wallet_minor: int = PHONE_BALANCE_MINOR,
+        profile: Profile | None = None,
         loop: SimLoop | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
@@ -82,7 +84,7 @@ class World:
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
         )
         keys = KeyStore.open(self.data / "keys", terminal_id="simulated", random=self.loop.draw)
-        self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, font=font)
+        self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, profile=profile, font=font)
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))

@@ -5,16 +5,19 @@ Each story is told by screen names and keys (sim.story explains the words), on t
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pytest
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments, discrepancies
-from sim.story import play
+from sim.story import play, press
 from sim.twins.link import Network, Trip
 from sim.world import World
-from terminal.model import Mode
+from terminal.hostlink.profile import load_profile
+from terminal.hostlink.subfields import OrderState
+from terminal.model import Method, Mode
 
 FIRST_RUN = """
 choose_language: ENTER
@@ -157,6 +160,54 @@ STORIES = (
         ("completed",),
         2,
         faults=(Fault(FaultKind.REQUIREMENT, mti="0200", digit=3),),
+    ),
+    Story(
+        "the host approves a part only: given back at once, nothing is sold",
+        sale("unionpay-credit-pin") + PIN + "reversing:\nreversal_done: ENTER\nremove_card: remove\nidle:",
+        ("reversed",),
+        1,
+        faults=(Fault(FaultKind.PARTIAL),),
+    ),
+    Story(
+        "a part only, and the reversal is lost: kept for the next sale",
+        sale("signature")
+        + "reversal_pending: ENTER\nremove_card: remove\n"
+        + sale("signature")
+        + "approved:\nremove_card: remove\nidle:",
+        ("reversed", "completed"),
+        3,
+        faults=(Fault(FaultKind.PARTIAL), Fault(FaultKind.DROP_REPLY, mti="0400")),
+    ),
+    Story(
+        "the host asks for a new sign-in as it takes a reversal: no sale before 签到",
+        sale("signature")
+        + "reversal_pending: ENTER\nremove_card: remove\n"
+        + "idle: 500 ENTER\nchoose_method: 1\nreversing:\nrefused: ENTER\nidle: ENTER\nsigning_in:\n"
+        + sale("signature")
+        + "approved:\nremove_card: remove\nidle:",
+        ("reversed", "completed"),
+        3,
+        faults=(Fault(FaultKind.DROP_REPLY, mti="0200"), Fault(FaultKind.REQUIREMENT, mti="0400", digit=3)),
+    ),
+    Story(
+        "the host asks for a new sign-in with an order's answer: paid, then 签到",
+        "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\nidle: 100\nrefused: ENTER\n"
+        "idle: ENTER\nsigning_in:\nidle:",
+        ("completed",),
+        2,
+        faults=(Fault(FaultKind.REQUIREMENT, processing_code="730000", digit=3),),
+    ),
+    Story(
+        "the host asks for a new sign-in as a reversal clears the way for settlement: first 签到, then settled",
+        sale("signature")
+        + "reversal_pending: ENTER\nremove_card: remove\n"
+        + "idle: 100 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
+        + "idle: DOWN\nmenu: 4\nreversing:\nrefused: ENTER\nidle: ENTER\nsigning_in:\n"
+        + "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:",
+        ("reversed", "settled"),
+        3,
+        faults=(Fault(FaultKind.DROP_REPLY, mti="0200"), Fault(FaultKind.REQUIREMENT, mti="0400", digit=3)),
+        mode=Mode.KEYED,
     ),
     Story(
         "connection refused: the reversal is withdrawn, nothing was sent",
@@ -362,3 +413,89 @@ def test_a_lost_sale_and_its_lost_reversal_never_charge_twice() -> None:
         world.run(play(world, story))
         assert discrepancies(world.journal, world.acquirer) == []
         assert sum(e.state.value == "approved" for e in world.acquirer.book.entries) == 1
+
+
+LOST = "idle: 500 ENTER\nchoose_method: 1\nreversing:\nreversal_pending: ENTER\n"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "idle: DOWN\nmenu: 5\nreversing:\nproblem: ENTER\n",
+        "idle: DOWN\nmenu: 6\nsigning_in:\nreversing:\n",
+    ],
+    ids=["query", "sign-in"],
+)
+def test_a_reversal_that_had_all_its_tries_keeps_no_customer_waiting(way: str) -> None:
+    """1 + resend_count sends, then the sale is refused at once; the menu's query and a sign-in send it again."""
+    tries = load_profile("unionpay").reversal_resend_count + 1
+    text = (
+        START
+        + sale("signature")
+        + "reversal_pending: ENTER\nremove_card: remove\n"
+        + LOST * tries
+        + "idle: 500 ENTER\nchoose_method: 1\nreversal_pending: ENTER\n"
+    )
+    with World("tries") as world:
+        world.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, mti="0200"))
+        world.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, mti="0400", times=tries))
+
+        async def people() -> None:
+            await play(world, text)
+            assert world.eyes.history.count("reversing") == tries
+            await play(world, way + sale("signature") + "approved:\nremove_card: remove\nidle:")
+
+        world.run(people())
+        assert world.eyes.history.count("reversing") == tries + 1
+        assert tuple(p.state.value for p in reversed(all_payments(world.journal))) == ("reversed", "completed")
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_sign_in_gives_a_reversal_its_tries_again() -> None:
+    """Lost at the sign-in too: the next customer's sale sends it, and finds the host answering."""
+    tries = load_profile("unionpay").reversal_resend_count + 1
+    text = (
+        START
+        + sale("signature")
+        + "reversal_pending: ENTER\nremove_card: remove\n"
+        + LOST * tries
+        + "idle: DOWN\nmenu: 6\nsigning_in:\nreversing:\nreversal_pending: ENTER\n"
+        + sale("signature")
+        + "approved:\nremove_card: remove\nidle:"
+    )
+    with World("tries-again") as world:
+        world.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, mti="0200"))
+        world.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, mti="0400", times=tries + 1))
+        world.run(play(world, text))
+        assert world.eyes.history.count("reversing") == tries + 2
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_an_order_whose_money_went_back_is_closed() -> None:
+    """Paid while the line was silent, refunded by the acquirer: the query says so, and nothing was sold."""
+    before = (
+        START + "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 2 phone alipay host silent CANCEL\nqr_unknown:"
+    )
+    with World("refunded") as world:
+
+        async def people() -> None:
+            await play(world, before)
+            (order,) = world.acquirer.book.orders.values()
+            assert order.state is OrderState.PAID
+            order.state = OrderState.REFUNDED
+            world.host_behaviour("ok")
+            await press(world, "ENTER")
+            await play(world, "order_closed: ENTER\nidle:")
+
+        world.run(people())
+        (payment,) = all_payments(world.journal)
+        assert (payment.state.value, payment.facts["reversal_reason"]) == ("reversed", "refunded")
+
+
+def test_an_acquirer_without_orders_is_offered_card_and_cash_only() -> None:
+    profile = dataclasses.replace(load_profile("unionpay"), qr_scheme="none")
+    story = "idle: 12850 ENTER\nchoose_method: 3 4 2\ncash_tendered: ENTER\ncash_change: ENTER\nidle:"
+    with World("no-qr", profile=profile) as world:
+        world.run(play(world, START + story))
+        (payment,) = all_payments(world.journal)
+        assert payment.method is Method.CASH

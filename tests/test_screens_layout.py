@@ -106,7 +106,7 @@ def test_an_amount_is_never_shortened() -> None:
     for amount in amounts:
         screens: tuple[Screen, ...] = (
             catalogue.EnterAmount(amount),
-            catalogue.ChooseMethod(amount, 0),
+            catalogue.ChooseMethod(amount, tuple(Method), 0),
             catalogue.InsertCard(amount),
             catalogue.EnterPin(amount, 6, 60),
             catalogue.Approved(amount, "A12345"),

@@ -42,6 +42,7 @@ from sim.acquirer.sales import SaleDesk
 from sim.acquirer.wallets import WalletGateway
 from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode, encode
+from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import Frame, reply_to, unwrap
 from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, SALE, Totals
 from terminal.hostlink.profile import Profile, load_profile
@@ -241,6 +242,10 @@ class Acquirer:
         answer = decision.fields.get(55)
         if FaultKind.BAD_ARPC in request.faults and isinstance(answer, bytes):
             decision.fields[55] = answer[:2] + bytes((answer[2] ^ 0xFF,)) + answer[3:]
+        if FaultKind.PARTIAL in request.faults and decision.code == APPROVED:
+            # The book keeps the amount that was asked for, because a reversal repeats that one.
+            decision.code = PARTIAL_APPROVAL
+            decision.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
         return Answer(decision.code, decision.fields, keys)
 
     def _reversal(self, request: Request) -> Answer:

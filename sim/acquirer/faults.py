@@ -31,11 +31,13 @@ class FaultKind(Enum):
     DISCONNECT = "disconnect"  # The connection ends instead of a reply.
     BAD_KCV = "bad-kcv"  # A sign-in whose MAK has a wrong check value.
     BAD_ARPC = "bad-arpc"  # An issuer authentication that the card refuses.
+    PARTIAL = "partial"  # Approve a sale for half of its amount: code 10.
     CODE = "code"  # Refuse with `code`, and do nothing.
     REQUIREMENT = "requirement"  # Ask for `digit` in the header (3: sign in again).
 
 
-_ONLY_IN = {FaultKind.BAD_KCV: "0800", FaultKind.BAD_ARPC: "0200"}  # Elsewhere they cannot happen, nor count.
+# Elsewhere they cannot happen, nor count.
+_ONLY_IN = {FaultKind.BAD_KCV: "0800", FaultKind.BAD_ARPC: "0200", FaultKind.PARTIAL: "0200"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, type_amount
-from terminal.methods.table import METHODS
+from terminal.methods.table import offered
 from terminal.model import Mode
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -20,10 +20,14 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
     due = await type_amount(shop, first_key)
     if due is None:
         return
-    chosen = await choose(shop, len(METHODS), lambda at: screens.ChooseMethod(amount=due, selected=at))
+    ways = offered(shop.profile)
+    methods = tuple(method for method, _ in ways)
+    chosen = await choose(
+        shop, len(ways), lambda at: screens.ChooseMethod(amount=due, methods=methods, selected=at)
+    )
     if chosen is None:
         return
-    _, pay = METHODS[chosen]
+    _, pay = ways[chosen]
     await pay(shop, due)
 
 

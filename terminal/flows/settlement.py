@@ -19,6 +19,7 @@ from terminal.hostlink.messages import Totals
 from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import TotalsResult, read_totals_result
 from terminal.loop import Commit, Offload
+from terminal.methods.asking import ask
 from terminal.methods.reversal import clear_reversals, identity, pending_reversals
 from terminal.model import Method, Mode, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
@@ -63,9 +64,7 @@ async def settle(shop: Shop) -> None:
     shop.show(screens.Settling(step="totals"))
     batch = await Commit(lambda tx: count_batch(shop, tx))
     request = await Commit(lambda tx: _request(shop, tx, batch))
-    answer = await shop.host.exchange(
-        request, lambda left: shop.show(screens.Waiting(what="settlement", seconds_left=left))
-    )
+    answer = await ask(shop, request, "settlement")
     if isinstance(answer, Silence) or not answer.verdict.answered:
         await acknowledge(shop, screens.Refused(reason="settling"))
         return
@@ -95,6 +94,9 @@ async def _begin(shop: Shop) -> bool:
     shop.show(screens.Settling(step="recover"))
     if await query_orders(shop):
         await acknowledge(shop, screens.Refused(reason="open_payments"))
+        return False
+    if shop.mode is not Mode.SIGNED_IN:  # An answer to a reversal or a query has demanded it.
+        await acknowledge(shop, screens.Refused(reason="sign_in"))
         return False
     batch = await Commit(lambda tx: count_batch(shop, tx))
     if batch.count == 0:

@@ -19,7 +19,7 @@ from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
-from terminal.methods.reversal import clear_reversals, identity, pending_reversals
+from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
 from terminal.model import Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
@@ -121,6 +121,7 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
+        grant_tries(tx)
         return ""
 
     problem = await Commit(enter)

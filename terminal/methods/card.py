@@ -16,23 +16,22 @@ from emv.tlv import build
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.frame import SIGN_IN_AGAIN
+from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
 from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
+from terminal.methods.asking import ask_authenticated
 from terminal.methods.card_ending import WRONG_PIN, Attempt, conclude, move, must_reverse
 from terminal.methods.pin_entry import enter_pin
 from terminal.methods.reversal import (
-    SIGN_IN_CODES,
     CardData,
-    clear_reversals,
+    clear_reversals_for_sale,
     identity,
     pending_reversals,
-    require_sign_in,
     seal_card,
 )
-from terminal.model import Method, Money, PaymentState, mask_pan
+from terminal.model import Method, Mode, Money, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -50,14 +49,18 @@ SALE_TAGS = (
     0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03,
     0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
 )  # fmt: skip
+NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
 DUPLICATE = "94"  # To a request that we sent once: the line repeated it, and the first one may have been approved.
 
 
 async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
     """A chip sale from "insert card" to "remove card"; the payment as it ended, None if no card ever came."""
-    if not await clear_reversals(shop):
+    if not await clear_reversals_for_sale(shop):
         count = len(await pending_reversals(shop))
         await acknowledge(shop, screens.ReversalPending(count=count))
+        return None
+    if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
+        await acknowledge(shop, screens.Refused(reason="sign_in"))
         return None
     payment: PaymentRecord | None = None
     if await _card_inserted(shop, due):
@@ -66,7 +69,7 @@ async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
             outcome = await _run(shop, attempt)
             payment = await conclude(shop, attempt, outcome)
             again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
-            if not again or shop.card_presence is not Presence.PRESENT:
+            if not again or shop.card_presence is not Presence.PRESENT or shop.mode is not Mode.SIGNED_IN:
                 break
             if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
                 break
@@ -214,10 +217,7 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
     """0200 and its answer, and what it makes of the payment; None tells the kernel that nobody answered."""
     request = await _request(shop, attempt, data)
     shop.show(screens.Connecting(what="sale"))
-    answer = await shop.host.exchange(
-        messages.with_mac(request, shop.keys, shop.profile),
-        lambda left: shop.show(screens.Waiting(what="sale", seconds_left=left)),
-    )
+    answer = await ask_authenticated(shop, request, "sale")
     if isinstance(answer, Silence):
         attempt.fault = answer.reason
         if answer.sent:
@@ -226,9 +226,6 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
             await move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
         return None
     verdict = answer.verdict
-    if verdict.code in SIGN_IN_CODES or answer.requirement == SIGN_IN_AGAIN:
-        # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a sign-in.
-        await require_sign_in(shop, verdict.code)
     if not verdict.answered or verdict.code == DUPLICATE:
         attempt.fault = "unauthenticated"
         unsure = verdict.code == DUPLICATE
@@ -245,6 +242,10 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
         "issuer": reply.text(44)[:11].strip(),
         "acquirer": reply.text(44)[11:].strip(),
     }
+    if verdict.code == PARTIAL_APPROVAL:
+        # We cannot sell a part, so the part is given back; field 55 would tell the card of an approval.
+        await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
+        return kernel.OnlineAnswer(NOT_THE_WHOLE)
     approved = verdict.kind is VerdictKind.APPROVED
     await move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
     return _issuer_answer(reply.binary(55), b"00" if approved else verdict.code.encode("ascii"))

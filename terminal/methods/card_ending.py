@@ -43,8 +43,8 @@ async def move(attempt: Attempt, state: PaymentState, **facts: str | int | bool)
     attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
 
 
-async def must_reverse(attempt: Attempt, reason: str) -> None:
-    await move(attempt, PaymentState.REVERSING, reversal_reason=reason)
+async def must_reverse(attempt: Attempt, reason: str, **facts: str | int | bool) -> None:
+    await move(attempt, PaymentState.REVERSING, reversal_reason=reason, **facts)
 
 
 async def conclude(
@@ -71,11 +71,12 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
     """What the person sees, and what the paper says, of a request that did not become a sale."""
     amount = attempt.payment.amount
     if attempt.payment.state is PaymentState.APPROVED:
-        # The host said yes and the card did not: the approval is undone, at once while the host answers.
+        # The host said yes and the card did not.
         await must_reverse(attempt, shop.profile.terminal_failure_reason)
-        if await send_reversal(shop, attempt.payment):
-            return screens.ReversalDone(amount=amount), Ending.REVERSED
     if attempt.payment.state is PaymentState.REVERSING:
+        # An approval is undone at once, while the host answers; after silence, before the next sale.
+        if attempt.host_code and await send_reversal(shop, attempt.payment):
+            return screens.ReversalDone(amount=amount), Ending.REVERSED
         return screens.ReversalPending(count=len(await pending_reversals(shop))), Ending.REVERSING
     if attempt.payment.state is PaymentState.ABANDONED:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT

@@ -16,13 +16,13 @@ from drivers.ports import DeviceError, Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import lookup
-from terminal.hostlink.frame import SIGN_IN_AGAIN
+from terminal.hostlink.codes import PARTIAL_APPROVAL, lookup
 from terminal.hostlink.reply import VerdictKind, read_order
 from terminal.hostlink.session import Answered, Silence
 from terminal.hostlink.subfields import OrderState
 from terminal.loop import CallOverdue, Commit, Now, Offload, Race, Sleep, Wait
-from terminal.methods.reversal import SIGN_IN_CODES, identity, require_sign_in
+from terminal.methods.asking import ask_authenticated
+from terminal.methods.reversal import identity
 from terminal.model import Method, Money, PaymentState
 from terminal.printing import keep, print_copy, print_kept, slip_head
 from terminal.receipts import Copy, QrOrderSlip, QrSlip
@@ -33,6 +33,7 @@ from terminal.shop import Shop
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
+FINAL = ("PAID", "CLOSED", "REFUNDED")  # Nothing is gained by asking on.
 POLL_MS = 3_000  # Wallets ask for 3 to 5 seconds between queries.
 TICK_MS = 1_000
 ORDER_SECONDS = 120  # When the acquirer names no expiry of its own.
@@ -135,15 +136,9 @@ async def _next_stan() -> str:
 
 async def _ask(shop: Shop, request: Message, what: str) -> OrderNews:
     """One exchange about an order. Only what is authenticated is believed."""
-    quiet = what == "qr_query"
-    answer = await shop.host.exchange(
-        messages.with_mac(request, shop.keys, shop.profile),
-        None if quiet else lambda left: shop.show(screens.Waiting(what=what, seconds_left=left)),
-    )
+    answer = await ask_authenticated(shop, request, "" if what == "qr_query" else what)
     if isinstance(answer, Silence):
         return OrderNews("", sent=answer.sent, fault=answer.reason)
-    if answer.verdict.code in SIGN_IN_CODES or answer.requirement == SIGN_IN_AGAIN:
-        await require_sign_in(shop, answer.verdict.code)
     return read_news(answer)
 
 
@@ -152,6 +147,8 @@ def read_news(answer: Answered) -> OrderNews:
     if answer.verdict.kind is VerdictKind.UNAUTHENTICATED:
         return OrderNews("", fault="unauthenticated")
     code = answer.verdict.code
+    if code == PARTIAL_APPROVAL:
+        return OrderNews("", fault="partial")  # An order is paid whole or not; which, only a query can tell.
     if not answer.reply.text(59):
         return OrderNews("", code=code if answer.verdict.kind is VerdictKind.DECLINED else "")
     try:
@@ -210,7 +207,7 @@ async def _show_until_paid(shop: Shop, payment: PaymentRecord, order: OrderNews)
                 return await _close(shop, payment)
         if (await Now()).mono_ms >= next_poll_ms:
             news = await _query(shop, payment)
-            if news.state in ("PAID", "CLOSED"):
+            if news.state in FINAL:
                 return news
             next_poll_ms = (await Now()).mono_ms + POLL_MS
 
@@ -218,7 +215,7 @@ async def _show_until_paid(shop: Shop, payment: PaymentRecord, order: OrderNews)
 async def _close(shop: Shop, payment: PaymentRecord) -> OrderNews:
     """A last query, and with no gap the close. The answer to the close is the last word."""
     news = await _query(shop, payment)
-    if news.state in ("PAID", "CLOSED"):
+    if news.state in FINAL:
         return news
     return await _send_close(shop, payment)
 
@@ -292,7 +289,7 @@ async def _poll_while_paying(shop: Shop, payment: PaymentRecord) -> OrderNews:
             return await _close(shop, payment)
         if (await Now()).mono_ms >= next_poll_ms:
             news = await _query(shop, payment)
-            if news.state in ("PAID", "CLOSED"):
+            if news.state in FINAL:
                 return news
             next_poll_ms = (await Now()).mono_ms + POLL_MS
 
@@ -306,8 +303,8 @@ async def _settle_order(
     """What the news makes of the payment. `quiet`: nobody waits (recovery); the slip is printed all the same."""
     if news.state == "PAID":
         return await _paid(shop, payment, news)
-    if news.state == "CLOSED":
-        return await _closed(shop, payment)
+    if news.state in ("CLOSED", "REFUNDED"):
+        return await _closed(shop, payment, news.state.lower())
     payment = await _to_unknown(payment)
     return payment if quiet else await ask_unknown(shop, payment)
 
@@ -336,10 +333,12 @@ async def _paid(shop: Shop, payment: PaymentRecord, news: OrderNews) -> PaymentR
     return done
 
 
-async def _closed(shop: Shop, payment: PaymentRecord) -> PaymentRecord:
+async def _closed(shop: Shop, payment: PaymentRecord, how: str = "closed") -> PaymentRecord:
+    """Nobody paid ("closed"), or whoever paid has the money back ("refunded"): either way nothing was sold."""
+
     def close(tx: Tx) -> PaymentRecord:
         if tx.payment(payment.id).state is not PaymentState.REVERSING:
-            tx.move(payment.id, PaymentState.REVERSING, reversal_reason="closed")
+            tx.move(payment.id, PaymentState.REVERSING, reversal_reason=how)
         return tx.move(payment.id, PaymentState.REVERSED)
 
     done = await Commit(close)

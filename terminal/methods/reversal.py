@@ -2,7 +2,9 @@
 
 A reversal is durable before its request leaves, is sent before the next online card transaction, at sign-in and before
 settlement, keeps the original's STAN and batch number, gets its MAC made anew, and is never dropped: only a code of
-the profile's list (00, 12, 25) under a valid MAC ends it.
+the profile's list (00, 12, 25) under a valid MAC ends it. A customer does not wait for a host that has had it
+1 + `reversal.resend_count` times since the last sign-in: then the sale is refused at once, and only sign-in,
+settlement and the menu's query send it again.
 Source: host-link digest §5, §11.
 """
 
@@ -16,7 +18,8 @@ from terminal.hostlink import messages
 from terminal.hostlink.reply import ends_reversal
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit
-from terminal.model import Method, Mode, PaymentState
+from terminal.methods.asking import ask_authenticated
+from terminal.model import Method, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 PURPOSE = "reversal"
-SIGN_IN_CODES = ("77", "99", "A0")  # The host no longer shares our keys or batch: sign in again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,34 @@ async def pending_reversals(shop: Shop) -> tuple[PaymentRecord, ...]:
 
 async def clear_reversals(shop: Shop) -> bool:
     """Send every pending card reversal once; True when none is left. Needs working keys."""
-    for payment in await pending_reversals(shop):
+    return await _send_all(shop, await pending_reversals(shop))
+
+
+async def clear_reversals_for_sale(shop: Shop) -> bool:
+    """As `clear_reversals`, while a customer waits: nothing is sent when one of them has had all its tries."""
+    pending = await pending_reversals(shop)
+    if any(_tries(payment) > shop.profile.reversal_resend_count for payment in pending):
+        return False
+    return await _send_all(shop, pending)
+
+
+async def _send_all(shop: Shop, pending: tuple[PaymentRecord, ...]) -> bool:
+    for payment in pending:
         if not await send_reversal(shop, payment):
             return False
     return True
+
+
+def grant_tries(tx: Tx) -> None:
+    """Inside the transaction that signs the terminal in: each pending reversal has all its tries again."""
+    for payment in tx.open_payments():
+        if is_card_reversal(payment):
+            tx.note(payment.id, reversal_tries=0)
+
+
+def _tries(payment: PaymentRecord) -> int:
+    """How often it was sent since the last sign-in."""
+    return int(payment.facts.get("reversal_tries", 0))
 
 
 async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
@@ -102,29 +128,14 @@ async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
         auth_code=str(facts.get("auth_code", "")) or None,
         icc=card.icc if card else b"",
     )
-    request = messages.with_mac(request, shop.keys, shop.profile)
-    answer = await shop.host.exchange(
-        request, lambda left: shop.show(screens.Waiting(what="reversal", seconds_left=left))
-    )
+    answer = await ask_authenticated(shop, request, "reversal")
     code = answer.verdict.code if isinstance(answer, Answered) else ""
-    tries = int(facts.get("reversal_tries", 0)) + 1
+    sent = isinstance(answer, Answered) or answer.sent
+    tries = _tries(payment) + sent  # What never left was no try: the next customer's sale asks again.
     if isinstance(answer, Answered) and ends_reversal(answer.verdict, shop.profile):
         await Commit(
             lambda tx: tx.move(payment.id, PaymentState.REVERSED, reversal_tries=tries, reversal_code=code)
         )
         return True
-    if code in SIGN_IN_CODES:
-        await require_sign_in(shop, code)
     await Commit(lambda tx: tx.note(payment.id, reversal_tries=tries, reversal_code=code or "silence"))
     return False
-
-
-async def require_sign_in(shop: Shop, code: str) -> None:
-    """The host will not go on with these keys: nothing is sold until the next sign-in."""
-
-    def demand(tx: Tx) -> Mode:
-        if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason=code)
-        return tx.mode
-
-    shop.mode = await Commit(demand)

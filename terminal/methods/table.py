@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from terminal.hostlink.profile import Profile
 from terminal.methods import card, cash, qr
 from terminal.model import Method, Money
 from terminal.shop import Shop
@@ -19,3 +20,9 @@ METHODS: tuple[tuple[Method, Pay], ...] = (
     (Method.QR_SCANNED, qr.pay_scanned),
     (Method.CASH, cash.pay),
 )
+THROUGH_ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
+
+
+def offered(profile: Profile) -> tuple[tuple[Method, Pay], ...]:
+    """The rows that this acquirer can carry out: without a QR scheme, none of the wallets'."""
+    return tuple(row for row in METHODS if profile.qr_scheme != "none" or row[0] not in THROUGH_ORDERS)

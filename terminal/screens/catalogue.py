@@ -213,15 +213,15 @@ class EnterAmount:
 
 @value
 class ChooseMethod:
-    """`selected` counts in `METHODS_SHOWN`."""
+    """`selected` counts in `methods`: those that this merchant's acquirer takes, and cash."""
 
     name: ClassVar[str] = "choose_method"
-    METHODS_SHOWN: ClassVar[tuple[Method, ...]] = tuple(Method)
     amount: Money
+    methods: tuple[Method, ...]
     selected: int
 
     def lay(self, words: Words) -> Layout:
-        items = _numbered(words[f"method.{method.value}"] for method in self.METHODS_SHOWN)
+        items = _numbered(words[f"method.{method.value}"] for method in self.methods)
         return MenuList(words["choose_method.title"], items, self.selected, corner=words.money(self.amount))
 
 
@@ -780,8 +780,9 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterAmount(Money(0)),
     EnterAmount(_SALE),
     EnterAmount(_LARGE),
-    *(ChooseMethod(_SALE, selected) for selected in range(len(Method))),
-    ChooseMethod(_LARGE, 0),
+    *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
+    ChooseMethod(_LARGE, tuple(Method), 0),
+    ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
     InsertCard(_SALE),
     InsertCard(Money(88888888)),
     *(

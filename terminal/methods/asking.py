@@ -1,0 +1,56 @@
+"""One question to the host, and what the host demands with its answer, whoever has asked.
+
+A host may want a new sign-in in two ways: by field 39 (77, 99, A0: it no longer shares our keys or our batch), or by
+the header's processing requirement. Both are obeyed here, after any exchange of a signed-in terminal, so that no
+flow can forget it. The transaction itself goes on: what the answer says of it is judged by whoever has asked.
+Source: docs/host-link.md §1, §8, §11.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terminal.hostlink import messages
+from terminal.hostlink.codec import Message
+from terminal.hostlink.codes import lookup
+from terminal.hostlink.frame import SIGN_IN_AGAIN
+from terminal.hostlink.session import Answered, Silence
+from terminal.loop import Commit
+from terminal.model import Mode
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
+
+
+async def ask_authenticated(shop: Shop, request: Message, what: str) -> Answered | Silence:
+    """As `ask`, with the request's MAC made under the MAK of this moment."""
+    return await ask(shop, messages.with_mac(request, shop.keys, shop.profile), what)
+
+
+async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
+    """One exchange. `what` is a word of the room "waiting" for the countdown; "" shows none."""
+
+    def count_down(seconds_left: int) -> None:
+        shop.show(screens.Waiting(what=what, seconds_left=seconds_left))
+
+    answer = await shop.host.exchange(request, count_down if what else None)
+    if isinstance(answer, Answered):
+        code = answer.verdict.code
+        if lookup(code).sign_in or answer.requirement == SIGN_IN_AGAIN:
+            # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a
+            # sign-in.
+            await _require_sign_in(shop, code)
+    return answer
+
+
+async def _require_sign_in(shop: Shop, code: str) -> None:
+    """Nothing is sold until the next sign-in. A settlement that has begun goes on: it ends in a sign-in anyway."""
+
+    def demand(tx: Tx) -> Mode:
+        if tx.mode is Mode.SIGNED_IN:
+            tx.set_mode(Mode.KEYED, reason=code)
+        return tx.mode
+
+    shop.mode = await Commit(demand)
