@@ -55,6 +55,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "choose_language.title": ("语言 Language", "语言 Language"),
         "language.en": ("English", "English"),
         "language.zh-CN": ("中文", "中文"),
+        "field.clock": ("日期时间", "Date and time"),
         "field.link": ("主机地址", "Host address"),
         "field.merchant_no": ("商户号", "Merchant no."),
         "field.operator": ("操作员号", "Operator no."),

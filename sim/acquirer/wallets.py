@@ -82,6 +82,7 @@ class WalletGateway:
     def __init__(
         self, book: Book, draw: Callable[[int], bytes], lock: AbstractContextManager[object]
     ) -> None:
+        self.prefix = PAYLOAD_PREFIX  # A real acquirer's is longer, sometimes too long for a small panel.
         self._lock = lock
         self._book = book
         self._draw = draw
@@ -154,7 +155,7 @@ class WalletGateway:
     ) -> Order:
         """An order whose code the terminal shows."""
         raw = self._draw(TOKEN_CHARACTERS)
-        payload = PAYLOAD_PREFIX + "".join(TOKEN_ALPHABET[byte % 32] for byte in raw)
+        payload = self.prefix + "".join(TOKEN_ALPHABET[byte % 32] for byte in raw)
         order = Order(
             terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.WAITING, now_ms, now_ms + ORDER_LIFE_MS
         )

@@ -763,6 +763,7 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterNumber("terminal_no", "", "terminal_no"),
     EnterNumber("link", "acquirer.example.com:8583", "link"),
     EnterNumber("operator", "01", "operator"),
+    EnterNumber("clock", "202611221042", "clock"),
     ConfirmTestKeys(),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),

@@ -1,0 +1,151 @@
+"""What goes wrong around a sale: a code too large for the panel, an opened case, a bad clock, service mode, leaks."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from pathlib import Path
+
+import pytest
+from test_flows_stories import FIRST_RUN, OPERATOR, START, sale
+
+from drivers.ports import LinkFault
+from sim.acquirer.wallets import WalletKind
+from sim.books import all_payments, discrepancies
+from sim.card import PROFILES
+from sim.phone import Phone
+from sim.story import play
+from sim.twins.link import Network
+from sim.wire.roll import png_of
+from sim.world import World
+from terminal.model import Mode
+
+LONG_PREFIX = "HTTPS://QR.ACQUIRER.TEST/MERCHANT/898440153110001/TERMINAL/10000001/ORDER/"
+YEAR_END_MS = int(datetime.datetime(2026, 12, 31, 15, 59, 30, tzinfo=datetime.UTC).timestamp() * 1000)
+
+
+def states(world: World) -> tuple[str, ...]:
+    return tuple(payment.state.value for payment in reversed(all_payments(world.journal)))
+
+
+def test_a_code_too_large_for_the_panel_is_printed_and_paid_from_the_paper() -> None:
+    with World("paper") as world:
+        world.acquirer.gateway.prefix = LONG_PREFIX
+
+        async def people() -> None:
+            await play(world, START + "idle: 4500 ENTER\nchoose_method: 2\nqr_on_paper: wait 2")
+            picture = png_of(world.printer.roll(1), world.printer.cells, world.shop.font)
+            phone = Phone(world.acquirer.gateway, {WalletKind.ALIPAY: 100_000})
+            payload = phone.look_at_png(picture)
+            assert payload is not None
+            assert payload.startswith(LONG_PREFIX)
+            phone.pay(payload, world.loop.now().wall_ms, wallet=WalletKind.ALIPAY)
+            await play(world, "approved:\nidle:")
+
+        world.run(people())
+        assert states(world) == ("completed",)
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_the_same_code_is_drawn_on_the_larger_panel() -> None:
+    with World("larger", panel=(128, 128)) as world:
+        world.acquirer.gateway.prefix = LONG_PREFIX
+        story = "idle: 4500 ENTER\nchoose_method: 2\nshow_qr: wait 2 phone wechat\napproved:\nidle:"
+        world.run(play(world, START + story))
+        assert states(world) == ("completed",)
+
+
+def test_an_opened_case_destroys_the_keys_and_locks() -> None:
+    with World("tamper") as world:
+
+        async def people() -> None:
+            await play(world, START)
+            world.tamper.open_case()
+            await play(world, "locked: 5 ENTER\nlocked:")
+
+        world.run(people())
+        assert world.shop.mode is Mode.LOCKED
+        assert not world.shop.keys.working_keys_ready()
+
+
+def test_in_service_mode_nothing_is_sold() -> None:
+    with World("service") as world:
+        world.shop.service_reason = "crashes"
+        story = FIRST_RUN + OPERATOR + "service_mode: ENTER\nidle: 100\nrefused: ENTER\nidle:"
+        world.run(play(world, story))
+        assert states(world) == ()
+
+
+def test_a_certificate_date_failure_names_the_clock_and_offers_to_set_it() -> None:
+    def refuse(attempt: int) -> LinkFault | None:
+        return LinkFault.TLS_DATE if attempt == 1 else None
+
+    story = FIRST_RUN + OPERATOR + "sign_in_failed: ENTER\nenter_number: CLEAR CLEAR CLEAR CLEAR 1830 ENTER\nidle:"
+    with World("tls", network=Network(refuse=refuse)) as world:
+        world.run(play(world, story))
+        assert world.shop.mode is Mode.SIGNED_IN
+
+
+def test_a_clock_before_the_build_is_held_and_asked_about() -> None:
+    with World("1970", start_wall_ms=1_000) as world:
+        # The host's clock is the world's, so it is wrong, too: this is about what is shown before anybody is asked.
+        world.run(play(world, "check_clock: ENTER\n" + FIRST_RUN))
+        assert world.shop.local_time(world.loop.now().wall_ms).year >= 2026
+
+
+def test_the_year_turns_between_sign_in_and_sale() -> None:
+    with World("new year", start_wall_ms=YEAR_END_MS - 25_000) as world:
+        world.run(
+            play(
+                world,
+                START
+                + "idle: wait 90\nidle: DOWN\nmenu: 6\nidle:\n"
+                + sale("signature")
+                + "approved:\nremove_card: remove\nidle:",
+            )
+        )
+        assert world.shop.local_time(world.loop.now().wall_ms).date() == datetime.date(2027, 1, 1)
+        assert states(world) == ("completed",)
+
+
+@pytest.mark.parametrize("wrong", [3, 4])
+def test_three_wrong_passwords_lock_the_operator(wrong: int) -> None:
+    story = FIRST_RUN + "enter_number: ENTER\n" + "operator_password: 9999 ENTER wait 1\n" * wrong
+    with World(f"password {wrong}") as world:
+
+        async def people() -> None:
+            await play(world, story + "operator_password: 1234 ENTER wait 1")
+            assert world.shop.operator == ""
+            await play(world, "operator_password: CANCEL wait 301\n" + OPERATOR + "idle:")
+
+        world.run(people())
+        assert world.shop.operator == "01"
+
+
+def test_no_secret_reaches_file_screen_slip_or_frame_in_clear(tmp_path: Path) -> None:
+    """PAN, track 2, PIN and password of a day with every card, looked for in all that the terminal leaves behind."""
+    pins = ("unionpay-credit-pin", "poor", "declines-after-approval", "unionpay-debit-pin")
+    names = (*pins, "signature")
+    said: list[str] = []
+    with World("canary", data=tmp_path) as world:
+        world.on_show = lambda picture: said.append(" ".join(picture.text()))
+        world.printer_said = lambda lines: said.append(repr(lines))
+
+        async def people() -> None:
+            await play(world, START)
+            for name in names:
+                await play(world, sale(name) + ("enter_pin: 123456 ENTER\n" if name in pins else ""))
+                ends = {"poor": "declined: ENTER", "declines-after-approval": "reversal_done: ENTER"}
+                await play(world, f"{ends.get(name, 'approved:')}\nremove_card: remove")
+            await play(world, "idle:")
+
+        world.run(people())
+        said += [str(dict(event.body)) for event in world.journal.events_after(0)]
+    files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    text = "\n".join(said)
+    for name in names:
+        pan = PROFILES[name].pan
+        assert pan not in text
+        assert pan.encode() not in files
+        assert bytes.fromhex(pan + "f" * (len(pan) % 2)) not in files
+    assert not re.search(r"(?<!\d)123456(?!\d)", text)
