@@ -490,6 +490,7 @@ def test_an_order_whose_money_went_back_is_closed() -> None:
         world.run(people())
         (payment,) = all_payments(world.journal)
         assert (payment.state.value, payment.facts["reversal_reason"]) == ("reversed", "refunded")
+        assert discrepancies(world.journal, world.acquirer) == []
 
 
 def test_an_acquirer_without_orders_is_offered_card_and_cash_only() -> None:

@@ -22,7 +22,7 @@ export const WORDS = {
     "hint.signing_in": "终端正向主机签到，看右边的报文。", "hint.idle": "按确认签到或打开菜单；签到后直接输入金额。", "hint.menu": "用上下键选择，按确认。", "hint.enter_amount": "输入金额，例如 12850 是 128.50，按确认。",
     "hint.choose_method": "选择付款方式：银行卡、扫码或现金。", "hint.insert_card": "点一张卡，把它插进卡槽。", "hint.enter_pin": "输入卡面上写的密码，按确认。", "hint.remove_card": "点卡槽里的卡，把它拔出来。",
     "hint.show_qr": "在手机上点「扫一扫」，它读的是屏幕上真正的点。", "hint.qr_on_paper": "二维码印在纸上：在手机上点「扫一扫」。", "hint.scan_code": "在手机上点「付款码」，再对准扫码枪。", "hint.wallet_paying": "手机在等你确认付款。",
-    "hint.paper_stopped": "打印机停下了：把纸恢复正常，会从头再打。", "hint.reversal_pending": "有冲正没有完成；主机恢复后会自动补发。", "hint.cash_tendered": "输入收到的现金，按确认。", "hint.confirm_settlement": "按确认结算。", "hint.locked": "外壳被打开过，密钥已销毁。", "hint.try_pin_again": "再试一次：按确认，重新插卡输密码。", "hint.other": "照终端屏幕上的提示做。",
+    "hint.paper_stopped": "打印机停下了：把纸恢复正常，会从头再打。", "hint.reversal_pending": "有冲正没有完成；下一笔刷卡前、签到时会补发，也可用菜单第 5 项。", "hint.cash_tendered": "输入收到的现金，按确认。", "hint.confirm_settlement": "按确认结算。", "hint.locked": "外壳被打开过，密钥已销毁。", "hint.try_pin_again": "再试一次：按确认，重新插卡输密码。", "hint.other": "照终端屏幕上的提示做。",
   },
   en: {
     tag: "Test bench · test keys only", next: "Next", sound: "Sound", power: "Power", kill: "Cut power, restart",
@@ -46,6 +46,6 @@ export const WORDS = {
     "hint.signing_in": "The terminal is signing in: watch the messages on the right.", "hint.idle": "ENTER signs in or opens the menu. Once signed in, just type an amount.", "hint.menu": "Choose with the arrows, then ENTER.", "hint.enter_amount": "Type the amount: 12850 is 128.50. Then ENTER.",
     "hint.choose_method": "How will they pay? Card, QR or cash.", "hint.insert_card": "Click a card to put it into the slot.", "hint.enter_pin": "Type the PIN that is written on the card, then ENTER.", "hint.remove_card": "Click the card in the slot to take it out.",
     "hint.show_qr": "Press “Scan” on the phone: it reads the display's real pixels.", "hint.qr_on_paper": "The code is on the slip: press “Scan” on the phone.", "hint.scan_code": "Press “Pay code” on the phone, then hold it to the scanner.", "hint.wallet_paying": "The phone waits for you to confirm.",
-    "hint.paper_stopped": "The printer stopped. Set the paper right; the slip is printed again from its top.", "hint.reversal_pending": "A reversal is open; it is sent as soon as the host answers again.", "hint.cash_tendered": "Type the cash received, then ENTER.", "hint.confirm_settlement": "Press ENTER to settle.", "hint.locked": "The case was opened: the keys are destroyed.", "hint.try_pin_again": "Once more: ENTER, then insert the card and type the PIN.", "hint.other": "Follow the terminal's display.",
+    "hint.paper_stopped": "The printer stopped. Set the paper right; the slip is printed again from its top.", "hint.reversal_pending": "A reversal is open. It is sent before the next card sale, at sign-in, or by the menu, row 5.", "hint.cash_tendered": "Type the cash received, then ENTER.", "hint.confirm_settlement": "Press ENTER to settle.", "hint.locked": "The case was opened: the keys are destroyed.", "hint.try_pin_again": "Once more: ENTER, then insert the card and type the PIN.", "hint.other": "Follow the terminal's display.",
   },
 };
