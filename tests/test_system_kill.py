@@ -36,6 +36,8 @@ from terminal.journal import Journal
 KILLED = -9
 PROCESSES = 2  # At once. More would make a slow machine look like a broken display.
 PATIENCE_S = 90
+NOT_REACHED = "it never came to that moment"
+TRIES = 3  # A slow machine polls a QR order once more in one life than in the next: the last moments may be missing.
 CHIP, QR, SMALL = "12850:card:unionpay-credit-pin", "4200:qr-shown:wechat", "310:card:no-cvm"
 MOMENTS_AT_LEAST = 50  # Some 20 commits, and an exchange for each of sign-in, sale, order, query and settlement.
 
@@ -147,6 +149,8 @@ def kill_and_mend(phase: Phase, point: str, prepared: Prepared | None, data: Pat
     """Kill one process at one moment, start another, and say what is wrong afterwards."""
     counter = Counter(data, prepared)
     killed = counter.live(phase, kill_at=point)
+    if killed.status == 0:
+        return [NOT_REACHED]
     if killed.status != KILLED or not killed.points or killed.points[-1] != point:
         return [f"it ended with {killed.status} after {killed.points[-1:]}: {killed.errors[-500:]}"]
     leaks = card_numbers_in(data)
@@ -221,9 +225,13 @@ def test_a_process_killed_at_every_moment_of_a_sale_and_a_settlement(
 
     def job(number: int) -> list[str]:
         phase, point = jobs[number]
-        folder = tmp_path / f"{number}"
-        found = kill_and_mend(phase, point, states.get(phase.after), folder)
-        shutil.rmtree(folder)
+        found: list[str] = []
+        for attempt in range(TRIES):
+            folder = tmp_path / f"{number}-{attempt}"
+            found = kill_and_mend(phase, point, states.get(phase.after), folder)
+            shutil.rmtree(folder)
+            if found != [NOT_REACHED]:
+                break
         return [f"{phase.name}, killed {point}: {each}" for each in found]
 
     with ThreadPoolExecutor(PROCESSES) as pool:
