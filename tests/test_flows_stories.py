@@ -15,8 +15,12 @@ from sim.books import all_payments, discrepancies
 from sim.story import play, press
 from sim.twins.link import Network, Trip
 from sim.world import World
+from terminal.hostlink.codec import Message
 from terminal.hostlink.profile import load_profile
-from terminal.hostlink.subfields import OrderState
+from terminal.hostlink.reply import Verdict, VerdictKind
+from terminal.hostlink.session import Answered
+from terminal.hostlink.subfields import OrderState, OrderTag, write_tlv
+from terminal.methods import qr
 from terminal.model import Method, Mode
 
 FIRST_RUN = """
@@ -500,3 +504,11 @@ def test_an_acquirer_without_orders_is_offered_card_and_cash_only() -> None:
         world.run(play(world, START + story))
         (payment,) = all_payments(world.journal)
         assert payment.method is Method.CASH
+
+
+def test_a_part_is_no_payment_of_an_order() -> None:
+    """Code 10 with "paid" in it is not believed: the order is asked about again."""
+    tags = write_tlv({OrderTag.ORDER_NO: "1", OrderTag.STATE: "PAID"})
+    for code, state in (("00", "PAID"), ("10", "")):
+        reply = Message("0210", {39: code, 59: tags})
+        assert qr.read_news(Answered(reply, Verdict(VerdictKind.APPROVED, code), 0)).state == state

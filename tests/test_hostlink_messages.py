@@ -358,6 +358,13 @@ def test_a_partial_approval_may_change_the_amount(keys: KeyStore) -> None:
     assert check_reply(request, missing, keys, PROFILE).kind is VerdictKind.MISMATCH
 
 
+@pytest.mark.parametrize("code", sorted(APPROVING_CODES - {"10"}))
+def test_any_other_approval_is_of_the_whole_amount(keys: KeyStore, code: str) -> None:
+    request = request_of(keys)
+    other = answer(request, keys, code, {4: "000000010000"})
+    assert check_reply(request, other, keys, PROFILE) == Verdict(VerdictKind.MISMATCH, code, 4)
+
+
 def test_every_covered_byte_of_a_reply_counts_but_for_the_fold(keys: KeyStore) -> None:
     request = request_of(keys)
     reply = answer(request, keys, "00")
