@@ -16,6 +16,7 @@ from terminal.loop import CallOverdue, Deadlock, Instant, Loop, Task
 START_WALL_MS = 1_798_000_000_000  # A day in December 2026, so that a long run crosses the year's end.
 JOURNAL_MS = (1, 6)
 CALL_MS = (0, 3)
+OWNER_MS = {"gpio": (0, 0)}  # A pin is set within microseconds.
 
 
 class SimLoop(Loop):
@@ -31,7 +32,7 @@ class SimLoop(Loop):
         super().__init__()
         self._mono_ms = 0
         self._start_wall_ms = start_wall_ms
-        self._latency = random.Random(f"latency {seed}")
+        self._draw_latency = random.Random(f"latency {seed}").random
         self._bytes = random.Random(f"bytes {seed}")
         self._free_ms: dict[str, int] = {}
         self._spent_ms = 0
@@ -56,7 +57,7 @@ class SimLoop(Loop):
         self._spent_ms += ms
 
     def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
-        self._call(owner, call, deadline_ms, task, ticket, CALL_MS)
+        self._call(owner, call, deadline_ms, task, ticket, OWNER_MS.get(owner, CALL_MS))
 
     def start_commit(self, work: Callable[[Any], Any], task: Task, ticket: int) -> None:
         commit = self.commit
@@ -78,7 +79,8 @@ class SimLoop(Loop):
         if free_ms > now_ms + deadline_ms:  # The device is still in an earlier call: quarantined.
             self.answer(task, ticket, None, CallOverdue(owner, deadline_ms))
             return
-        effect_ms = max(now_ms, free_ms) + self._latency.randint(*latency_ms)
+        least, spread = latency_ms[0], latency_ms[1] - latency_ms[0] + 1
+        effect_ms = max(now_ms, free_ms) + least + int(self._draw_latency() * spread)
         self._free_ms[owner] = effect_ms
 
         def effect() -> None:
@@ -89,12 +91,18 @@ class SimLoop(Loop):
                 value = call()
             except BaseException as raised:  # Raised again in the task that asked, as a thread's would be.
                 error = raised
-            done_ms = effect_ms + self._spent_ms + self._latency.randint(*latency_ms)
-            self._free_ms[owner] = max(done_ms, self._free_ms[owner])
+            done_ms = effect_ms + self._spent_ms + least + int(self._draw_latency() * spread)
+            if done_ms > self._free_ms[owner]:
+                self._free_ms[owner] = done_ms
             if done_ms > now_ms + deadline_ms:
-                overdue = CallOverdue(owner, deadline_ms)
-                self.at(now_ms + deadline_ms, lambda: self.answer(task, ticket, None, overdue))
+                done_ms = now_ms + deadline_ms
+                value, error = None, CallOverdue(owner, deadline_ms)
+            if done_ms <= self._mono_ms:
+                self.answer(task, ticket, value, error)
             else:
                 self.at(done_ms, lambda: self.answer(task, ticket, value, error))
 
-        self.at(effect_ms, effect)
+        if effect_ms <= now_ms:
+            effect()
+        else:
+            self.at(effect_ms, effect)

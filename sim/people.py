@@ -65,16 +65,23 @@ class People:
     """Everybody at the counter for `transactions` sales, with a settlement after each `settle_every` and at the end."""
 
     def __init__(
-        self, world: World, seed: int | str, transactions: int, settle_every: int, on_sale: Callable[[int], None]
+        self,
+        world: World,
+        seed: int | str,
+        transactions: int,
+        settle_every: int,
+        on_sale: Callable[[int], None],
+        draw: Callable[[int | str, int], Intent] = draw_intent,
     ) -> None:
         self._world = world
         self._seed = seed
         self._transactions = transactions
         self._settle_every = settle_every
         self._on_sale = on_sale
+        self._draw = draw
         self._settled_at = 0
         self._done = 0
-        self._intent = draw_intent(seed, 0)
+        self._intent = draw(seed, 0)
         self._pins_tried = 0
         self._paid = False
 
@@ -99,7 +106,7 @@ class People:
         elif self._done == self._transactions or self._done - self._settled_at >= self._settle_every:
             await press(world, "DOWN")
         else:
-            self._intent = draw_intent(self._seed, self._done)
+            self._intent = self._draw(self._seed, self._done)
             self._pins_tried, self._paid = 0, False
             self._done += 1
             self._on_sale(self._done)

@@ -180,4 +180,4 @@ class TwinLink:
         return self._network.latency_ms(self._legs)
 
     def _now_ms(self) -> int:
-        return self._loop.now().mono_ms
+        return self._loop.clock_ms()

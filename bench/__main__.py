@@ -1,0 +1,100 @@
+"""`python -m bench [--json] [NAME ...]`: measure, print each figure as a ratio, and write build/bench.json.
+
+Exit status 0: measured (an aim that is missed is told, not failed: machines differ); 2: usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.cases import CASES, FULL, ROOT, TINY, Row, Size
+
+OUT = ROOT / "build" / "bench.json"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(CASES)} (all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+    parser.add_argument("--tiny", action="store_true", help="see only that everything runs; the figures mean nothing")
+    parser.add_argument("--out", type=Path, default=OUT, help="where the figures are written")
+    args = parser.parse_args(argv)
+    if unknown := [name for name in args.names if name not in CASES]:
+        parser.error(f"no such bench: {', '.join(unknown)}; there are {', '.join(CASES)}")
+    where = machine()
+    if not args.json:
+        print(" · ".join(f"{name} {value}" for name, value in where.items()))
+    report = {"machine": where, "benches": measure(args.names or list(CASES), TINY if args.tiny else FULL, args.json)}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if args.json:
+        print(json.dumps(report, ensure_ascii=False))
+    return 0
+
+
+def measure(names: Sequence[str], size: Size, quiet: bool) -> dict[str, list[dict[str, object]]]:
+    found: dict[str, list[dict[str, object]]] = {}
+    for name in names:
+        rows = CASES[name](size)
+        found[name] = [asdict(row) | {"ratio": row.ratio, "met": row.met} for row in rows]
+        for row in rows if not quiet else ():
+            print(line(row), flush=True)
+    return found
+
+
+def line(row: Row) -> str:
+    """One figure in words.
+
+    >>> line(Row("speed", 300.0, 250.0, 310.0, "1/s", "aim", 400, less=False))
+    'speed: 300 1/s (250 to 310) = 0.75 x aim (400 1/s); wanted at least 1 x: MISSED'
+    """
+    def plain(value: float) -> str:
+        return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+    text = f"{row.name}: {plain(row.value)} {row.unit} ({plain(row.least)} to {plain(row.most)})"
+    text += f" = {row.ratio:.2f} x {row.peer} ({plain(row.bound)} {row.unit})"
+    if row.aim is not None:
+        text += f"; wanted at {'most' if row.less else 'least'} {row.aim:g} x: {'met' if row.met else 'MISSED'}"
+    return text
+
+
+def machine() -> dict[str, str]:
+    """What the figures belong to."""
+    return {
+        "commit": _commit(),
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "load": f"{os.getloadavg()[0]:.2f}",
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
+    return next(named, platform.machine())
+
+
+def _commit() -> str:
+    """The commit, with + when something is changed; "unknown" outside a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
