@@ -14,6 +14,7 @@ COMMANDS = {
     "day": ("sim.day", "a trading day in virtual time, from one seed"),
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
     "card": ("sim.card.command", "a virtual card in a vpcd reader"),
+    "killed": ("sim.killed.command", "the terminal in a process of its own that dies at a chosen moment"),
     "handheld": ("sim.handheld", "the terminal with a twin on each wire, driven by JSON lines"),
 }
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +67,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
         report.outcome = "failed"
         report.longrepr = f"skipped in CI, where everything must run: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many moments of death the kill tests have covered."""
+    for report in terminalreporter.getreports("passed"):
+        for name, count in report.user_properties:
+            if name in ("kill_points", "cuts"):
+                terminalreporter.write_line(f"{report.nodeid.split('::')[-1]}: {count} {name.replace('_', ' ')}")

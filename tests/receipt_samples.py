@@ -59,7 +59,9 @@ CARD_PIN = CardSlip(
     ref_no="260305142240",
     chip=CHIP,
 )
-NOTICE = NoticeSlip(HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "51", "余额不足", "insufficient funds")
+NOTICE = NoticeSlip(
+    HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "51", "余额不足", "insufficient funds"
+)
 NOTICE_REVERSING = NoticeSlip(HEAD, Money(12850), "622500******0014", "000046", Ending.REVERSING)
 QR = QrSlip(
     HEAD,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_flows_stories import FIRST_RUN, OPERATOR, START, sale
 
 from drivers.ports import LinkFault
+from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.wallets import WalletKind
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES
@@ -106,6 +109,43 @@ def test_the_year_turns_between_sign_in_and_sale() -> None:
         )
         assert world.shop.local_time(world.loop.now().wall_ms).date() == datetime.date(2027, 1, 1)
         assert states(world) == ("completed",)
+
+
+SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\n"
+SOLD = "approved:\nremove_card: remove\n"
+
+
+def test_a_host_that_lost_our_sign_in_says_77_to_the_settlement_and_is_asked_again() -> None:
+    with World("77") as world:
+        world.acquirer.faults.add(Fault(FaultKind.CODE, mti="0500", code="77"))
+        story = sale("signature") + SOLD + SETTLE + "declined: ENTER\nidle: ENTER\nsigning_in:\n" + SETTLE
+        world.run(play(world, START + story + "settled: ENTER\nidle:"))
+        assert states(world) == ("settled",)
+        assert [entry.state.value for entry in world.acquirer.book.entries] == ["approved"]
+        assert slip_of(world)["domestic"] == "balanced"
+
+
+def test_a_host_with_another_batch_stops_trading_until_ours_is_settled() -> None:
+    """The host was replaced and knows nothing of our batch: the slip says so, and a new batch begins."""
+    with World("replaced") as world:
+
+        async def people() -> None:
+            await play(world, START + sale("signature") + SOLD + SETTLE + "settled: ENTER\nidle: ENTER\nsigning_in:")
+            await play(world, sale("signature") + SOLD + "idle:")
+            world.acquirer = Acquirer(seed=99)
+            await play(world, "idle: DOWN\nmenu: 6\nsign_in_failed: ENTER\nidle: 100\nrefused: ENTER\nidle: ENTER")
+            await play(world, "settled: ENTER\nidle: ENTER\nsigning_in:\n" + sale("signature") + SOLD + "idle:")
+
+        world.run(people())
+        assert states(world) == ("settled", "settled", "completed")
+        assert slip_of(world, kind="settlement")["domestic"] == "error"
+
+
+def slip_of(world: World, kind: str = "") -> Mapping[str, Any]:
+    """The body of the last slip (of a kind)."""
+    slips = [e.body for e in world.journal.events_after(0) if e.kind == "slip" and kind in str(e.body["slip"])]
+    body: Mapping[str, Any] = slips[-1]["body"]
+    return body
 
 
 @pytest.mark.parametrize("wrong", [3, 4])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from terminal.journal import Tx
 
 KEY_DEADLINE_MS = 30_000
+UNKNOWN_BATCH = "77"
 BALANCES = {
     TotalsResult.BALANCED: Balance.BALANCED,
     TotalsResult.NOT_BALANCED: Balance.UNBALANCED,
@@ -68,9 +69,8 @@ async def settle(shop: Shop) -> None:
     if isinstance(answer, Silence) or not answer.verdict.answered:
         await acknowledge(shop, screens.Refused(reason="settling"))
         return
-    if answer.verdict.code == "77":
-        # The host has closed this batch or never had it: the slip says 对账错, and both sides have their paper.
-        await _close(shop, batch, Balance.ERROR)
+    if answer.verdict.code == UNKNOWN_BATCH:
+        await _unknown_batch(shop, batch)
         return
     if answer.verdict.code != "00":
         await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="declined.settling"))
@@ -80,6 +80,25 @@ async def settle(shop: Shop) -> None:
     except FrameError:
         domestic = TotalsResult.ERROR  # Closed there, but nobody can say how: the slip says 对账错.
     await _close(shop, batch, BALANCES.get(domestic, Balance.NOT_REPORTED))
+
+
+async def _unknown_batch(shop: Shop, batch: Batch) -> None:
+    """77: the host has lost our sign-in, or the batch. A new sign-in tells which, so nothing is guessed.
+
+    If it gave another number, the host will never settle this batch: our slip says 对账错, and both have their paper.
+    """
+
+    def sign_in_first(tx: Tx) -> bool:
+        if tx.get("host_batch_no", batch.batch_no) != batch.batch_no:
+            return False
+        tx.set_mode(Mode.KEYED, reason=UNKNOWN_BATCH)
+        return True
+
+    if await Commit(sign_in_first):
+        shop.mode = Mode.KEYED
+        await acknowledge(shop, screens.Declined(code=UNKNOWN_BATCH, text="declined.settling"))
+    else:
+        await _close(shop, batch, Balance.ERROR)
 
 
 async def _begin(shop: Shop) -> bool:
@@ -150,6 +169,7 @@ async def _close(shop: Shop, batch: Batch, balance: Balance) -> None:
         tx.settle(batch.number)
         tx.drop_sealed(batch.number)
         tx.set("batch", batch.number + 1)
+        tx.set("host_batch_no", None)
         slip_id = keep(tx, slip)
         tx.set_mode(Mode.KEYED, reason="settled")
         return slip_id

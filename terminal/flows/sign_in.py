@@ -20,7 +20,7 @@ from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
-from terminal.model import Mode, PaymentState, infer_year
+from terminal.model import OPEN_STATES, Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls for seconds.
 APPROVED = "00"
-CARD_STATES = (PaymentState.COMPLETED, PaymentState.APPROVED, PaymentState.REVERSING, PaymentState.REQUESTED)
+# What makes a batch one that the host should know, and that must be settled before its number may change.
+HELD_STATES = (*OPEN_STATES, PaymentState.COMPLETED)
 
 
 async def sign_in(shop: Shop) -> bool:
@@ -44,6 +45,8 @@ async def sign_in(shop: Shop) -> bool:
             return True
         shop.sound(Tone.FAILURE)
         if await acknowledge(shop, screens.SignInFailed(reason=reason, code=code)) is not Key.ENTER:
+            return False
+        if shop.mode is Mode.SETTLING:
             return False
         if reason == LinkFault.TLS_DATE.value and not await set_clock(shop):
             return False
@@ -107,28 +110,32 @@ async def _discard(shop: Shop) -> None:
 
 
 async def _enter(shop: Shop, given: SignedIn) -> str:
-    """Batch number, clock and mode in one commit; "" or why not."""
+    """Batch number, clock and mode in one commit; "" or why not.
+
+    Another number from the host while our batch is open stops trading until ours is settled.
+    """
     now_ms = await wall_ms()
     offset_ms = clock_offset(shop, given.date, given.time, now_ms)
 
     def enter(tx: Tx) -> str:
         held = tx.get("batch_no", "")
-        open_batch = any(p.state in CARD_STATES and p.stan for p in tx.payments(batch=tx.get("batch", 1)))
-        if given.batch_no != held and held and open_batch:
-            return "batch"
-        tx.set("batch_no", given.batch_no)
+        open_batch = any(p.state in HELD_STATES and p.stan for p in tx.payments(batch=tx.get("batch", 1)))
         tx.set("signed_in_ms", now_ms)
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
         grant_tries(tx)
+        if given.batch_no != held and held and open_batch:
+            tx.set("host_batch_no", given.batch_no)
+            tx.set_mode(Mode.SETTLING, reason="batch")
+            return "batch"
+        tx.set("batch_no", given.batch_no)
         return ""
 
     problem = await Commit(enter)
-    if not problem:
-        shop.mode = Mode.SIGNED_IN
-        if offset_ms is not None:
-            shop.clock_offset_ms = offset_ms
+    shop.mode = Mode.SETTLING if problem else Mode.SIGNED_IN
+    if offset_ms is not None:
+        shop.clock_offset_ms = offset_ms
     return problem
 
 
