@@ -172,9 +172,7 @@ class Vault:
             self._make_device_key()
 
     def _check_private(self, path: Path, wanted: int) -> None:
-        found = path.stat()
-        if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
-            raise KeyRefused(f"{path} must belong to this user alone: chmod {wanted:o} {path}")
+        _refuse_shared(path.stat(), path, wanted)
 
     def _make_device_key(self) -> None:
         self._write(DEVICE_KEY, self._random(DEVICE_KEY_BYTES))
@@ -194,10 +192,13 @@ class Vault:
         path = self._folder / DEVICE_KEY
         key = bytearray(DEVICE_KEY_BYTES)
         try:
-            self._check_private(path, 0o600)
-            with path.open("rb", buffering=0) as file:
-                count = file.readinto(key)
-                longer = file.read(1) != b""
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _refuse_shared(os.fstat(descriptor), path, 0o600)
+                count = os.readv(descriptor, [key])
+                longer = os.read(descriptor, 1) != b""
+            finally:
+                os.close(descriptor)
         except OSError:
             raise KeyRefused(_REFUSED) from None
         if count != DEVICE_KEY_BYTES or longer:
@@ -252,6 +253,12 @@ class Vault:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _refuse_shared(found: os.stat_result, path: Path, wanted: int) -> None:
+    """Raise KeyRefused for what others may read, or own."""
+    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
+        raise KeyRefused(f"{path} must belong to this user alone: chmod {wanted:o} {path}")
 
 
 def _parse(body: bytes) -> tuple[Record, ...]:

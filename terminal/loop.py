@@ -123,6 +123,9 @@ class Wait(Syscall[T]):
     mailbox: Mailbox[T]
 
 
+_WAITS = (Wait, Sleep)  # What may race; made once, for each wait is looked at.
+
+
 class Race(Syscall[tuple[int, Any]]):
     """The first of several waits: (index, value). Ties go to argument order.
 
@@ -133,7 +136,7 @@ class Race(Syscall[tuple[int, Any]]):
 
     def __init__(self, *entries: Wait[Any] | Sleep) -> None:
         for entry in entries:
-            if not isinstance(entry, Wait | Sleep):
+            if not isinstance(entry, _WAITS):
                 raise LoopError(f"only mailboxes and sleeps may race, not {type(entry).__name__}")
         self.entries = entries
 
@@ -335,7 +338,7 @@ class Loop:
         if self._flooded:
             raise LoopError(_FLOODED)
         # Timers first: what their functions post must count in the ties of this very moment.
-        if self._timers:
+        if self._timers and self._timers[0][0] <= self.clock_ms():
             self._fire_timers()
         if self._inbox:
             self._take_inbox()
@@ -419,7 +422,7 @@ class Loop:
 
     def _carry_out(self, task: Task, request: Syscall[Any]) -> tuple[bool, Any]:
         """(True, None) when the task must wait, (False, answer) when it can go on."""
-        if isinstance(request, Wait | Sleep):
+        if isinstance(request, _WAITS):
             return self._wait(task, (request,), single=True)
         if isinstance(request, Race):
             return self._wait(task, request.entries, single=False)
@@ -462,9 +465,10 @@ class Loop:
 
     def _decide(self, task: Task) -> tuple[int, Any] | None:
         now_ms = self.clock_ms()
-        for index, (entry, deadline) in enumerate(zip(task.entries, task.deadlines, strict=True)):
+        deadlines = task.deadlines
+        for index, entry in enumerate(task.entries):
             if isinstance(entry, Sleep):
-                if now_ms >= deadline:
+                if now_ms >= deadlines[index]:
                     return index, None
             elif entry.mailbox._items:
                 return index, entry.mailbox._items.popleft()

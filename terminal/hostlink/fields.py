@@ -21,6 +21,8 @@ from types import MappingProxyType
 
 
 class Encoding(Enum):
+    __hash__ = object.__hash__  # Each field of each message looks its encoding up; Enum's own hash is slow.
+
     BCD = "bcd"  # Two digits a byte.
     TRACK = "track"  # BCD with the nibble D for the separator "=".
     AN = "an"  # ASCII letters, digits and space.
