@@ -11,7 +11,7 @@ SEED ?= 1
 TRANSACTIONS ?= 1000
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-ROOMS := terminal drivers emv keys sim
+ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run test test-quick check format bench demo day goldens goldens-check diagrams diagrams-check \
