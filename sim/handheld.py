@@ -49,7 +49,7 @@ from terminal.assembly import assemble, device_id
 from terminal.config import Address, Config
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
-from terminal.loop import RealLoop
+from terminal.real_loop import RealLoop
 from terminal.screens.font import Font, load_font
 from terminal.shop import Devices
 

@@ -132,7 +132,7 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
     from keys import KeyRefused, KeyStore
     from terminal.assembly import assemble, device_id
     from terminal.flows.power_on import power_on
-    from terminal.loop import RealLoop
+    from terminal.real_loop import RealLoop
     from terminal.supervision import clean_stop, record_start
     from terminal.watchdog import Watchdog
 

@@ -15,6 +15,7 @@ FLOORS = {
     "strings": 1,
     "watchdog": 1,
     "loop": 2,
+    "real_loop": 3,
     "config": 3,
     "journal": 3,
     "screens": 3,

@@ -9,18 +9,8 @@ from typing import Any
 
 import pytest
 
-from terminal.loop import (
-    CallOverdue,
-    Commit,
-    LoopError,
-    Mailbox,
-    Offload,
-    RealLoop,
-    Sleep,
-    Spawn,
-    Syscall,
-    Wait,
-)
+from terminal.loop import CallOverdue, Commit, LoopError, Mailbox, Offload, Sleep, Spawn, Syscall, Wait
+from terminal.real_loop import RealLoop
 
 PATIENCE_S = 10.0  # A test that waits this long has failed.
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from terminal.loop import RealLoop, Sleep
+from terminal.loop import Sleep
+from terminal.real_loop import RealLoop
 from terminal.watchdog import Watchdog
 
 

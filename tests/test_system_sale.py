@@ -32,7 +32,8 @@ from terminal.assembly import assemble
 from terminal.config import Config, Merchant, Timeouts
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
-from terminal.loop import RealLoop, Spawn
+from terminal.loop import Spawn
+from terminal.real_loop import RealLoop
 from terminal.shop import Devices
 
 PATIENCE_MS = 60_000

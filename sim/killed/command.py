@@ -40,8 +40,9 @@ from terminal.config import Config, Merchant, Timeouts
 from terminal.flows.power_on import power_on
 from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
-from terminal.loop import Instant, Mailbox, RealLoop, Spawn, Wait
+from terminal.loop import Instant, Mailbox, Spawn, Wait
 from terminal.model import Method, Mode
+from terminal.real_loop import RealLoop
 from terminal.shop import Devices, Shop
 
 if TYPE_CHECKING:
