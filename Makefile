@@ -34,6 +34,8 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check -e '.[sim,test]'
+	@# The simulator puts its own lgpio under it; the real one would need a compiler on Python 3.13.
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps 'rpi-lgpio>=0.6,<1'
 	@touch $@
 	@echo "$(VENV) is ready."
 
