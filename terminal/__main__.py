@@ -6,6 +6,7 @@ Without a command the terminal runs: configuration → drivers → shop → loop
 from __future__ import annotations
 
 import argparse
+import fcntl
 import gc
 import importlib
 import os
@@ -78,13 +79,14 @@ def run_terminal(config_path: Path | None) -> int:
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return 2
+    data = config.general.data
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     display = OledDisplay(display_settings(config))
-    show_splash(config, display)
+    if not is_running(data):  # A second terminal must not draw over the first; the journal's lock then refuses it.
+        show_splash(config, display)
 
     from terminal.journal import Journal, JournalError
 
-    data = config.general.data
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         journal = Journal.open(data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
     except JournalError as error:
@@ -98,6 +100,18 @@ def run_terminal(config_path: Path | None) -> int:
         return CANNOT_START
     finally:
         journal.close()
+
+
+def is_running(data: Path) -> bool:
+    """Whether another process holds the journal's lock now; it is not taken here."""
+    try:
+        with open(data / "journal.lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def import_without_collecting() -> None:

@@ -1,0 +1,70 @@
+"""`python -m terminal` as a process: what it says and how it ends when it cannot trade."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from terminal.__main__ import is_running
+from terminal.journal import Journal
+
+SIGN_IN = (
+    "003C600401000060310031000108000020000000C00012000029363239363930303233303133313030343839393030303100110000013200"
+    "300003303031"
+)
+
+
+def terminal(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "terminal", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def configuration(folder: Path, text: str = "") -> Path:
+    path = folder / "zhanggui.toml"
+    path.write_text(f'[general]\ndata = "{folder / "data"}"\n{text}', encoding="utf-8")
+    return path
+
+
+def test_a_bad_configuration_is_refused_with_lines(tmp_path: Path) -> None:
+    done = terminal("--config", str(configuration(tmp_path, '[link]\nhosts = ["nowhere"]\n[pritner]\nbaud = 9600\n')))
+    assert done.returncode == 2
+    assert "4" in done.stderr
+    assert "printer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_terminal_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    assert not is_running(data)
+    journal = Journal.open(data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
+    try:
+        assert is_running(data)
+        done = terminal("--config", str(config))
+    finally:
+        journal.close()
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert not is_running(data)
+
+
+@pytest.mark.skipif(Path("/proc/device-tree/model").exists(), reason="a Raspberry Pi has what is missing here")
+def test_a_machine_without_devices_is_told_what_to_do(tmp_path: Path) -> None:
+    done = terminal("--config", str(configuration(tmp_path)))
+    assert done.returncode == 3
+    assert "doctor" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_decode_ends_with_one_json_object() -> None:
+    done = terminal("decode", "--json", SIGN_IN)
+    assert done.returncode == 0
+    assert json.loads(done.stdout.splitlines()[-1])["mti"] == "0800"
+    assert terminal("decode", SIGN_IN[:-4]).returncode == 1
