@@ -16,7 +16,7 @@ from terminal.loop import CallOverdue, Deadlock, Instant, Loop, Task
 START_WALL_MS = 1_798_000_000_000  # A day in December 2026, so that a long run crosses the year's end.
 JOURNAL_MS = (1, 6)
 CALL_MS = (0, 3)
-OWNER_MS = {"gpio": (0, 0)}  # A pin is set within microseconds.
+OWNER_MS = {"gpio": (0, 0), "display": (0, 0)}  # A pin takes microseconds; pixels are drawn when somebody looks.
 
 
 class SimLoop(Loop):
