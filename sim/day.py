@@ -16,10 +16,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from drivers.ports import Picture
+from sim.acquirer import Acquirer, FaultPlan, default_registry
 from sim.books import all_payments, discrepancies
+from sim.card import PROFILES
 from sim.people import People
 from sim.twins.link import Network, Trip
-from sim.world import World
+from sim.world import World, hash_seed
 from terminal.model import PaymentState
 
 TRANSACTIONS_LIMIT = 100_000
@@ -69,12 +71,27 @@ def ordinary_weather(seed: int | str) -> Network:
     )
 
 
+WALLETS_FULL_MINOR = 99_999_999_99  # Customers who come all day long must not run out of money...
+EMPTY_PURSES = ("poor",)  # ...but for those whose part it is.
+
+
+def endless_customers(seed: int | str) -> Acquirer:
+    """An acquirer whose test cards stand for many customers each: money for a whole day."""
+    poor = {app.pan for name in EMPTY_PURSES for app in PROFILES[name].applications}
+    registry = default_registry()
+    for account in registry.accounts.values():
+        if account.pan not in poor:
+            account.balance_minor = WALLETS_FULL_MINOR
+    return Acquirer(registry, seed=hash_seed(seed), faults=FaultPlan())
+
+
 def run_day(
     seed: int | str, transactions: int, *, faults: bool = True, on_sale: Callable[[int], None] = lambda n: None
 ) -> DayReport:
     """Trade for a day. Raises whatever the terminal raises: a crash is a finding."""
     trace = hashlib.sha256()
-    with World(seed, network=ordinary_weather(seed) if faults else None) as world:
+    weather = ordinary_weather(seed) if faults else None
+    with World(seed, network=weather, acquirer=endless_customers(seed)) as world:
 
         def on_show(picture: Picture) -> None:
             trace.update(f"{world.loop.clock_ms()} {picture.name}\n".encode())

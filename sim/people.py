@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.world import World
 
 PASSWORD = "1234"
+LOCKABLE = "unionpay-credit-pin"  # The third wrong PIN is for good, and each card stands for many customers.
 SETTLEMENT_KEY = "4"  # 结算 is the fourth row of the menu.
 # What customers pay with: (weight, method, card or wallet). The rich card has a balance for a whole day.
 TENDERS = (
@@ -55,7 +56,7 @@ def draw_intent(seed: int | str, transaction: int) -> Intent:
         amount_minor=source.choice((100, 990, 1280, 2500, 12850, 99900)) + source.randrange(0, 100),
         method=method,
         means=means,
-        wrong_pins=source.choices((0, 1, 3), weights=(94, 5, 1))[0],
+        wrong_pins=source.choices((0, 1, 3 if means == LOCKABLE else 1), weights=(94, 5, 1))[0],
         cancels_pin=source.random() < 0.02,
         walks_away=source.random() < 0.05,
     )
