@@ -71,6 +71,27 @@ def test_an_opened_case_destroys_the_keys_and_locks() -> None:
         assert not world.shop.keys.working_keys_ready()
 
 
+@pytest.mark.parametrize("at", ["insert_card", "enter_pin", "waiting"])
+def test_a_case_opened_in_the_middle_of_a_sale_stops_it_there(at: str) -> None:
+    steps = {
+        "insert_card": "insert_card:",
+        "enter_pin": "insert_card: insert unionpay-credit-pin\nenter_pin: 12",
+        "waiting": "insert_card: insert unionpay-credit-pin\nenter_pin: host silent 123456 ENTER\nwaiting:",
+    }
+    with World(f"tamper {at}") as world:
+
+        async def people() -> None:
+            await play(world, START + "idle: 12850 ENTER\nchoose_method: 1\n" + steps[at])
+            world.tamper.open_case()
+            await play(world, "locked: wait 120 ENTER\nlocked:")
+
+        world.run(people())
+        assert world.shop.mode is Mode.LOCKED
+        assert not world.shop.keys.working_keys_ready()
+        # What may have been sent is not forgotten: it stays open, and is reversed once there are keys again.
+        assert states(world)[-1:] == {"insert_card": (), "enter_pin": ("new",), "waiting": ("requested",)}[at]
+
+
 def test_in_service_mode_nothing_is_sold() -> None:
     with World("service") as world:
         world.shop.service_reason = "crashes"

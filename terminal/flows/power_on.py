@@ -19,7 +19,7 @@ from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
 from terminal.flows.today import today
-from terminal.loop import Commit, Offload, Race, Sleep, Wait
+from terminal.loop import Commit, Offload, Race, Sleep, Spawn, Wait
 from terminal.methods import qr
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
@@ -38,9 +38,18 @@ KEY_DEADLINE_MS = 30_000
 
 
 async def power_on(shop: Shop) -> None:
-    """Run the terminal; returns only when the process is asked to stop."""
+    """Run the terminal until its case is opened: whatever it was doing stops there, and the keys die at once."""
     shop.connect_devices()
     await shop.start_tasks()
+    trading = await Spawn(_trade(shop), "trading")
+    await Wait(shop.boxes.tamper)
+    trading.close()
+    await _destroy_keys(shop)
+    while True:
+        await _locked(shop)
+
+
+async def _trade(shop: Shop) -> None:
     await load_settings(shop)
     shop.lamp(Lamp.POWER, True)
     await hold_clock_floor(shop)
@@ -104,11 +113,8 @@ async def _idle(shop: Shop) -> None:
     while True:
         clock = f"{shop.local_time(await wall_ms()):%H:%M}"
         shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending))
-        won, value = await Race(Wait(shop.boxes.tamper), Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS))
+        won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS))
         if won == 0:
-            await _tampered(shop)
-            return
-        if won == 1:
             break
     shop.sound(Tone.KEY)
     if value.digits:
@@ -198,11 +204,16 @@ async def _choose_language(shop: Shop) -> None:
         shop.language = language
 
 
-async def _tampered(shop: Shop) -> None:
-    """The case was opened: the keys die first, then everything is locked."""
+async def _destroy_keys(shop: Shop) -> None:
+    """The keys die first; then everything is locked. A cut in between is made good by recovery."""
     await Offload("keys", shop.keys.zeroise, KEY_DEADLINE_MS)
-    await Commit(lambda tx: tx.set_mode(Mode.LOCKED, reason="tamper"))
+    await Commit(_lock)
     shop.mode = Mode.LOCKED
+
+
+def _lock(tx: Tx) -> None:
+    if tx.mode is not Mode.LOCKED:
+        tx.set_mode(Mode.LOCKED, reason="tamper")
 
 
 async def _locked(shop: Shop) -> None:
