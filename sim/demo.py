@@ -15,23 +15,14 @@ from pathlib import Path
 from drivers.ports import PaperLine, Picture
 from sim.books import all_payments, discrepancies
 from sim.phone import display_image
-from sim.story import StoryError, play
+from sim.story import FIRST_RUN, OPERATOR, StoryError, play
 from sim.wire.roll import png_of, text_of
 from sim.world import World
 
 PIXEL = 4  # Each pixel of the panel is drawn this large, so that a person can see it.
-STORY = """
-# The first run, asked once.
-choose_language: ENTER
-enter_number: ENTER
-enter_number: ENTER
-enter_number: ENTER
-operator_password: 1234 ENTER
-operator_password: wait 1 1234 ENTER
-confirm_test_keys: ENTER
-# Power on, operator, 签到.
-enter_number: ENTER
-operator_password: 1234 ENTER
+STORY = f"""
+# The first run, asked once; then operator and 签到.
+{FIRST_RUN}{OPERATOR}
 idle: 12850 ENTER
 # A chip sale with PIN, approved.
 choose_method: 1

@@ -28,6 +28,20 @@ from terminal.loop import Loop, Mailbox, Race, Sleep, Wait
 
 SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
 PATIENCE_MS = 10 * 60_000  # Nobody waits ten minutes for a screen.
+# What every terminal is asked first, and what every day begins with.
+FIRST_RUN = """
+choose_language: ENTER
+enter_number: ENTER
+enter_number: ENTER
+enter_number: ENTER
+operator_password: 1234 ENTER
+operator_password: wait 1 1234 ENTER
+confirm_test_keys: ENTER
+"""
+OPERATOR = """
+enter_number: ENTER
+operator_password: 1234 ENTER
+"""
 KEY_MS = 150  # From key to key: a practised cashier.
 FUNCTION_KEYS = {
     "ENTER": Key.ENTER,

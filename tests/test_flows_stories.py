@@ -12,7 +12,7 @@ import pytest
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments, discrepancies
-from sim.story import play, press
+from sim.story import FIRST_RUN, OPERATOR, play, press
 from sim.twins.link import Network, Trip
 from sim.world import World
 from terminal.hostlink.codec import Message
@@ -23,19 +23,6 @@ from terminal.hostlink.subfields import OrderState, OrderTag, write_tlv
 from terminal.methods import qr
 from terminal.model import Method, Mode
 
-FIRST_RUN = """
-choose_language: ENTER
-enter_number: ENTER
-enter_number: ENTER
-enter_number: ENTER
-operator_password: 1234 ENTER
-operator_password: wait 1 1234 ENTER
-confirm_test_keys: ENTER
-"""
-OPERATOR = """
-enter_number: ENTER
-operator_password: 1234 ENTER
-"""
 START = FIRST_RUN + OPERATOR + "idle:\n"
 
 

@@ -20,7 +20,7 @@ from sim.books import all_payments, discrepancies
 from sim.card import PROFILES, VirtualCard
 from sim.card.vpcd import serve
 from sim.phone import Phone, PhoneInHand
-from sim.story import Eyes, play
+from sim.story import FIRST_RUN, OPERATOR, Eyes, play
 from sim.tls import make_certificates
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
@@ -37,16 +37,8 @@ from terminal.real_loop import RealLoop
 from terminal.shop import Devices
 
 PATIENCE_MS = 60_000
-STORY = """
-choose_language: ENTER
-enter_number: ENTER
-enter_number: ENTER
-enter_number: ENTER
-operator_password: 1234 ENTER
-operator_password: wait 1 1234 ENTER
-confirm_test_keys: ENTER
-enter_number: ENTER
-operator_password: 1234 ENTER
+STORY = f"""
+{FIRST_RUN}{OPERATOR}
 idle: 12850 ENTER
 choose_method: 1
 insert_card: insert unionpay-credit-pin
