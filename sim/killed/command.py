@@ -18,9 +18,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drivers.link import TcpLink
 from drivers.ports import Key, Paper, Picture
@@ -40,7 +40,7 @@ from terminal.config import Config, Merchant, Timeouts
 from terminal.flows.power_on import power_on
 from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
-from terminal.loop import Instant, Mailbox, Spawn, Wait
+from terminal.loop import Instant, Mailbox, Spawn, Task, Wait
 from terminal.model import Method, Mode
 from terminal.real_loop import RealLoop
 from terminal.shop import Devices, Shop
@@ -48,12 +48,15 @@ from terminal.shop import Devices, Shop
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord
 
-HURRY = 10  # Milliseconds of the terminal in one of ours; more, and a busy machine looks like a dead display.
+HURRY = 10  # Milliseconds of the terminal in one of ours.
 SEEN_LIMIT = 1_000
 
 
 class HurriedLoop(RealLoop):
-    """The real loop with its real threads; only its monotonic clock runs `HURRY` times as fast."""
+    """The real loop with its real threads; only its monotonic clock runs `HURRY` times as fast.
+
+    Devices are given as long as ever: they run on a real machine, and a busy one must not look like a dead device.
+    """
 
     def clock_ms(self) -> int:
         return time.monotonic_ns() * HURRY // 1_000_000
@@ -64,6 +67,9 @@ class HurriedLoop(RealLoop):
     def idle(self, until_ms: int | None) -> None:
         now_ms = self.clock_ms()
         super().idle(None if until_ms is None else now_ms + -(-max(0, until_ms - now_ms) // HURRY))
+
+    def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
+        super().start_call(owner, call, deadline_ms * HURRY, task, ticket)
 
 
 class Teller:
