@@ -6,6 +6,7 @@ Without a command the terminal runs: configuration → drivers → shop → loop
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import gc
 import importlib
@@ -38,6 +39,7 @@ TOOLS = {
     "doctor": "what is missing on this machine, and how to mend it",
 }
 CANNOT_START = 3
+OUT_OF_SERVICE_S = 600  # Long enough to be read and written down, short enough that a mended disk is noticed.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +79,9 @@ def run_terminal(config_path: Path | None) -> int:
     try:
         config = load_config(path) if path else Config.default()
     except ConfigErrors as errors:
-        print(errors, file=sys.stderr)
+        # Nobody's language is known before the configuration is read.
+        lines = [errors.name, *(f"{problem.text()}  {problem.zh}" for problem in errors.problems)]
+        print("\n".join(lines), file=sys.stderr)
         return 2
     data = config.general.data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -85,13 +89,16 @@ def run_terminal(config_path: Path | None) -> int:
     if not is_running(data):  # A second terminal must not draw over the first; the journal's lock then refuses it.
         show_splash(config, display)
 
-    from terminal.journal import Journal, JournalError
+    from terminal.journal import Journal, JournalError, JournalInUse
 
     try:
         journal = Journal.open(data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
-    except JournalError as error:
+    except JournalInUse as error:
         print(f"terminal: {error}", file=sys.stderr)
         return CANNOT_START
+    except JournalError as error:
+        print(f"terminal: {error}", file=sys.stderr)
+        return out_of_service(config, display, "journal")
     try:
         return _trade(config, journal, display)
     except DeviceError as error:
@@ -142,6 +149,29 @@ def show_splash(config: Config, display: Display) -> None:
         return
 
 
+def out_of_service(config: Config, display: Display, reason: str) -> int:
+    """Say on the panel why nothing can be sold ("journal", "keys"); a supervisor starts us again after a while.
+
+    Without a supervisor somebody sits before it who has read the message: end at once.
+    """
+    from drivers.ports import DeviceError
+    from terminal.screens.catalogue import ServiceMode
+    from terminal.screens.font import load_font
+    from terminal.screens.render import picture
+    from terminal.watchdog import Watchdog
+
+    font = load_font(config.display.font or "unifont")
+    with contextlib.suppress(DeviceError):  # Then the message on stderr is all there is.
+        display.show(picture(ServiceMode(reason=reason), config.general.language, font))
+    watchdog = Watchdog.from_environment(os.environ, lambda: time.monotonic_ns() // 1_000_000)
+    if watchdog.supervised:
+        watchdog.ready()
+        for _ in range(OUT_OF_SERVICE_S):
+            watchdog.feed()
+            time.sleep(1)
+    return CANNOT_START
+
+
 def _trade(config: Config, journal: Journal, display: Display) -> int:
     from keys import KeyRefused, KeyStore
     from terminal.assembly import assemble, device_id
@@ -157,7 +187,7 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
         keys = KeyStore.open(config.general.data / "keys", terminal_id=device_id(config.general.data))
     except KeyRefused as refused:
         print(f"terminal: {refused}", file=sys.stderr)
-        return CANNOT_START
+        return out_of_service(config, display, "keys")
     devices, link = open_devices(config, display)
     shop = assemble(
         config, devices, loop, keys, service_reason=service, dial=link.dial, set_system_clock=set_system_clock
@@ -308,4 +338,7 @@ def _report(fault: DeviceError) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)  # What a shell expects of Ctrl-C; whoever stops a tool needs no traceback.

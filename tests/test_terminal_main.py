@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from terminal.__main__ import is_running
+from sim.twins.display import TwinDisplay
+from terminal.__main__ import is_running, out_of_service
+from terminal.config import Config
 from terminal.journal import Journal
 
 SIGN_IN = (
@@ -53,6 +55,22 @@ def test_a_second_terminal_on_the_same_data_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     assert not is_running(data)
+
+
+@pytest.mark.parametrize("reason", ["journal", "keys"])
+def test_what_cannot_start_says_so_on_the_panel(reason: str) -> None:
+    display = TwinDisplay()
+    assert out_of_service(Config.default(), display, reason) == 3
+    assert display.names[-1] == "service_mode"
+
+
+def test_a_damaged_journal_is_a_message_and_no_traceback(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "journal.db").write_bytes(b"not a database, but long enough to look at " * 100)
+    done = terminal("--config", str(config))
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(Path("/proc/device-tree/model").exists(), reason="a Raspberry Pi has what is missing here")
