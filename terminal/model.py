@@ -109,6 +109,8 @@ PAYMENT_EDGES: MappingProxyType[PaymentState, tuple[PaymentState, ...]] = Mappin
     }
 )
 OPEN_STATES = (_P.NEW, _P.REQUESTED, _P.UNKNOWN, _P.APPROVED, _P.REVERSING, _P.OFFLINE_APPROVED)
+# What makes a batch one that the host should know, and that must be settled before its number may change.
+HELD_STATES = (*OPEN_STATES, _P.COMPLETED)
 
 
 class Mode(Enum):

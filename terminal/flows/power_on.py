@@ -61,7 +61,7 @@ async def _trade(shop: Shop) -> None:
             await Sleep(BOOT_MS)
     await recovery.lock_without_keys(shop)
     await recovery.recover_payments(shop)
-    await recovery.forget_settled_batch(shop)
+    await recovery.destroy_settled(shop)
     await recovery.print_unprinted(shop)
     while True:
         if shop.mode is Mode.LOCKED:

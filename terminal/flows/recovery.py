@@ -7,6 +7,7 @@ is abandoned.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from keys import KeyRef, Usage
@@ -14,13 +15,14 @@ from terminal.loop import Commit, Offload
 from terminal.methods import qr
 from terminal.model import Method, Mode, PaymentState
 from terminal.printing import print_kept
-from terminal.receipts import from_record
+from terminal.receipts import SlipError, from_record
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, SlipRecord, Tx
 
 S = PaymentState
+KEPT_BATCHES = "kept_batches"  # Setting: settled batches whose sealed data an open reversal still needs.
 KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls for seconds.
 
 
@@ -54,11 +56,32 @@ async def lock_without_keys(shop: Shop) -> None:
     shop.mode = Mode.LOCKED
 
 
-async def forget_settled_batch(shop: Shop) -> None:
-    """The key of the batch before this one: a cut just after a settlement may have left it."""
-    batch = await Commit(lambda tx: tx.get("batch", 1))
-    if batch > 1:
-        await Offload("keys", lambda: shop.keys.destroy_batch(batch - 1), KEY_DEADLINE_MS)
+def still_needed(tx: Tx, batch: int) -> bool:
+    """Whether a reversal of that batch is open: it must repeat the card's data, so they outlive the settlement."""
+    return any(payment.batch == batch and payment.method is Method.CARD for payment in tx.open_payments())
+
+
+async def destroy_settled(shop: Shop) -> None:
+    """Destroy the sealed data of settled batches, and their keys, once no reversal needs them.
+
+    At settlement and at each start: a cut just after a settlement may have left a key, and a reversal that was open
+    at a settlement is closed some time.
+    """
+
+    def look(tx: Tx) -> tuple[list[int], list[int]]:
+        kept: tuple[int, ...] = tx.get(KEPT_BATCHES, ())
+        settled = sorted({*kept, tx.get("batch", 1) - 1} - {0})
+        return [b for b in settled if not still_needed(tx, b)], [b for b in settled if still_needed(tx, b)]
+
+    def forget(tx: Tx) -> None:
+        for batch in set(dead) & set(tx.get(KEPT_BATCHES, ())):
+            tx.drop_sealed(batch)
+        tx.set(KEPT_BATCHES, needed or None)
+
+    dead, needed = await Commit(look)
+    for batch in dead:  # The keys first: a cut after them leaves rows that nobody can read, and does this again.
+        await Offload("keys", partial(shop.keys.destroy_batch, batch), KEY_DEADLINE_MS)
+    await Commit(forget)
 
 
 async def unknown_orders(shop: Shop) -> tuple[PaymentRecord, ...]:
@@ -84,4 +107,8 @@ async def print_unprinted(shop: Shop) -> None:
         return tx.unprinted()
 
     for record in await Commit(kept):
-        await print_kept(shop, record.id, from_record(record.body))
+        try:
+            slip = from_record(record.body)
+        except SlipError:
+            continue  # Another version's slip: it stays kept, and must not stop every start.
+        await print_kept(shop, record.id, slip)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, type_amount
+from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
+from terminal.loop import Commit
 from terminal.methods.table import offered
-from terminal.model import Mode
+from terminal.model import HELD_STATES, Mode
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
 
 
 async def sale(shop: Shop, first_key: Key | None = None) -> None:
     """One sale from its amount to its end. Nothing is sold unless the terminal is signed in."""
-    refused = why_not_selling(shop)
+    refused = why_not_selling(shop) or ("batch_full" if await Commit(batch_is_full) else "")
     if refused:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
@@ -36,3 +43,12 @@ def why_not_selling(shop: Shop) -> str:
     if shop.service_reason:
         return "service"
     return {Mode.SIGNED_IN: "", Mode.SETTLING: "settling", Mode.LOCKED: "locked"}.get(shop.mode, "sign_in")
+
+
+def batch_is_full(tx: Tx) -> bool:
+    """Whether one sale more could make a batch that no settlement can carry: field 48 counts to 999.
+
+    Cash is counted too, so that the sum of all of them fits an amount.
+    """
+    held = (total.count for total in tx.totals(tx.get("batch", 1)) if total.state in HELD_STATES)
+    return sum(held) >= TOTAL_COUNT_LIMIT

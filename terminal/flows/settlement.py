@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
-from terminal.flows.recovery import query_orders
+from terminal.flows.recovery import destroy_settled, query_orders, still_needed
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
+from terminal.hostlink.codes import lookup
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import TotalsResult, read_totals_result
-from terminal.loop import Commit, Offload
+from terminal.loop import Commit
 from terminal.methods.asking import ask
 from terminal.methods.reversal import clear_reversals, identity, pending_reversals
 from terminal.model import Method, Mode, Money, PaymentState
@@ -30,7 +31,6 @@ from terminal.shop import Shop
 if TYPE_CHECKING:
     from terminal.journal import Tx
 
-KEY_DEADLINE_MS = 30_000
 UNKNOWN_BATCH = "77"
 BALANCES = {
     TotalsResult.BALANCED: Balance.BALANCED,
@@ -60,8 +60,13 @@ class Batch:
 
 async def settle(shop: Shop) -> None:
     """Settle the open batch, from the merchant's wish to paper; or go on with one that was interrupted."""
-    if shop.mode is not Mode.SETTLING and not await _begin(shop):
-        return
+    if shop.mode is not Mode.SETTLING:
+        if not await _begin(shop):
+            return
+    elif shop.keys.working_keys_ready():
+        # Forced by the host's other batch number, with reversals open, perhaps. Those that it does not take stay
+        # open and on the slip: to wait for them would be to wait for a batch that the host may have lost.
+        await clear_reversals(shop)
     shop.show(screens.Settling(step="totals"))
     batch = await Commit(lambda tx: count_batch(shop, tx))
     request = await Commit(lambda tx: _request(shop, tx, batch))
@@ -69,8 +74,8 @@ async def settle(shop: Shop) -> None:
     if isinstance(answer, Silence) or not answer.verdict.answered:
         await acknowledge(shop, screens.Refused(reason="settling"))
         return
-    if answer.verdict.code == UNKNOWN_BATCH:
-        await _unknown_batch(shop, batch)
+    if lookup(answer.verdict.code).sign_in:
+        await _unknown_batch(shop, batch, answer.verdict.code)
         return
     if answer.verdict.code != "00":
         await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="declined.settling"))
@@ -82,21 +87,21 @@ async def settle(shop: Shop) -> None:
     await _close(shop, batch, BALANCES.get(domestic, Balance.NOT_REPORTED))
 
 
-async def _unknown_batch(shop: Shop, batch: Batch) -> None:
-    """77: the host has lost our sign-in, or the batch. A new sign-in tells which, so nothing is guessed.
+async def _unknown_batch(shop: Shop, batch: Batch, code: str) -> None:
+    """77, 99, A0: the host has lost our sign-in, or the batch. A new sign-in tells which, so nothing is guessed.
 
     If it gave another number, the host will never settle this batch: our slip says 对账错, and both have their paper.
     """
 
     def sign_in_first(tx: Tx) -> bool:
-        if tx.get("host_batch_no", batch.batch_no) != batch.batch_no:
+        if code == UNKNOWN_BATCH and tx.get("host_batch_no", batch.batch_no) != batch.batch_no:
             return False
-        tx.set_mode(Mode.KEYED, reason=UNKNOWN_BATCH)
+        tx.set_mode(Mode.KEYED, reason=code)
         return True
 
     if await Commit(sign_in_first):
         shop.mode = Mode.KEYED
-        await acknowledge(shop, screens.Declined(code=UNKNOWN_BATCH, text="declined.settling"))
+        await acknowledge(shop, screens.Declined(code=code, text="declined.settling"))
     else:
         await _close(shop, batch, Balance.ERROR)
 
@@ -167,7 +172,8 @@ async def _close(shop: Shop, batch: Batch, balance: Balance) -> None:
 
     def close(tx: Tx) -> int:
         tx.settle(batch.number)
-        tx.drop_sealed(batch.number)
+        if not still_needed(tx, batch.number):
+            tx.drop_sealed(batch.number)
         tx.set("batch", batch.number + 1)
         tx.set("host_batch_no", None)
         slip_id = keep(tx, slip)
@@ -176,7 +182,7 @@ async def _close(shop: Shop, batch: Batch, balance: Balance) -> None:
 
     slip_id = await Commit(close)
     shop.mode = Mode.KEYED
-    await Offload("keys", lambda: shop.keys.destroy_batch(batch.number), KEY_DEADLINE_MS)
+    await destroy_settled(shop)
     balanced = balance is Balance.BALANCED
     shop.sound(Tone.SUCCESS if balanced else Tone.ATTENTION)
     await print_kept(shop, slip_id, slip)

@@ -20,7 +20,7 @@ from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
-from terminal.model import OPEN_STATES, Mode, PaymentState, infer_year
+from terminal.model import HELD_STATES, Mode, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls for seconds.
 APPROVED = "00"
-# What makes a batch one that the host should know, and that must be settled before its number may change.
-HELD_STATES = (*OPEN_STATES, PaymentState.COMPLETED)
 
 
 async def sign_in(shop: Shop) -> bool:

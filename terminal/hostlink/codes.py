@@ -121,6 +121,18 @@ _ROWS = (
 RESPONSE_CODES: Mapping[str, ResponseCode] = MappingProxyType({row.code: row for row in _ROWS})
 
 
+# The first request may still be approved: 09 is in progress, 94 met a copy that the line made.
+_UNDER_WAY = frozenset({"09", "94"})
+
+
+def is_last_word(code: str) -> bool:
+    """Whether a code says for certain what became of a request that was sent once.
+
+    A code that is not in the table may mean anything (08 is an approval in ISO 8583:1987), so it is no decline.
+    """
+    return code in RESPONSE_CODES and code not in _UNDER_WAY
+
+
 def lookup(code: str) -> ResponseCode:
     """The row of a code; for one that is not in the table, a decline that shows it."""
     known = RESPONSE_CODES.get(code)

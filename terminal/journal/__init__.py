@@ -26,6 +26,7 @@ from terminal.journal.errors import (
     SecretRefused,
 )
 from terminal.journal.events import JSON, Event
+from terminal.journal.screening import harmless
 from terminal.journal.store import Journal
 from terminal.journal.tx import PaymentRecord, SlipRecord, Total, Tx
 
@@ -44,4 +45,5 @@ __all__ = [
     "SlipRecord",
     "Total",
     "Tx",
+    "harmless",
 ]

@@ -76,6 +76,28 @@ _TRACK = re.compile(r"(?<![0-9A-Za-z])[0-9]{12,19}[=D][0-9]{7,}")
 _MASKED = re.compile(r"[0-9]{0,6}\*+[0-9]{0,4}")
 
 
+def harmless(key: str, text: str) -> str:
+    """What a host or a card has said, fit to be kept under `key`: a number that would be refused is starred out.
+
+    The strict check is for our own mistakes. A peer may say what it likes at any time, also in the answer that
+    approves a sale, and a refusal there would stop the terminal between the approval and its record.
+
+    >>> harmless("acquirer", "01020000 6225000000000014")
+    '01020000 ****************'
+    """
+    shown = "".join(character for character in text if character.isprintable())
+    for rule in (_TRACK, _LONG_NUMBER):
+        if rule is _TRACK or not _numbers_something_else(key):
+            shown = rule.sub(lambda found: "*" * len(found.group()), shown)
+    return shown
+
+
+def _numbers_something_else(key: str) -> bool:
+    """Whether the key's name says that a long number under it is no card's."""
+    words = key.lower().split("_")
+    return words[-1] in LONG_NUMBER_WORDS and CARD_WORDS.isdisjoint(words)
+
+
 def check_facts(facts: Mapping[str, Any]) -> None:
     """Raise JournalError for a fact that is not str, int or bool; SecretRefused for cardholder data."""
     for key, value in facts.items():
@@ -120,5 +142,5 @@ def _check_plain(key: str, value: str | int) -> None:
         return
     if _TRACK.search(value):
         raise SecretRefused(key, "it looks like track data")
-    if _LONG_NUMBER.search(value) and (words[-1] not in LONG_NUMBER_WORDS or not CARD_WORDS.isdisjoint(words)):
+    if _LONG_NUMBER.search(value) and not _numbers_something_else(key):
         raise SecretRefused(key, "a number of 13 to 19 digits under a name that does not say what it numbers")

@@ -15,11 +15,12 @@ from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import messages
-from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import PARTIAL_APPROVAL
+from terminal.hostlink.codec import FrameError, Message, encode
+from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
 from terminal.hostlink.icc import elements
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
+from terminal.journal import harmless
 from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.card_ending import WRONG_PIN, Attempt, conclude, move, must_reverse
@@ -50,7 +51,7 @@ SALE_TAGS = (
     0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
 )  # fmt: skip
 NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
-DUPLICATE = "94"  # To a request that we sent once: the line repeated it, and the first one may have been approved.
+PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
 
 
 async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
@@ -200,6 +201,8 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
                 shop, len(labels), lambda at: screens.ChooseApplication(labels=labels, selected=at)
             )
         case kernel.AskPin(pan):
+            if len(pan) not in PIN_PAN_DIGITS:
+                raise kernel.CardError("the PAN is too short for a PIN block")
             attempt.pin = await enter_pin(shop, attempt.payment.amount, pan)
             if attempt.pin.removed:
                 raise kernel.CardError("removed", removed=True)
@@ -226,22 +229,26 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
             await move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
         return None
     verdict = answer.verdict
-    if not verdict.answered or verdict.code == DUPLICATE:
+    if not verdict.answered:
         attempt.fault = "unauthenticated"
-        unsure = verdict.code == DUPLICATE
-        await must_reverse(attempt, shop.profile.no_response_reason if unsure else shop.profile.mac_error_reason)
+        await must_reverse(attempt, shop.profile.mac_error_reason)
+        return None
+    if not is_last_word(verdict.code):
+        attempt.fault = "unsure"
+        await must_reverse(attempt, shop.profile.no_response_reason, response_code=verdict.code)
         return None
     attempt.host_code = verdict.code
     reply = answer.reply
-    facts = {
+    said = {
         "response_code": verdict.code,
         "rrn": reply.text(37).strip(),
-        "auth_code": reply.text(38).strip(),
+        "auth_code": reply.text(38).rstrip(),  # A reversal repeats it at its full length.
         "host_date": reply.text(13),
         "host_time": reply.text(12),
         "issuer": reply.text(44)[:11].strip(),
         "acquirer": reply.text(44)[11:].strip(),
     }
+    facts = {name: harmless(name, text) for name, text in said.items()}
     if verdict.code == PARTIAL_APPROVAL:
         # We cannot sell a part, so the part is given back; field 55 would tell the card of an approval.
         await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
@@ -266,7 +273,12 @@ def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
 
 
 async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Message:
-    """Make the request durable (STAN, sealed reversal) and give its message, still without MAC."""
+    """Make the request durable (STAN, sealed reversal) and give its message, still without MAC.
+
+    Raises CardError for data that no message can carry: before anything is durable, so that nobody was asked.
+    """
+    if TRACK2_57 not in data:
+        raise kernel.CardError("the track 2 equivalent data are missing")
     pan = data[PAN_5A].hex().rstrip("f")
     card = CardData(
         pan=pan,
@@ -291,6 +303,7 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Mess
             expiry=card.expiry,
             card_sequence=card.card_sequence or None,
         )
+        encode(request, shop.profile)
         attempt.payment = tx.move(
             attempt.payment.id,
             PaymentState.REQUESTED,
@@ -303,4 +316,7 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Mess
         seal_card(shop, tx, attempt.payment, card)
         return request
 
-    return await Commit(prepare)
+    try:
+        return await Commit(prepare)
+    except FrameError as fault:
+        raise kernel.CardError(str(fault)) from None

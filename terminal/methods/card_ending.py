@@ -13,6 +13,7 @@ from drivers.ports import Tone
 from emv import commands as kernel
 from terminal.dialogue import acknowledge
 from terminal.hostlink.codes import lookup
+from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import pending_reversals, send_reversal
@@ -168,7 +169,7 @@ def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pi
         ref_no=str(facts["rrn"]),
         chip=Chip(
             aid=hexed(0x84),
-            label=data.get(0x50, b"").decode("ascii", "replace"),
+            label=harmless("label", data.get(0x50, b"").decode("ascii", "replace")),
             cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
             cryptogram=hexed(0x9F26),
             tvr=hexed(0x95),
@@ -177,7 +178,7 @@ def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pi
             unpredictable_number=hexed(0x9F37),
             aip=hexed(0x82),
             cvm_results=hexed(0x9F34),
-            issuer_application_data=hexed(0x9F10),
+            issuer_application_data=harmless("issuer_application_data", hexed(0x9F10)),
             terminal_capabilities=hexed(0x9F33),
             card_sequence_no=hexed(PSN_5F34),
         ),

@@ -16,10 +16,11 @@ from drivers.ports import DeviceError, Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import PARTIAL_APPROVAL, lookup
+from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word, lookup
 from terminal.hostlink.reply import VerdictKind, read_order
 from terminal.hostlink.session import Answered, Silence
 from terminal.hostlink.subfields import OrderState
+from terminal.journal import harmless
 from terminal.loop import CallOverdue, Commit, Now, Offload, Race, Sleep, Wait
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.reversal import identity
@@ -37,9 +38,12 @@ FINAL = ("PAID", "CLOSED", "REFUNDED")  # Nothing is gained by asking on.
 POLL_MS = 3_000  # Wallets ask for 3 to 5 seconds between queries.
 TICK_MS = 1_000
 ORDER_SECONDS = 120  # When the acquirer names no expiry of its own.
+ORDER_SECONDS_MAX = 900  # Nobody stands before a code for longer; the field could say a day.
 SCAN_SECONDS = 60
 PAYING_SECONDS = 60  # A customer who has to type a password; after it the order is closed.
 SCANNER_DEADLINE_MS = 2_000
+# The wallet's own trouble (error, time-outs, malfunction): it may have been charged, which only a query can tell.
+IN_DOUBT = frozenset({"06", "68", "91", "96", "98"})
 # One-time payment codes. Source: retail digest, "QR payments"; the classifier proper comes with the goods.
 PAYMENT_CODE = re.compile(r"1[0-5]\d{16}|(2[5-9]|30)\d{14,22}|62\d{17}")
 
@@ -56,6 +60,7 @@ class OrderNews:
     seconds: int = 0
     sent: bool = True
     fault: str = ""
+    order_no: str = ""
 
 
 async def pay_shown(shop: Shop, due: Money) -> PaymentRecord:
@@ -64,10 +69,13 @@ async def pay_shown(shop: Shop, due: Money) -> PaymentRecord:
     shop.show(screens.Connecting(what="qr_order"))
     batch_no, stan, order_no = _numbers(payment)
     request = messages.qr_order(identity(shop, batch_no), shop.profile, stan=stan, amount=due, order_no=order_no)
-    news = await _ask(shop, request, "qr_order")
-    if not news.state or not news.payload:
+    news = await _ask(shop, payment, request, "qr_order")
+    if not news.state:
         return await _refused_or_unknown(shop, payment, news)
-    news = await _show_until_paid(shop, payment, news)
+    if news.payload:
+        news = await _show_until_paid(shop, payment, news)
+    elif news.state not in FINAL:
+        news = await _close(shop, payment)  # An order without a code to show: nobody can pay it.
     return await _settle_order(shop, payment, news)
 
 
@@ -82,7 +90,7 @@ async def pay_scanned(shop: Shop, due: Money) -> PaymentRecord | None:
     request = messages.qr_pay(
         identity(shop, batch_no), shop.profile, stan=stan, amount=due, order_no=order_no, code=code
     )
-    news = await _ask(shop, request, "qr_pay")
+    news = await _ask(shop, payment, request, "qr_pay")
     if not news.state:
         return await _refused_or_unknown(shop, payment, news)
     if news.state == "PAYING":
@@ -134,12 +142,17 @@ async def _next_stan() -> str:
 # Asking the acquirer
 
 
-async def _ask(shop: Shop, request: Message, what: str) -> OrderNews:
-    """One exchange about an order. Only what is authenticated is believed."""
+async def _ask(shop: Shop, payment: PaymentRecord, request: Message, what: str) -> OrderNews:
+    """One exchange about an order. Only what is authenticated, and about this order, is believed."""
     answer = await ask_authenticated(shop, request, "" if what == "qr_query" else what)
     if isinstance(answer, Silence):
         return OrderNews("", sent=answer.sent, fault=answer.reason)
-    return read_news(answer)
+    news = read_news(answer)
+    told = answer.reply.text(4)  # A query asks for no amount, so nobody has compared it yet.
+    other_amount = told != "" and int(told) != payment.amount.amount_minor
+    if news.state and (news.order_no != payment.facts["order_no"] or (other_amount and news.state == "PAID")):
+        return OrderNews("", fault="garbled")
+    return news
 
 
 def read_news(answer: Answered) -> OrderNews:
@@ -149,16 +162,27 @@ def read_news(answer: Answered) -> OrderNews:
     code = answer.verdict.code
     if code == PARTIAL_APPROVAL:
         return OrderNews("", fault="partial")  # An order is paid whole or not; which, only a query can tell.
+    refused = answer.verdict.kind is VerdictKind.DECLINED
+    if refused and (code in IN_DOUBT or not is_last_word(code)) and not answer.reply.text(59):
+        return OrderNews("", fault="unsure")
     if not answer.reply.text(59):
-        return OrderNews("", code=code if answer.verdict.kind is VerdictKind.DECLINED else "")
+        return OrderNews("", code=code if refused else "")
     try:
         order = read_order(answer.reply)
     except FrameError:
         return OrderNews("", fault="garbled")
-    if answer.verdict.kind is VerdictKind.DECLINED and order.state is not OrderState.PAYING:
+    if refused and order.state is not OrderState.PAYING:
+        if code in IN_DOUBT or not is_last_word(code) or order.state is not OrderState.CLOSED:
+            return OrderNews("", fault="unsure")  # A refusal of an order that lives says two things at once.
         return OrderNews("", code=code)
     return OrderNews(
-        order.state.value, code, order.wallet, order.wallet_no, order.payload, order.expires_s or 0
+        order.state.value,
+        code,
+        harmless("wallet", order.wallet),
+        harmless("wallet_no", order.wallet_no),
+        order.payload,
+        order.expires_s or 0,
+        order_no=order.order_no,
     )
 
 
@@ -168,7 +192,7 @@ async def _query(shop: Shop, payment: PaymentRecord) -> OrderNews:
     request = messages.qr_query(
         identity(shop, batch_no), shop.profile, stan=await _next_stan(), order_no=order_no, entry=entry
     )
-    return await _ask(shop, request, "qr_query")
+    return await _ask(shop, payment, request, "qr_query")
 
 
 # Merchant shows
@@ -178,7 +202,7 @@ async def _show_until_paid(shop: Shop, payment: PaymentRecord, order: OrderNews)
     """Show (or print) the code and poll until paid, closed, expired or cancelled; the last news."""
     display = shop.devices.display
     due, payload = payment.amount, order.payload
-    seconds = order.seconds or ORDER_SECONDS
+    seconds = min(order.seconds or ORDER_SECONDS, ORDER_SECONDS_MAX)
     on_paper = qr_fits(payload, display.width, display.height) == 0
     if on_paper:
         _, _, order_no = _numbers(payment)
@@ -227,7 +251,7 @@ async def _send_close(shop: Shop, payment: PaymentRecord) -> OrderNews:
         identity(shop, batch_no), shop.profile, stan=await _next_stan(), order_no=order_no, entry=entry
     )
     shop.show(screens.Connecting(what="qr_close"))
-    return await _ask(shop, request, "qr_close")
+    return await _ask(shop, payment, request, "qr_close")
 
 
 # Merchant scans

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from keys import KeyRefused
 from terminal.hostlink import messages
 from terminal.hostlink.reply import ends_reversal
 from terminal.hostlink.session import Answered
@@ -52,12 +53,15 @@ def seal_card(shop: Shop, tx: Tx, payment: PaymentRecord, card: CardData) -> Non
 
 
 def unseal_card(shop: Shop, tx: Tx, payment: PaymentRecord) -> CardData | None:
+    """None when it is gone or its key is: the host still knows the sale by terminal, batch number and STAN."""
     sealed = tx.sealed(payment.id, PURPOSE)
     if sealed is None:
         return None
-    pan, expiry, card_sequence, icc = json.loads(
-        shop.keys.unseal(payment.batch, _context(shop, payment.id), sealed)
-    )
+    try:
+        clear = shop.keys.unseal(payment.batch, _context(shop, payment.id), sealed)
+    except KeyRefused:
+        return None  # To stop here would be to stop at every start, with the reversal never sent.
+    pan, expiry, card_sequence, icc = json.loads(clear)
     return CardData(pan, expiry, card_sequence, bytes.fromhex(icc))
 
 
