@@ -45,7 +45,7 @@ async def set_clock(shop: Shop) -> bool:
         lambda value, problem: screens.EnterNumber(field="clock", value=value, hint=problem or "clock"),
         initial=f"{now:%Y%m%d%H%M}",
         limit=TYPED_DIGITS,
-        check=lambda value: "" if _moment(shop, value, now.tzinfo) else "clock",
+        check=lambda value: "" if _moment(shop, value, now.tzinfo) else "clock_wrong",
     )
     told = _moment(shop, typed, now.tzinfo) if typed else None
     if told is None:

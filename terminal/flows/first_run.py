@@ -6,10 +6,10 @@ answered; then all of it in one commit, and it is never asked again.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
+from terminal.config.rules import Wrong, address
 from terminal.dialogue import acknowledge, choose, type_text
 from terminal.flows.operator import FIRST_OPERATOR, set_password, type_password
 from terminal.flows.self_test import self_test_slip
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from terminal.journal import Tx
 
 KEY_DEADLINE_MS = 30_000
-HOST = re.compile(r"\S{1,255}:\d{1,5}")
 LINK_KEYS = {Key.UP: ".", Key.DOWN: ":"}
 
 
@@ -82,7 +81,7 @@ async def _numbers(shop: Shop) -> Activation | None:
     terminal_no = await _ask(shop, "terminal_no", config.merchant.terminal_no or "", 8, lambda v: len(v) == 8)
     if terminal_no is None:
         return None
-    host = await _ask(shop, "link", str(config.link.hosts[0]), 64, lambda v: bool(HOST.fullmatch(v)), LINK_KEYS)
+    host = await _ask(shop, "link", str(config.link.hosts[0]), 64, _is_address, LINK_KEYS)
     if host is None:
         return None
     return Activation(merchant_no=merchant_no, terminal_no=terminal_no, host=host)
@@ -96,9 +95,18 @@ async def _ask(  # type: ignore[no-untyped-def]  # `good` is a plain predicate
         lambda value, problem: screens.EnterNumber(field=name, value=value, hint=problem or name),
         initial=initial,
         limit=limit,
-        check=lambda value: "" if good(value) else name,
+        check=lambda value: "" if good(value) else f"{name}_wrong",
         extra=extra,
     )
+
+
+def _is_address(typed: str) -> bool:
+    """What the configuration would take: what is kept here is dialled at every start."""
+    try:
+        address()(typed)
+    except Wrong:
+        return False
+    return True
 
 
 async def _first_password(shop: Shop) -> str | None:

@@ -30,7 +30,7 @@ async def operator_sign_in(shop: Shop) -> bool:
         lambda value, problem: screens.EnterNumber(field="operator", value=value, hint=problem or "operator"),
         initial=FIRST_OPERATOR,
         limit=2,
-        check=lambda value: "" if len(value) == 2 else "operator",
+        check=lambda value: "" if len(value) == 2 else "operator_wrong",
     )
     if number is None:
         return False

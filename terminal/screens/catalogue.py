@@ -239,6 +239,10 @@ class InsertCard:
         )
 
 
+# The sale still waits for a card and may be cancelled; every other problem has ended it.
+_CARD_CAN_COME = ("mute", "upside_down", "reader_lost")
+
+
 @value
 class CardProblem:
     """`reason` in room "card_problem": mute, upside_down, reader_lost, not_accepted, bad_data, removed..."""
@@ -251,7 +255,7 @@ class CardProblem:
             words["card_problem.title"],
             headline=words.about("card_problem", self.reason),
             mark=Mark.CARD,
-            hint=_hint(words, "cancel", ""),
+            hint=_hint(words, "cancel", "") if self.reason in _CARD_CAN_COME else _hint(words, "", "ok"),
         )
 
 
@@ -738,7 +742,9 @@ class Locked:
     reason: str
 
     def lay(self, words: Words) -> Layout:
-        return Notice(words["locked.title"], headline=words.about("locked", self.reason), mark=Mark.LOCK)
+        text = words.about("locked", self.reason)
+        hint = Hint(words["idle.service"])
+        return Notice(words["locked.title"], headline=text, mark=Mark.LOCK, hint=hint)
 
 
 _SALE = Money(12850)
@@ -764,6 +770,11 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterNumber("link", "acquirer.example.com:8583", "link"),
     EnterNumber("operator", "01", "operator"),
     EnterNumber("clock", "202611221042", "clock"),
+    EnterNumber("merchant_no", "1041100701", "merchant_no_wrong"),
+    EnterNumber("terminal_no", "", "terminal_no_wrong"),
+    EnterNumber("link", "acquirer.example.com:99999", "link_wrong"),
+    EnterNumber("operator", "0", "operator_wrong"),
+    EnterNumber("clock", "202611229942", "clock_wrong"),
     ConfirmTestKeys(),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
