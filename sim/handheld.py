@@ -49,6 +49,7 @@ from terminal.assembly import assemble, device_id
 from terminal.config import Address, Config
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
+from terminal.model import Mode
 from terminal.real_loop import RealLoop
 from terminal.screens.font import Font, load_font
 from terminal.shop import Devices
@@ -60,7 +61,7 @@ PRESS_S = 1.0  # The keypad reports within 20 ms; on a machine that is very busy
 PRESS_TRIES = 3
 RELEASE_READS = 48  # Pin reads until a let-go key is surely seen: four columns, twelve scans of 5 ms.
 LOOK_S = 0.012  # How often lamps and buzzer are looked at: the shortest tone lasts 40 ms.
-HOLD_S = 6.0  # How long a person holds a code before the scanner.
+HOLD_S = 6.0  # How long a person holds a code before a scanner that does not read it.
 LOW_ROWS = 15  # Rows left on a roll that runs low: the next slip stops in its middle.
 REPLY_MS = 20_000  # Nobody on the bench wants to watch a silent host for a whole minute.
 
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the terminal until its power is cut. Returns only when it cannot start."""
     address, _, port = args.host.rpartition(":")
-    if not address or not port.isdecimal():
+    if not address or not port.isdecimal() or not 0 < int(port) < 65536:
         print(f"handheld: --host wants ADDRESS:PORT, not {args.host!r}", file=sys.stderr)
         return 2
     # Nothing but the protocol may reach stdout, whatever a library prints.
@@ -122,6 +123,7 @@ class Handheld:
         self._holding: threading.Timer | None = None
         self._cards: dict[str, WatchedCard] = {}
         self._fingers = Fingers(self._board, voice)
+        self._mode: Callable[[], Mode] = lambda: Mode.BLANK  # Until the shop is there to be asked.
         self._devices = self._open_devices(address, port, panel)
 
     def _open_devices(self, address: str, port: int, panel: str) -> Devices:
@@ -129,7 +131,10 @@ class Handheld:
         settings = PrinterSettings(device=self._printer.path, cells=CELLS, cutter=True, cache=self._data / "cache")
         return Devices(
             display=SeenDisplay(
-                OledDisplay(DisplaySettings(controller=CONTROLLERS[panel]), bus=self._bus), self._bus, self._voice
+                OledDisplay(DisplaySettings(controller=CONTROLLERS[panel]), bus=self._bus),
+                self._bus,
+                self._voice,
+                lambda: self._mode().value,
             ),
             keypad=FeltKeypad(GpioKeypad(gpio, _give_up), self._fingers),
             buzzer=GpioBuzzer(gpio),
@@ -151,6 +156,7 @@ class Handheld:
         journal = Journal.open(self._data / "journal.db", wall_ms=lambda: loop.now().wall_ms)
         keys = KeyStore.open(self._data / "keys", terminal_id=device_id(self._data))
         shop = assemble(self._config, self._devices, loop, keys, font=self._font)
+        self._mode = lambda: shop.mode
         for target, name in ((self._watch_pins, "pins"), (lambda: self._listen(stdin), "stdin")):
             threading.Thread(target=target, name=f"bench-{name}", daemon=True).start()
         self._fingers.start()
@@ -199,7 +205,7 @@ class Handheld:
     def _hold(self, code: bytes) -> None:
         if self._holding is not None:
             self._holding.cancel()
-        self._scanner.hold(code)
+        self._scanner.present(code)
         self._holding = threading.Timer(HOLD_S, lambda: self._scanner.hold(None))
         self._holding.daemon = True
         self._holding.start()
@@ -243,12 +249,16 @@ class Handheld:
 
 
 class SeenDisplay:
-    """The real display, and beside it what a camera would see: the pixels as the controller holds them."""
+    """The real display, and beside it what a camera would see: the pixels as the controller holds them.
 
-    def __init__(self, display: OledDisplay, bus: FakeSMBus, voice: Voice) -> None:
+    The terminal's mode goes with them, so that whoever explains the screen knows what ENTER will do.
+    """
+
+    def __init__(self, display: OledDisplay, bus: FakeSMBus, voice: Voice, mode: Callable[[], str]) -> None:
         self._display = display
         self._bus = bus
         self._voice = voice
+        self._mode = mode
         self.width, self.height = display.width, display.height
 
     def show(self, picture: Picture) -> None:
@@ -258,6 +268,7 @@ class SeenDisplay:
             kind="screen",
             name=picture.name,
             text=list(picture.text()),
+            mode=self._mode(),
             width=self.width,
             height=self.height,
             pixels=pixels,

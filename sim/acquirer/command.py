@@ -19,6 +19,7 @@ from sim.acquirer.faults import FaultPlan, parse_fault
 from sim.acquirer.lines import describe, one_line
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL, TerminalRow, default_registry
 from sim.acquirer.server import SERVER_CERTIFICATE, AcquirerServer, tls_context
+from sim.arguments import port_number
 from sim.tls import make_certificates
 
 DEFAULT_PORT = 8583
@@ -26,7 +27,9 @@ DEFAULT_PORT = 8583
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port_number, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)"
+    )
     parser.add_argument(
         "--tls",
         metavar="DIR",

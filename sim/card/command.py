@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{profile.name:24} {profile.zh}  {profile.en}")
         return 0
     host, _, port = args.vpcd.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         print(f"--vpcd wants HOST:PORT, not {args.vpcd!r}", file=sys.stderr)
         return 2
     profile = PROFILES[args.profile]

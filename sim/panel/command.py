@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import errno
 import os
 import secrets
 import signal
@@ -18,6 +19,7 @@ from types import FrameType
 from drivers.gpio import LAYOUT
 from sim.acquirer.core import Acquirer
 from sim.acquirer.server import wall_ms
+from sim.arguments import port_number
 from sim.panel.bank import AcquirerBank
 from sim.panel.hub import Hub
 from sim.panel.phone_desk import PhoneOnDesk
@@ -38,7 +40,7 @@ LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="the page's port (default: %(default)s, or next)"
+        "--port", type=port_number, default=DEFAULT_PORT, help="the page's port (default: %(default)s, or next)"
     )
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="journal, keys, book (default: %(default)s)")
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
@@ -61,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
         print(f"panel: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"panel: {args.data}: {error}; does another panel use this folder?", file=sys.stderr)
+        if error.errno == errno.EADDRINUSE:  # The host's port, which this folder's terminal calls for ever.
+            print(f"panel: 文件夹正被另一个模拟台使用 another panel is using this folder: {args.data}", file=sys.stderr)
+            print("       换一个文件夹 choose another one: --data FOLDER", file=sys.stderr)
+        else:
+            print(f"panel: {args.data}: {error.strerror or error}", file=sys.stderr)
         return 1
     bench.start()
     try:
@@ -96,6 +102,7 @@ class Bench:
                 hello=lambda: {
                     "lang": lang,
                     "layout": [key.value for row in LAYOUT for key in row],
+                    "data": str(data),
                 },
                 font=lambda name: block(name, font),
             )

@@ -6,7 +6,8 @@ const LIT = [206, 232, 255];
 export function drawOled(canvas, width, height, base64) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const stride = (width + 7) >> 3;
-  const scale = Math.max(2, Math.floor(384 / width / (height > width / 2 ? 1.34 : 1)));
+  const room = Math.min(384, canvas.parentElement.clientWidth - 26 || 384); // Without the bezel's own rim.
+  const scale = Math.max(2, Math.floor(room / width / (height > width / 2 ? 1.34 : 1)));
   const factor = Math.max(1, Math.round(window.devicePixelRatio || 1));
   const cell = scale * factor;
   canvas.width = width * cell;

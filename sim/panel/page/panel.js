@@ -5,7 +5,7 @@ import { Buzzer, darken, drawOled, drawQr } from "/device.js?token={{token}}";
 const token = document.querySelector('meta[name="token"]').content;
 const $ = (id) => document.getElementById(id);
 const buzzer = new Buzzer();
-const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, scanner: false, many: false, layout: [], past: 0 };
+const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, scanner: false, many: false, layout: [], data: "", past: 0 };
 let lang = "zh";
 let socket = null;
 
@@ -107,7 +107,8 @@ function drawScreen() {
 
 function drawHint() {
   const name = seen.power ? seen.screen?.name ?? "boot" : "off";
-  const text = word(WORDS[lang][`hint.${name}`] ? `hint.${name}` : "hint.other");
+  const keys = [`hint.${name}.${seen.screen?.mode}`, `hint.${name}`, "hint.other"]; // What ENTER does depends on the mode.
+  const text = word(keys.find((key) => WORDS[lang][key])).replace("{data}", seen.data);
   if ($("next-text").textContent !== text) $("next-text").textContent = text;
 }
 
@@ -306,6 +307,7 @@ for (const button of $("language").children) button.addEventListener("click", ()
 for (const button of $("paper").children) button.addEventListener("click", () => send({ do: "paper", state: button.dataset.value }));
 for (const button of $("host").children) button.addEventListener("click", () => send({ do: "host", behaviour: button.dataset.value }));
 for (const tab of document.querySelectorAll("[data-tab]")) tab.addEventListener("click", () => openTab(tab.dataset.tab));
+window.addEventListener("resize", drawScreen);
 $("power").addEventListener("click", () => { buzzer.wake(); send({ do: "power", on: !seen.power }); });
 $("kill").addEventListener("click", () => send({ do: "restart" }));
 $("tamper").addEventListener("click", () => send({ do: "tamper" }));
@@ -320,7 +322,7 @@ $("sound").addEventListener("click", () => {
 const HEARD = {
   hello(message) {
     // Everything up to this number happened before this page was open: it is shown, but not heard or acted out.
-    Object.assign(seen, { lamps: {}, slips: [], talk: [], screen: null, layout: message.layout ?? [], past: message.seq });
+    Object.assign(seen, { lamps: {}, slips: [], talk: [], screen: null, layout: message.layout ?? [], data: message.data ?? "", past: message.seq });
     let kept = null;
     try { kept = localStorage.getItem("language"); } catch { /* As above. */ }
     speak(new URLSearchParams(location.search).get("lang") ?? kept ?? message.lang ?? "zh");
