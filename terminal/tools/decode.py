@@ -50,11 +50,11 @@ def _bytes_of(text: str) -> bytes:
     """Raises ValueError, which quotes nothing of the text: it may hold a PAN."""
     digits = "".join(text.split())
     if not digits or len(digits) > HEX_LIMIT:
-        raise ValueError(f"give 1 to {HEX_LIMIT // 2} bytes as hex digits")
+        raise ValueError(f"请给出 1 至 {HEX_LIMIT // 2} 字节 give 1 to {HEX_LIMIT // 2} bytes as hex digits")
     try:
         return bytes.fromhex(digits)
     except ValueError:
-        raise ValueError("not hex: an even number of digits 0-9, A-F") from None
+        raise ValueError("不是十六进制 not hex: an even number of digits 0-9, A-F") from None
 
 
 def _mak_of(text: str | None) -> bytearray | None:
