@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,6 +85,45 @@ def test_a_batch_that_field_48_cannot_count_any_more_is_settled_before_the_next_
         assert states(world) == ("settled",) * 999 + ("completed",)
 
 
+def test_a_card_sale_beneath_hundreds_of_cash_sales_still_holds_its_batch() -> None:
+    """Another number from the host must not slip in because the newest payments have no part in its totals."""
+
+    def fill(tx: Tx) -> None:
+        for _ in range(501):
+            tx.move(tx.new_payment(Method.CASH, Money(1), "01").id, PaymentState.COMPLETED)
+
+    with World("beneath") as world:
+
+        async def people() -> None:
+            await play(world, START + sale("signature") + SOLD + SETTLE + "idle: ENTER\nsigning_in:")
+            await play(world, sale("signature") + SOLD + "idle:")
+            world.journal.transact(fill)
+            world.acquirer = Acquirer(seed=99)
+            await play(world, "idle: DOWN\nmenu: 6\nsign_in_failed: ENTER\nidle:")
+
+        world.run(people())
+        assert world.shop.mode is Mode.SETTLING
+
+
+def test_a_sign_in_with_our_own_batch_forgets_the_other_number() -> None:
+    """Or a later 77 would close the batch as lost, unasked."""
+    with World("forgets") as world:
+
+        async def people() -> None:
+            await play(world, START + sale("signature") + SOLD + SETTLE + "idle: ENTER\nsigning_in:")
+            await play(world, sale("signature") + SOLD + "idle:")
+            ours, world.acquirer = world.acquirer, Acquirer(seed=99)
+            world.acquirer.faults.add(Fault(FaultKind.CODE, mti="0500", code="99"))
+            await play(world, "idle: DOWN\nmenu: 6\nsign_in_failed: ENTER\nidle: ENTER\ndeclined: ENTER\nidle:")
+            world.acquirer = ours
+            await play(world, "idle: ENTER\nsigning_in:\nidle:")
+
+        world.run(people())
+        assert world.shop.mode is Mode.SIGNED_IN
+        assert world.journal.transact(lambda tx: tx.get("host_batch_no")) is None
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
 def test_a_reversal_that_outlives_its_settlement_still_names_its_card() -> None:
     """The host was replaced while a reversal was open, and does not answer it before the forced settlement."""
     reversals: list[bool] = []
@@ -125,3 +165,16 @@ def test_a_reversal_whose_card_data_cannot_be_opened_is_sent_all_the_same() -> N
         assert world.shop.mode is Mode.SIGNED_IN
         assert states(world) == ("reversed", "completed")
         assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_slip_of_another_version_does_not_stop_every_start(tmp_path: Path) -> None:
+    def keep(tx: Tx) -> int:
+        return tx.keep_slip("card", {"slip": "card", "slip_version": 99}, None)
+
+    with World("first", data=tmp_path) as world:
+        world.run(play(world, START))
+        world.journal.transact(keep)
+        acquirer, at_ms = world.acquirer, world.loop.now().wall_ms
+    with World("second", data=tmp_path, acquirer=acquirer, start_wall_ms=at_ms) as world:
+        world.run(play(world, "enter_number: ENTER\noperator_password: 1234 ENTER\nidle:"))
+        assert world.shop.mode is Mode.SIGNED_IN

@@ -529,3 +529,10 @@ def test_a_profile_overrides_rows_of_the_field_table() -> None:
     profile = parse_profile(SHIPPED + '\n[fields.48]\nencoding = "ans"\nlength = 100\n', source="mine.toml")
     assert profile.fields[48].length == 100
     assert encode(Message("0200", {48: "ABC"}), profile)[10:] == b"\x00\x03ABC"
+
+
+@pytest.mark.parametrize(("number", "encoding"), [(55, "text"), (62, "ans"), (37, "binary"), (59, "binary")])
+def test_a_profile_cannot_make_text_of_bytes_or_bytes_of_text(number: int, encoding: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(SHIPPED + f'\n[fields.{number}]\nencoding = "{encoding}"\n', source="mine.toml")
+    assert [problem[1] for problem in caught.value.problems] == [f"fields.{number}.encoding"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terminal.journal import Journal, JournalError, SecretRefused
-from terminal.journal.screening import check_facts, check_json
+from terminal.journal.screening import check_facts, check_json, harmless
 from terminal.model import Method, Money
 
 PAN = "6225000000000014"
@@ -126,3 +126,19 @@ def test_nesting_is_bounded() -> None:
         value = [value]
     with pytest.raises(JournalError, match="too deeply"):
         check_json("x", value)
+
+
+@given(
+    st.sampled_from(("acquirer", "issuer", "rrn", "wallet", "wallet_no", "label", "issuer_application_data", "card_no")),
+    st.one_of(st.text(max_size=40), st.text("0123456789=D *A", max_size=60)),
+)
+def test_what_a_peer_said_can_always_be_kept(key: str, text: str) -> None:
+    kept = harmless(key, text)
+    check_facts({key: kept})
+    assert harmless(key, kept) == kept
+
+
+def test_what_is_no_card_number_is_kept_as_it_was_said() -> None:
+    assert harmless("acquirer", "01020000 银联") == "01020000 银联"
+    assert harmless("rrn", "123456789012") == "123456789012"
+    assert PAN not in harmless("label", f"CREDIT {PAN}")

@@ -20,7 +20,7 @@ from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
-from terminal.model import HELD_STATES, Mode, infer_year
+from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -117,7 +117,10 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
 
     def enter(tx: Tx) -> str:
         held = tx.get("batch_no", "")
-        open_batch = any(p.state in HELD_STATES and p.stan for p in tx.payments(batch=tx.get("batch", 1)))
+        open_batch = any(
+            total.method is not Method.CASH and total.state in HELD_STATES and total.state is not PaymentState.NEW
+            for total in tx.totals(tx.get("batch", 1))
+        )
         tx.set("signed_in_ms", now_ms)
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)
@@ -128,6 +131,7 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
             tx.set_mode(Mode.SETTLING, reason="batch")
             return "batch"
         tx.set("batch_no", given.batch_no)
+        tx.set("host_batch_no", None)
         return ""
 
     problem = await Commit(enter)

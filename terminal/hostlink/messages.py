@@ -34,7 +34,6 @@ SCANNED = "031"  # F22 of a code that the terminal scans.
 
 TOTAL_COUNT_LIMIT = 999  # F48 holds three digits of each count.
 ORDER_NO_LIMIT = 32
-AUTH_CODE_CHARACTERS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def reversal(
         49: profile.currency,
     }
     if auth_code:
-        auth_code = auth_code.ljust(AUTH_CODE_CHARACTERS)
+        auth_code = auth_code.ljust(profile.fields[38].length)
     optional = {2: pan, 14: expiry, 23: card_sequence and card_sequence.zfill(3), 38: auth_code}
     fields |= {number: value for number, value in optional.items() if value}
     reduced = select(icc, profile.reversal_f55_tags)

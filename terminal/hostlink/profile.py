@@ -228,5 +228,10 @@ def _override(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Map
                 problems.append((_line_of(text, f"{key}.{column}"), f"{key}.{column}", reason))
             else:
                 changes[column] = convert(value)
+        kinds = {changes.get("encoding", fields[int(name)].encoding), fields[int(name)].encoding}
+        if len(kinds) == 2 and Encoding.BINARY in kinds:
+            # Whoever reads a field knows which of the two it is; a reply of the other kind would stop the terminal.
+            reason = "a binary field stays binary, and text stays text"
+            problems.append((_line_of(text, f"{key}.encoding"), f"{key}.encoding", reason))
         fields[int(name)] = replace(fields[int(name)], **changes)
     return MappingProxyType(fields)
