@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
 from terminal.loop import CallOverdue, Commit, Offload, Race, Sleep, Wait
-from terminal.receipts import CardSlip, Copy, Head, QrSlip, Slip, from_record, lay_out, to_record
+from terminal.receipts import CardSlip, Copy, Head, QrSlip, Slip, SlipError, from_record, lay_out, to_record
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -95,7 +95,7 @@ async def _paper_mended(shop: Shop, state: Paper) -> bool:
 
 
 async def reprint_last(shop: Shop) -> bool:
-    """The last slip again, every copy marked 重打印. False when there is none."""
+    """The last slip again, every copy marked 重打印. False when there is none that can be read."""
 
     def last(tx: Any) -> SlipRecord | None:
         found: SlipRecord | None = tx.last_slip()
@@ -104,7 +104,10 @@ async def reprint_last(shop: Shop) -> bool:
     record = await Commit(last)
     if record is None:
         return False
-    slip = from_record(record.body)
+    try:
+        slip = from_record(record.body)
+    except SlipError:
+        return False  # Another version's; it stays kept.
     for copy in copies_of(slip):
         if not await print_copy(shop, slip, copy, reprint=True):
             break

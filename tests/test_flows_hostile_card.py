@@ -176,5 +176,5 @@ def test_a_slip_of_another_version_does_not_stop_every_start(tmp_path: Path) -> 
         world.journal.transact(keep)
         acquirer, at_ms = world.acquirer, world.loop.now().wall_ms
     with World("second", data=tmp_path, acquirer=acquirer, start_wall_ms=at_ms) as world:
-        world.run(play(world, "enter_number: ENTER\noperator_password: 1234 ENTER\nidle:"))
+        world.run(play(world, "enter_number: ENTER\noperator_password: 1234 ENTER\nidle: DOWN\nmenu: 3\nrefused:"))
         assert world.shop.mode is Mode.SIGNED_IN
