@@ -193,6 +193,8 @@ class Handheld:
                 width, height = self._bus.panel.columns, self._bus.panel.height
                 pixels = base64.b64encode(self._bus.pixels()).decode("ascii")
                 self._voice.say(kind="pixels", width=width, height=height, pixels=pixels)
+            case _:
+                self._voice.say(kind="problem", text=f"handheld: {act} is not done to a handheld")
 
     def _insert(self, name: str) -> None:
         if name not in PROFILES:
