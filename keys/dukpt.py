@@ -199,24 +199,25 @@ class FutureKeys(Generic[Use]):
     @classmethod
     def decode(cls, scheme: Scheme[Use], image: bytearray) -> FutureKeys[Use]:
         """The inverse of `encode`; `image` stays the caller's to wipe. Raises KeyRefused for anything else."""
-        _, size, ksn = identity_of(image, scheme.ksn.layout)
+        ksn, size = identity_of(image, scheme.ksn.layout)
         *_, position, count = _HEAD.unpack_from(image)
         step = _COUNTER.size + size
         if ksn != scheme.ksn or size != scheme.key_bytes or len(image) != _HEAD.size + count * step:
             raise KeyRefused(_REFUSED)
         if count > ksn.layout.counter_bits:
             raise KeyRefused(_REFUSED)
-        keys: dict[int, bytearray] = {}
+        future = cls(scheme, {}, position)
         source, before = memoryview(image), position
         for offset in range(_HEAD.size, len(image), step):
             (counter,) = _COUNTER.unpack_from(image, offset)
             # Sorted and ahead of the position: a past key put back by hand is not taken for a future one.
             if counter <= before or counter > ksn.layout.last or counter.bit_count() > ksn.layout.set_bits:
+                future.wipe()
                 raise KeyRefused(_REFUSED)
-            key = keys[counter] = bytearray(size)
+            key = future._keys[counter] = bytearray(size)
             memoryview(key)[:] = source[offset + _COUNTER.size : offset + step]
             before = counter
-        return cls(scheme, keys, position)
+        return future
 
     def _grow(self, counter: int, key: bytearray, *, after: int = 0) -> None:
         """Derive the children of `counter` of which anything is ahead of `after`."""
@@ -241,14 +242,14 @@ def _lowest_bit(counter: int, layout: KsnLayout) -> int:
     return (counter & -counter).bit_length() - 1 if counter else layout.counter_bits
 
 
-def identity_of(image: bytearray, layout: KsnLayout) -> tuple[int, int, Ksn]:
-    """An image's (counter bits, key bytes, KSN at 0). Raises KeyRefused when it is no image of this layout."""
+def identity_of(image: bytearray, layout: KsnLayout) -> tuple[Ksn, int]:
+    """Whose keys an image holds (KSN at 0) and of how many bytes. Raises KeyRefused: no image of this layout."""
     if len(image) < _HEAD.size:
         raise KeyRefused(_REFUSED)
     magic, bits, size, padded, _, _ = _HEAD.unpack_from(image)
     if magic != MAGIC or bits != layout.counter_bits or any(padded[layout.size :]):
         raise KeyRefused(_REFUSED)
-    return bits, size, Ksn(layout, padded[: layout.size])
+    return Ksn(layout, padded[: layout.size]), size
 
 
 class Terminal(Generic[Use]):
@@ -263,7 +264,7 @@ class Terminal(Generic[Use]):
         self._registers = registers
         self._counters = counters
         self._serving = threading.Lock()
-        self._tried: dict[str, int] = {}  # One initial key at a time; a reload adds one.
+        self._tried: dict[str, int] = {}  # By counter's name: one for each initial key that was loaded.
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -340,7 +341,7 @@ class Terminal(Generic[Use]):
         if image is None:
             return None
         try:
-            _, size, ksn = identity_of(image, self.layout)
+            ksn, size = identity_of(image, self.layout)
             return FutureKeys.decode(self.scheme(ksn, size), image)
         finally:
             tdes.wipe(image)

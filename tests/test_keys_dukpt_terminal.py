@@ -116,6 +116,20 @@ def test_aes_working_keys_of_every_kind(key_bytes: int) -> None:
             assert len(taken.key(use)) * 8 == AES_TYPES[kind][1]
 
 
+def test_the_indicators_are_the_standards() -> None:
+    """X9.24-3:2017 §6.3.2, table 2; the examples use only some of them."""
+    assert {usage.name: f"{usage.value:04X}" for usage in AesUsage} == {
+        "KEY_ENCRYPTION": "0002",
+        "PIN": "1000",
+        "MAC_GENERATE": "2000",
+        "MAC_VERIFY": "2001",
+        "MAC_BOTH_WAYS": "2002",
+        "DATA_ENCRYPT": "3000",
+        "DATA_DECRYPT": "3001",
+        "DATA_BOTH_WAYS": "3002",
+    }
+
+
 def test_working_keys_of_one_transaction_differ() -> None:
     with tdes_terminal(Storage()).take(*TdesUse) as taken:
         assert len({bytes(taken.key(use)) for use in TdesUse}) == len(TdesUse)

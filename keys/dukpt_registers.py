@@ -1,0 +1,34 @@
+"""A terminal's future keys in the vault: one sealed record for all registers, replaced whole.
+
+The record bears the key block usage of a DUKPT initial key, whose offspring it holds, and the mode "derive".
+
+Spec: ASC X9.143 (TR-31) §6.3 (usage B1, mode X).
+"""
+
+from __future__ import annotations
+
+from keys.ksn import TDES_KSN, KsnLayout
+from keys.vault import Label, Vault
+
+_USAGE, _MODE = "B1", "X"
+
+
+class VaultRegisters:
+    """`keys.dukpt.Registers` over a vault. `slot` tells several initial keys of one kind apart."""
+
+    def __init__(self, vault: Vault, layout: KsnLayout, *, slot: int = 0) -> None:
+        self._vault = vault
+        self._label = Label(_USAGE, "T" if layout == TDES_KSN else "A", _MODE, slot)
+
+    def load(self) -> bytearray | None:
+        """The image, which the caller wipes; None: no initial key. Raises KeyRefused when it does not open."""
+        record = self._vault.find(self._label)
+        return None if record is None else self._vault.open_record(record)
+
+    def save(self, image: bytearray) -> None:
+        """Durable on return. Raises OSError when the storage fails."""
+        self._vault.put([(self._label, 0, image)])
+
+    def drop(self) -> None:
+        """Forget the initial key; the counter's number stays with the counters."""
+        self._vault.drop([self._label])
