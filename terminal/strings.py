@@ -162,6 +162,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "card_problem.title": ("卡片问题", "Card problem"),
         "card_problem.bad_data": ("卡数据有误，请换卡", "Bad card data. Use another card"),
         "card_problem.blocked": ("卡已锁定，请换卡", "Card is blocked. Use another card"),
+        "card_problem.declined": ("卡片拒绝，请换卡", "Card declined. Use another"),
         "card_problem.mute": ("读不到芯片，请重新插卡", "No chip found. Insert again"),
         "card_problem.not_accepted": ("不受理此卡，请换卡", "Card not accepted"),
         "card_problem.reader_lost": ("读卡器断开，请检查连线", "Reader lost. Check its cable"),

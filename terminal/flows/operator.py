@@ -89,7 +89,7 @@ async def _verify(shop: Shop, number: str, password: str) -> str:
     digest = await Offload("passwords", lambda: _digest(password, salt), HASH_DEADLINE_MS)
     good = hmac.compare_digest(digest, bytes.fromhex(known["hash"]))
 
-    def count(tx: Tx) -> None:
+    def count(tx: Tx) -> bool:
         operators = dict(tx.get("operators", {}))
         failed = 0 if good else known["failed"] + 1
         locked = failed >= TRIES
@@ -99,9 +99,10 @@ async def _verify(shop: Shop, number: str, password: str) -> str:
             "until_ms": now_ms + LOCK_MS if locked else 0,
         }
         tx.set("operators", operators)
+        return locked
 
-    await Commit(count)
-    return "" if good else "wrong"
+    locked = await Commit(count)
+    return "" if good else "locked" if locked else "wrong"
 
 
 def _digest(password: str, salt: bytes) -> bytes:

@@ -218,5 +218,6 @@ def _lock(tx: Tx) -> None:
 
 async def _locked(shop: Shop) -> None:
     shop.lamp(Lamp.ALERT, True)
+    shop.lamp(Lamp.ONLINE, False)
     shop.show(screens.Locked(reason="tamper"))
     await Wait(shop.boxes.keys)

@@ -124,6 +124,9 @@ CARD_PROBLEMS = {
     "application-blocked": "blocked",
     "bad-data": "bad_data",
     "data-missing": "bad_data",
+    "declined-by-card": "declined",
+    "declined-offline": "declined",
+    "cryptogram-not-allowed": "declined",
 }
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 FINAL = ("PAID", "CLOSED", "REFUNDED")  # Nothing is gained by asking on.
+BAD_CODES = {"14": "used", "54": "expired"}  # Field 39 of a payment code that cannot be charged.
 POLL_MS = 3_000  # Wallets ask for 3 to 5 seconds between queries.
 TICK_MS = 1_000
 ORDER_SECONDS = 120  # When the acquirer names no expiry of its own.
@@ -376,15 +377,21 @@ async def _refused_or_unknown(shop: Shop, payment: PaymentRecord, news: OrderNew
     shop.sound(Tone.FAILURE)
     if news.code:
         done = await _move(payment, PaymentState.DECLINED, response_code=news.code)
-        words = lookup(news.code)
-        text = words.zh if shop.language == "zh-CN" else words.en
-        await acknowledge(shop, screens.Declined(code=news.code, text=text))
+        await acknowledge(shop, _refusal(shop, payment, news.code))
         return done
     if not news.sent:
         done = await _move(payment, PaymentState.ABANDONED, why="withdrawn", fault=news.fault)
         await acknowledge(shop, screens.NothingSent(reason=news.fault))
         return done
     return await ask_unknown(shop, await _to_unknown(payment))
+
+
+def _refusal(shop: Shop, payment: PaymentRecord, code: str) -> screens.Screen:
+    """The host's no in words. Of a scanned code, what the table says of a card is not meant."""
+    if payment.method is Method.QR_SCANNED and code in BAD_CODES:
+        return screens.BadCode(reason=BAD_CODES[code])
+    words = lookup(code)
+    return screens.Declined(code=code, text=words.zh if shop.language == "zh-CN" else words.en)
 
 
 async def _move(payment: PaymentRecord, state: PaymentState, **facts: str) -> PaymentRecord:

@@ -762,6 +762,7 @@ _ROWS = (
 )
 
 # One of every screen at least, and of most reasons that have words: what goldens and the gallery show.
+CARD_REASONS = ("mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
     ChooseLanguage(0),
@@ -799,7 +800,7 @@ EXAMPLES: tuple[Screen, ...] = (
     InsertCard(Money(88888888)),
     *(
         CardProblem(reason)
-        for reason in ("mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked")
+        for reason in CARD_REASONS
     ),
     ReadingCard(),
     ChooseApplication(("UnionPay Debit", "借记卡", "A label far longer than the panel"), 0),
