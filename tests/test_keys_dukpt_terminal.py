@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import pytest
-from dukpt_reference import AES_TYPES, Storage, aes_key, aes_working, tdes_key
+from dukpt_reference import AES_TYPES, PowerCut, Storage, aes_key, aes_working, tdes_key
 from dukpt_walk import walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -222,6 +223,66 @@ def test_a_transactions_keys_are_wiped() -> None:
         taken.key(TdesUse.PIN)
 
 
+class WatchedScheme(TdesScheme):
+    """It remembers each key that it made."""
+
+    def __init__(self, ksn: Ksn, made: list[bytearray]) -> None:
+        super().__init__(ksn)
+        self.made = made
+
+    def child(self, parent: bytearray, counter: int) -> bytearray:
+        self.made.append(super().child(parent, counter))
+        return self.made[-1]
+
+    def working_key(self, key: bytearray, counter: int, use: TdesUse) -> bytearray:
+        assert any(key)
+        self.made.append(super().working_key(key, counter, use))
+        return self.made[-1]
+
+
+class WatchedTerminal(TdesTerminal):
+    made: list[bytearray]
+
+    def scheme(self, ksn: Ksn, key_bytes: int) -> TdesScheme:
+        return WatchedScheme(ksn, self.made)
+
+
+class WatchedStorage(Storage):
+    """It remembers each image that went through the terminal's hands."""
+
+    def __init__(self, made: list[bytearray]) -> None:
+        super().__init__()
+        self.made = made
+
+    def load(self) -> bytearray | None:
+        image = super().load()
+        self.made += [] if image is None else [image]
+        return image
+
+    def save(self, image: bytearray) -> None:
+        self.made.append(image)
+        super().save(image)
+
+
+def test_every_key_that_was_made_is_wiped() -> None:
+    """Registers filled, taken from, moved on over a gap, filled anew; and a write that fails in the middle."""
+    made: list[bytearray] = []
+    storage = WatchedStorage(made)
+    terminal = WatchedTerminal(storage, storage)
+    terminal.made = made
+    terminal.load_initial_key(bytearray(IK), KSN)
+    for skip in (0, 6, 0, 0x7F0):
+        storage.counters[KSN.counter_name] = storage.last(KSN.counter_name) + skip
+        with terminal.take(*TdesUse) as taken:
+            alive = sum(any(secret) for secret in made)
+            assert alive == len(TdesUse), taken
+    storage.cut_in = 1
+    with pytest.raises(PowerCut):
+        terminal.take(TdesUse.PIN)
+    assert len(made) > 50
+    assert not [secret for secret in made if any(secret)]
+
+
 # The update
 
 
@@ -353,6 +414,19 @@ def test_damaged_registers_are_refused_or_are_others(data: st.DataObject) -> Non
     except KeyRefused:
         return
     assert 0 < taken.ksn.counter.bit_count() <= TDES_KSN.set_bits
+
+
+@pytest.mark.parametrize(
+    "counters,position",
+    [((4, 8), 4), ((4, 8), 9), ((8, 4), 0), ((8, 8), 0), ((0x7FF,), 0), ((0x200000,), 0), ((0,), 0)],
+    ids=["taken", "past", "order", "twice", "eleven bits", "beyond the last", "initial key"],
+)
+def test_registers_hold_keys_of_the_future_only(counters: tuple[int, ...], position: int) -> None:
+    image = bytearray(struct.pack(">4sBB12sIB", b"ZGD1", 21, 16, KSN.identity, position, len(counters)))
+    for counter in counters:
+        image += counter.to_bytes(4, "big") + bytes(16)
+    with pytest.raises(KeyRefused):
+        FutureKeys.decode(TdesScheme(KSN), image)
 
 
 def test_no_secret_in_a_repr() -> None:
