@@ -8,8 +8,8 @@ Two readings of an extended optional block's length are in use: the number befor
 four digits) or digits (04, then four digits). Both are read, since a block has fewer than 10000 characters
 and a length of 0000 cannot be; 02 is written.
 
-Numeric key usages and numeric optional blocks are proprietary and pass. Numeric algorithms, modes and
-exportabilities are refused: nothing here could say how such a key may be used.
+Numeric key usages and numeric optional blocks are proprietary and pass. Of numeric algorithms only our own
+passes (4, SM4); numeric modes and exportabilities do not: nothing here could say how such a key may be used.
 
 Spec: ASC X9.143-2021 §6.2, §6.3 (TR-31:2018 §A.2, §A.5); ISO 20038:2017 §A.2.
 """
@@ -22,6 +22,7 @@ from enum import Enum
 from typing import TypeVar
 
 from keys.errors import KeyRefused
+from keys.usage import TABLE, Algorithm, Mode
 
 FIXED_CHARACTERS = 16
 BLOCK_LIMIT_CHARACTERS = 9999  # The length field has four decimal digits.
@@ -69,34 +70,6 @@ class Version(Enum):
         return 8 if self is Version.B else 4
 
 
-class Algorithm(Enum):
-    """What the key is a key of. Spec: X9.143 §6.3.2."""
-
-    AES = "A"
-    DES = "D"
-    EC = "E"
-    HMAC = "H"
-    RSA = "R"
-    DSA = "S"
-    TDES = "T"
-
-
-class ModeOfUse(Enum):
-    """What may be done with the key. Spec: X9.143 §6.3.3."""
-
-    ENCRYPT_AND_DECRYPT = "B"
-    GENERATE_AND_VERIFY = "C"
-    DECRYPT = "D"
-    ENCRYPT = "E"
-    GENERATE = "G"
-    UNRESTRICTED = "N"
-    SIGN = "S"
-    SIGN_AND_DECRYPT = "T"
-    VERIFY = "V"
-    DERIVE = "X"
-    MAKE_VARIANTS = "Y"
-
-
 class Exportability(Enum):
     """Where the key may go. Spec: X9.143 §6.3.5."""
 
@@ -113,51 +86,51 @@ class Context(Enum):
     EXCHANGE = "2"
 
 
-# Usage code: Chinese, English. Spec: X9.143 §6.3.1.
-USAGES = {
-    "B0": ("基础派生密钥", "base derivation key"),
-    "B1": ("DUKPT 初始密钥", "initial DUKPT key"),
-    "B2": ("基础密钥变种", "base key variant"),
-    "B3": ("派生密钥", "key derivation key"),
-    "C0": ("卡验证密钥", "card verification key"),
-    "D0": ("数据加密", "data encryption"),
-    "D1": ("非对称数据加密", "asymmetric data encryption"),
-    "D2": ("十进制化表加密", "decimalisation table encryption"),
-    "D3": ("敏感数据加密", "sensitive data encryption"),
-    "E0": ("EMV 主密钥：应用密文", "EMV master key: application cryptograms"),
-    "E1": ("EMV 主密钥：安全报文加密", "EMV master key: secure messaging, confidentiality"),
-    "E2": ("EMV 主密钥：安全报文鉴别", "EMV master key: secure messaging, integrity"),
-    "E3": ("EMV 主密钥：数据认证码", "EMV master key: data authentication code"),
-    "E4": ("EMV 主密钥：动态数", "EMV master key: dynamic numbers"),
-    "E5": ("EMV 主密钥：个人化", "EMV master key: card personalisation"),
-    "E6": ("EMV 主密钥：其他", "EMV master key: other"),
-    "E7": ("EMV PIN 加密密钥对", "EMV key pair for PIN encryption"),
-    "I0": ("初始向量", "initialisation vector"),
-    "K0": ("密钥加密", "key encryption"),
-    "K1": ("密钥块保护", "key block protection"),
-    "K2": ("TR-34 密钥对", "TR-34 key pair"),
-    "K3": ("密钥协商或包装密钥对", "key pair for key agreement or wrapping"),
-    "K4": ("密钥块保护（ISO 20038）", "key block protection, ISO 20038"),
-    "M0": ("MAC：ISO 16609", "MAC: ISO 16609 algorithm 1"),
-    "M1": ("MAC：ISO 9797-1 算法 1", "MAC: ISO 9797-1 algorithm 1"),
-    "M2": ("MAC：ISO 9797-1 算法 2", "MAC: ISO 9797-1 algorithm 2"),
-    "M3": ("MAC：ISO 9797-1 算法 3", "MAC: ISO 9797-1 algorithm 3"),
-    "M4": ("MAC：ISO 9797-1 算法 4", "MAC: ISO 9797-1 algorithm 4"),
-    "M5": ("MAC：ISO 9797-1:1999 算法 5", "MAC: ISO 9797-1:1999 algorithm 5"),
-    "M6": ("MAC：CMAC", "MAC: CMAC"),
-    "M7": ("MAC：HMAC", "MAC: HMAC"),
-    "M8": ("MAC：ISO 9797-1 算法 6", "MAC: ISO 9797-1 algorithm 6"),
-    "P0": ("PIN 加密", "PIN encryption"),
-    "P1": ("PIN 生成", "PIN generation"),
-    "S0": ("数字签名密钥对", "key pair for digital signature"),
-    "S1": ("CA 密钥对", "key pair of a CA"),
-    "S2": ("其他密钥对", "key pair for other uses"),
-    "V0": ("PIN 验证", "PIN verification"),
-    "V1": ("PIN 验证：IBM 3624", "PIN verification: IBM 3624"),
-    "V2": ("PIN 验证：PVV", "PIN verification: Visa PVV"),
-    "V3": ("PIN 验证：X9.132 算法 1", "PIN verification: X9.132 algorithm 1"),
-    "V4": ("PIN 验证：X9.132 算法 2", "PIN verification: X9.132 algorithm 2"),
-    "V5": ("PIN 验证：X9.132 算法 3", "PIN verification: X9.132 algorithm 3"),
+# Each usage's name in Chinese; `keys.usage` has the English one. Spec: X9.143 §6.3.1.
+_CHINESE = {
+    "B0": "基础派生密钥",
+    "B1": "DUKPT 初始密钥",
+    "B2": "基础密钥变种",
+    "B3": "派生密钥",
+    "C0": "卡验证密钥",
+    "D0": "数据加密",
+    "D1": "非对称数据加密",
+    "D2": "十进制化表加密",
+    "D3": "敏感数据加密",
+    "E0": "EMV 主密钥：应用密文",
+    "E1": "EMV 主密钥：安全报文加密",
+    "E2": "EMV 主密钥：安全报文鉴别",
+    "E3": "EMV 主密钥：数据认证码",
+    "E4": "EMV 主密钥：动态数",
+    "E5": "EMV 主密钥：个人化",
+    "E6": "EMV 主密钥：其他",
+    "E7": "EMV PIN 加密密钥对",
+    "I0": "初始向量",
+    "K0": "密钥加密",
+    "K1": "密钥块保护",
+    "K2": "TR-34 密钥对",
+    "K3": "密钥协商或包装密钥对",
+    "K4": "密钥块保护（ISO 20038）",
+    "M0": "MAC：ISO 16609",
+    "M1": "MAC：ISO 9797-1 算法 1",
+    "M2": "MAC：ISO 9797-1 算法 2",
+    "M3": "MAC：ISO 9797-1 算法 3",
+    "M4": "MAC：ISO 9797-1 算法 4",
+    "M5": "MAC：ISO 9797-1:1999 算法 5",
+    "M6": "MAC：CMAC",
+    "M7": "MAC：HMAC",
+    "M8": "MAC：ISO 9797-1 算法 6",
+    "P0": "PIN 加密",
+    "P1": "PIN 生成",
+    "S0": "数字签名密钥对",
+    "S1": "CA 密钥对",
+    "S2": "其他密钥对",
+    "V0": "PIN 验证",
+    "V1": "PIN 验证：IBM 3624",
+    "V2": "PIN 验证：PVV",
+    "V3": "PIN 验证：X9.132 算法 1",
+    "V4": "PIN 验证：X9.132 算法 2",
+    "V5": "PIN 验证：X9.132 算法 3",
 }
 
 _ISO_TIME = r"\d{14}Z|\d{16}Z|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d\d)?Z"
@@ -184,6 +157,13 @@ _OPTIONAL = {
 }
 
 
+_VERSIONS = {code.value: code for code in Version}
+_ALGORITHMS = {code.value: code for code in Algorithm}
+_MODES = {code.value: code for code in Mode}
+_EXPORTABILITIES = {code.value: code for code in Exportability}
+_CONTEXTS = {code.value: code for code in Context}
+
+
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
     """A usage code of the standard, or a proprietary one of two digits. Raises BlockMalformed for others."""
@@ -191,13 +171,15 @@ class KeyUsage:
     code: str
 
     def __post_init__(self) -> None:
-        if self.code not in USAGES and not re.fullmatch(r"[0-9]{2}", self.code):
+        if self.code not in _CHINESE and not re.fullmatch(r"[0-9]{2}", self.code):
             raise BlockMalformed("key usage", 5, "no such usage")
 
     @property
     def meaning(self) -> tuple[str, str]:
         """Chinese, English."""
-        return USAGES.get(self.code, ("专有用途", "proprietary"))
+        if self.code not in _CHINESE:
+            return "专有用途", "proprietary"
+        return _CHINESE[self.code], TABLE[self.code].name
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +223,7 @@ class Header:
     version: Version
     usage: KeyUsage
     algorithm: Algorithm
-    mode_of_use: ModeOfUse
+    mode_of_use: Mode
     key_version: str = "00"
     exportability: Exportability = Exportability.NONE
     optional: tuple[OptionalBlock, ...] = ()
@@ -296,14 +278,14 @@ def parse(block: str) -> Parsed:
     """Take a key block apart. Raises BlockMalformed with the field and its place."""
     if not FIXED_CHARACTERS <= len(block) <= BLOCK_LIMIT_CHARACTERS:
         raise BlockMalformed("length", 0, f"a block has {FIXED_CHARACTERS} to {BLOCK_LIMIT_CHARACTERS} characters")
-    if not re.fullmatch(_ANYTHING, block):
+    if not (block.isascii() and block.isprintable()):
         raise BlockMalformed("text", 0, "a character is not printable ASCII")
-    version = _code(Version, block, 0, "version")
-    if not re.fullmatch(r"[0-9]{4}", block[1:5]) or int(block[1:5]) != len(block):
+    version = _code(_VERSIONS, block, 0, "version")
+    if block[1:5] != f"{len(block):04}":
         raise BlockMalformed("length", 1, f"it is not the block's, which is {len(block)}")
-    if not re.fullmatch(r"[0-9]{2}", block[12:14]):
+    if not block[12:14].isdigit():
         raise BlockMalformed("number of optional blocks", 12, "it is not a number")
-    if not re.fullmatch(r"[0-9A-Za-z]{2}", block[9:11]):
+    if not block[9:11].isalnum():
         raise BlockMalformed("key version", 9, "it is two letters or digits")
     if block[15] != "0":
         raise BlockMalformed("reserved", 15, "it is 0")
@@ -313,28 +295,32 @@ def parse(block: str) -> Parsed:
     header = Header(
         version,
         KeyUsage(block[5:7]),
-        _code(Algorithm, block, 7, "algorithm"),
-        _code(ModeOfUse, block, 8, "mode of use"),
+        _code(_ALGORITHMS, block, 7, "algorithm"),
+        _code(_MODES, block, 8, "mode of use"),
         block[9:11],
-        _code(Exportability, block, 11, "exportability"),
+        _code(_EXPORTABILITIES, block, 11, "exportability"),
         optional,
-        _code(Context, block, 14, "key context"),
+        _code(_CONTEXTS, block, 14, "key context"),
     )
     payload, mac = _body(block, end, version)
     return Parsed(header, block[:end], payload, mac)
 
 
-def _code(kind: type[_Code], block: str, offset: int, field: str) -> _Code:
-    try:
-        return kind(block[offset])
-    except ValueError:
-        raise BlockMalformed(field, offset, "no such code") from None
+def _code(codes: dict[str, _Code], block: str, offset: int, field: str) -> _Code:
+    found = codes.get(block[offset])
+    if found is None:
+        raise BlockMalformed(field, offset, "no such code")
+    return found
 
 
 def _body(block: str, start: int, version: Version) -> tuple[bytes, bytes]:
-    if not re.fullmatch(r"(?:[0-9A-F]{2})+", block[start:]):
+    text = block[start:]
+    try:
+        body = bytes.fromhex(text)
+    except ValueError:
+        body = b""
+    if body.hex().upper() != text:  # Blanks and small letters are read, and are not what is written.
         raise BlockMalformed("payload", start, "it is not upper-case hex")
-    body = bytes.fromhex(block[start:])
     payload, mac = body[: -version.mac_bytes], body[-version.mac_bytes :]
     # At least a length and a byte; whole cipher blocks but for version E, which encrypts as a stream.
     if len(payload) < 3 or len(payload) % version.payload_align_bytes:
@@ -344,6 +330,8 @@ def _body(block: str, start: int, version: Version) -> tuple[bytes, bytes]:
 
 def _optional_blocks(block: str, count: int) -> tuple[tuple[OptionalBlock, ...], int]:
     """The optional blocks, and where they end."""
+    if not count:
+        return (), FIXED_CHARACTERS
     found: list[OptionalBlock] = []
     offset = FIXED_CHARACTERS
     for _ in range(count):

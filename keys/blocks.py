@@ -27,9 +27,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from keys import tdes
-from keys.block_header import Algorithm, BlockMalformed, Header, OptionalBlock, Parsed, Version, parse
+from keys import ciphers, tdes, usage
+from keys.block_header import BlockMalformed, Header, OptionalBlock, Parsed, Version, parse
 from keys.errors import KeyRefused
+from keys.usage import Algorithm
 
 LEGACY_KCV_BYTES = 3
 CMAC_KCV_BYTES = 5
@@ -39,10 +40,26 @@ _LENGTH_BYTES = 2
 _TDES_KBPK_BYTES = (16, 24)
 _AES_KEY_BYTES = (16, 24, 32)
 # The lengths a key may have, and the one that hides them all. Spec: X9.143 §6.1.
-_SIZES = {Algorithm.TDES: (8, 16, 24), Algorithm.DES: (8,), Algorithm.AES: _AES_KEY_BYTES}
+_SIZES = {
+    Algorithm.TDES: (8, 16, 24),
+    Algorithm.DES: (8,),
+    Algorithm.AES: _AES_KEY_BYTES,
+    Algorithm.SM4: (16,),
+}
 _HIDDEN_SIZE = {Algorithm.TDES: 24, Algorithm.DES: 24, Algorithm.AES: 32}
 _KBEK_MASK, _KBAK_MASK = 0x45, 0x4D  # Versions A and C: "E" and "M".
 _FOR_CBC, _FOR_MAC, _FOR_CTR = 0, 1, 2  # The purposes of derived keys.
+_TDES_BLOCK_BYTES = 8
+_SPARE_BYTES = 15  # update_into asks for the room of one more block, less a byte.
+_AUTHENTICATING_CIPHER_TEXT = (Version.A, Version.C)
+# The blocks that make one derived key; two-key TDES ends with its first block again.
+_COUNTERS = {
+    (False, 16): (1, 2, 1),
+    (False, 24): (1, 2, 3),
+    (True, 16): (1,),
+    (True, 24): (1, 2),
+    (True, 32): (1, 2),
+}
 _ALGORITHM_CODE = {(False, 16): 0, (False, 24): 1, (True, 16): 2, (True, 24): 3, (True, 32): 4}
 # Strength in bits by the size of a DER private key, up to so many bytes. Sizes between two moduli count as
 # the larger one's. Spec: SP 800-57-1 table 2.
@@ -112,25 +129,25 @@ def wrap(
         raise KeyRefused("version A is only read")
     if not _fits(kbpk, version) or not _is_possible(header.algorithm, len(key)):
         raise KeyRefused("the key or its protection key has a wrong length")
-    if kbpk_strength(version, kbpk) < strength(header.algorithm, key):
-        raise KeyRefused("the protection key is weaker than the key")
+    usage.check_wrapping(kbpk_strength(version, kbpk), strength(header.algorithm, key))
     header = _with_check_values(kbpk, header, key)
     if not _check_values_agree(kbpk, header, key):
         raise KeyRefused("a check value in the header is wrong")
     room = max(len(key), _HIDDEN_SIZE.get(header.algorithm, 0) if hide_length else 0)
     size = _LENGTH_BYTES + room + -(_LENGTH_BYTES + room) % version.payload_align_bytes
-    text = header.text(2 * (size + version.mac_bytes))
-    clear = bytearray(size)
+    text = header.text(2 * (size + version.mac_bytes)).encode("ascii")
+    start, end = len(text) + _LENGTH_BYTES, len(text) + size
+    whole = bytearray(end)
     try:
-        clear[:_LENGTH_BYTES] = (8 * len(key)).to_bytes(_LENGTH_BYTES, "big")
-        view = memoryview(clear)  # Copies between views make no third copy on the way.
-        view[_LENGTH_BYTES : _LENGTH_BYTES + len(key)] = memoryview(key)
-        padding = random(size - _LENGTH_BYTES - len(key))
-        view[_LENGTH_BYTES + len(key) :] = padding
-        payload, mac = _seal(kbpk, version, text.encode("ascii"), clear)
+        view = memoryview(whole)  # Copies between views make no third copy on the way.
+        view[: len(text)] = text
+        view[len(text) : start] = (8 * len(key)).to_bytes(_LENGTH_BYTES, "big")
+        view[start : start + len(key)] = memoryview(key)
+        view[start + len(key) :] = random(end - start - len(key))
+        payload, mac = _sealed(kbpk, version, text, whole, end)
     finally:
-        tdes.wipe(clear)
-    return text + payload.hex().upper() + mac.hex().upper()
+        tdes.wipe(whole)
+    return text.decode("ascii") + payload.hex().upper() + mac.hex().upper()
 
 
 def check_value(algorithm: Algorithm, key: bytearray, *, cmac: bool | None = None) -> bytes:
@@ -141,38 +158,32 @@ def check_value(algorithm: Algorithm, key: bytearray, *, cmac: bool | None = Non
     """
     if algorithm not in _SIZES or not _is_possible(algorithm, len(key)):
         raise KeyRefused("there is no check value for such a key")
-    aes = algorithm is Algorithm.AES
-    if cmac or (cmac is None and aes):
-        return _cmac(aes, key, bytes(16 if aes else 8))[:CMAC_KCV_BYTES]
-    zeros = bytearray(16 if aes else 8)
-    return bytes(_crypt(aes, key, modes.ECB(), zeros, encrypting=True)[:LEGACY_KCV_BYTES])
+    algorithm = _as_named(algorithm, len(key))
+    zeros = bytes(ciphers.block_bytes(algorithm))
+    if cmac or (cmac is None and algorithm is Algorithm.AES):
+        return ciphers.cmac(algorithm, key, zeros)[:CMAC_KCV_BYTES]
+    return bytes(ciphers.encrypt_ecb(algorithm, key, zeros)[:LEGACY_KCV_BYTES])
 
 
 def kbpk_strength(version: Version, kbpk: bytearray) -> int:
-    """In bits."""
-    return strength(Algorithm.AES if version.is_aes else Algorithm.TDES, kbpk)
+    """In bits. Raises KeyRefused for a length that such a key has not."""
+    return usage.strength(Algorithm.AES if version.is_aes else Algorithm.TDES, kbpk)
 
 
 def strength(algorithm: Algorithm, key: bytearray) -> int:
-    """In bits: what the best known attack costs. Equal parts of a 3DES key count once. Spec: SP 800-57-1."""
-    if algorithm in (Algorithm.TDES, Algorithm.DES):
-        return _tdes_strength(key)
-    if algorithm in (Algorithm.AES, Algorithm.HMAC):
-        return min(8 * len(key), _STRONGEST)
-    table = _EC_STRENGTHS if algorithm is Algorithm.EC else _RSA_STRENGTHS
-    return next((bits for size, bits in table if len(key) <= size), _STRONGEST)
+    """In bits: what the best known attack costs. A private key's is taken from its size as DER.
+
+    Raises KeyRefused for a length that such a key has not. Spec: SP 800-57-1.
+    """
+    if algorithm in (Algorithm.RSA, Algorithm.DSA, Algorithm.EC):
+        table = _EC_STRENGTHS if algorithm is Algorithm.EC else _RSA_STRENGTHS
+        return next((bits for size, bits in table if len(key) <= size), _STRONGEST)
+    return usage.strength(_as_named(algorithm, len(key)), key)
 
 
-def _tdes_strength(key: bytearray) -> int:
-    bare = tdes.without_parity(key)
-    try:
-        parts = [memoryview(bare)[start : start + 8] for start in range(0, len(bare), 8)]
-        if any(left == right for left, right in zip(parts, parts[1:], strict=False)):
-            return 56  # Encrypting and decrypting undo each other.
-        distinct = len(parts) if len(parts) < 3 or parts[0] != parts[2] else 2
-        return {1: 56, 2: 80}.get(distinct, 112)
-    finally:
-        tdes.wipe(bare)
+def _as_named(algorithm: Algorithm, size_bytes: int) -> Algorithm:
+    """A key of 8 bytes that goes as TDES, as old blocks have them, is a DES key."""
+    return Algorithm.DES if algorithm is Algorithm.TDES and size_bytes == 8 else algorithm
 
 
 # Opening and sealing
@@ -183,11 +194,7 @@ def _open(kbpk: bytearray, parsed: Parsed, allow_weaker_kbpk: bool) -> Unwrapped
     header = parsed.header
     if not _fits(kbpk, header.version):
         raise KeyRefused(_REFUSED)
-    clear = _authentic(kbpk, header.version, parsed)
-    try:
-        key = _key_of(header.algorithm, clear)
-    finally:
-        tdes.wipe(clear)
+    key = _authentic_key(kbpk, parsed)
     good = False
     try:
         strong = allow_weaker_kbpk or kbpk_strength(header.version, kbpk) >= strength(header.algorithm, key)
@@ -200,63 +207,61 @@ def _open(kbpk: bytearray, parsed: Parsed, allow_weaker_kbpk: bool) -> Unwrapped
     return UnwrappedKey(header, key)
 
 
-def _key_of(algorithm: Algorithm, clear: bytearray) -> bytearray:
-    """The key out of an authentic payload."""
-    bits = clear[0] << 8 | clear[1]
-    size = bits // 8
-    if bits % 8 or size > len(clear) - _LENGTH_BYTES or not _is_possible(algorithm, size):
-        raise KeyRefused(_REFUSED)
-    key = bytearray(size)
-    memoryview(key)[:] = memoryview(clear)[_LENGTH_BYTES : _LENGTH_BYTES + size]
-    return key
-
-
-def _authentic(kbpk: bytearray, version: Version, parsed: Parsed) -> bytearray:
-    """The clear payload, once its MAC is good; the caller wipes it."""
-    text = parsed.header_text.encode("ascii")
-    encrypting, authenticating = _derived(kbpk, version)
-    clear = bytearray()
+def _authentic_key(kbpk: bytearray, parsed: Parsed) -> bytearray:
+    """The key, once the MAC is good; the caller wipes it."""
+    version, algorithm = parsed.header.version, parsed.header.algorithm
+    text, payload = parsed.header_text.encode("ascii"), parsed.payload
+    start, end = len(text), len(text) + len(payload)
+    whole = bytearray(end + _SPARE_BYTES)
+    view = memoryview(whole)
+    keys = _derived(kbpk, version)
     try:
-        if version in (Version.A, Version.C):
-            good = hmac.compare_digest(_cbc_mac(authenticating, text + parsed.payload), parsed.mac)
-            if good:
-                clear = _crypt(False, encrypting, modes.CBC(text[:8]), parsed.payload, encrypting=False)
+        view[:start] = text
+        if version in _AUTHENTICATING_CIPHER_TEXT:
+            # The cipher text is authenticated before it is decrypted.
+            good = hmac.compare_digest(keys.cbc_mac(text + payload), parsed.mac)
         else:
-            mode = _mode(version, parsed.mac)
-            clear = _crypt(version.is_aes, encrypting, mode, parsed.payload, encrypting=False)
-            good = hmac.compare_digest(_cmac(version.is_aes, authenticating, text, clear), parsed.mac)
+            keys.cipher(parsed.mac).decryptor().update_into(payload, view[start:])
+            good = hmac.compare_digest(keys.cmac(view[:end]), parsed.mac)
+        if not good:
+            raise KeyRefused(_REFUSED)
+        if version in _AUTHENTICATING_CIPHER_TEXT:
+            keys.cipher(text[:_TDES_BLOCK_BYTES]).decryptor().update_into(payload, view[start:])
+        bits = whole[start] << 8 | whole[start + 1]
+        size = bits // 8
+        if bits % 8 or size > len(payload) - _LENGTH_BYTES or not _is_possible(algorithm, size):
+            raise KeyRefused(_REFUSED)
+        key = bytearray(size)
+        memoryview(key)[:] = view[start + _LENGTH_BYTES : start + _LENGTH_BYTES + size]
+        return key
     finally:
-        tdes.wipe(encrypting)
-        tdes.wipe(authenticating)
-    if not good:
-        tdes.wipe(clear)
-        raise KeyRefused(_REFUSED)
-    return clear
+        tdes.wipe(whole)
+        keys.wipe()
 
 
-def _seal(kbpk: bytearray, version: Version, text: bytes, clear: bytearray) -> tuple[bytes, bytes]:
-    """Cipher text and MAC."""
-    encrypting, authenticating = _derived(kbpk, version)
+def _sealed(kbpk: bytearray, version: Version, text: bytes, whole: bytearray, end: int) -> tuple[bytes, bytes]:
+    """Cipher text and MAC of the header and the clear payload that `whole` starts with, up to `end`."""
+    out = bytearray(end - len(text) + _SPARE_BYTES)
+    view = memoryview(whole)[:end]
+    keys = _derived(kbpk, version)
     try:
-        if version is Version.C:
-            payload = bytes(_crypt(False, encrypting, modes.CBC(text[:8]), clear, encrypting=True))
-            return payload, _cbc_mac(authenticating, text + payload)
-        mac = _cmac(version.is_aes, authenticating, text, clear)
-        payload = bytes(_crypt(version.is_aes, encrypting, _mode(version, mac), clear, encrypting=True))
-        return payload, mac
+        if version in _AUTHENTICATING_CIPHER_TEXT:
+            keys.cipher(text[:_TDES_BLOCK_BYTES]).encryptor().update_into(view[len(text) :], out)
+            payload = bytes(out[: end - len(text)])
+            return payload, keys.cbc_mac(text + payload)
+        mac = keys.cmac(view)
+        keys.cipher(mac).encryptor().update_into(view[len(text) :], out)
+        return bytes(out[: end - len(text)]), mac
     finally:
-        tdes.wipe(encrypting)
-        tdes.wipe(authenticating)
-
-
-def _mode(version: Version, mac: bytes) -> modes.CBC | modes.CTR:
-    return modes.CTR(mac) if version is Version.E else modes.CBC(mac)
+        keys.wipe()
 
 
 # What is in a header and belongs to the keys
 
 
 def _with_check_values(kbpk: bytearray, header: Header, key: bytearray) -> Header:
+    if not header.optional:
+        return header
     filled = []
     for block in header.optional:
         if block.code in ("KC", "KP") and not block.data:
@@ -271,6 +276,8 @@ def _with_check_values(kbpk: bytearray, header: Header, key: bytearray) -> Heade
 
 def _check_values_agree(kbpk: bytearray, header: Header, key: bytearray) -> bool:
     """Whether KC and KP, where they are, are the key's and the KBPK's. Raises KeyRefused or BlockMalformed."""
+    if not header.optional:
+        return True
     own = Algorithm.AES if header.version.is_aes else Algorithm.TDES
     good = True
     for code, algorithm, of in (("KC", header.algorithm, key), ("KP", own, kbpk)):
@@ -295,91 +302,101 @@ def _is_possible(algorithm: Algorithm, size_bytes: int) -> bool:
 # Derivation and ciphers
 
 
-def _derived(kbpk: bytearray, version: Version) -> tuple[bytearray, bytearray]:
-    """The keys to encrypt and to authenticate with; the caller wipes both."""
-    if version in (Version.A, Version.C):
-        return _masked(kbpk, _KBEK_MASK), _masked(kbpk, _KBAK_MASK)
-    aes = version.is_aes
-    purposes = (_FOR_CTR if version is Version.E else _FOR_CBC, _FOR_MAC)
-    block_bytes = 16 if aes else 8
-    each = -(-len(kbpk) // block_bytes)
-    subkey = _crypt(aes, kbpk, modes.ECB(), bytes(block_bytes), encrypting=True)
-    code = _ALGORITHM_CODE[aes, len(kbpk)]
-    inputs = bytearray()
-    try:
-        _double(subkey)
-        for purpose in purposes:
-            for counter in range(1, each + 1):
-                inputs += bytes((counter, 0, purpose, 0, 0, code)) + (8 * len(kbpk)).to_bytes(2, "big")
-                if aes:
-                    inputs += b"\x80" + bytes(7)
-        if aes:
-            _double(subkey)  # Eight bytes are less than a block of AES: padded, and under the second subkey.
-        for index in range(len(inputs)):
-            inputs[index] ^= subkey[index % block_bytes]
-        made = _crypt(aes, kbpk, modes.ECB(), inputs, encrypting=True)
-    finally:
-        tdes.wipe(subkey)
-        tdes.wipe(inputs)
-    encrypting, authenticating = bytearray(len(kbpk)), bytearray(len(kbpk))
-    memoryview(encrypting)[:] = memoryview(made)[: len(kbpk)]
-    memoryview(authenticating)[:] = memoryview(made)[each * block_bytes :][: len(kbpk)]
-    tdes.wipe(made)
-    return encrypting, authenticating
+@dataclass(slots=True, repr=False, eq=False)
+class _Keys:
+    """The key to encrypt with in the first half of `room`, the one to authenticate with in the second.
 
+    A TDES key is there in the 24 bytes that the library takes without a copy.
+    """
 
-def _masked(kbpk: bytearray, mask: int) -> bytearray:
-    made = bytearray(len(kbpk))
-    for index in range(len(kbpk)):
-        made[index] = kbpk[index] ^ mask
-    return made
+    version: Version
+    room: bytearray
+    size: int
 
+    def cipher(self, start: bytes) -> Cipher[modes.CTR] | Cipher[modes.CBC]:
+        if self.version is Version.E:
+            return Cipher(self._key(0), modes.CTR(start))
+        return Cipher(self._key(0), modes.CBC(start))
 
-def _double(subkey: bytearray) -> None:
-    """Multiply by x in GF(2^64) or GF(2^128), in place. Spec: SP 800-38B §6.1."""
-    carry = subkey[0] >> 7
-    for index in range(len(subkey) - 1):
-        subkey[index] = (subkey[index] << 1 & 0xFF) | subkey[index + 1] >> 7
-    subkey[-1] = (subkey[-1] << 1 & 0xFF) ^ (carry * (0x87 if len(subkey) == 16 else 0x1B))
-
-
-def _crypt(
-    aes: bool,
-    key: bytearray,
-    mode: modes.ECB | modes.CBC | modes.CTR,
-    data: bytes | bytearray,
-    *,
-    encrypting: bool,
-) -> bytearray:
-    """The result in a bytearray, since it may be a secret."""
-    full = key if aes else tdes.expand(key)
-    out = bytearray(len(data) + 15)  # update_into asks for the room of one more block, less a byte.
-    try:
-        # Typed for bytes, taken as any buffer; a bytes copy could not be wiped.
-        cipher = Cipher(AES(full) if aes else TripleDES(full), mode)  # type: ignore[arg-type]  # see above
-        (cipher.encryptor() if encrypting else cipher.decryptor()).update_into(data, out)
-    finally:
-        if full is not key:
-            tdes.wipe(full)
-    return tdes.trimmed(out, len(data))
-
-
-def _cmac(aes: bool, key: bytearray, *parts: bytes | bytearray) -> bytes:
-    full = key if aes else tdes.expand(key)
-    try:
-        mac = CMAC(AES(full) if aes else TripleDES(full))  # type: ignore[arg-type]  # as in _crypt
-        for part in parts:
-            mac.update(part)  # type: ignore[arg-type]  # as in _crypt
+    def cmac(self, data: memoryview) -> bytes:
+        mac = CMAC(self._key(1))
+        mac.update(data)  # type: ignore[arg-type]  # As in _key.
         return mac.finalize()
+
+    def cbc_mac(self, data: bytes) -> bytes:
+        """The first 4 bytes of the last block. Spec: X9.143 §7.1; the data are whole blocks."""
+        chained = bytearray(len(data) + _SPARE_BYTES)
+        Cipher(self._key(1), modes.CBC(bytes(_TDES_BLOCK_BYTES))).encryptor().update_into(data, chained)
+        return bytes(chained[len(data) - 8 : len(data) - 4])
+
+    def wipe(self) -> None:
+        tdes.wipe(self.room)
+
+    def _key(self, which: int) -> AES | TripleDES:
+        start = which * ((len(self.room) - _SPARE_BYTES) // 2)
+        view = memoryview(self.room)[start : start + self.size]
+        # Typed for bytes, taken as any buffer; a bytes copy could not be wiped.
+        return AES(view) if self.version.is_aes else TripleDES(view)  # type: ignore[arg-type]  # see above
+
+
+def _derived(kbpk: bytearray, version: Version) -> _Keys:
+    """The keys to encrypt and to authenticate with; the caller wipes them."""
+    if version in _AUTHENTICATING_CIPHER_TEXT:
+        return _Keys(version, _masked(kbpk), 24)
+    aes = version.is_aes
+    block_bytes = 16 if aes else _TDES_BLOCK_BYTES
+    counters = _COUNTERS[aes, len(kbpk)]
+    half = len(counters) * block_bytes
+    base, inputs, made = bytearray(block_bytes), bytearray(2 * half), bytearray(2 * half + _SPARE_BYTES)
+    view = memoryview(inputs)
+    full = kbpk if aes else tdes.expand(kbpk)
+    try:
+        algorithm = AES(full) if aes else TripleDES(full)  # type: ignore[arg-type]  # As in _Keys.
+        encryptor = Cipher(algorithm, modes.ECB()).encryptor()
+        encryptor.update_into(bytes(block_bytes), made)
+        _subkey(made, base, 2 if aes else 1)
+        base[5] ^= _ALGORITHM_CODE[aes, len(kbpk)]
+        base[6] ^= 8 * len(kbpk) >> 8
+        base[7] ^= 8 * len(kbpk) & 0xFF
+        if aes:
+            base[8] ^= 0x80  # Eight bytes are less than a block of AES: padded, and under the second subkey.
+        offset = 0
+        for purpose in (_FOR_CTR if version is Version.E else _FOR_CBC, _FOR_MAC):
+            for counter in counters:
+                view[offset : offset + block_bytes] = base
+                inputs[offset] ^= counter
+                inputs[offset + 2] ^= purpose
+                offset += block_bytes
+        encryptor.update_into(inputs, made)
     finally:
-        if full is not key:
+        tdes.wipe(base)
+        tdes.wipe(inputs)
+        if full is not kbpk:
             tdes.wipe(full)
+    return _Keys(version, made, len(full))
 
 
-def _cbc_mac(key: bytearray, data: bytes) -> bytes:
-    """The first 4 bytes of the last block. Spec: X9.143 §7.1; the data are whole blocks."""
-    chained = _crypt(False, key, modes.CBC(bytes(8)), data, encrypting=True)
-    return bytes(chained[-8:-4])
+def _subkey(zeros_encrypted: bytearray, subkey: bytearray, number: int) -> None:
+    """CMAC's subkey 1 or 2 into `subkey`: the block times x or x² in its field. Spec: SP 800-38B §6.1."""
+    last, back = len(subkey) - 1, 8 - number
+    for index in range(last):
+        subkey[index] = (zeros_encrypted[index] << number & 0xFF) | zeros_encrypted[index + 1] >> back
+    subkey[last] = zeros_encrypted[last] << number & 0xFF
+    polynomial = 0x87 if last == 15 else 0x1B
+    carry = zeros_encrypted[0] >> back
+    folded = (polynomial if carry & 1 else 0) ^ (polynomial << 1 if carry & 2 else 0)
+    subkey[last] ^= folded & 0xFF
+    subkey[last - 1] ^= folded >> 8
+
+
+def _masked(kbpk: bytearray) -> bytearray:
+    """Versions A and C: both keys are the KBPK with a letter over each byte."""
+    made = bytearray(48 + _SPARE_BYTES)
+    for index in range(24):
+        byte = kbpk[index % len(kbpk)]
+        made[index] = byte ^ _KBEK_MASK
+        made[24 + index] = byte ^ _KBAK_MASK
+    return made
 
 
 __all__ = [
