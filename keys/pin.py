@@ -1,9 +1,11 @@
-"""The PIN: how its digits are held, and ISO 9564 format 0.
+"""The PIN: how its digits are held, and ISO 9564 format 0. The other formats are in `pin_formats`.
 
 Spec: ISO 9564-1 §9.3.2 (format 0), §8.1 (4 to 12 digits).
 """
 
 from __future__ import annotations
+
+import hmac
 
 from keys import tdes
 from keys.errors import KeyRefused
@@ -53,6 +55,10 @@ class Pin:
 
     def __repr__(self) -> str:
         return "Pin(…)"
+
+    def same_as(self, other: Pin) -> bool:
+        """Whether both hold the same digits, in constant time for equal lengths."""
+        return hmac.compare_digest(self._digits, other._digits)
 
     def digits_into(self, block: bytearray) -> None:
         """Write control, length, digits and fill F into 8 bytes. Raises KeyRefused for a bad length."""

@@ -1,8 +1,9 @@
 """The key store: what may be done with each key, and nothing else.
 
 A key has one use: the TMK only unwraps working keys, the PIK only encrypts PIN blocks, the MAK only
-authenticates, a batch's key only seals that batch's data. Any other pair of operation and key raises
-KeyRefused. Clear keys exist only inside one call, in bytearrays that are wiped before it returns.
+authenticates, the TDK only encrypts tracks, a batch's key only seals that batch's data (the table is in
+`usage`). Any other pair of operation and key raises KeyRefused. Clear keys exist only inside one call, in
+bytearrays that are wiped before it returns.
 
 Spec: PCI PIN Security requirements 18, 19; docs/host-link.md §4, §7; ISO 9564-1 §9.3.2.
 """
@@ -21,6 +22,8 @@ from keys.errors import KeyRefused
 from keys.loading import KeyLayout, unwrap_working_keys
 from keys.refs import WORKING_KEYS, KeyRef, Usage
 from keys.testkeys import TEST_TMK
+from keys.track import encrypt_track
+from keys.usage import Operation, check
 from keys.vault import DEVICE_KEY_BYTES, NONCE_BYTES, TAG_BYTES, Label, Vault, gcm_open, gcm_seal
 
 TMK = KeyRef(Usage.TMK)
@@ -74,7 +77,7 @@ class KeyStore:
 
     def kcv(self, ref: KeyRef) -> str:
         """The check value, 8 hex digits. Raises KeyRefused when there is no such key."""
-        key = self._open(ref, ref.usage)
+        key = self._open(ref, ref.usage, Operation.CHECK_VALUE)
         try:
             return tdes.check_value(key).hex().upper()
         finally:
@@ -106,7 +109,7 @@ class KeyStore:
         Raises KcvMismatch (naming the key) or KeyRefused; then no working key is left, old or new, and the
         terminal is not signed in (docs/host-link.md §4).
         """
-        tmk = self._open(TMK, Usage.TMK)
+        tmk = self._open(TMK, Usage.TMK, Operation.UNWRAP_KEY)
         try:
             fresh = unwrap_working_keys(tmk, block, layout)
         except KeyRefused:
@@ -128,7 +131,7 @@ class KeyStore:
 
     def pin_block(self, ref: KeyRef, pin: pin_blocks.Pin, pan: str) -> bytes:
         """The encrypted format 0 block, 8 bytes. The PIN stays the caller's to wipe. Raises KeyRefused."""
-        key = self._open(ref, Usage.PIK)
+        key = self._open(ref, Usage.PIK, Operation.ENCRYPT_PIN)
         clear = bytearray(8)
         try:
             clear = pin_blocks.format0(pin, pan)
@@ -139,7 +142,7 @@ class KeyStore:
 
     def mac(self, ref: KeyRef, data: bytes) -> bytes:
         """The UnionPay ECB MAC of `data`: 8 ASCII hex characters. Raises KeyRefused."""
-        key = self._open(ref, Usage.MAK)
+        key = self._open(ref, Usage.MAK, Operation.MAKE_MAC)
         try:
             return ecb_mac.unionpay_mac(key, data)
         finally:
@@ -148,6 +151,14 @@ class KeyStore:
     def mac_ok(self, ref: KeyRef, data: bytes, mac: bytes) -> bool:
         """Whether `mac` is the MAC of `data`, compared in constant time. Raises KeyRefused without a MAK."""
         return hmac.compare_digest(self.mac(ref, data), mac)
+
+    def encrypt_track(self, ref: KeyRef, track: str) -> str:
+        """Track 2 or 3 with its eight bytes under the TDK, in hex digits. Raises KeyRefused."""
+        key = self._open(ref, Usage.TDK, Operation.ENCRYPT_DATA)
+        try:
+            return encrypt_track(key, track)
+        finally:
+            tdes.wipe(key)
 
     # Sealing.
 
@@ -187,10 +198,11 @@ class KeyStore:
 
     # Inside.
 
-    def _open(self, ref: KeyRef, wanted: Usage) -> bytearray:
+    def _open(self, ref: KeyRef, wanted: Usage, operation: Operation) -> bytearray:
         """The clear key, which the caller wipes. Raises KeyRefused for a wrong use or a missing key."""
         if ref.usage is not wanted:
             raise KeyRefused(f"a {ref.usage.name} may not do the work of a {wanted.name}")
+        check(ref.usage.value, *_CODES[ref.usage], operation)
         record = self._vault.find(_label(ref))
         if record is None:
             raise KeyRefused(f"there is no {ref.usage.name}")
