@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from drivers.ports import Picture
@@ -22,6 +22,7 @@ from sim.card import PROFILES
 from sim.people import People
 from sim.twins.link import Network, Trip
 from sim.world import World, hash_seed
+from terminal.journal import Event
 from terminal.model import PaymentState
 
 TRANSACTIONS_LIMIT = 100_000
@@ -118,7 +119,7 @@ def run_day(
         )
 
 
-def _events(world: World):  # type: ignore[no-untyped-def]  # a generator of journal events
+def _events(world: World) -> Iterator[Event]:
     after = 0
     while page := world.journal.events_after(after):
         yield from page
