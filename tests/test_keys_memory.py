@@ -85,8 +85,8 @@ def test_no_key_and_no_pin_block_stays_in_a_live_process() -> None:
         child.stdin.close()
     assert b"6212790200001797" in memory, "the scan itself must be able to find what is there"
     found = {name: memory.count(key[:8]) + memory.count(key[-8:]) for name, key in keys.items()}
-    found["clear PIN, format 0"] = memory.count(bytes.fromhex("0C947182635174FF"))
-    found["clear PIN, format 0, with the PAN"] = memory.count(bytes.fromhex("0C9456F843D173E8")[:5])
+    found["clear PIN, before the PAN"] = memory.count(bytes.fromhex("0C947182635174"))
+    found["clear block of format 0"] = memory.count(bytes.fromhex("0C94561243517586"))
     found["PIN field, format 4"] = memory.count(bytes.fromhex("4C947182635174AA"))
     found["typed digits"] = memory.count(bytes((9, 4, 7, 1, 8, 2, 6, 3, 5, 1, 7, 4)))
     assert not any(found.values()), found
