@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from keys import ciphers, tdes, usage
+from keys import kcv, tdes, usage
 from keys.block_header import BlockMalformed, Header, OptionalBlock, Parsed, Version, parse
 from keys.errors import KeyRefused
 from keys.usage import Algorithm
@@ -159,10 +159,9 @@ def check_value(algorithm: Algorithm, key: bytearray, *, cmac: bool | None = Non
     if algorithm not in _SIZES or not _is_possible(algorithm, len(key)):
         raise KeyRefused("there is no check value for such a key")
     algorithm = _as_named(algorithm, len(key))
-    zeros = bytes(ciphers.block_bytes(algorithm))
     if cmac or (cmac is None and algorithm is Algorithm.AES):
-        return ciphers.cmac(algorithm, key, zeros)[:CMAC_KCV_BYTES]
-    return bytes(ciphers.encrypt_ecb(algorithm, key, zeros)[:LEGACY_KCV_BYTES])
+        return kcv.check_value(algorithm, key, kcv.Method.CMAC, size=CMAC_KCV_BYTES)
+    return kcv.check_value(algorithm, key, kcv.Method.LEGACY, size=LEGACY_KCV_BYTES)
 
 
 def kbpk_strength(version: Version, kbpk: bytearray) -> int:
