@@ -15,7 +15,7 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run test test-quick check format bench demo day goldens goldens-check diagrams diagrams-check \
-	system-deps install-pi doctor clean
+	conformance system-deps install-pi doctor clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ diagrams: venv ## Draw the state tables into docs/diagrams
 
 diagrams-check: venv ## See that docs/diagrams fits the state tables
 	$(PY) -m terminal.tools.diagrams --check docs/diagrams
+
+# The kernel's conformance (docs/conformance.md)
+
+conformance: venv ## Each requirement of the kernel, its cases, their results (JSON=1 for programs)
+	@PYTHONPATH=tests/emv $(PY) -m conformance $(if $(JSON),--json)
 
 # The world, and how fast it is
 
