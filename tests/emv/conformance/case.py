@@ -133,4 +133,3 @@ def _value(section: str, word: str, value: Any, before: Any) -> Any:
     if isinstance(value, dict) and isinstance(before, dict):
         return {**before, **value}
     return value
-

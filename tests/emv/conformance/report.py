@@ -80,3 +80,14 @@ def print_json(report: Report) -> None:
         for row in requirements().values()
     ]
     print(json.dumps({"requirements": rows, "failed": report.failed, **counts(report)}, ensure_ascii=False))
+
+
+def print_report(*, as_json: bool) -> int:
+    """Exit status 1 if a case failed or a requirement has neither case nor reason."""
+    report = make_report()
+    if as_json:
+        print_json(report)
+    else:
+        print_table(report)
+    missing = any(report.result(row) == "MISSING" for row in requirements().values())
+    return 1 if report.failed or missing else 0

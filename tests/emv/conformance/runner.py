@@ -78,9 +78,7 @@ class World:
 def run(case: Case) -> list[str]:
     """What the kernel did otherwise than the case says; empty if nothing."""
     world = World(case, ScriptedCard(case.card))
-    session = Session(
-        built(TerminalProfile, {"aids": _aids(case), **case.terminal}), built(TransactionData, case.sale)
-    )
+    session = Session(built(TerminalProfile, {"aids": _aids(case), **case.terminal}), built(TransactionData, case.sale))
     kernel = contact_session(session)
     outcome: Outcome | None = None
     reason = REMOVED
@@ -134,9 +132,7 @@ def _typed(hint: Any, name: str, value: Any) -> Any:
     return value
 
 
-def _differences(
-    case: Case, world: World, session: Session, outcome: Outcome | None, reason: str
-) -> list[str]:
+def _differences(case: Case, world: World, session: Session, outcome: Outcome | None, reason: str) -> list[str]:
     expect = case.expect
     data = {f"{tag:X}": value.hex().upper() for tag, value in session.elements().items()}
     whole = outcome is not None and (outcome.result.value in ("approved", "declined"))
@@ -173,7 +169,7 @@ def _differences(
 
 
 def _elements(word: str, expected: dict[str, str], got: dict[str, str]) -> list[str]:
-    """"-" expects an absent element."""
+    """ "-" expects an absent element."""
     return [
         _said(f"{word} {tag}", value, got.get(tag, "-"))
         for tag, value in expected.items()
