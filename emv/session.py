@@ -15,6 +15,7 @@ from typing import Final
 
 from emv.bits import BIOMETRIC, OFFLINE_DATA_AUTHENTICATION, OFFLINE_PIN, TSI, TVR, wants_signature
 from emv.commands import CardError, Cryptogram, Outcome, Result
+from emv.rules import RULES
 from emv.tags import (
     ADDITIONAL_TERMINAL_CAPABILITIES_9F40,
     AMOUNT_AUTHORISED_9F02,
@@ -44,6 +45,7 @@ from emv.tags import (
     TRANSACTION_TYPE_9C,
     Source,
 )
+from emv.trace import Decision, Exchange
 
 AMOUNT_MAX_MINOR = 999_999_999_999  # 9F02 is n12.
 BINARY_AMOUNT_MAX = 0xFFFFFFFF  # 81 is four bytes.
@@ -201,7 +203,8 @@ class Session:
     """The context of one contact session. Make one for each card; give it to `kernel.contact_session`.
 
     `data` holds every element known by now, tag to value. `steps` names what was performed, `not_performed`
-    what the Books have and this kernel leaves out, `problem` says in words what was wrong with the card.
+    what the Books have and this kernel leaves out, `problem` says in words what was wrong with the card, and
+    `trace` holds every decision and every exchange.
     """
 
     __slots__ = (
@@ -217,6 +220,7 @@ class Session:
         "not_performed",
         "problem",
         "blocked_seen",
+        "trace",
     )
 
     def __init__(self, terminal: TerminalProfile, transaction: TransactionData) -> None:
@@ -232,6 +236,7 @@ class Session:
         self.not_performed: list[str] = []
         self.problem = ""
         self.blocked_seen = False  # The card has an application of ours, and it is blocked.
+        self.trace: list[Decision | Exchange] = []
 
     def begin_application(self, aid: AidEntry) -> None:
         """Forget whatever another application said: a card's answers never mix. Spec: Book 3 §10.1."""
@@ -243,12 +248,28 @@ class Session:
         self.tvr = TVR(0)
         self.tsi = TSI(0)
         self.aid = aid
+        self.note("application-begun")
 
     def selected(self) -> AidEntry:
         """The AID list's row of the application in use."""
         if self.aid is None:
             raise RuntimeError("no application is selected yet")
         return self.aid
+
+    def note(self, word: str, *tags: int, sets: TVR | TSI | None = None, **facts: int | str) -> None:
+        """Write down the branch that is taken, and set what it sets. No bit is set but by a note.
+
+        `word` is a row of `emv.rules`, `tags` the elements that were looked at, `facts` what is no element (a
+        rule's number, a status word). Never put anything of a person or a PIN into a fact.
+        """
+        if isinstance(sets, TVR):
+            self.tvr |= sets
+        elif sets is not None:
+            self.tsi |= sets
+        get = self.data.get
+        self.trace.append(
+            Decision(RULES[word], tuple((tag, get(tag)) for tag in tags), tuple(facts.items()), sets)
+        )
 
     def performed(self, step: str) -> None:
         """Write down a step by the Book's title."""
