@@ -72,7 +72,8 @@ async def completion(session: Session, answer: OnlineAnswer | None) -> Outcome:
     approved = answer is not None and answer.response_code in session.terminal.approval_codes
     if answer is None:
         session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_UNABLE_TO_GO_ONLINE_DECLINED
-    given = await generate_ac(session, Cryptogram.TC if approved else Cryptogram.AAC, CDOL2_8D)
+    wanted = Cryptogram.TC if approved else Cryptogram.AAC
+    given = await generate_ac(session, wanted, CDOL2_8D, after_approval=approved)
     session.performed("Completion")
     if given is Cryptogram.ARQC or (given is Cryptogram.TC and not approved):
         raise WrongCryptogram(f"the card answered {given.name} to the last GENERATE AC")
@@ -82,4 +83,7 @@ async def completion(session: Session, answer: OnlineAnswer | None) -> Outcome:
         return session.end(Result.DECLINED, "declined-by-issuer")
     if given is Cryptogram.AAC:
         return session.end(Result.DECLINED, "declined-by-card")
+    if session.signature_failed:
+        # The issuer approved, and the card's TC is not genuine. Spec: Book 4 §6.3.2.1.
+        return session.end(Result.DECLINED, "card-not-authenticated")
     return session.end(Result.APPROVED, "approved-online")

@@ -10,10 +10,13 @@ Spec: EMV 4.4 Book 3 §10 (transaction flow), Book 4 §A1-A4 (terminal data).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
-from emv.bits import BIOMETRIC, OFFLINE_DATA_AUTHENTICATION, OFFLINE_PIN, TSI, TVR, wants_signature
+from emv.bits import BIOMETRIC, OFFLINE_PIN, TSI, TVR, SecurityCapability, wants_signature
+from emv.capk import CaKeys
+from emv.certificates import OdaFailure, PublicKey
 from emv.commands import CardError, Cryptogram, Outcome, Result
 from emv.tags import (
     ADDITIONAL_TERMINAL_CAPABILITIES_9F40,
@@ -70,6 +73,7 @@ REASONS: Final = MappingProxyType(
         "card-refused": ("The card refused a command", "卡片拒绝命令"),
         "data-missing": ("The card lacks mandatory data", "卡片缺少必备数据"),
         "bad-data": ("The card sent data that cannot be read", "卡片数据错误"),
+        "card-not-authenticated": ("The card's signature is not genuine", "卡片签名验证失败"),
         "cryptogram-not-allowed": ("The card answered with a cryptogram it may not give", "卡片密文类型错误"),
     }
 )
@@ -98,7 +102,7 @@ class AidEntry:
     tac_denial: bytes = bytes(5)
     tac_online: bytes = b"\xff" * 5
     tac_default: bytes = b"\xff" * 5
-    default_ddol: bytes = b""  # Kept for offline data authentication, which is not in yet.
+    default_ddol: bytes = b""  # For DDA with cards that have none. Spec: Book 2 §6.5.1.
     default_tdol: bytes = b""
 
     def __post_init__(self) -> None:
@@ -116,17 +120,41 @@ class AidEntry:
         return name.startswith(self.aid) if self.partial else name == self.aid
 
 
+class CdaMode(IntEnum):
+    """When GENERATE AC asks for a CDA signature. Spec: EMV 4.4 Book 2 Annex D4.
+
+    In every mode a TC that the issuer has not approved is signed.
+    """
+
+    MODE_1 = 1
+    MODE_2 = 2
+    MODE_3 = 3
+    MODE_4 = 4
+
+    @property
+    def on_request(self) -> bool:
+        """Whether an ARQC is signed."""
+        return self in (CdaMode.MODE_1, CdaMode.MODE_2)
+
+    @property
+    def on_approved(self) -> bool:
+        """Whether the TC after the issuer's approval is signed."""
+        return self in (CdaMode.MODE_1, CdaMode.MODE_4)
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalProfile:
     """What the terminal is. Defaults: an attended online-only terminal of a shop in China with a PIN pad.
 
-    Raises ValueError if it claims what this kernel does not do (offline PIN, offline data authentication,
-    offline approval), so that 9F33 and 9F35 are never faked.
+    Raises ValueError if it claims what this kernel does not do (offline PIN, XDA, offline approval), so that 9F33
+    and 9F35 are never faked.
     """
 
     aids: tuple[AidEntry, ...]
     terminal_type: int = 0x21  # 9F35
     capabilities: bytes = bytes.fromhex("E06800")  # 9F33: online PIN, signature, no CVM; no SDA/DDA/CDA
+    ca_keys: CaKeys = CaKeys()
+    cda_mode: CdaMode = CdaMode.MODE_1
     additional_capabilities: bytes = bytes.fromhex("7000F0A001")  # 9F40; last byte: can show ISO 8859-1
     country: str = "156"  # 9F1A, ISO 3166 numeric
     currency: str = "156"  # 5F2A, ISO 4217 numeric
@@ -142,11 +170,11 @@ class TerminalProfile:
 
     def __post_init__(self) -> None:
         if self.terminal_type not in ONLINE_ONLY_TYPES:
-            raise ValueError("9F35: without offline data authentication the type must be online only (21)")
+            raise ValueError("9F35: the type must be online only (21): offline approvals are not in yet")
         if len(self.capabilities) != 3 or len(self.additional_capabilities) != 5:
             raise ValueError("9F33 has 3 bytes and 9F40 has 5")
-        if self.capabilities[2] & OFFLINE_DATA_AUTHENTICATION:
-            raise ValueError("9F33: SDA, DDA and CDA are not in yet and must not be claimed")
+        if self.capabilities[2] & SecurityCapability.XDA:
+            raise ValueError("9F33: XDA is not in and must not be claimed")
         if self.capabilities[1] & (OFFLINE_PIN | BIOMETRIC):
             raise ValueError("9F33: offline PIN and biometrics are not in yet and must not be claimed")
         for name, digits, length in (
@@ -217,6 +245,11 @@ class Session:
         "not_performed",
         "problem",
         "blocked_seen",
+        "signed_records",
+        "sent",
+        "icc_key",
+        "oda_failure",
+        "signature_failed",
     )
 
     def __init__(self, terminal: TerminalProfile, transaction: TransactionData) -> None:
@@ -232,6 +265,7 @@ class Session:
         self.not_performed: list[str] = []
         self.problem = ""
         self.blocked_seen = False  # The card has an application of ours, and it is blocked.
+        self._forget_authentication()
 
     def begin_application(self, aid: AidEntry) -> None:
         """Forget whatever another application said: a card's answers never mix. Spec: Book 3 §10.1."""
@@ -243,6 +277,14 @@ class Session:
         self.tvr = TVR(0)
         self.tsi = TSI(0)
         self.aid = aid
+        self._forget_authentication()
+
+    def _forget_authentication(self) -> None:
+        self.signed_records: list[tuple[int, bytes]] = []  # SFI and data of the records that the AFL marks.
+        self.sent = b""  # What went to the card by PDOL, CDOL1 and CDOL2, in this order.
+        self.icc_key: PublicKey | None = None  # The card's key, once CDA is chosen and it was recovered.
+        self.oda_failure: OdaFailure | None = None  # Why offline data authentication failed.
+        self.signature_failed = False  # The answer to a GENERATE AC with CDA was not genuine.
 
     def selected(self) -> AidEntry:
         """The AID list's row of the application in use."""

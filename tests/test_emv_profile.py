@@ -19,9 +19,6 @@ from emv.kernel import AidEntry, TerminalProfile, TransactionData
         {"terminal_type": 0x22},  # Offline with online capability.
         {"terminal_type": 0x23},
         {"terminal_type": 0x14},  # A cash machine.
-        {"capabilities": bytes.fromhex("E06880")},  # SDA
-        {"capabilities": bytes.fromhex("E06840")},  # DDA
-        {"capabilities": bytes.fromhex("E06808")},  # CDA
         {"capabilities": bytes.fromhex("E06804")},  # XDA
         {"capabilities": bytes.fromhex("E0E800")},  # Plaintext PIN by the card.
         {"capabilities": bytes.fromhex("E07800")},  # Enciphered PIN by the card.
@@ -91,10 +88,6 @@ def test_ten_mistakes_are_ten_lines() -> None:
     tac_online = "zz"
     default_ddol = "9F02"
     colour = "red"
-    [[capk]]
-    rid = "A000000333"
-    index = "02"
-    exponent = "03"
     """
     with pytest.raises(AidListError) as caught:
         load_aids(text)
@@ -109,7 +102,6 @@ def test_ten_mistakes_are_ten_lines() -> None:
         "aid[1].name",
         "aid[1].partial",
         "aid[1].floor_limit_minor",
-        "capk[1].modulus",
     ]
 
 
