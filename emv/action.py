@@ -78,7 +78,7 @@ async def card_action_analysis(session: Session, wanted: Cryptogram) -> Outcome 
     session.performed("Card action analysis")
     if given is Cryptogram.TC or (given is Cryptogram.ARQC and wanted is Cryptogram.AAC):
         raise WrongCryptogram(f"the card answered {given.name} to a request for {wanted.name}")
-    if session.signature_failed:
+    if session.oda.signature_failed:
         return await _signature_failed(session)
     if given is Cryptogram.ARQC:
         return None
@@ -93,6 +93,7 @@ async def card_action_analysis(session: Session, wanted: Cryptogram) -> Outcome 
 
 async def _signature_failed(session: Session) -> Outcome:
     """An ARQC whose CDA signature is wrong does not go online: AAC at once. Spec: Book 4 §6.3.2.1."""
+    session.note("cda-failed-decline")
     session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
     await generate_ac(session, Cryptogram.AAC, CDOL2_8D)
     return session.end(Result.DECLINED, "card-not-authenticated")
@@ -103,16 +104,20 @@ async def generate_ac(
 ) -> Cryptogram:
     """One GENERATE AC with the data of CDOL1 or CDOL2; keeps 9F27, 9F36, 9F26, 9F10. Raises CardError.
 
-    With CDA, whether the signature was good stands in `session.signature_failed`.
+    With CDA, whether the signature was good stands in `session.oda.signature_failed`.
     """
     entries = parse_dol(session.data[list_tag])
     if any(entry.tag == TC_HASH_VALUE_98 for entry in entries):
         session.data[TC_HASH_VALUE_98] = tc_hash(session)
     data = fill(entries, session.elements())
-    session.sent += data
+    session.oda.sent += data
     cda = request_cda(session, wanted, after_approval=after_approval)
     response = await exchange(apdu.generate_ac(wanted, data, cda=cda))
-    take_cryptogram(session, expect_ok(response, "GENERATE AC"), cda=cda)
+    answer = expect_ok(response, "GENERATE AC")
+    if cda:
+        # Also if the card gives an AAC, and no signature with it. Spec: Book 3 §10.3.
+        session.note("oda-performed", sets=TSI.OFFLINE_DATA_AUTHENTICATION_PERFORMED)
+    take_cryptogram(session, answer, cda=cda)
     kind = session.data[CRYPTOGRAM_INFORMATION_DATA_9F27][0] & TYPE_MASK
     if kind == TYPE_MASK:
         raise WrongCryptogram("the card answered with a cryptogram type that is reserved")

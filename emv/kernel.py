@@ -22,6 +22,7 @@ from emv.restrictions import processing_restrictions
 from emv.risk import terminal_risk_management
 from emv.selection import build_candidate_list, final_selection
 from emv.session import AidEntry, MissingData, Session, TerminalProfile, TransactionData, WrongCryptogram
+from emv.trace import watched
 
 __all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact_session"]
 
@@ -29,7 +30,7 @@ __all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact
 async def contact_session(session: Session) -> Outcome:
     """Run one card through one transaction. Raises CardError only if the card was removed."""
     try:
-        return await _transaction(session)
+        return await watched(_transaction(session), session.trace)
     except CardError as error:
         if error.removed:
             raise

@@ -83,7 +83,7 @@ async def completion(session: Session, answer: OnlineAnswer | None) -> Outcome:
         return session.end(Result.DECLINED, "declined-by-issuer")
     if given is Cryptogram.AAC:
         return session.end(Result.DECLINED, "declined-by-card")
-    if session.signature_failed:
+    if session.oda.signature_failed:
         # The issuer approved, and the card's TC is not genuine. Spec: Book 4 §6.3.2.1.
         return session.end(Result.DECLINED, "card-not-authenticated")
     return session.end(Result.APPROVED, "approved-online")

@@ -9,7 +9,7 @@ Spec: EMV 4.4 Book 3 §10 (transaction flow), Book 4 §A1-A4 (terminal data).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
@@ -18,6 +18,7 @@ from emv.bits import BIOMETRIC, OFFLINE_PIN, TSI, TVR, SecurityCapability, wants
 from emv.capk import CaKeys
 from emv.certificates import OdaFailure, PublicKey
 from emv.commands import CardError, Cryptogram, Outcome, Result
+from emv.rules import RULES
 from emv.tags import (
     ADDITIONAL_TERMINAL_CAPABILITIES_9F40,
     AMOUNT_AUTHORISED_9F02,
@@ -47,6 +48,7 @@ from emv.tags import (
     TRANSACTION_TYPE_9C,
     Source,
 )
+from emv.trace import Decision, Exchange
 
 AMOUNT_MAX_MINOR = 999_999_999_999  # 9F02 is n12.
 BINARY_AMOUNT_MAX = 0xFFFFFFFF  # 81 is four bytes.
@@ -225,11 +227,23 @@ class TransactionData:
             raise ValueError("a transaction type is two digits, written as one BCD byte")
 
 
+@dataclass(slots=True)
+class Authentication:
+    """What offline data authentication keeps from step to step."""
+
+    records: list[tuple[int, bytes]] = field(default_factory=list, repr=False)  # SFI and data of what the AFL marks.
+    sent: bytes = field(default=b"", repr=False)  # What went to the card by PDOL, CDOL1 and CDOL2, in this order.
+    icc_key: PublicKey | None = None  # The card's key, once CDA is chosen and the key was recovered.
+    failure: OdaFailure | None = None
+    signature_failed: bool = False  # The answer to a GENERATE AC with CDA was not genuine.
+
+
 class Session:
     """The context of one contact session. Make one for each card; give it to `kernel.contact_session`.
 
     `data` holds every element known by now, tag to value. `steps` names what was performed, `not_performed`
-    what the Books have and this kernel leaves out, `problem` says in words what was wrong with the card.
+    what the Books have and this kernel leaves out, `problem` says in words what was wrong with the card, and
+    `trace` holds every decision and every exchange.
     """
 
     __slots__ = (
@@ -245,11 +259,8 @@ class Session:
         "not_performed",
         "problem",
         "blocked_seen",
-        "signed_records",
-        "sent",
-        "icc_key",
-        "oda_failure",
-        "signature_failed",
+        "trace",
+        "oda",
     )
 
     def __init__(self, terminal: TerminalProfile, transaction: TransactionData) -> None:
@@ -265,7 +276,8 @@ class Session:
         self.not_performed: list[str] = []
         self.problem = ""
         self.blocked_seen = False  # The card has an application of ours, and it is blocked.
-        self._forget_authentication()
+        self.trace: list[Decision | Exchange] = []
+        self.oda = Authentication()
 
     def begin_application(self, aid: AidEntry) -> None:
         """Forget whatever another application said: a card's answers never mix. Spec: Book 3 §10.1."""
@@ -277,20 +289,29 @@ class Session:
         self.tvr = TVR(0)
         self.tsi = TSI(0)
         self.aid = aid
-        self._forget_authentication()
-
-    def _forget_authentication(self) -> None:
-        self.signed_records: list[tuple[int, bytes]] = []  # SFI and data of the records that the AFL marks.
-        self.sent = b""  # What went to the card by PDOL, CDOL1 and CDOL2, in this order.
-        self.icc_key: PublicKey | None = None  # The card's key, once CDA is chosen and it was recovered.
-        self.oda_failure: OdaFailure | None = None  # Why offline data authentication failed.
-        self.signature_failed = False  # The answer to a GENERATE AC with CDA was not genuine.
+        self.oda = Authentication()
+        self.note("application-begun")
 
     def selected(self) -> AidEntry:
         """The AID list's row of the application in use."""
         if self.aid is None:
             raise RuntimeError("no application is selected yet")
         return self.aid
+
+    def note(self, word: str, *tags: int, sets: TVR | TSI | None = None, **facts: int | str) -> None:
+        """Write down the branch that is taken, and set what it sets. No bit is set but by a note.
+
+        `word` is a row of `emv.rules`, `tags` the elements that were looked at, `facts` what is no element (a
+        rule's number, a status word). Never put anything of a person or a PIN into a fact.
+        """
+        if isinstance(sets, TVR):
+            self.tvr |= sets
+        elif sets is not None:
+            self.tsi |= sets
+        get = self.data.get
+        self.trace.append(
+            Decision(RULES[word], tuple((tag, get(tag)) for tag in tags), tuple(facts.items()), sets)
+        )
 
     def performed(self, step: str) -> None:
         """Write down a step by the Book's title."""
