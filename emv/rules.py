@@ -147,3 +147,30 @@ _ROWS: Final = (
 )
 
 RULES: Final = MappingProxyType({row.word: row for row in _ROWS})
+
+# Every `Outcome.reason` of this kernel, in English and Chinese.
+REASONS: Final = MappingProxyType(
+    {
+        "approved-online": ("Approved by the issuer", "发卡行批准"),
+        "approved-offline": ("Approved without the issuer", "脱机批准"),
+        "declined-offline": ("Declined by the terminal", "终端拒绝"),
+        "declined-by-card": ("Declined by the card", "卡片拒绝"),
+        "declined-by-issuer": ("Declined by the issuer", "发卡行拒绝"),
+        "unable-to-go-online": ("The issuer could not be reached", "无法联机"),
+        "referred": ("The issuer wants to be called", "请联系发卡行"),
+        "pin-tries-exceeded": ("Declined by the card: too many wrong PINs", "卡片拒绝：密码尝试次数超限"),
+        "issuer-not-authentic": ("Declined by the card: it does not believe the answer", "卡片拒绝：发卡行认证失败"),
+        "service-not-allowed": ("The card does not allow this service", "卡片不允许此服务"),
+        "cancelled": ("Cancelled", "已取消"),
+        "pin-cancelled": ("PIN entry cancelled", "密码输入已取消"),
+        "pin-timed-out": ("PIN entry timed out", "密码输入超时"),
+        "no-application": ("No application in common", "无共同应用"),
+        "application-blocked": ("The application is blocked", "应用已锁定"),
+        "card-blocked": ("The card is blocked or answers no selection", "卡片已锁定"),
+        "card-refused": ("The card refused a command", "卡片拒绝命令"),
+        "data-missing": ("The card lacks mandatory data", "卡片缺少必备数据"),
+        "bad-data": ("The card sent data that cannot be read", "卡片数据错误"),
+        "card-not-authenticated": ("The card's signature is not genuine", "卡片签名验证失败"),
+        "cryptogram-not-allowed": ("The card answered with a cryptogram it may not give", "卡片密文类型错误"),
+    }
+)
