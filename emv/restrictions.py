@@ -48,8 +48,7 @@ def _application_usage_control(session: Session) -> None:
     if value is None:
         return
     allowed = AUC(int.from_bytes(value, "big"))
-    # The terminal is no cash machine: TerminalProfile refuses the type of one.
-    needed: list[AUC] = [AUC.OTHER_THAN_ATM]
+    needed: list[AUC] = [AUC.ATM if session.terminal.cash_machine else AUC.OTHER_THAN_ATM]
     country = session.data.get(ISSUER_COUNTRY_CODE_5F28)
     if country is not None:
         domestic = country == session.data[TERMINAL_COUNTRY_CODE_9F1A]
