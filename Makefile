@@ -16,7 +16,7 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run test test-quick check format bench demo day goldens goldens-check diagrams diagrams-check \
-	conformance mutation system-deps install-pi doctor clean
+	card-keys conformance mutation system-deps install-pi doctor clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ diagrams: venv ## Draw the state tables into docs/diagrams
 
 diagrams-check: venv ## See that docs/diagrams fits the state tables
 	$(PY) -m terminal.tools.diagrams --check docs/diagrams
+
+card-keys: venv ## Make the test world's RSA keys anew (rarely: they are data)
+	$(PY) -m sim.card.make_keys
 
 # The kernel's conformance (docs/conformance.md)
 

@@ -12,6 +12,7 @@ from typing import Final
 from emv import apdu
 from emv.apdu import exchange, expect_ok
 from emv.bits import TSI, TVR, tvr_of
+from emv.cda import request_cda, verify_cda
 from emv.commands import CardError, Cryptogram, Outcome, Result
 from emv.dol import fill, parse_dol
 from emv.session import MissingData, Session, WrongCryptogram
@@ -20,6 +21,7 @@ from emv.tags import (
     APPLICATION_TRANSACTION_COUNTER_9F36,
     AUTHORISATION_RESPONSE_CODE_8A,
     CDOL1_8C,
+    CDOL2_8D,
     CRYPTOGRAM_INFORMATION_DATA_9F27,
     ISSUER_ACTION_CODE_DEFAULT_9F0D,
     ISSUER_ACTION_CODE_DENIAL_9F0E,
@@ -110,6 +112,8 @@ async def card_action_analysis(session: Session, wanted: Cryptogram) -> Outcome 
     session.note("first-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, sets=TSI.CARD_RISK_MANAGEMENT_PERFORMED)
     session.performed("Card action analysis")
     check_allowed(session, wanted, given)
+    if session.oda.signature_failed:
+        return await _signature_failed(session, given)
     if given is Cryptogram.ARQC:
         session.data.pop(AUTHORISATION_RESPONSE_CODE_8A, None)  # The issuer's word, or Y3 or Z3, is to come.
         return None
@@ -136,16 +140,35 @@ def check_allowed(session: Session, wanted: Cryptogram, given: Cryptogram, *, la
         raise WrongCryptogram(f"the card answered {given.name} to a request for {wanted.name}")
 
 
-async def generate_ac(session: Session, wanted: Cryptogram, list_tag: int) -> Cryptogram:
+async def _signature_failed(session: Session, given: Cryptogram) -> Outcome:
+    """A TC or ARQC whose CDA signature is wrong: declined, an ARQC by an AAC at once. Spec: Book 4 §6.3.2.1."""
+    session.note("cda-failed-decline")
+    session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
+    if given is Cryptogram.ARQC:
+        await generate_ac(session, Cryptogram.AAC, CDOL2_8D)
+    return session.end(Result.DECLINED, "card-not-authenticated")
+
+
+async def generate_ac(
+    session: Session, wanted: Cryptogram, list_tag: int, *, after_approval: bool = False
+) -> Cryptogram:
     """One GENERATE AC with the data of CDOL1 or CDOL2; keeps 9F27, 9F36, 9F26, 9F10. Raises CardError.
 
-    A card that wants its issuer to be told of this says so with either cryptogram.
+    With CDA, whether the signature was good stands in `session.oda.signature_failed`; with either cryptogram a card may
+    ask that its issuer be told.
     """
     entries = parse_dol(session.data[list_tag])
     if any(entry.tag == TC_HASH_VALUE_98 for entry in entries):
         session.data[TC_HASH_VALUE_98] = tc_hash(session)
-    response = await exchange(apdu.generate_ac(wanted, fill(entries, session.elements())))
-    take_cryptogram(session, expect_ok(response, "GENERATE AC"))
+    data = fill(entries, session.elements())
+    session.oda.sent += data
+    cda = request_cda(session, wanted, after_approval=after_approval)
+    response = await exchange(apdu.generate_ac(wanted, data, cda=cda))
+    answer = expect_ok(response, "GENERATE AC")
+    if cda:
+        # Also if the card gives an AAC, and no signature with it. Spec: Book 3 §10.3.
+        session.note("oda-performed", sets=TSI.OFFLINE_DATA_AUTHENTICATION_PERFORMED)
+    take_cryptogram(session, answer, cda=cda)
     information = session.data[CRYPTOGRAM_INFORMATION_DATA_9F27][0]
     if information & ADVICE:
         session.note("advice-wanted", CRYPTOGRAM_INFORMATION_DATA_9F27)
@@ -167,8 +190,11 @@ def tc_hash(session: Session) -> bytes:
     return hashlib.sha1(fill(parse_dol(tdol), session.elements())).digest()
 
 
-def take_cryptogram(session: Session, data: bytes) -> None:
-    """Format 1 (80: the values one after the other) or format 2 (77: TLV). Raises CardError."""
+def take_cryptogram(session: Session, data: bytes, *, cda: bool = False) -> None:
+    """Format 1 (80: the values one after the other) or format 2 (77: TLV). Raises CardError.
+
+    With `cda` the cryptogram of a TC or ARQC comes out of the signature. Spec: Book 2 §6.6.1 (tables 20, 21).
+    """
     items = parse(data)
     if len(items) != 1:
         raise TlvError("GENERATE AC answers one template", position=0)
@@ -181,19 +207,20 @@ def take_cryptogram(session: Session, data: bytes) -> None:
             raise TlvError("an element comes twice", position=template.position)
     else:
         raise TlvError(f"template {template.tag:X} where 80 or 77 should be", position=template.position)
-    for tag, length in (
-        (CRYPTOGRAM_INFORMATION_DATA_9F27, CID_BYTES),
-        (APPLICATION_TRANSACTION_COUNTER_9F36, ATC_BYTES),
-        (APPLICATION_CRYPTOGRAM_9F26, AC_BYTES),
-    ):
-        if tag not in found:
-            raise MissingData(f"{tag:X} is missing from the answer to GENERATE AC")
-        if len(found[tag]) != length:
-            raise CardError(f"{tag:X} has {len(found[tag])} bytes, not {length}")
+    _check_length(found, CRYPTOGRAM_INFORMATION_DATA_9F27, CID_BYTES)
+    _check_length(found, APPLICATION_TRANSACTION_COUNTER_9F36, ATC_BYTES)
+    # A card that gives an AAC signs nothing.
+    signed = cda and found[CRYPTOGRAM_INFORMATION_DATA_9F27][0] & TYPE_MASK != Cryptogram.AAC.value
+    cryptogram = verify_cda(session, data, template) if signed else None
+    if cryptogram is not None:
+        found[APPLICATION_CRYPTOGRAM_9F26] = cryptogram
+    if not signed or APPLICATION_CRYPTOGRAM_9F26 in found:
+        _check_length(found, APPLICATION_CRYPTOGRAM_9F26, AC_BYTES)
     if len(found.get(ISSUER_APPLICATION_DATA_9F10, b"")) > IAD_BYTES_MAX:
         raise CardError(f"9F10 is longer than {IAD_BYTES_MAX} bytes")
-    # An answer without 9F10 must not be read with the one of the answer before.
-    session.data.pop(ISSUER_APPLICATION_DATA_9F10, None)
+    # What this answer does not have must not be read as it stood in the answer before.
+    for tag in (APPLICATION_CRYPTOGRAM_9F26, ISSUER_APPLICATION_DATA_9F10):
+        session.data.pop(tag, None)
     for tag in (
         CRYPTOGRAM_INFORMATION_DATA_9F27,
         APPLICATION_TRANSACTION_COUNTER_9F36,
@@ -202,6 +229,13 @@ def take_cryptogram(session: Session, data: bytes) -> None:
     ):
         if tag in found:
             session.accept(tag, found[tag])
+
+
+def _check_length(found: dict[int, bytes], tag: int, length: int) -> None:
+    if tag not in found:
+        raise MissingData(f"{tag:X} is missing from the answer to GENERATE AC")
+    if len(found[tag]) != length:
+        raise CardError(f"{tag:X} has {len(found[tag])} bytes, not {length}")
 
 
 def _format_1(value: bytes) -> dict[int, bytes]:

@@ -20,6 +20,7 @@ from emv.commands import CardError, Cryptogram, Transceive
 from emv.tlv import TlvError, parse_one
 
 DATA_MAX = 255  # Lc is one byte.
+CDA_REQUESTED = 0x10  # GENERATE AC, P1 b5.
 RESPONSE_MAX = 258  # 256 bytes of data and the status words: Le is one byte.
 
 
@@ -141,13 +142,22 @@ def get_processing_options(template: bytes) -> bytes:
     return command(0x80, 0xA8, 0x00, 0x00, template)
 
 
-def generate_ac(wanted: Cryptogram, data: bytes) -> bytes:
-    """GENERATE APPLICATION CRYPTOGRAM without a CDA request. Spec: Book 3 §6.5.5.
+def generate_ac(wanted: Cryptogram, data: bytes, *, cda: bool = False) -> bytes:
+    """GENERATE APPLICATION CRYPTOGRAM; `cda` asks for a signature with it. Spec: Book 3 §6.5.5.
 
-    >>> generate_ac(Cryptogram.ARQC, b"").hex()
-    '80ae800000'
+    >>> generate_ac(Cryptogram.ARQC, b"", cda=True).hex()
+    '80ae900000'
     """
-    return command(0x80, 0xAE, wanted.value, 0x00, data)
+    return command(0x80, 0xAE, wanted.value | (CDA_REQUESTED if cda else 0), 0x00, data)
+
+
+def internal_authenticate(data: bytes) -> bytes:
+    """INTERNAL AUTHENTICATE with the DDOL's data. Spec: Book 3 §6.5.9.
+
+    >>> internal_authenticate(bytes(4)).hex()
+    '00880000040000000000'
+    """
+    return command(0x00, 0x88, 0x00, 0x00, data)
 
 
 def get_data(tag: int) -> bytes:

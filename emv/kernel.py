@@ -43,7 +43,7 @@ async def _transaction(session: Session) -> Outcome:
     if ended is not None:
         return ended
     await read_application_data(session)
-    offline_data_authentication(session)
+    await offline_data_authentication(session)
     processing_restrictions(session)
     ended = await cardholder_verification(session)
     if ended is not None:

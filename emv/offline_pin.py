@@ -14,8 +14,9 @@ from enum import Enum
 from emv import apdu
 from emv.apdu import SW, StatusError, exchange, retrieve, split, status_words
 from emv.bits import TVR, Cvm
-from emv.commands import AskOfflinePin, Outcome, PinResult, Result, VerifyPin
-from emv.oda import icc_pin_key
+from emv.certificates import OdaFailure
+from emv.commands import AskOfflinePin, Outcome, PinKey, PinResult, Result, VerifyPin
+from emv.oda import recover_pin_key
 from emv.session import Session
 from emv.tags import PIN_TRY_COUNTER_9F17
 
@@ -55,10 +56,8 @@ async def offline_pin(session: Session, method: Cvm, pins: Pins) -> Verdict | Ou
         return _blocked(session, pins)
     key = None
     if method in ENCIPHERED:
-        key = icc_pin_key(session)
+        key = _pin_key(session)
         if key is None:
-            # Known before anybody types: the method has failed. Spec: Book 2 §7.1.
-            session.note("pin-key-missing")
             return Verdict.UNSUCCESSFUL
     wrong = False
     for _ in range(TRIES_MAX):
@@ -119,6 +118,16 @@ async def _try_counter(session: Session) -> int | None:
     session.accept(PIN_TRY_COUNTER_9F17, value)
     session.note("pin-try-counter", PIN_TRY_COUNTER_9F17)
     return value[0]
+
+
+def _pin_key(session: Session) -> PinKey | None:
+    """None before anybody types: nothing can be enciphered, so the method has failed. Spec: Book 2 §7.1."""
+    try:
+        key = recover_pin_key(session)
+    except OdaFailure as failure:
+        session.note("pin-key-missing", why=failure.word)
+        return None
+    return PinKey(key.modulus, key.exponent)
 
 
 async def _challenge() -> bytes:

@@ -79,7 +79,7 @@ async def completion(session: Session, answer: OnlineAnswer | None) -> Outcome:
     await issuer_scripts(session, scripts, BEFORE)
     approved = _unable_to_go_online(session) if answer is None else _approved(session, answer)
     wanted = Cryptogram.TC if approved else Cryptogram.AAC
-    given = await generate_ac(session, wanted, CDOL2_8D)
+    given = await generate_ac(session, wanted, CDOL2_8D, after_approval=approved and answer is not None)
     session.note("last-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
     session.performed("Completion")
     check_allowed(session, wanted, given, last=True)
@@ -123,4 +123,7 @@ def _decided(session: Session, answer: OnlineAnswer | None, given: Cryptogram, *
         return session.end(Result.DECLINED, "referred" if referred else "declined-by-issuer")
     if given is Cryptogram.AAC:
         return session.end(Result.DECLINED, refusal_of(session))
+    if session.oda.signature_failed:
+        # The issuer approved, and the card's TC is not genuine. Spec: Book 4 §6.3.2.1.
+        return session.end(Result.DECLINED, "card-not-authenticated")
     return session.end(Result.APPROVED, "approved-offline" if answer is None else "approved-online")

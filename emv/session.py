@@ -10,12 +10,14 @@ Spec: EMV 4.4 Book 3 §10 (transaction flow), Book 4 §A1-A4 (terminal data).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from enum import IntEnum
 from typing import Final
 
-from emv.bits import BIOMETRIC, OFFLINE_DATA_AUTHENTICATION, TSI, TVR, CvmCapability, wants_signature
+from emv.bits import BIOMETRIC, TSI, TVR, CvmCapability, SecurityCapability, wants_signature
+from emv.capk import CaKeys
+from emv.certificates import OdaFailure, PublicKey
 from emv.commands import CardError, Cryptogram, Outcome, Result
-from emv.rules import RULES
+from emv.rules import REASONS, RULES
 from emv.tags import (
     ADDITIONAL_TERMINAL_CAPABILITIES_9F40,
     AMOUNT_AUTHORISED_9F02,
@@ -60,32 +62,6 @@ TERMINAL_TYPES: Final = frozenset(
 ATM_TYPES: Final = frozenset({0x14, 0x15, 0x16})
 DISPENSES_CASH = 0x80  # 9F40 byte 1.
 
-# Every `Outcome.reason` of this kernel, in English and Chinese.
-REASONS: Final = MappingProxyType(
-    {
-        "approved-online": ("Approved by the issuer", "发卡行批准"),
-        "approved-offline": ("Approved without the issuer", "脱机批准"),
-        "declined-offline": ("Declined by the terminal", "终端拒绝"),
-        "declined-by-card": ("Declined by the card", "卡片拒绝"),
-        "declined-by-issuer": ("Declined by the issuer", "发卡行拒绝"),
-        "unable-to-go-online": ("The issuer could not be reached", "无法联机"),
-        "referred": ("The issuer wants to be called", "请联系发卡行"),
-        "pin-tries-exceeded": ("Declined by the card: too many wrong PINs", "卡片拒绝：密码尝试次数超限"),
-        "issuer-not-authentic": ("Declined by the card: it does not believe the answer", "卡片拒绝：发卡行认证失败"),
-        "service-not-allowed": ("The card does not allow this service", "卡片不允许此服务"),
-        "cancelled": ("Cancelled", "已取消"),
-        "pin-cancelled": ("PIN entry cancelled", "密码输入已取消"),
-        "pin-timed-out": ("PIN entry timed out", "密码输入超时"),
-        "no-application": ("No application in common", "无共同应用"),
-        "application-blocked": ("The application is blocked", "应用已锁定"),
-        "card-blocked": ("The card is blocked or answers no selection", "卡片已锁定"),
-        "card-refused": ("The card refused a command", "卡片拒绝命令"),
-        "data-missing": ("The card lacks mandatory data", "卡片缺少必备数据"),
-        "bad-data": ("The card sent data that cannot be read", "卡片数据错误"),
-        "cryptogram-not-allowed": ("The card answered with a cryptogram it may not give", "卡片密文类型错误"),
-    }
-)
-
 
 class MissingData(CardError):
     """A mandatory element is absent. Spec: EMV 4.4 Book 3 §7.2, §7.5."""
@@ -110,7 +86,7 @@ class AidEntry:
     tac_denial: bytes = bytes(5)
     tac_online: bytes = b"\xff" * 5
     tac_default: bytes = b"\xff" * 5
-    default_ddol: bytes = b""  # Kept for offline data authentication, which is not in yet.
+    default_ddol: bytes = b""  # For DDA with cards that have none. Spec: Book 2 §6.5.1.
     default_tdol: bytes = b""
     # Random selection: percent of the payments under the threshold, and of those just under the floor limit.
     random_target: int = 0
@@ -138,6 +114,28 @@ class AidEntry:
         return name.startswith(self.aid) if self.partial else name == self.aid
 
 
+class CdaMode(IntEnum):
+    """When GENERATE AC asks for a CDA signature. Spec: EMV 4.4 Book 2 Annex D4.
+
+    In every mode a TC that the issuer has not approved is signed.
+    """
+
+    MODE_1 = 1
+    MODE_2 = 2
+    MODE_3 = 3
+    MODE_4 = 4
+
+    @property
+    def on_request(self) -> bool:
+        """Whether an ARQC is signed."""
+        return self in (CdaMode.MODE_1, CdaMode.MODE_2)
+
+    @property
+    def on_approved(self) -> bool:
+        """Whether the TC after the issuer's approval is signed."""
+        return self in (CdaMode.MODE_1, CdaMode.MODE_4)
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalProfile:
     """What the terminal is. Defaults: an attended online-only terminal of a shop in China with a PIN pad.
@@ -149,6 +147,8 @@ class TerminalProfile:
     aids: tuple[AidEntry, ...]
     terminal_type: int = 0x21  # 9F35
     capabilities: bytes = bytes.fromhex("E06800")  # 9F33: online PIN, signature, no CVM; no SDA/DDA/CDA
+    ca_keys: CaKeys = CaKeys()
+    cda_mode: CdaMode = CdaMode.MODE_1
     additional_capabilities: bytes = bytes.fromhex("7000F0A001")  # 9F40; last byte: can show ISO 8859-1
     country: str = "156"  # 9F1A, ISO 3166 numeric
     currency: str = "156"  # 5F2A, ISO 4217 numeric
@@ -172,8 +172,8 @@ class TerminalProfile:
             raise ValueError("9F35: no terminal has this type; 21 is a shop's that always goes online")
         if len(self.capabilities) != 3 or len(self.additional_capabilities) != 5:
             raise ValueError("9F33 has 3 bytes and 9F40 has 5")
-        if self.capabilities[2] & OFFLINE_DATA_AUTHENTICATION:
-            raise ValueError("9F33: SDA, DDA and CDA are not in yet and must not be claimed")
+        if self.capabilities[2] & SecurityCapability.XDA:
+            raise ValueError("9F33: XDA is not in and must not be claimed")
         if self.capabilities[1] & (BIOMETRIC | CvmCapability.ENCIPHERED_PIN_ECC):
             raise ValueError("9F33: biometrics and PINs under elliptic curves are not in and must not be claimed")
         if self.offline_only and self.capabilities[1] & CvmCapability.ONLINE_PIN:
@@ -243,6 +243,17 @@ class TransactionData:
             raise ValueError("a transaction type is two digits, written as one BCD byte")
 
 
+@dataclass(slots=True)
+class Authentication:
+    """What offline data authentication keeps from step to step."""
+
+    records: list[tuple[int, bytes]] = field(default_factory=list, repr=False)  # SFI and data of what the AFL marks.
+    sent: bytes = field(default=b"", repr=False)  # What went to the card by PDOL, CDOL1 and CDOL2, in this order.
+    icc_key: PublicKey | None = None  # The card's key, once CDA is chosen and the key was recovered.
+    failure: OdaFailure | None = None
+    signature_failed: bool = False  # The answer to a GENERATE AC with CDA was not genuine.
+
+
 class Session:
     """The context of one contact session. Make one for each card; give it to `kernel.contact_session`.
 
@@ -266,6 +277,7 @@ class Session:
         "problem",
         "blocked_seen",
         "trace",
+        "oda",
     )
 
     def __init__(self, terminal: TerminalProfile, transaction: TransactionData) -> None:
@@ -283,6 +295,7 @@ class Session:
         self.problem = ""
         self.blocked_seen = False  # The card has an application of ours, and it is blocked.
         self.trace: list[Decision | Exchange] = []
+        self.oda = Authentication()
 
     def begin_application(self, aid: AidEntry) -> None:
         """Forget whatever another application said: a card's answers never mix. Spec: Book 3 §10.1."""
@@ -294,6 +307,7 @@ class Session:
         self.tvr = TVR(0)
         self.tsi = TSI(0)
         self.aid = aid
+        self.oda = Authentication()
         self.note("application-begun")
 
     def selected(self) -> AidEntry:

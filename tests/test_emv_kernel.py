@@ -14,7 +14,6 @@ from emv_card_script import (
     PIN_TVR,
     UN,
     UNIONPAY,
-    YES,
     Transcript,
     application,
     approved_sale,
@@ -37,7 +36,7 @@ from emv_card_script import (
 
 from emv.commands import CardError, Cryptogram, OnlineAnswer, PinResult, Result
 from emv.kernel import AidEntry, contact_session
-from emv.session import REASONS
+from emv.rules import REASONS
 
 START = [*selection(), *options()]
 NO_ODA = "8000008000"
