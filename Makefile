@@ -14,7 +14,7 @@ PY := $(BIN)/python
 ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
-.PHONY: help venv run test test-quick check format bench demo day goldens goldens-check diagrams diagrams-check \
+.PHONY: help venv run test test-quick check format bench bench-peers demo day goldens goldens-check diagrams diagrams-check \
 	system-deps install-pi doctor clean
 
 help: ## List the targets
@@ -81,8 +81,16 @@ demo: venv ## A whole day without a browser: screens and slips go to build/demo
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-bench: venv ## Measure start, memory, a sale, the display's bus and the acquirer
+bench: venv bench-peers ## Measure start, memory, a sale, the display's bus, the acquirer, and the keys beside other libraries
 	$(PY) -m bench
+
+bench-peers: build/peers/.ready ## Set up the environment of the libraries that we measure ourselves beside
+
+build/peers/.ready: bench/peers/requirements.txt
+	@echo "Setting up build/peers (a minute, once) ..."
+	@$(PYTHON) -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 doctor: venv ## Say what is missing on this machine and how to mend it
 	$(PY) -m terminal doctor
