@@ -1,7 +1,7 @@
 """`python -m bench [--json] [NAME ...]`: measure, print each figure as a ratio, and write build/bench.json.
 
-Exit status 0: measured (an aim that is missed is told, not failed: machines differ); 1: what is to be measured beside is
-not there (make bench-peers); 2: usage.
+Exit status 0: measured (an aim that is missed is told, not failed: machines differ); 1: the peers are not there (make
+bench-peers); 2: usage.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from bench import key_cases
 from bench.beside import PeersMissing
-from bench.cases import FULL, ROOT, TINY, Row, Size
 from bench.cases import CASES as OWN
+from bench.cases import FULL, ROOT, TINY, Row, Size
 
 OUT = ROOT / "build" / "bench.json"
 CASES = OWN | {"keys": key_cases.beside_peers, "stored-keys": key_cases.stored}
