@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=RUNS, help=f"inputs for each target ({RUNS:,})")
     parser.add_argument("--jobs", type=int, default=2, help="targets at once (2)")
     parser.add_argument("--json", action="store_true", help="print one JSON list on the last line")
-    parser.add_argument("--play", type=Path, metavar="FILE", help="one kept input through the one TARGET, and its error")
+    parser.add_argument("--play", type=Path, metavar="FILE", help="one kept input through the one TARGET")
     args = parser.parse_args(arguments)
     if unknown := [name for name in args.targets if name not in TARGETS]:
         parser.error(f"no such target: {', '.join(unknown)}; there are {', '.join(TARGETS)}")
