@@ -46,7 +46,7 @@ class Keys:
         issuer, icc = self.key("issuer"), self.key("icc")
         by_issuer = _issuer(self.table.get("exponent", 3), _frozen(self.table.get("issuer", {})), self.pan)
         by_icc = _icc("icc", self.table.get("exponent", 3), _frozen(self.table.get("icc", {})), self.pan, data)
-        static_signature = signed_static_data(issuer, data, form=self.table.get("form", 0x03))
+        static_signature = _static(self.table.get("exponent", 3), data, self.table.get("form", 0x03))
         found: dict[str, str | bytes] = {
             "8F": f"{CA_INDEX[self.table.get('exponent', 3)]:02X}",
             "90": self._spoilt("90", "ca", by_issuer[0], by_issuer[1] + issuer.exponent),
@@ -73,7 +73,7 @@ class Keys:
         number = bytes.fromhex(said.get("number", NUMBER))
         body = bytes.fromhex(said["data"]) if "data" in said else bytes((len(number),)) + number
         over = bytes.fromhex(said["over"]) if "over" in said else data
-        signed = signed_dynamic_data(self.key("icc"), body, over, form=said.get("form", 0x05))
+        signed = _dynamic(self.table.get("exponent", 3), body, over, said.get("form", 0x05))
         return bytes.fromhex(self._spoilt("9F4B", "icc", signed, over))
 
     def combined(self, cid: int, cryptogram: str, unpredictable: str, exchanged: bytes) -> bytes:
@@ -89,7 +89,7 @@ class Keys:
         )
         if "data" in said:
             body = bytes.fromhex(said["data"])
-        signed = signed_dynamic_data(self.key("icc"), body, over, form=said.get("form", 0x05))
+        signed = _dynamic(self.table.get("exponent", 3), body, over, said.get("form", 0x05))
         return bytes.fromhex(self._spoilt("9F4B", "icc", signed, over))
 
     def _spoilt(self, tag: str, signer: str, signed: bytes, appended: bytes) -> str:
@@ -105,7 +105,7 @@ class Keys:
         new = bytes.fromhex(value)
         content[at : at + len(new)] = new
         if 0 < at < key.size - HASH_AND_TRAILER:
-            return sign(key, bytes(content[1:-HASH_AND_TRAILER]), appended).hex().upper()
+            return _signed(key, bytes(content[1:-HASH_AND_TRAILER]), appended).hex().upper()
         return key.private(bytes(content)).hex().upper()
 
 
@@ -132,6 +132,19 @@ def _icc(role: str, exponent: int, changes: tuple[tuple[str, Any], ...], pan: st
     facts = {"pan": pan, "static_data": data, **_typed(changes)}
     made = icc_certificate(keys["issuer", exponent], keys[role, exponent], **facts)
     return made.certificate, made.remainder
+
+
+@cache
+def _static(exponent: int, data: bytes, form: int) -> bytes:
+    return signed_static_data(published_keys()["issuer", exponent], data, form=form)
+
+
+@cache
+def _dynamic(exponent: int, body: bytes, over: bytes, form: int) -> bytes:
+    return signed_dynamic_data(published_keys()["icc", exponent], body, over, form=form)
+
+
+_signed = cache(sign)
 
 
 def signed_record(sfi: int, content: bytes) -> bytes:
