@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from emv.aids import default_aids
+from emv.capk import default_capks
 from emv.session import TerminalProfile
 from keys import KeyStore
 from keys import selftest as key_selftest
@@ -23,6 +24,8 @@ from terminal.shop import Devices, Shop
 from terminal.version import VERSION
 
 DEVICE_ID = "device-id"
+# 9F33: chip and magnetic stripe; online PIN, both PINs of the card's own, signature, no CVM. Spec: EMV 4.4 Book 4 §A2.
+CAPABILITIES = bytes.fromhex("E0F800")
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
 
 
@@ -68,7 +71,9 @@ def assemble(
     return Shop(
         config=config,
         profile=profile,
-        kernel=TerminalProfile(aids=default_aids(), merchant_name=""),
+        kernel=TerminalProfile(
+            aids=default_aids(), capabilities=CAPABILITIES, ca_keys=default_capks(), merchant_name=""
+        ),
         loop=loop,
         devices=devices,
         keys=keys,
