@@ -67,6 +67,24 @@ _ROWS: Final = (
     # Initiate application processing
     # Read application data
     # Offline data authentication
+    Rule("oda-none", "Offline data authentication", "Book 3 §10.3", SKIPPED, "Card and terminal have no method in common", "卡片与终端没有共同的脱机数据认证方法"),
+    Rule("oda-sda", "Offline data authentication", "Book 3 §10.3", WAY, "SDA is the best that both can do", "选择静态数据认证(SDA)"),
+    Rule("oda-dda", "Offline data authentication", "Book 3 §10.3", WAY, "DDA is the best that both can do", "选择动态数据认证(DDA)"),
+    Rule("oda-cda", "Offline data authentication", "Book 3 §10.3", WAY, "CDA is the best that both can do", "选择复合动态数据认证(CDA)"),
+    Rule("issuer-key-good", "Offline data authentication", "Book 2 §5.3", FINE, "The CA's key vouches for the issuer's key", "认证中心公钥验证了发卡行公钥证书"),
+    Rule("icc-key-good", "Offline data authentication", "Book 2 §6.4", FINE, "The issuer's key vouches for the card's key and its static data", "发卡行公钥验证了IC卡公钥证书和静态数据"),
+    Rule("pin-key-good", "Cardholder verification", "Book 2 §7.1", FINE, "The issuer's key vouches for the card's PIN encipherment key", "发卡行公钥验证了PIN加密公钥证书"),
+    Rule("default-ddol", "Offline data authentication", "Book 2 §6.5.1", WAY, "The card has no DDOL: the terminal's default one is used", "卡片无DDOL，使用终端缺省DDOL"),
+    Rule("sda-good", "Offline data authentication", "Book 2 §5.4", FINE, "The issuer signed the card's static data", "静态数据签名验证成功"),
+    Rule("dda-good", "Offline data authentication", "Book 2 §6.5.2", FINE, "The card signed with the key that the issuer vouched for", "动态数据签名验证成功"),
+    Rule("cda-asked", "Card action analysis", "Book 2 §6.6, Annex D4", WAY, "The cryptogram is asked for with a CDA signature", "请求带CDA签名的密文"),
+    Rule("cda-good", "Card action analysis", "Book 2 §6.6.2", FINE, "The card signed its cryptogram and everything that went to and fro", "CDA签名验证成功"),
+    Rule("sda-failed", "Offline data authentication", "Book 2 §5", FINDING, "SDA failed", "静态数据认证失败"),
+    Rule("dda-failed", "Offline data authentication", "Book 2 §6", FINDING, "DDA failed", "动态数据认证失败"),
+    Rule("cda-failed", "Offline data authentication", "Book 2 §6.6", FINDING, "CDA failed", "复合动态数据认证失败"),
+    Rule("oda-data-missing", "Offline data authentication", "Book 3 §7.5", FINDING, "An element that the method needs is missing", "认证所需的卡片数据缺失"),
+    Rule("oda-performed", "Offline data authentication", "Book 3 §10.3", FINE, "Offline data authentication was performed", "已进行脱机数据认证"),
+    Rule("cda-failed-decline", "Card action analysis", "Book 4 §6.3.2.1", END, "The card's signature is not genuine: declined, without asking the issuer", "CDA签名验证失败，不联机直接拒绝"),
     # Processing restrictions
     Rule("avn-same", "Processing restrictions", "Book 3 §10.4.1", FINE, "Card and terminal have the same application version", "卡片与终端应用版本一致"),
     Rule("avn-differs", "Processing restrictions", "Book 3 §10.4.1", FINDING, "Card and terminal have different application versions", "卡片与终端应用版本不一致"),

@@ -243,6 +243,17 @@ class TransactionData:
             raise ValueError("a transaction type is two digits, written as one BCD byte")
 
 
+@dataclass(slots=True)
+class Authentication:
+    """What offline data authentication keeps from step to step."""
+
+    records: list[tuple[int, bytes]] = field(default_factory=list, repr=False)  # SFI and data of what the AFL marks.
+    sent: bytes = field(default=b"", repr=False)  # What went to the card by PDOL, CDOL1 and CDOL2, in this order.
+    icc_key: PublicKey | None = None  # The card's key, once CDA is chosen and the key was recovered.
+    failure: OdaFailure | None = None
+    signature_failed: bool = False  # The answer to a GENERATE AC with CDA was not genuine.
+
+
 class Session:
     """The context of one contact session. Make one for each card; give it to `kernel.contact_session`.
 
@@ -266,11 +277,7 @@ class Session:
         "problem",
         "blocked_seen",
         "trace",
-        "signed_records",
-        "sent",
-        "icc_key",
-        "oda_failure",
-        "signature_failed",
+        "oda",
     )
 
     def __init__(self, terminal: TerminalProfile, transaction: TransactionData) -> None:
@@ -288,7 +295,7 @@ class Session:
         self.problem = ""
         self.blocked_seen = False  # The card has an application of ours, and it is blocked.
         self.trace: list[Decision | Exchange] = []
-        self._forget_authentication()
+        self.oda = Authentication()
 
     def begin_application(self, aid: AidEntry) -> None:
         """Forget whatever another application said: a card's answers never mix. Spec: Book 3 §10.1."""
@@ -300,15 +307,8 @@ class Session:
         self.tvr = TVR(0)
         self.tsi = TSI(0)
         self.aid = aid
-        self._forget_authentication()
+        self.oda = Authentication()
         self.note("application-begun")
-
-    def _forget_authentication(self) -> None:
-        self.signed_records: list[tuple[int, bytes]] = []  # SFI and data of the records that the AFL marks.
-        self.sent = b""  # What went to the card by PDOL, CDOL1 and CDOL2, in this order.
-        self.icc_key: PublicKey | None = None  # The card's key, once CDA is chosen and it was recovered.
-        self.oda_failure: OdaFailure | None = None  # Why offline data authentication failed.
-        self.signature_failed = False  # The answer to a GENERATE AC with CDA was not genuine.
 
     def selected(self) -> AidEntry:
         """The AID list's row of the application in use."""
