@@ -9,16 +9,16 @@ VENV ?= .venv
 JOBS ?= 2
 SEED ?= 1
 TRANSACTIONS ?= 1000
-MODULES ?=
 RUNS ?= 10000000
 TARGETS ?=
+MODULES ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
-.PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams diagrams-check \
-	card-keys conformance mutation system-deps install-pi doctor clean
+.PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams \
+	diagrams-check card-keys conformance mutation system-deps install-pi doctor clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

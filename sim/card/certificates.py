@@ -14,6 +14,7 @@ from types import MappingProxyType
 from sim.card.chain import Signed, icc_certificate, issuer_certificate, signed_static_data
 from sim.card.model import CardApplication, CardFile, Oda
 from sim.card.rsa_keys import CA_INDEX, published_keys
+from sim.cryptograms import BIN_DIGITS
 
 # Where the keys lie: CA index and issuer's certificate; the card's; the PIN key's.
 KEY_FILES = (

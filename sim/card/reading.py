@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from sim.card.cvm_words import rule
 from sim.card.certificates import FAULTS
+from sim.card.cvm_words import rule
 from sim.card.hostile import DOES, PULLED, PULLED_WHEN
 from sim.card.model import (
     AIP_CDA,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hmac
 
 from sim.card.build import dol_length, dol_values, tlv
-from sim.card.chain import combined_data, signed_dynamic_data
 from sim.card.certificates import faulty_signature
+from sim.card.chain import combined_data, signed_dynamic_data
 from sim.card.model import AAC, AIP_CDA, AIP_DDA, AIP_EXTERNAL_AUTHENTICATE, ARQC, TC, IssuerAuthentication
 from sim.card.risk import (
     Decision,
