@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from card_sessions import GONE, play
+from card_sessions import GONE, Bank, play
 
 from emv.bits import TVR
 from emv.commands import Result
@@ -18,7 +18,7 @@ READER = (GONE, "card-fault")  # What ends below the kernel: the card left, or b
 def test_each_hostile_card_ends_as_its_profile_expects(name: str) -> None:
     expected = PROFILES[name].expect
     assert expected is not None
-    played = play(PROFILES[name])
+    played = play(PROFILES[name], pins=("123456",))
     assert played.reason == expected.reason, played.problem
     for bit in expected.tvr:
         assert TVR[bit] in played.tvr, f"{bit} is not set in {played.tvr!r}"
@@ -36,5 +36,5 @@ def test_the_rack_is_large_and_says_what_each_card_does() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_hostile_card_is_approved_by_an_issuer_that_is_silent(name: str) -> None:
-    played = play(PROFILES[name], code=None)
+    played = play(PROFILES[name], bank=Bank(code=None))
     assert played.result is not Result.APPROVED

@@ -171,8 +171,9 @@ class VirtualCard:
 def _blank(profile: CardProfile, at: int) -> Memory:
     """An application's memory as the card leaves the bureau."""
     app = profile.applications[at]
-    tries = profile.pin_tries if profile.tries_left is None else profile.tries_left
-    return Memory(profile.atc, profile.last_online_atc, profile.card_pin, tries, app.blocked, app.limits)
+    return Memory(
+        profile.atc, profile.last_online_atc, profile.card_pin, profile.tries_left_now, app.blocked, app.limits
+    )
 
 
 def _dispatch(chip: Chip, command: Command) -> bytes:

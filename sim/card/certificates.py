@@ -106,7 +106,6 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
     {
         "issuer-hash": Fault(spoil=((0x90, _flipped),)),
         "issuer-length": Fault(spoil=((0x90, _shorter),)),
-        "issuer-remainder": Fault(spoil=((0x92, _flipped),)),
         "issuer-exponent": Fault(spoil=((0x9F32, _flipped),)),
         "issuer-identifier": Fault(identifier="499999"),
         "issuer-expired": Fault(issuer_expiry="1220"),

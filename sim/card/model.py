@@ -190,6 +190,11 @@ class CardProfile:
         return bool(self.pin) and len(rules) == 2 and rules[0] & 0x3F == 0x02
 
     @property
+    def tries_left_now(self) -> int:
+        """The try counter as the card leaves the bureau."""
+        return self.pin_tries if self.tries_left is None else self.tries_left
+
+    @property
     def card_pin(self) -> bytes:
         """The digits that VERIFY compares with."""
         return (self.offline_pin or self.pin).encode("ascii")

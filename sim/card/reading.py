@@ -35,6 +35,7 @@ from sim.cryptograms import BIN_DIGITS, SCHEMES, TEST_ISSUERS
 
 GROUPS = ("good", "refused", "odd", "authentication", "hostile")
 ODA_BITS = MappingProxyType({Oda.NONE: 0, Oda.SDA: AIP_SDA, Oda.DDA: AIP_DDA, Oda.CDA: AIP_DDA | AIP_CDA})
+SCRIPTS = ("", "block-application", "block-card", "unblock-pin", "set-limits")  # Of sim.acquirer.scripts.
 CRYPTOGRAMS = MappingProxyType({"AAC": 0x00, "TC": 0x40, "ARQC": 0x80, "RFU": 0xC0})
 Reader = Callable[[Any], Any]
 
@@ -99,7 +100,7 @@ class _Reading:
         for word in ("zh", "en"):
             if not values.get(word):
                 self._wrong(f"{self._name}.{word}", "is missing: one line that says what the card is")
-        if not applications:
+        if not rows and not applications:
             self._wrong(f"{self._name}.application", "a card has at least one: [[name.application]]")
         if len(self._problems) > before:
             return None
@@ -351,7 +352,7 @@ CARD: Mapping[str, tuple[str, Reader]] = MappingProxyType(
         "group": ("group", _one_of({each: each for each in GROUPS})),
         "balance_minor": ("balance_minor", _number(0, 10**12)),
         "issuer_refuses": ("issuer_refuses", _ascii(2, 2)),
-        "issuer_sends": ("issuer_sends", _text),
+        "issuer_sends": ("issuer_sends", _one_of({each: each for each in SCRIPTS})),
         "pse": ("pse", _flag),
         "atc": ("atc", _number(0, 0xFFFF)),
         "last_online_atc": ("last_online_atc", _number(0, 0xFFFF)),
