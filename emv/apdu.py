@@ -78,6 +78,15 @@ def status_words(sw: int, *, language: str = "en") -> str:
     return f"{sw:04X} {STATUS_WORDS.get(sw, ('unknown', '未知'))[column]}"
 
 
+def sw_hex(sw: int) -> str:
+    """SW1 SW2 as everybody writes it.
+
+    >>> sw_hex(0x6A83)
+    '6A83'
+    """
+    return f"{sw:04X}"
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """A response APDU: its data and SW1 SW2 as one number."""

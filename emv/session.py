@@ -9,7 +9,8 @@ Spec: EMV 4.4 Book 3 §10 (transaction flow), Book 4 §A1-A4 (terminal data).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -44,15 +45,17 @@ from emv.tags import (
     TRANSACTION_TIME_9F21,
     TRANSACTION_TYPE_9C,
     Source,
+    belongs,
 )
-from emv.trace import Decision, Exchange
+from emv.tlv import Tlv, TlvError
+from emv.trace import Decision, Ending, Exchange
 
+CASH = 0x80  # 9F40 byte 1 b8.
 AMOUNT_MAX_MINOR = 999_999_999_999  # 9F02 is n12.
 BINARY_AMOUNT_MAX = 0xFFFFFFFF  # 81 is four bytes.
 
-# The types whose second digit says online only, but for 14, which is a cash machine.
-# Spec: EMV 4.4 Book 4 §A1.
-ONLINE_ONLY_TYPES: Final = frozenset({0x11, 0x21, 0x24})
+ONLINE_ONLY_TYPES: Final = frozenset({0x11, 0x14, 0x21, 0x24})  # Spec: EMV 4.4 Book 4 §A1.
+CASH_MACHINE_TYPES: Final = frozenset({0x14, 0x15, 0x16})  # If they also give out cash (9F40).
 
 # Every `Outcome.reason` of this kernel, in English and Chinese.
 REASONS: Final = MappingProxyType(
@@ -69,6 +72,7 @@ REASONS: Final = MappingProxyType(
         "no-application": ("No application in common", "无共同应用"),
         "application-blocked": ("The application is blocked", "应用已锁定"),
         "card-blocked": ("The card is blocked or answers no selection", "卡片已锁定"),
+        "too-much": ("The card answers without end", "卡片应答没有尽头"),
         "card-refused": ("The card refused a command", "卡片拒绝命令"),
         "data-missing": ("The card lacks mandatory data", "卡片缺少必备数据"),
         "bad-data": ("The card sent data that cannot be read", "卡片数据错误"),
@@ -140,6 +144,7 @@ class TerminalProfile:
     merchant_name: str = ""  # 9F4E
     pin_bypass: bool = False  # Whether a customer may leave the PIN out. Spec: Book 4 §6.3.4.3.
     cardholder_choice: bool = True  # Whether an application can be chosen. Spec: Book 4 §11.3.
+    languages: tuple[str, ...] = ("zh", "en")  # ISO 639: what the cardholder can be spoken to in.
     approval_codes: tuple[bytes, ...] = (b"00", b"11")  # 8A that mean yes to the whole amount.
 
     def __post_init__(self) -> None:
@@ -168,11 +173,15 @@ class TerminalProfile:
         if not 0 <= self.currency_exponent <= 9:
             raise ValueError("a currency exponent is one digit")
 
-
     @property
     def attended(self) -> bool:
         """Whether somebody of the shop stands by. Spec: Book 4 §A1: second digit 1-3 attended, 4-6 not."""
         return self.terminal_type & 0x0F <= 3
+
+    @property
+    def cash_machine(self) -> bool:
+        """Whether the terminal is an ATM. Spec: Book 4 §A1 (type), §A3 (9F40 byte 1 b8: cash)."""
+        return self.terminal_type in CASH_MACHINE_TYPES and bool(self.additional_capabilities[0] & CASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +208,26 @@ class TransactionData:
             raise ValueError("a transaction type is two digits, written as one BCD byte")
 
 
+@dataclass(frozen=True, slots=True)
+class SignedRecord:
+    """A record that the AFL counts to the signed data: the answer to READ RECORD as it came, without SW1 SW2.
+
+    Spec: Book 3 §10.3 (what of it is hashed depends on the file).
+    """
+
+    sfi: int
+    number: int
+    data: bytes = field(repr=False)  # It may hold a PAN.
+
+
 class Session:
     """The context of one contact session. Make one for each card; give it to `kernel.contact_session`.
 
     `data` holds every element known by now, tag to value. `steps` names what was performed, `not_performed`
     what the Books have and this kernel leaves out, `problem` says in words what was wrong with the card, and
-    `trace` holds every decision and every exchange.
+    `trace` holds every decision and every exchange. `language` is the ISO 639 word of the language that the
+    cardholder prefers and the terminal speaks, empty if there is none; `signed_records` is what offline data
+    authentication hashes.
     """
 
     __slots__ = (
@@ -220,6 +243,9 @@ class Session:
         "not_performed",
         "problem",
         "blocked_seen",
+        "cardholder_chose",
+        "language",
+        "signed_records",
         "trace",
     )
 
@@ -236,7 +262,10 @@ class Session:
         self.not_performed: list[str] = []
         self.problem = ""
         self.blocked_seen = False  # The card has an application of ours, and it is blocked.
-        self.trace: list[Decision | Exchange] = []
+        self.cardholder_chose = False  # From then on no application is taken without the cardholder's word.
+        self.language = ""
+        self.signed_records: list[SignedRecord] = []
+        self.trace: list[Decision | Exchange | Ending] = []
 
     def begin_application(self, aid: AidEntry) -> None:
         """Forget whatever another application said: a card's answers never mix. Spec: Book 3 §10.1."""
@@ -247,8 +276,23 @@ class Session:
             self.data[APPLICATION_VERSION_TERMINAL_9F09] = aid.avn
         self.tvr = TVR(0)
         self.tsi = TSI(0)
+        self.signed_records = []
         self.aid = aid
         self.note("application-begun")
+
+    def prefer_language(self, preference: bytes) -> None:
+        """The first of the card's languages (5F2D) that the terminal speaks; the first card file that tells wins.
+
+        Capitals count too; what is no language is as if absent. Spec: Book 4 §11.1, Book 1 §12.2.2, §12.2.4.
+        """
+        if self.language:
+            return
+        words = preference.decode("ascii", "replace").lower()
+        for at in range(0, len(words) - 1, 2):
+            if words[at : at + 2] in self.terminal.languages:
+                self.language = words[at : at + 2]
+                self.note("language-preferred", language=self.language)
+                return
 
     def selected(self) -> AidEntry:
         """The AID list's row of the application in use."""
@@ -288,22 +332,40 @@ class Session:
             TRANSACTION_STATUS_INFORMATION_9B: bytes(self.tsi),
         }
 
-    def accept(self, tag: int, value: bytes) -> bool:
-        """Keep what the card said, if the dictionary knows it and the card may say it.
+    def accept(self, tag: int, value: bytes, *, within: int | None = None) -> bool:
+        """Keep what the card said, if the dictionary knows it, the card may say it, and says it `within` its
+        template.
 
-        A card that sends its own 9F02, 95 or 8A must not change ours.
-        Spec: EMV 4.4 Book 3 §7.1 (unrecognised data is ignored).
+        A card that sends its own 9F02, 95 or 8A must not change ours, and length zero is as if absent.
+        Spec: EMV 4.4 Book 3 §5.2 (length zero), §7.5 (sources and templates), §10.2 (unrecognised data).
         """
         row = TAGS.get(tag)
-        if row is None or row.source is not Source.CARD:
+        if row is None or row.source is not Source.CARD or not value:
+            return False
+        if within is not None and not belongs(tag, within):
             return False
         self.data[tag] = value
         return True
+
+    def take(self, items: Iterable[Tlv], seen: set[int], *, within: int) -> None:
+        """Accept the primitive ones of a template's `items`; `seen` holds the tags that may not come again.
+
+        What is not accepted may come as often as it likes. Raises TlvError.
+        Spec: EMV 4.4 Book 3 §7.5, §10.2 (redundant primitive data objects).
+        """
+        for item in items:
+            if item.constructed or not item.value:
+                continue
+            if item.tag in seen:
+                raise TlvError(f"{item.tag:X} comes twice", position=item.position)
+            if self.accept(item.tag, item.value, within=within):
+                seen.add(item.tag)
 
     def end(self, result: Result, reason: str) -> Outcome:
         """The Outcome of the session as it stands. `reason` is a word of REASONS."""
         if reason not in REASONS:
             raise KeyError(f"no such reason: {reason}")
+        self.trace.append(Ending(result, reason, self.problem))
         signature = result is Result.APPROVED and wants_signature(self.data.get(CVM_RESULTS_9F34, b""))
         return Outcome(result, reason, self.cryptogram, self.online, signature, self.elements())
 

@@ -18,7 +18,6 @@ from emv.kernel import AidEntry, TerminalProfile, TransactionData
     [
         {"terminal_type": 0x22},  # Offline with online capability.
         {"terminal_type": 0x23},
-        {"terminal_type": 0x14},  # A cash machine.
         {"capabilities": bytes.fromhex("E06880")},  # SDA
         {"capabilities": bytes.fromhex("E06840")},  # DDA
         {"capabilities": bytes.fromhex("E06808")},  # CDA
