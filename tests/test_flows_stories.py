@@ -518,5 +518,6 @@ def test_what_the_cardholder_is_asked_is_asked_in_the_cards_language() -> None:
             await play(world, START + sale("two-apps") + "choose_application: DOWN ENTER\n" + PIN + "approved:\n")
 
         world.run(people())
-    assert (said["choose_application"], said["enter_pin"]) == ("请选应用", "请输密码 60s")
+    # This card tells its languages with the application, so the choice before it is still in the shop's.
+    assert (said["choose_application"], said["enter_pin"]) == ("Choose one", "请输密码 60秒")
     assert (said["insert_card"], said["connecting"], said["approved"]) == ("Insert card", "Connecting", "Approved")
