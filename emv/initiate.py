@@ -46,6 +46,7 @@ async def initiate_application_processing(session: Session) -> bool:
     if len(wanted) > PDOL_DATA_MAX:
         raise TlvError(f"the PDOL asks for more than {PDOL_DATA_MAX} bytes", position=0)
     session.note("pdol-filled" if entries else "pdol-absent", PDOL_9F38, bytes=len(wanted))
+    session.oda.sent = wanted
     response = await exchange(apdu.get_processing_options(encode(COMMAND_TEMPLATE_83, wanted)))
     if response.sw == SW.CONDITIONS_NOT_SATISFIED:
         # The application cannot be used this time: back to the list. Spec: Book 3 §10.1.

@@ -1,9 +1,9 @@
 """The contact kernel: the steps of a transaction in the Books' order, and nothing else.
 
-It is a coroutine over `emv.commands`: whoever drives it answers Transceive, ChooseApplication, AskPin,
-GoOnline and Draw with `send`. Whatever a card sends, it ends in an Outcome. A card that left enters as
-`throw(CardError(..., removed=True))` and comes out again, because only the driver knows what is then to be
-done (reverse or not).
+It is a coroutine over `emv.commands`: whoever drives it answers its requests with `send`. Whatever a card sends,
+it ends in an Outcome. A card that left enters as `throw(CardError(..., removed=True))` and comes out again,
+because only the driver knows what is then to be done (reverse or not); after the last cryptogram, which decides,
+it does not come out.
 
 Spec: EMV 4.4 Book 3 §8, figure 7 (transaction flow), §10 (functions).
 """
@@ -43,12 +43,12 @@ async def _transaction(session: Session) -> Outcome:
     if ended is not None:
         return ended
     await read_application_data(session)
-    offline_data_authentication(session)
+    await offline_data_authentication(session)
     processing_restrictions(session)
     ended = await cardholder_verification(session)
     if ended is not None:
         return ended
-    terminal_risk_management(session)
+    await terminal_risk_management(session)
     wanted = terminal_action_analysis(session)
     ended = await card_action_analysis(session, wanted)
     if ended is not None:

@@ -11,7 +11,7 @@ from emv import apdu
 from emv.apdu import exchange, expect_ok
 from emv.commands import CardError
 from emv.initiate import parse_afl
-from emv.session import MissingData, Session, SignedRecord
+from emv.session import MissingData, Session
 from emv.tags import (
     APPLICATION_CURRENCY_CODE_9F42,
     APPLICATION_EFFECTIVE_DATE_5F25,
@@ -74,7 +74,7 @@ async def read_application_data(session: Session) -> None:
             # Any other status ends the transaction, also 6A83. Spec: Book 3 §10.2.
             data = expect_ok(response, f"READ RECORD {number} of file {entry.sfi}")
             if number - entry.first < entry.authenticated:
-                session.signed_records.append(SignedRecord(entry.sfi, number, data))
+                session.oda.records.append((entry.sfi, data))
             _take_record(session, seen, data, in_emv_file=entry.sfi <= EMV_SFI_MAX)
     for tag in MANDATORY:
         if tag not in session.data:
@@ -85,7 +85,7 @@ async def read_application_data(session: Session) -> None:
         if not row.min_bytes <= length <= row.max_bytes:
             raise CardError(f"{tag:X} has {length} bytes")
     check_pan(session.data[PAN_5A], session.data.get(TRACK_2_EQUIVALENT_DATA_57))
-    session.note("records-read", APPLICATION_FILE_LOCATOR_94, signed=len(session.signed_records))
+    session.note("records-read", APPLICATION_FILE_LOCATOR_94, signed=len(session.oda.records))
     session.performed("Read application data")
 
 

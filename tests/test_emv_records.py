@@ -27,7 +27,7 @@ from emv_card_script import (
 )
 
 from emv.commands import PinResult
-from emv.session import Session, SignedRecord
+from emv.session import Session
 
 END: Transcript = pin(PinResult.CANCELLED)
 READ: Transcript = [*records(), *END]
@@ -210,12 +210,12 @@ def test_files_of_schemes_and_issuers() -> None:
     ]
     reason, card = run(transcript)
     assert reason == "pin-cancelled"
-    assert card.signed_records == [
-        SignedRecord(1, 1, bytes.fromhex(first[1])[:-2]),
-        SignedRecord(11, 1, bytes.fromhex(eleven)),
-        SignedRecord(21, 1, bytes.fromhex("DEADBEEF")),
+    assert card.oda.records == [
+        (1, bytes.fromhex(first[1])[:-2]),
+        (11, bytes.fromhex(eleven)),
+        (21, bytes.fromhex("DEADBEEF")),
     ]
-    assert "622202" not in repr(card.signed_records)
+    assert "622202" not in repr(card.oda)
 
 
 def test_a_record_of_a_scheme_that_pretends_to_the_form_must_keep_it() -> None:
