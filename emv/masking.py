@@ -30,6 +30,7 @@ TELL_THE_PAN: Final = (
     ICC_PIN_KEY_CERTIFICATE_9F2D,
     SIGNED_STATIC_APPLICATION_DATA_93,
 )
+RECOGNISED_BYTES = 6
 STILL_GOOD, LONG_OVER = bytes.fromhex("491231"), bytes.fromhex("000101")
 
 
@@ -48,11 +49,12 @@ def mask_digits(digits: str, number: int = 0) -> str:
 class Masker:
     """Masks one conversation. `today` is the transaction's date (9A); first `learn` every answer, then mask."""
 
-    __slots__ = ("_today", "_tokens")
+    __slots__ = ("_today", "_tokens", "_values")
 
     def __init__(self, today: bytes) -> None:
         self._today = today
         self._tokens: dict[str, str] = {}
+        self._values: dict[str, str] = {}  # Whole elements in hex, for where they stand without their tag.
 
     def learn(self, rapdu: bytes) -> None:
         """Know the accounts of this answer, so that they are masked wherever they stand, also earlier."""
@@ -72,6 +74,12 @@ class Masker:
 
     def value(self, tag: int, value: bytes) -> bytes:
         """One element. Its length stays."""
+        masked = self._masked(tag, value)
+        if masked != value and len(value) >= RECOGNISED_BYTES:
+            self._values[value.hex()] = masked.hex()
+        return masked
+
+    def _masked(self, tag: int, value: bytes) -> bytes:
         if tag in (PAN_5A, TRACK_2_EQUIVALENT_DATA_57):
             account = _account(value)
             return bytes.fromhex(self._token(account) + _zeros(value.hex()[len(account) :]))
@@ -82,8 +90,14 @@ class Masker:
         return value
 
     def anywhere(self, data: bytes) -> bytes:
-        """Bytes in which no known account stands, neither as digits of a byte's halves nor as characters."""
+        """Bytes in which no known account or element stands, as the data of a list (CDOL1) might hold one.
+
+        An account is found as digits and as characters. What is shorter than six bytes is not looked for: it
+        would be found where it is not.
+        """
         text = data.hex()
+        for value, masked in self._values.items():
+            text = text.replace(value, masked)
         for account, token in self._tokens.items():
             if len(account) >= SHORTEST_PAN:
                 text = text.replace(account, token).replace(account.encode().hex(), token.encode().hex())

@@ -348,10 +348,13 @@ class Session:
             self.tvr |= sets
         elif sets is not None:
             self.tsi |= sets
-        get = self.data.get
-        self.trace.append(
-            Decision(RULES[word], tuple((tag, get(tag)) for tag in tags), tuple(facts.items()), sets)
-        )
+        looked_at = tuple((tag, self._element(tag)) for tag in tags)
+        self.trace.append(Decision(RULES[word], looked_at, tuple(facts.items()), sets))
+
+    def _element(self, tag: int) -> bytes | None:
+        if tag == TERMINAL_VERIFICATION_RESULTS_95:
+            return bytes(self.tvr)
+        return self.data.get(tag)
 
     def performed(self, step: str) -> None:
         """Write down a step by the Book's title."""
