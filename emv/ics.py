@@ -18,7 +18,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
-from emv.bits import CvmCapability
+from emv.bits import CvmCapability, SecurityCapability
 from emv.session import TerminalProfile
 
 ANSWERS: Final = ("yes", "no", "profile")
@@ -54,8 +54,10 @@ class Statement:
     options: tuple[Option, ...]
 
 
-def _claims(bit: CvmCapability) -> Callable[[TerminalProfile], str]:
-    return lambda profile: _yes(bool(profile.capabilities[1] & bit))
+def _claims(bit: CvmCapability | SecurityCapability) -> Callable[[TerminalProfile], str]:
+    """Whether 9F33 claims it: byte 2 holds the CVMs, byte 3 security."""
+    place = 1 if isinstance(bit, CvmCapability) else 2
+    return lambda profile: _yes(bool(profile.capabilities[place] & bit))
 
 
 def _yes(value: bool) -> str:
@@ -71,9 +73,17 @@ FROM_PROFILE: Final[Mapping[str, Callable[[TerminalProfile], str]]] = MappingPro
         "terminal-type": lambda profile: f"{profile.terminal_type:02X}",
         "terminal-capabilities": lambda profile: profile.capabilities.hex().upper(),
         "transaction-types": lambda profile: profile.additional_capabilities[:2].hex().upper(),
+        "sda": _claims(SecurityCapability.SDA),
+        "dda": _claims(SecurityCapability.DDA),
+        "cda": _claims(SecurityCapability.CDA),
+        "cda-mode": lambda profile: str(profile.cda_mode.value),
+        "cvm-plaintext-pin": _claims(CvmCapability.PLAINTEXT_PIN),
+        "cvm-enciphered-pin": _claims(CvmCapability.ENCIPHERED_PIN),
         "cvm-online-pin": _claims(CvmCapability.ONLINE_PIN),
         "cvm-signature": _claims(CvmCapability.SIGNATURE),
         "cvm-none": _claims(CvmCapability.NO_CVM),
+        "transaction-log": lambda profile: _yes(profile.card_log),
+        "offline-approval": lambda profile: _yes(not profile.online_only),
         "pin-bypass": lambda profile: _yes(profile.pin_bypass),
     }
 )
