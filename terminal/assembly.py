@@ -13,6 +13,7 @@ from pathlib import Path
 
 from emv.aids import default_aids
 from emv.capk import CaKeys, CapkError, default_capks, load_capks
+from emv.ics import identity
 from emv.rows import Problem
 from emv.session import TerminalProfile
 from keys import KeyStore
@@ -25,7 +26,9 @@ from terminal.shop import Devices, Shop
 from terminal.version import VERSION
 
 DEVICE_ID = "device-id"
-CAPABILITIES = bytes.fromhex("E068C8")  # 9F33: online PIN, signature, no CVM; SDA, DDA, CDA.
+# 9F33: chip and magnetic stripe; online PIN, both PINs of the card's own, signature, no CVM; SDA, DDA, CDA.
+# Spec: EMV 4.4 Book 4 §A2.
+CAPABILITIES = bytes.fromhex("E0F8C8")
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
 
 
@@ -76,9 +79,12 @@ def assemble(
     Raises CapkError if no `kernel` is given and its CA keys cannot be read.
     """
 
+    kernel = kernel or kernel_profile(config)
+
     def self_tests() -> tuple[tuple[str, bool], ...]:
+        # Version and checksum of the kernel's options stand among the checks, on the first screen and on the slip.
         crypto = all(passed for _, passed in key_selftest.run())
-        return (("keys", crypto), ("journal", not service_reason), *device_checks())
+        return (("keys", crypto), ("journal", not service_reason), (identity(kernel), True), *device_checks())
 
     profile = profile or load_profile(config.link.profile)
     profile = replace(
@@ -89,7 +95,7 @@ def assemble(
     return Shop(
         config=config,
         profile=profile,
-        kernel=kernel or kernel_profile(config),
+        kernel=kernel,
         loop=loop,
         devices=devices,
         keys=keys,

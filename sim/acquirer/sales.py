@@ -16,7 +16,8 @@ from sim.acquirer.hostkeys import WorkingKeys
 from sim.acquirer.registry import ACQUIRER_ID, Account, Registry
 from sim.card.build import tlv
 from sim.card.profiles import luhn_digit
-from sim.issuer import CheckedCryptogram, Issuer, IssuerError
+from sim.cryptograms import IssuerError
+from sim.issuer import CheckedCryptogram, Issuer
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import RESPONSE_CODES
 from terminal.hostlink.icc import elements

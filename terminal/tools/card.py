@@ -1,6 +1,7 @@
 """`python -m terminal card`: run the kernel on a card in a PC/SC reader and print each step.
 
-    python -m terminal card --reader NAME --amount 10.00 --issuer approve|decline|none [--aids FILE] [--json]
+    python -m terminal card --reader NAME --amount 10.00 --issuer approve|decline|none [--aids FILE]
+                               [--capks FILE] [--json]
 
 The issuer is played: `approve` and `decline` answer with a response code and nothing else (no ARPC), `none` does
 not answer. A PIN that the card wants is answered "entered" with none behind it. So no money moves, and a card that
@@ -20,11 +21,14 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from drivers.apdu_chain import ChainBroken
 from drivers.ports import CardGone, CardReader, DeviceError, Presence
-from emv.aids import AidListError, default_aids, load_aids
+from emv import tracefile
+from emv.aids import default_aids, load_aids
+from emv.apdu import COMMANDS
+from emv.capk import default_capks, load_capks
 from emv.commands import (
     AskPin,
     CardError,
@@ -39,24 +43,23 @@ from emv.commands import (
     Transceive,
 )
 from emv.kernel import contact_session
+from emv.rows import RowsError
 from emv.rules import REASONS
-from emv.session import AidEntry, Session, TerminalProfile, TransactionData
+from emv.session import Session, TerminalProfile, TransactionData
 from emv.tags import (
     ADF_NAME_4F,
     CVM_RESULTS_9F34,
-    PAN_5A,
     TERMINAL_VERIFICATION_RESULTS_95,
-    TRACK_2_EQUIVALENT_DATA_57,
     TRANSACTION_STATUS_INFORMATION_9B,
 )
-from terminal.tools.card_masking import pairs_of_hex
+from terminal.assembly import CAPABILITIES
+
+T = TypeVar("T")
 
 APPROVED, REFUSED, USAGE, TROUBLE = 0, 1, 2, 3
 ISSUERS = {"approve": b"00", "decline": b"05", "none": None}  # Tag 8A; the bytes are its ASCII characters.
 WAIT_LIMIT_S = 600
 AMOUNT = re.compile(r"(\d{1,10})(?:\.(\d{2}))?", re.ASCII)
-NAMES = {0xA4: "SELECT", 0xB2: "READ RECORD", 0xA8: "GET PROCESSING OPTIONS", 0xAE: "GENERATE AC",
-         0x82: "EXTERNAL AUTHENTICATE", 0xCA: "GET DATA", 0x84: "GET CHALLENGE", 0x20: "VERIFY"}  # fmt: skip
 RESULTS = {
     Result.APPROVED: "APPROVED 批准",
     Result.DECLINED: "DECLINED 拒绝",
@@ -75,12 +78,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--amount", required=True, type=amount_minor, help="for example 10.00 金额")
     parser.add_argument("--issuer", required=True, choices=tuple(ISSUERS), help="what the issuer says 发卡行应答")
     parser.add_argument("--aids", type=Path, metavar="FILE", help="AID list in TOML (default: the shipped test list)")
+    parser.add_argument("--capks", type=Path, metavar="FILE", help="CA keys in TOML (default: the shipped test keys)")
     parser.add_argument("--wait", type=wait_seconds, default=0, metavar="SECONDS", help="wait for a card to come")
     parser.add_argument(
         "--unmasked-test-card",
         action="store_true",
         help="show every byte; otherwise the middle digits of the PAN, track data, names and expiry dates "
         "are zeros (lengths stay, so that the TLV can be read). For TEST CARDS ONLY 仅限测试卡",
+    )
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="write down what the kernel decided and why, for python -m emv explain and replay; masked like the rest "
+        "写下内核的决定及依据",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
 
@@ -106,16 +117,29 @@ def wait_seconds(text: str) -> int:
 def run(args: argparse.Namespace, open_reader: Callable[[str], CardReader]) -> int:
     """Run one card; `open_reader` gives the reader for a name. The exit status; nothing is raised."""
     try:
-        aids = _aids(args.aids)
-    except AidListError as error:
-        for problem in error.problems:
-            print(f"{args.aids}: {problem}", file=sys.stderr)
-        return USAGE
-    except (OSError, UnicodeDecodeError) as error:
-        print(f"card: {args.aids} cannot be read: {error}", file=sys.stderr)
+        profile = TerminalProfile(
+            aids=_rows(args.aids, load_aids, default_aids),
+            capabilities=CAPABILITIES,
+            ca_keys=_rows(args.capks, load_capks, default_capks),
+        )
+    except _Unreadable as error:
+        print(error, file=sys.stderr)
         return USAGE
     case = _Case(args.issuer, masked=not args.unmasked_test_card)
-    session = Session(TerminalProfile(aids=aids), _transaction(args.amount))
+    session = Session(profile, _transaction(args.amount))
+    status = _run_card(args, case, session, open_reader)
+    if args.trace is not None:
+        try:
+            args.trace.write_text(tracefile.write(session, masked=not args.unmasked_test_card), encoding="utf-8")
+        except OSError as error:
+            print(f"card: {args.trace} cannot be written: {error}", file=sys.stderr)
+            return TROUBLE
+    return status
+
+
+def _run_card(
+    args: argparse.Namespace, case: _Case, session: Session, open_reader: Callable[[str], CardReader]
+) -> int:
     try:
         reader = open_reader(args.reader)
         try:
@@ -138,8 +162,20 @@ def run(args: argparse.Namespace, open_reader: Callable[[str], CardReader]) -> i
     return APPROVED if outcome.result is Result.APPROVED else REFUSED
 
 
-def _aids(path: Path | None) -> tuple[AidEntry, ...]:
-    return default_aids() if path is None else load_aids(path.read_text(encoding="utf-8"))
+class _Unreadable(Exception):
+    """A file of the caller's, with every mistake in it."""
+
+
+def _rows(path: Path | None, load: Callable[[str], T], shipped: Callable[[], T]) -> T:
+    """What a file holds, or the shipped one. Raises _Unreadable."""
+    if path is None:
+        return shipped()
+    try:
+        return load(path.read_text(encoding="utf-8"))
+    except RowsError as error:
+        raise _Unreadable("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _Unreadable(f"card: {path} cannot be read: {error}") from None
 
 
 def _transaction(amount: int) -> TransactionData:
@@ -167,7 +203,6 @@ class _Case:
     def __init__(self, issuer: str, *, masked: bool) -> None:
         self._issuer = issuer
         self._masked = masked
-        self._exchanges: list[tuple[bytes, bytes]] = []
         self._told = 0
         self._left_out = 0
 
@@ -198,8 +233,6 @@ class _Case:
     def found(self, session: Session) -> dict[str, Any]:
         """What the card and the kernel have said so far, for programs."""
         data = session.elements()
-        number = data.get(PAN_5A) or data.get(TRACK_2_EQUIVALENT_DATA_57, b"")
-        pan = number.hex().upper().partition("D")[0].rstrip("F")
         return {
             "aid": _aid(session),
             "tvr": data[TERMINAL_VERIFICATION_RESULTS_95].hex().upper(),
@@ -208,7 +241,7 @@ class _Case:
             "cryptogram_type": session.cryptogram.name if session.cryptogram else None,
             "steps": list(session.steps),
             "not_performed": list(session.not_performed),
-            "apdus": pairs_of_hex(self._exchanges, pan=pan, masked=self._masked),
+            "apdus": tracefile.conversation(session, masked=self._masked),
         }
 
     def _answer(self, reader: CardReader, request: KernelRequest[Any]) -> Any:
@@ -236,8 +269,7 @@ class _Case:
             raise CardError(str(gone), removed=True) from gone
         except ChainBroken as broken:
             raise CardError(str(broken)) from broken
-        self._exchanges.append((capdu, rapdu))
-        name = NAMES.get(capdu[1], f"INS {capdu[1]:02X}")
+        name = COMMANDS[capdu[1]][0]
         print(f"  {name:24} {capdu[:4].hex().upper()}  →  {rapdu[-2:].hex().upper()}, {len(rapdu) - 2} bytes 字节")
         return rapdu
 
