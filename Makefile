@@ -18,7 +18,7 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams \
-	diagrams-check card-keys conformance mutation system-deps install-pi doctor clean
+	diagrams-check card-keys conformance coverage mutation system-deps install-pi doctor clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,11 @@ conformance: venv ## Each requirement of the kernel, its cases, their results (J
 
 mutation: venv ## Which mutants of the kernel the cases kill (MATRIX=1: and which cases idle)
 	@PYTHONPATH=tests/emv $(PY) -m conformance mutation $(MODULES) $(if $(MATRIX),--matrix) --jobs $(JOBS)
+
+coverage: venv ## Which lines and branches of the kernel its tests and cases run
+	@mkdir -p build
+	@$(PY) -m coverage run -m pytest -n 0 -q -m "not system" tests/test_emv_*.py tests/emv
+	@$(PY) -m coverage report
 
 # The world, and how fast it is
 

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     report.add_argument("--json", action="store_true", help="one object on one line")
     mutation = commands.add_parser("mutation", help="which mutants the cases kill")
     mutation.add_argument("modules", nargs="*", default=list(MODULES), help="such as emv.cvm")
-    mutation.add_argument("--matrix", action="store_true", help="all killers of each mutant, and the idle cases")
+    mutation.add_argument("--matrix", action="store_true", help="two killers of each mutant, and the idle cases")
     mutation.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     if options.command == "mutation":
