@@ -229,7 +229,9 @@ def _print_cases(results: Sequence[Result]) -> None:
     shown = Counter(name for case in cases() for name in case.shows)
     sole = {case.id for case in cases() if any(shown[name] == 1 for name in case.shows)}
     idle = [case for case in cases() if case.id not in only and case.id not in sole]
-    print(f"\n{sum(case.id in only for case in cases())} of {len(cases())} cases kill a mutant that no other case kills")
-    print(f"{sum(case.id in sole and case.id not in only for case in cases())} more are the only case of a requirement")
+    alone = sum(case.id in only for case in cases())
+    more = sum(case.id in sole and case.id not in only for case in cases())
+    print(f"\n{alone} of {len(cases())} cases kill a mutant that no other case kills")
+    print(f"{more} more are the only case of a requirement")
     for case in idle:
         print(f"    {case.id}: {case.stands or 'NO REASON to stand'}")
