@@ -1,0 +1,72 @@
+"""A terminal's own store, for the commands that load a key into it while the terminal is off.
+
+The terminal's data folder has `device-id` (its number, made at the first start), `journal.lock` (held while it runs)
+and `keys` (the store).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from keys.blocks import UnwrappedKey
+from keys.errors import KeyRefused
+from keys.refs import KeyRef, Usage
+from keys.store import KeyStore
+from keys.vault import Vault
+
+DEVICE_ID, LOCK, FOLDER = "device-id", "journal.lock", "keys"
+DEVICE_LIMIT_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalStore:
+    """The terminal's number, and both of what owns a part of its store."""
+
+    device: str
+    vault: Vault
+    keys: KeyStore
+
+
+def add_data(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    words = "终端的数据目录（终端须已停止）/ the terminal's data folder, while the terminal is off"
+    parser.add_argument("--data", type=Path, metavar="DIR", required=required, help=words)
+
+
+def add_slot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--slot", type=int, default=0, help="密钥位置 / which key of its usage (default: %(default)s)")
+
+
+@contextlib.contextmanager
+def opened(data: Path, *, test_only: bool) -> Iterator[TerminalStore]:
+    """Raises KeyRefused when the terminal runs, or never did; OSError."""
+    try:
+        with (data / DEVICE_ID).open("rb") as file:
+            device = file.read(DEVICE_LIMIT_BYTES).decode("ascii").strip()
+        lock = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        raise KeyRefused(f"{data}: 终端从未启动 / no terminal was ever started with this folder") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise KeyRefused(f"{data}: 终端正在运行 / the terminal is running; stop it first") from None
+    else:
+        vault = Vault(data / FOLDER, terminal_id=device, random=os.urandom)
+        yield TerminalStore(device, vault, KeyStore(vault, terminal_id=device, random=os.urandom))
+    finally:
+        os.close(lock)
+
+
+def load(store: TerminalStore, opened_key: UnwrappedKey, slot: int, *, published: bool) -> None:
+    """Under the usage, algorithm and mode of its header. Raises KeyRefused for what a terminal may not hold."""
+    header = opened_key.header
+    try:
+        usage = Usage(header.usage.code)
+    except ValueError:
+        raise KeyRefused(f"a terminal holds no key of usage {header.usage.code}") from None
+    store.keys.load_key(KeyRef(usage, slot), opened_key.key, header.algorithm, header.mode_of_use, test=published)
