@@ -33,7 +33,7 @@ from keys import blocks, tdes, usage
 from keys.block_header import Version, parse
 from keys.blocks import UnwrappedKey
 from keys.errors import KeyRefused
-from keys.vault import Label, Record
+from keys.vault import Label, Place, Record
 
 REQUEST_MAGIC = b"ZGR1"  # The last character is the scheme's version.
 TOKEN_MAGIC = b"ZGT1"
@@ -43,6 +43,7 @@ FINGERPRINT_BYTES = 32
 DEVICE_LIMIT_BYTES = 32
 RSA_BITS_MIN = 3_072
 RSA_BITS_MAX = 8_192  # Above it a small processor is busy for seconds.
+OWN_RSA_BITS_MAX = 4_096  # What a record of the vault holds.
 RSA_EXPONENT = 65_537
 PUBLIC_KEY_LIMIT_BYTES = 1_200  # The largest RSA key's SubjectPublicKeyInfo has 1062.
 BLOCK_LIMIT_BYTES = 1_024  # A symmetric key's block and its optional blocks.
@@ -57,13 +58,13 @@ _REFUSED = "the key token does not open"
 class Drawer(Protocol):
     """Where records rest: the vault."""
 
-    def find(self, label: Label) -> Record | None: ...
+    def find(self, place: Place) -> Record | None: ...
 
     def open_record(self, record: Record) -> bytearray: ...
 
     def put(self, secrets: list[tuple[Label, int, bytearray]]) -> None: ...
 
-    def drop(self, labels: list[Label]) -> None: ...
+    def drop(self, places: list[Place]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,9 @@ class RemoteLoading:
 
     def make_key(self, bits: int = RSA_BITS_MIN) -> None:
         """Make and seal this terminal's RSA key, unless it has one. Takes seconds on a small processor."""
-        if not RSA_BITS_MIN <= bits <= RSA_BITS_MAX:
-            raise KeyRefused(f"the terminal's RSA key has {RSA_BITS_MIN} to {RSA_BITS_MAX} bits")
-        if self._vault.find(PRIVATE_KEY) is not None:
+        if not RSA_BITS_MIN <= bits <= OWN_RSA_BITS_MAX:
+            raise KeyRefused(f"the terminal's RSA key has {RSA_BITS_MIN} to {OWN_RSA_BITS_MAX} bits")
+        if self._vault.find(PRIVATE_KEY.place) is not None:
             return
         made = rsa.generate_private_key(RSA_EXPONENT, bits)
         der = bytearray(
@@ -144,7 +145,7 @@ class RemoteLoading:
 
     def abandon(self) -> None:
         """Close the open request, if there is one."""
-        self._vault.drop([OPEN_REQUEST])
+        self._vault.drop([OPEN_REQUEST.place])
 
     # Inside: raises KeyRefused, InvalidSignature and ValueError, whose words nobody sees.
 
@@ -166,7 +167,7 @@ class RemoteLoading:
         return _opened(key, token)
 
     def _open_request(self) -> tuple[bytes, int, bytes]:
-        record = self._vault.find(OPEN_REQUEST)
+        record = self._vault.find(OPEN_REQUEST.place)
         if record is None:
             raise KeyRefused(_REFUSED)
         kept = bytes(self._vault.open_record(record))
@@ -174,7 +175,7 @@ class RemoteLoading:
         return kept[:NONCE_BYTES], int.from_bytes(until, "big"), kept[NONCE_BYTES + _EXPIRY_BYTES :]
 
     def _private_key(self) -> rsa.RSAPrivateKey:
-        record = self._vault.find(PRIVATE_KEY)
+        record = self._vault.find(PRIVATE_KEY.place)
         if record is None:
             raise KeyRefused("the terminal has no RSA key yet: make one first")
         der = self._vault.open_record(record)

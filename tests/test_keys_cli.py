@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from keys import KeyRefused
 from keys.__main__ import main
-from keys.testkeys import PUBLISHED, TEST_TMK, is_published
+from keys.testkeys import TEST_TMK, is_published
 from keys.tools.key_input import INPUT_LIMIT_CHARACTERS, Keyboard
 
 ROOT = Path(__file__).parents[1]

@@ -34,7 +34,7 @@ from keys.remote import (
 )
 from keys.testkeys import TEST_TMK
 from keys.usage import Algorithm, Mode
-from keys.vault import Label, Record, Vault
+from keys.vault import Label, Place, Record, Vault
 from sim.key_host import NEVER_ASKED, KeyHost
 
 EXAMPLE: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "keys_remote.json").read_text("utf-8"))
@@ -60,20 +60,20 @@ class MemoryDrawer:
     """Records without a disk; after `cut_in` more effects the power is gone, before or after the effect."""
 
     def __init__(self) -> None:
-        self.kept: dict[Label, bytes] = {}
+        self.kept: dict[Place, bytes] = {}
         self.cut_in: int | None = None
 
-    def find(self, label: Label) -> Record | None:
-        return Record(label, 0, b"", self.kept[label]) if label in self.kept else None
+    def find(self, place: Place) -> Record | None:
+        return Record(Label(place[0], "0", "N", place[1]), 0, b"", self.kept[place]) if place in self.kept else None
 
     def open_record(self, record: Record) -> bytearray:
         return bytearray(record.sealed)
 
     def put(self, secrets: list[tuple[Label, int, bytearray]]) -> None:
-        self.effect(lambda: self.kept.update({label: bytes(secret) for label, _, secret in secrets}))
+        self.effect(lambda: self.kept.update({label.place: bytes(secret) for label, _, secret in secrets}))
 
-    def drop(self, labels: list[Label]) -> None:
-        self.effect(lambda: [self.kept.pop(label, None) for label in labels])
+    def drop(self, places: list[Place]) -> None:
+        self.effect(lambda: [self.kept.pop(place, None) for place in places])
 
     def effect(self, change: Callable[[], object]) -> None:
         if self.cut_in is not None:
@@ -89,7 +89,7 @@ class MemoryDrawer:
 
 def terminal(drawer: MemoryDrawer | None = None, *, device: str = DEVICE, key: str = "terminal") -> RemoteLoading:
     drawer = drawer or MemoryDrawer()
-    drawer.kept.setdefault(PRIVATE_KEY, bytes.fromhex(EXAMPLE["private_keys"][key]))
+    drawer.kept.setdefault(PRIVATE_KEY.place, bytes.fromhex(EXAMPLE["private_keys"][key]))
     return RemoteLoading(drawer, device=device, random=lambda count: NONCE[:count])
 
 
@@ -385,4 +385,4 @@ def test_a_power_cut_never_lets_a_token_open_twice(cut: int, opens: int) -> None
             assert remote.accept(TOKEN, NOW).key == TEST_TMK
         else:
             assert refused(remote, TOKEN)
-        assert OPEN_REQUEST not in drawer.kept
+        assert OPEN_REQUEST.place not in drawer.kept

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from keys import tdes
 from keys.errors import KeyRefused
-from keys.testkeys import PUBLISHED, is_published
+from keys.testkeys import BY_NAME, is_published
 
 INPUT_LIMIT_CHARACTERS = 160  # 32 bytes of hex, grouped as one likes.
 ORIGIN_HELP = "密钥来源 / where the key is: -, file:PATH, fd:NUMBER, test:NAME (default: %(default)s)"
@@ -50,8 +50,8 @@ def origin(text: str) -> Origin:
     if text == "-":
         return STANDARD_INPUT
     kind, _, value = text.partition(":")
-    if kind == "test" and value not in PUBLISHED:
-        raise argparse.ArgumentTypeError(f"test: {', '.join(PUBLISHED)}")
+    if kind == "test" and value not in BY_NAME:
+        raise argparse.ArgumentTypeError(f"test: {', '.join(BY_NAME)}")
     if kind == "fd" and not (value.isascii() and value.isdecimal() and len(value) <= 4):
         raise argparse.ArgumentTypeError("fd:NUMBER")
     if kind not in ("file", "fd", "test") or not value:
@@ -73,7 +73,7 @@ class Keyboard:
     def key(self, where: Origin, asked: str) -> bytearray:
         """The key, which the caller wipes. Raises KeyRefused, which says nothing of the key; OSError."""
         if where.kind == "test":
-            return bytearray(PUBLISHED[where.value])
+            return bytearray(BY_NAME[where.value])
         if where.kind == "file":
             with _private_file(where.value) as file:
                 return Keyboard(file).line()

@@ -82,7 +82,7 @@ def _accept(args: argparse.Namespace, remote: RemoteLoading, store: terminal_sto
     try:
         published = only_published([opened.key], allow_real=args.allow_real_keys)
         value = blocks.check_value(opened.header.algorithm, opened.key).hex().upper()
-        terminal_store.load(store, opened, args.slot, published=published)
+        store.keys.load_unwrapped(opened, slot=args.slot, test=published)
     finally:
         opened.wipe()
     lines = (*header_lines(opened.header), f"KCV: {value}", f"已装入 / loaded: {args.data}")

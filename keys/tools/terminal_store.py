@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from keys.blocks import UnwrappedKey
 from keys.errors import KeyRefused
-from keys.refs import KeyRef, Usage
+from keys.refs import SLOT_LIMIT
 from keys.store import KeyStore
 from keys.vault import Vault
 
@@ -39,7 +38,8 @@ def add_data(parser: argparse.ArgumentParser, *, required: bool = False) -> None
 
 
 def add_slot(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--slot", type=int, default=0, help="密钥位置 / which key of its usage (default: %(default)s)")
+    words = "密钥位置 / which key of its usage (default: %(default)s)"
+    parser.add_argument("--slot", type=int, choices=range(SLOT_LIMIT + 1), metavar="N", default=0, help=words)
 
 
 @contextlib.contextmanager
@@ -57,16 +57,8 @@ def opened(data: Path, *, test_only: bool) -> Iterator[TerminalStore]:
         raise KeyRefused(f"{data}: 终端正在运行 / the terminal is running; stop it first") from None
     else:
         vault = Vault(data / FOLDER, terminal_id=device, random=os.urandom)
-        yield TerminalStore(device, vault, KeyStore(vault, terminal_id=device, random=os.urandom))
+        yield TerminalStore(device, vault, KeyStore(
+            vault, terminal_id=device, random=os.urandom, test_only=test_only
+        ))
     finally:
         os.close(lock)
-
-
-def load(store: TerminalStore, opened_key: UnwrappedKey, slot: int, *, published: bool) -> None:
-    """Under the usage, algorithm and mode of its header. Raises KeyRefused for what a terminal may not hold."""
-    header = opened_key.header
-    try:
-        usage = Usage(header.usage.code)
-    except ValueError:
-        raise KeyRefused(f"a terminal holds no key of usage {header.usage.code}") from None
-    store.keys.load_key(KeyRef(usage, slot), opened_key.key, header.algorithm, header.mode_of_use, test=published)

@@ -77,7 +77,7 @@ def _unwrap(args: argparse.Namespace, keyboard: Keyboard) -> Answer:
         value = _value(opened.header.algorithm, opened.key)
         if args.data is not None:
             with terminal_store.opened(args.data, test_only=not args.allow_real_keys) as store:
-                terminal_store.load(store, opened, args.slot, published=published)
+                store.keys.load_unwrapped(opened, slot=args.slot, test=published)
     finally:
         opened.wipe()
     lines = [*header_lines(opened.header), *([f"KCV: {value}"] if value else [])]
