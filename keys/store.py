@@ -25,11 +25,11 @@ from keys import pin as pin_blocks
 from keys.dukpt import Counters
 from keys.dukpt_handle import DukptRoom, DukptTransaction, DukptUse, initial_ksn, is_published_initial
 from keys.errors import KeyRefused
-from keys.loading import KeyLayout, check_value, unwrap_tmk
+from keys.loading import KeyLayout, KeyScheme, check_value, unwrap_tmk
 from keys.mac_methods import MacMethod
 from keys.pin_formats import ONLINE, PinFormat
 from keys.refs import MAC_USAGES, MASTER_USAGES, KeyRef, Usage, working_keys
-from keys.testkeys import TEST_TMK, is_published
+from keys.testkeys import TEST_TMK, TEST_TMK_TRIPLE, is_published
 from keys.track import encrypt_track
 from keys.usage import Algorithm, Mode, Operation
 from keys.vault import DEVICE_KEY_BYTES, NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
@@ -143,11 +143,11 @@ class KeyStore:
 
     # Loading.
 
-    def load_test_tmk(self, algorithm: Algorithm = Algorithm.TDES, *, slot: int = 0) -> None:
-        """Take the published test key as TMK; working keys under another are discarded in the same step."""
-        key = bytearray(TEST_TMK)
+    def load_test_tmk(self, scheme: KeyScheme = KeyScheme.TDES, *, slot: int = 0) -> None:
+        """Take the scheme's published test key as TMK; working keys under another are discarded in the same step."""
+        key = bytearray(TEST_TMK_TRIPLE if scheme is KeyScheme.TRIPLE else TEST_TMK)
         try:
-            self.load_key(KeyRef(Usage.TMK, slot), key, algorithm, Mode.DECRYPT, test=True)
+            self.load_key(KeyRef(Usage.TMK, slot), key, scheme.tmk_algorithm, Mode.DECRYPT, test=True)
         finally:
             tdes.wipe(key)
 
