@@ -68,6 +68,7 @@ class Keys:
 
     real_keys: bool = option(False, flag())
     device_key: str = option("file", one_of("file", "pi-otp"))
+    otp: Path | None = option(None, path())
 
 
 @dataclass(frozen=True, slots=True)
