@@ -10,8 +10,12 @@ import hmac
 
 TEST_TMK = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")  # As 3DES it has the check value 08D7B4FB.
 
+# SP 800-67's example: where working keys have three parts, a TMK of two is too weak for them.
+TEST_TMK_TRIPLE = bytes.fromhex("0123456789ABCDEF23456789ABCDEF01456789ABCDEF0123")
+
 BY_NAME = {
     "tmk": TEST_TMK,
+    "tmk3": TEST_TMK_TRIPLE,
     "des": TEST_TMK[:8],
     "bdk": bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1"),
     "aes128": bytes.fromhex("000102030405060708090A0B0C0D0E0F"),
