@@ -49,7 +49,7 @@ def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, keyboard: Keyboard) -> Answer:
     allow_real = args.command == "remote-accept" and args.allow_real_keys
-    with terminal_store.opened(args.data, test_only=not allow_real) as store:
+    with terminal_store.opened(args, test_only=not allow_real) as store:
         remote = RemoteLoading(store.vault, device=store.device, random=os.urandom)
         if args.command == "remote-key":
             return _public_key(args, remote, store.device)

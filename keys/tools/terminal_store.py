@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from keys.device_key import OTP_FILE, PiOtp
 from keys.errors import KeyRefused
 from keys.refs import SLOT_LIMIT
 from keys.store import KeyStore
@@ -35,6 +36,8 @@ class TerminalStore:
 def add_data(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     words = "终端的数据目录（终端须已停止）/ the terminal's data folder, while the terminal is off"
     parser.add_argument("--data", type=Path, metavar="DIR", required=required, help=words)
+    words = "若配置 [keys] device_key 为 pi-otp / if that is the configuration's device key (default: %(const)s)"
+    parser.add_argument("--otp", type=Path, metavar="FILE", nargs="?", const=OTP_FILE, help=words)
 
 
 def add_slot(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +46,9 @@ def add_slot(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def opened(data: Path, *, test_only: bool) -> Iterator[TerminalStore]:
-    """Raises KeyRefused when the terminal runs, or never did; OSError."""
+def opened(args: argparse.Namespace, *, test_only: bool) -> Iterator[TerminalStore]:
+    """The store in `args.data`. Raises KeyRefused when the terminal runs, or never did; OSError."""
+    data: Path = args.data
     try:
         with (data / DEVICE_ID).open("rb") as file:
             device = file.read(DEVICE_LIMIT_BYTES).decode("ascii").strip()
@@ -56,7 +60,12 @@ def opened(data: Path, *, test_only: bool) -> Iterator[TerminalStore]:
     except BlockingIOError:
         raise KeyRefused(f"{data}: 终端正在运行 / the terminal is running; stop it first") from None
     else:
-        vault = Vault(data / FOLDER, terminal_id=device, random=os.urandom)
+        vault = Vault(
+            data / FOLDER,
+            terminal_id=device,
+            random=os.urandom,
+            device=PiOtp(args.otp) if args.otp else None,
+        )
         yield TerminalStore(device, vault, KeyStore(
             vault, terminal_id=device, random=os.urandom, test_only=test_only
         ))

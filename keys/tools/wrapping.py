@@ -76,7 +76,7 @@ def _unwrap(args: argparse.Namespace, keyboard: Keyboard) -> Answer:
         published = only_published([opened.key], allow_real=args.allow_real_keys)
         value = _value(opened.header.algorithm, opened.key)
         if args.data is not None:
-            with terminal_store.opened(args.data, test_only=not args.allow_real_keys) as store:
+            with terminal_store.opened(args, test_only=not args.allow_real_keys) as store:
                 store.keys.load_unwrapped(opened, slot=args.slot, test=published)
     finally:
         opened.wipe()
