@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given
 from hypothesis import strategies as st
+from test_keys_memory import memory_of
 
 from keys import KeyRefused, blocks
 from keys.block_header import Exportability, Header, KeyUsage, Version
@@ -37,6 +40,7 @@ from keys.usage import Algorithm, Mode
 from keys.vault import Label, Place, Record, Vault
 from sim.key_host import NEVER_ASKED, KeyHost
 
+ROOT = Path(__file__).parent.parent
 EXAMPLE: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "keys_remote.json").read_text("utf-8"))
 DEVICE: str = EXAMPLE["device"]
 NONCE = bytes.fromhex(EXAMPLE["nonce"])
@@ -386,3 +390,47 @@ def test_a_power_cut_never_lets_a_token_open_twice(cut: int, opens: int) -> None
         else:
             assert refused(remote, TOKEN)
         assert OPEN_REQUEST.place not in drawer.kept
+
+
+# Memory
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from keys.remote import RemoteLoading
+from keys.vault import Vault
+
+vault = Vault(Path(sys.argv[1]), terminal_id="T", random=os.urandom)
+remote = RemoteLoading(vault, device=sys.argv[2], random=os.urandom)
+sys.stdout.buffer.write(remote.begin(bytes.fromhex(sys.argv[3]), 1000000))
+sys.stdout.buffer.flush()
+token = os.read(0, 4096)
+opened = remote.accept(token, 1000000)
+opened.wipe()
+print("done", flush=True)
+os.read(0, 1)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc/PID/mem (Linux)")
+def test_the_key_leaves_no_copy_and_what_rsa_leaves_is_counted(tmp_path: Path, record_property: Any) -> None:
+    """The loaded key: none. The RSA key is in the library's memory, which nobody wipes: counted, not promised."""
+    vault = Vault(tmp_path / "keys", terminal_id="T", random=os.urandom)
+    vault.put([(PRIVATE_KEY, 0, bytearray.fromhex(EXAMPLE["private_keys"]["terminal"]))])
+    secret, kbpk = bytes(range(0x91, 0xA1)), bytes((91 * place + 5) % 256 for place in range(16))
+    prime = private("terminal").private_numbers().p
+    desk = KeyHost(HOST, {DEVICE: fingerprint(PUBLIC)}, lambda count: (kbpk * 4)[:count])
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "keys"), DEVICE, HOST_PUBLIC.hex()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0) as child:
+        if child.stdin is None or child.stdout is None:
+            pytest.fail("the child has no pipes")
+        request = os.read(child.stdout.fileno(), 4096)
+        child.stdin.write(desk.answer(request, TMK_HEADER, bytearray(secret)))
+        assert child.stdout.readline() == b"done\n"
+        memory = memory_of(child.pid)
+        child.stdin.close()
+    assert DEVICE.encode() in memory, "the scan itself must be able to find what is there"
+    left = sum(memory.count(prime.to_bytes(192, order)[:64]) for order in ("big", "little"))
+    record_property("copies_of_an_rsa_prime", left)
+    record_property("copies_of_the_key_between", memory.count(kbpk[:8]))
+    assert memory.count(secret[:8]) + memory.count(secret[8:]) == 0
