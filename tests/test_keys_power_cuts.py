@@ -257,6 +257,24 @@ def test_a_counter_of_another_journal_repeats_nothing(tmp_path: Path) -> None:
     assert life.sent == [1, 2, 3, 4]
 
 
+def test_an_old_image_of_the_whole_card_is_not_noticed(tmp_path: Path) -> None:
+    """What the README says: with registers and counter both put back, the terminal repeats what came after."""
+    life = Life(tmp_path / "keys", Algorithm.TDES, seed=1)
+    life.trade()
+    records = (tmp_path / "keys" / "records").read_bytes()
+    life.journal.close()
+    disk = {name: bytes(content.seen) for name, content in life.disk.files.items()}
+    life.boot()
+    life.trade()
+    life.journal.close()
+    (tmp_path / "keys" / "records").write_bytes(records)
+    for name, data in disk.items():
+        life.disk.files[name].seen[:] = data
+    life.boot()
+    with pytest.raises(AssertionError, match="a KSN twice"):
+        life.trade()
+
+
 def test_without_counters_there_is_no_dukpt(tmp_path: Path) -> None:
     store = opened(tmp_path / "keys")
     with pytest.raises(KeyRefused, match="durable counters"):
