@@ -95,7 +95,20 @@ def test_components_and_back_again_by_files(tmp_path: Path, count: int) -> None:
     assert all(row["kcv"] in place.read_text() for row, place in zip(made["components"], places, strict=True))
     named = [word for place in places for word in ("--component", f"file:{place}")]
     joined = done("combine", *named, "--kcv-bytes", "4")
-    assert joined == {"kcv": "08D7B4FB", "components": [row["kcv"] for row in made["components"]], "test_key": True}
+    assert (joined["kcv"], joined["test_key"]) == ("08D7B4FB", True)
+    assert joined["components"] == [
+        {"number": row["number"], "kcv": row["kcv"], "parity_errors": []} for row in made["components"]
+    ]
+
+
+def test_bytes_without_odd_parity_are_shown() -> None:
+    first = bytes.fromhex("1032547698BADCFE0123456789ABCDEE")
+    second = bytes(left ^ right for left, right in zip(first, TEST_TMK, strict=True))
+    typed = first.hex().encode() + b"\n" + second.hex().encode()
+    code, out, _ = run("combine", typed=typed)
+    assert code == 0
+    assert out.splitlines()[0].endswith("bytes without odd parity: 16")
+    assert done("combine", typed=typed)["components"][0]["parity_errors"] == [16]
 
 
 @pytest.mark.parametrize(("algorithm", "key"), [("TDES", "tmk"), ("AES", "aes256"), ("SM4", "fips197")])
