@@ -238,6 +238,10 @@ def test_an_initial_key_comes_in_a_block_with_its_serial_number(tmp_path: Path) 
     store.load_block(KBPK, initial_block(AES_IK, Algorithm.AES), ksn=AES_ID)
     with pytest.raises(KeyRefused, match="KSN"):
         store.load_block(KBPK, initial_block(AES_IK, Algorithm.AES))
+    named = initial_block(AES_IK, Algorithm.AES, OptionalBlock("IK", AES_ID[:8].hex().upper()))
+    store.load_block(KBPK, named, ksn=AES_ID)
+    with pytest.raises(KeyRefused, match="another KSN"):
+        store.load_block(KBPK, named, ksn=bytes(12))
 
 
 def test_only_initial_keys_of_published_base_keys_are_test_keys(tmp_path: Path) -> None:
