@@ -141,6 +141,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "reading_card.text": ("正在读卡", "Reading card"),
         "reading_card.stay": ("请勿取卡", "Leave it in"),
         "choose_application.title": ("请选应用", "Choose one"),
+        "choose_application.again": ("请另选应用", "Try another"),
         "enter_pin.title": ("请输密码", "Enter PIN"),
         "connecting.title": ("正在连接", "Connecting"),
         "waiting.title": ("请稍候", "Please wait"),
