@@ -17,8 +17,8 @@ PY := $(BIN)/python
 ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
-.PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams diagrams-check \
-	card-keys conformance mutation system-deps install-pi doctor clean
+.PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams \
+	diagrams-check card-keys conformance mutation system-deps install-pi doctor clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

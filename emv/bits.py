@@ -362,6 +362,20 @@ def tsi_lines(value: TSI, *, language: str = "en") -> tuple[str, ...]:
     return tuple(words[column] for flag, words in TSI_WORDS.items() if value & flag)
 
 
+def verified_by_card(cvm_results: bytes) -> bool:
+    """Whether 9F34 says that the card has found its PIN right. Spec: Book 4 §6.3.4.5.
+
+    >>> verified_by_card(bytes.fromhex("410302")), verified_by_card(bytes.fromhex("410301"))
+    (True, False)
+    """
+    return bool(cvm_results) and cvm_results[0] & 0x3F in (
+        Cvm.PLAINTEXT_PIN.value,
+        Cvm.PLAINTEXT_PIN_AND_SIGNATURE.value,
+        Cvm.ENCIPHERED_PIN.value,
+        Cvm.ENCIPHERED_PIN_AND_SIGNATURE.value,
+    ) and cvm_results[2:3] != b"\x01"
+
+
 def wants_signature(cvm_results: bytes) -> bool:
     """Whether 9F34 says that a signature is to be taken. Spec: Book 4 §6.3.4.4.
 

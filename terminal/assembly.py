@@ -27,7 +27,9 @@ from terminal.shop import Devices, Shop
 from terminal.version import VERSION
 
 DEVICE_ID = "device-id"
-CAPABILITIES = bytes.fromhex("E068C8")  # 9F33: online PIN, signature, no CVM; SDA, DDA, CDA.
+# 9F33: chip and magnetic stripe; online PIN, both PINs of the card's own, signature, no CVM; SDA, DDA, CDA.
+# Spec: EMV 4.4 Book 4 §A2.
+CAPABILITIES = bytes.fromhex("E0F8C8")
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
 
 

@@ -13,6 +13,8 @@ from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Prese
 from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
+from keys import KeyRefused
+from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message, encode
@@ -24,7 +26,7 @@ from terminal.journal import harmless
 from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.card_ending import WRONG_PIN, Attempt, conclude, move, must_reverse
-from terminal.methods.pin_entry import enter_pin
+from terminal.methods.pin_entry import enter_pin, type_pin
 from terminal.methods.reversal import (
     CardData,
     clear_reversals_for_sale,
@@ -184,20 +186,14 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
     finally:
         shop.spoken = ""
         coroutine.close()
+        attempt.digits.wipe()
 
 
 async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[Any]) -> Any:
     """Carry out one request of the kernel. Raises CardError for the card's end."""
     match request:
         case kernel.Transceive(capdu):
-            try:
-                return await Offload("reader", lambda: shop.devices.reader.transceive(capdu), APDU_DEADLINE_MS)
-            except CardGone:
-                raise kernel.CardError("removed", removed=True) from None
-            except CardFault as fault:
-                raise kernel.CardError(str(fault)) from None
-            except (DeviceError, CallOverdue):
-                raise kernel.CardError("reader-failed", removed=True) from None
+            return await _transceive(shop, capdu)
         case kernel.Draw(count):
             return await Draw(count)
         case kernel.ChooseApplication(candidates, again):
@@ -212,10 +208,48 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
             if attempt.pin.removed:
                 raise kernel.CardError("removed", removed=True)
             return attempt.pin.result
+        case kernel.AskOfflinePin(tries_left, wrong):
+            entry = await type_pin(
+                shop, attempt.payment.amount, attempt.digits, tries_left=tries_left, wrong=wrong
+            )
+            if entry.removed:
+                raise kernel.CardError("removed", removed=True)
+            return entry.result
+        case kernel.VerifyPin(key, challenge):
+            return await _verify_pin(shop, attempt, key, challenge)
         case kernel.GoOnline(data):
             return await _go_online(shop, attempt, data)
         case _:
             raise TypeError(f"the kernel asked for {type(request).__name__}")
+
+
+async def _transceive(shop: Shop, capdu: bytes | bytearray) -> bytes:
+    """Raises CardError. The reader's own copy of a command is made in its thread and dies there."""
+    try:
+        return await Offload("reader", lambda: shop.devices.reader.transceive(bytes(capdu)), APDU_DEADLINE_MS)
+    except CardGone:
+        raise kernel.CardError("removed", removed=True) from None
+    except CardFault as fault:
+        raise kernel.CardError(str(fault)) from None
+    except (DeviceError, CallOverdue):
+        raise kernel.CardError("reader-failed", removed=True) from None
+
+
+async def _verify_pin(shop: Shop, attempt: Attempt, key: kernel.PinKey | None, challenge: bytes) -> bytes:
+    """VERIFY with the digits that were typed, and digits and command wiped, whatever the card says."""
+    command = bytearray()
+    try:
+        if key is None:
+            command = verify_plain(attempt.digits)
+        else:
+            padding = await Draw(padding_bytes(key.modulus))
+            command = verify_enciphered(attempt.digits, key.modulus, key.exponent, challenge, padding)
+        return await _transceive(shop, command)
+    except KeyRefused as fault:
+        raise kernel.CardError(str(fault)) from None
+    finally:
+        command[:] = bytes(len(command))
+        attempt.digits.wipe()
 
 
 # The host

@@ -284,16 +284,24 @@ class ChooseApplication:
 
 @value
 class EnterPin:
-    """Only the number of digits is known here, never a digit."""
+    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN."""
 
     name: ClassVar[str] = "enter_pin"
     amount: Money
     digits: int
     seconds_left: int
+    tries_left: int | None
+    wrong: bool
 
     def lay(self, words: Words) -> Layout:
+        note = ""
+        if self.tries_left == 1:
+            note = words["enter_pin.last"]
+        elif self.wrong and self.tries_left is not None:
+            note = words.say("enter_pin.tries", count=self.tries_left)
         return Entry(
-            words["enter_pin.title"],
+            words["enter_pin.wrong" if self.wrong else "enter_pin.title"],
+            note=note,
             masked=self.digits,
             amount=words.money(self.amount),
             corner=words.say("seconds", seconds=self.seconds_left),
@@ -807,9 +815,12 @@ EXAMPLES: tuple[Screen, ...] = (
     ReadingCard(),
     ChooseApplication(("UnionPay Debit", "借记卡", "A label far longer than the panel"), 0, again=False),
     ChooseApplication(("UnionPay Debit",), 0, again=True),
-    EnterPin(_SALE, 0, 60),
-    EnterPin(_SALE, 4, 48),
-    EnterPin(_LARGE, 12, 9),
+    EnterPin(_SALE, 0, 60, None, wrong=False),
+    EnterPin(_SALE, 4, 48, 3, wrong=False),
+    EnterPin(_LARGE, 12, 9, None, wrong=False),
+    EnterPin(_SALE, 0, 60, 1, wrong=False),
+    EnterPin(_SALE, 2, 55, 2, wrong=True),
+    EnterPin(_SALE, 0, 60, 1, wrong=True),
     Connecting("sale"),
     Connecting("sign_in"),
     Waiting("sale", 57),
