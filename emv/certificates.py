@@ -215,9 +215,9 @@ def recover_key(
     """
     part, fixed = layout.part, layout.fixed
     found = opened(certificate.signed, signer, part, layout.format)
-    identity = found[2 : 2 + layout.identity]
-    expiry, serial = found[fixed - 9 : fixed - 7], found[fixed - 7 : fixed - 4]
-    hash_algorithm, key_algorithm, length, exponent_length = found[fixed - 4 : fixed]
+    identity, facts = found[2 : 2 + layout.identity], found[2 + layout.identity : fixed]
+    expiry, serial = facts[:2], facts[2:5]
+    hash_algorithm, key_algorithm, length, exponent_length = facts[5:]
     digits = found[fixed : -HASH_BYTES - 1]
     if length > len(digits) and not certificate.remainder:
         # Only now it shows that the remainder was needed. Spec: Book 3 §7.5 (ICC data missing).

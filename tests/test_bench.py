@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import key_cases
+from bench import kernel_cases, key_cases
 from bench.__main__ import line, main
 from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
@@ -19,9 +19,9 @@ FIELDS = {"name", "value", "least", "most", "unit", "peer", "bound", "ratio", "m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, "card-chain"])
 def test_a_bench_gives_rows_with_a_peer_and_noise(name: str) -> None:
-    rows = CASES[name](TINY)
+    rows = {**CASES, "card-chain": kernel_cases.card_chain}[name](TINY)
     assert rows
     for row in rows:
         assert row.name and row.unit and row.peer

@@ -25,6 +25,8 @@ from emv_card_script import (
     t,
 )
 from emv_oda_card import AC, CDA, CLAIM, DDA, NUMBER, SDA, KeyedCard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emv.capk import CaKeys, CaPublicKey, RevokedCertificate, default_capks
 from emv.certificates import OdaFailure
@@ -33,7 +35,7 @@ from emv.kernel import AidEntry
 from emv.oda import recover_pin_key
 from emv.session import CdaMode
 from emv.trace import Decision
-from sim.card.chain import icc_certificate
+from sim.card.chain import combined_data, icc_certificate, signed_dynamic_data
 from sim.card.rsa_keys import published_keys
 
 PERFORMED = 0x80  # TSI byte 1 b8.
@@ -441,6 +443,55 @@ def test_keys_that_cannot_be_recovered_count_before_terminal_action_analysis() -
         with_cda(card, *first_generate_ac(tvr), *online(), *authenticate(), *second_generate_ac(tvr)),
     ).outcome
     assert outcome.result is Result.APPROVED
+
+
+GOOD_CARD = KeyedCard(aip=CDA)
+GOOD_SALE = with_cda(
+    GOOD_CARD,
+    GOOD_CARD.generate_ac(f"80AE90001D{FIRST}00", FIRST),
+    *online(),
+    *authenticate(),
+    GOOD_CARD.generate_ac(f"80AE500015{SECOND}00", FIRST + SECOND, "40"),
+)
+
+
+@given(st.data())
+def test_whoever_changes_one_bit_of_a_signed_answer_gets_no_approval(data: st.DataObject) -> None:
+    """A wedge between card and terminal: every byte of both answers is under the signature or breaks its reading."""
+    place = data.draw(st.sampled_from([-1, -4]))
+    command, answer = GOOD_SALE[place]
+    bit = data.draw(st.integers(0, 4 * len(answer) - 1))
+    torn = f"{int(answer, 16) ^ 1 << bit:0{len(answer)}X}"
+    conversation = [*GOOD_SALE]
+    conversation[place] = (command, torn)
+    kernel = GOOD_CARD.session()
+    try:
+        outcome = play(kernel, conversation).outcome
+    except AssertionError:  # It ended before, or asked for an AAC: the way of the approved sale was left.
+        assert "cda-failed" in words(kernel) or kernel.problem
+        return
+    assert outcome.result is not Result.APPROVED
+
+
+@pytest.mark.parametrize("step", ["records", "cryptogram"])
+def test_a_clone_without_the_private_key_is_not_approved(step: str) -> None:
+    """A copy of everything that can be read from the card, with a key of its own behind it."""
+    other = published_keys()["icc", 65537]
+    data = combined_data(NUMBER, 0x80, bytes.fromhex(AC), bytes.fromhex(FIRST))
+    forged = signed_dynamic_data(other, data, bytes.fromhex(UN)).hex()
+    aac = (f"80AE000015{'5A31' + '00' * 10 + '0400048000' + UN}00", ok(t("80", "00", "0043", AC, IAD)))
+    if step == "cryptogram":
+        answer = ok(t("77", t("9F27", "80"), t("9F36", "0042"), t("9F4B", forged), t("9F10", IAD)))
+        kernel = GOOD_CARD.session()
+        outcome = play(kernel, with_cda(GOOD_CARD, (f"80AE90001D{FIRST}00", answer), aac)).outcome
+        assert outcome.reason == "card-not-authenticated"
+        return
+    # Its own key in the certificate: the issuer never signed it.
+    made = icc_certificate(other, other, PAN, GOOD_CARD.static_data)
+    changes = {"9F46": made.certificate.hex(), "9F47": "010001", "9F48": made.remainder.hex()}
+    kernel, _ = to_first_ac(KeyedCard(aip=CDA, changes=changes), "0400048000")
+    assert kernel.oda.failure is not None
+    assert kernel.oda.failure.word == "icc-key/length"
 
 
 # The key for PIN encipherment. Spec: Book 2 §7.1.
