@@ -13,6 +13,7 @@ from pathlib import Path
 
 from emv.aids import default_aids
 from emv.capk import CaKeys, CapkError, default_capks, load_capks
+from emv.ics import identity
 from emv.rows import Problem
 from emv.session import TerminalProfile
 from keys import KeyStore
@@ -78,9 +79,12 @@ def assemble(
     Raises CapkError if no `kernel` is given and its CA keys cannot be read.
     """
 
+    kernel = kernel or kernel_profile(config)
+
     def self_tests() -> tuple[tuple[str, bool], ...]:
+        # Version and checksum of the kernel's options stand among the checks, on the first screen and on the slip.
         crypto = all(passed for _, passed in key_selftest.run())
-        return (("keys", crypto), ("journal", not service_reason), *device_checks())
+        return (("keys", crypto), ("journal", not service_reason), (identity(kernel), True), *device_checks())
 
     profile = profile or load_profile(config.link.profile)
     profile = replace(
@@ -91,7 +95,7 @@ def assemble(
     return Shop(
         config=config,
         profile=profile,
-        kernel=kernel or kernel_profile(config),
+        kernel=kernel,
         loop=loop,
         devices=devices,
         keys=keys,

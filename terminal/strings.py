@@ -141,6 +141,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "reading_card.text": ("正在读卡", "Reading card"),
         "reading_card.stay": ("请勿取卡", "Leave it in"),
         "choose_application.title": ("请选应用", "Choose one"),
+        "choose_application.again": ("请另选应用", "Try another"),
         "enter_pin.title": ("请输密码", "Enter PIN"),
         "enter_pin.last": ("最后一次", "Last try"),
         "enter_pin.tries": ("还可试{count}次", "{count} tries left"),

@@ -158,7 +158,7 @@ def test_a_pin_is_known_by_its_length_only() -> None:
 
 def test_text_is_whole_where_a_panel_cuts() -> None:
     long = "A label far longer than the panel"
-    drawn = picture(catalogue.ChooseApplication(("Debit", long), 1), "en", FONT)
+    drawn = picture(catalogue.ChooseApplication(("Debit", long), 1, again=False), "en", FONT)
     assert drawn.name == "choose_application"
     assert drawn.text() == ("Choose one", "1 Debit", f"> 2 {long}")
 
@@ -230,7 +230,7 @@ def test_any_text_stays_on_the_panel(text: str, title: str, language: str, size:
     screens: tuple[Screen, ...] = (
         catalogue.Problem(plain[1], plain[0]),
         catalogue.Menu(plain[1], plain, 1),
-        catalogue.ChooseApplication(plain, 0),
+        catalogue.ChooseApplication(plain, 0, again=False),
         catalogue.EnterNumber("link", text, plain[1]),
         catalogue.Declined(text, plain[0]),
         catalogue.QrUnknown(Money(5), text),

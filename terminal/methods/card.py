@@ -53,6 +53,9 @@ SALE_TAGS = (
     0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
 )  # fmt: skip
 NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
+# What the cardholder reads is shown in the card's language. Spec: EMV 4.4 Book 4 §11.1.
+TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin, kernel.AskOfflinePin)
+SPOKEN = {"zh": "zh-CN", "en": "en"}  # ISO 639, as the kernel names languages, to ours.
 PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
 
 
@@ -175,11 +178,13 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
             except kernel.CardError as early:
                 return early
             answer = error = None
+            shop.spoken = SPOKEN.get(session.language, "") if isinstance(request, TO_THE_CARDHOLDER) else ""
             try:
                 answer = await _answer(shop, attempt, request)
             except kernel.CardError as fault:
                 error = fault
     finally:
+        shop.spoken = ""
         coroutine.close()
         attempt.digits.wipe()
 
@@ -191,10 +196,10 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
             return await _transceive(shop, capdu)
         case kernel.Draw(count):
             return await Draw(count)
-        case kernel.ChooseApplication(candidates):
+        case kernel.ChooseApplication(candidates, again):
             labels = tuple(candidate.label for candidate in candidates)
             return await choose(
-                shop, len(labels), lambda at: screens.ChooseApplication(labels=labels, selected=at)
+                shop, len(labels), lambda at: screens.ChooseApplication(labels=labels, selected=at, again=again)
             )
         case kernel.AskPin(pan):
             if len(pan) not in PIN_PAN_DIGITS:

@@ -270,14 +270,16 @@ class ReadingCard:
 
 @value
 class ChooseApplication:
-    """`labels` as the card gives them (9F12 or 50)."""
+    """`labels` as the card gives them (9F12 or 50); `again`: the one chosen before cannot be used."""
 
     name: ClassVar[str] = "choose_application"
     labels: tuple[str, ...]
     selected: int
+    again: bool
 
     def lay(self, words: Words) -> Layout:
-        return MenuList(words["choose_application.title"], _numbered(self.labels), self.selected)
+        title = "choose_application.again" if self.again else "choose_application.title"
+        return MenuList(words[title], _numbered(self.labels), self.selected)
 
 
 @value
@@ -811,7 +813,8 @@ EXAMPLES: tuple[Screen, ...] = (
         for reason in CARD_REASONS
     ),
     ReadingCard(),
-    ChooseApplication(("UnionPay Debit", "借记卡", "A label far longer than the panel"), 0),
+    ChooseApplication(("UnionPay Debit", "借记卡", "A label far longer than the panel"), 0, again=False),
+    ChooseApplication(("UnionPay Debit",), 0, again=True),
     EnterPin(_SALE, 0, 60, None, wrong=False),
     EnterPin(_SALE, 4, 48, 3, wrong=False),
     EnterPin(_LARGE, 12, 9, None, wrong=False),
