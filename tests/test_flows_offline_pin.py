@@ -23,7 +23,7 @@ from terminal.hostlink.frame import unwrap
 from terminal.hostlink.icc import elements
 
 SOLD = "approved:\nremove_card: remove\nidle:"
-TOLD = ("Enter PIN", "Wrong PIN", "2 tries left", "Last try")
+TOLD = ("请输密码", "密码错误", "还可试2次", "最后一次")  # The card prefers Chinese, the terminal's own language is English.
 GIVEN_UP = "cancelled: ENTER\nremove_card: remove\nidle:"
 RIGHT, WRONG = "enter_pin: 123456 ENTER\n", "enter_pin: 999999 ENTER\n"
 
@@ -114,7 +114,7 @@ def test_the_person_is_told_of_each_wrong_pin_and_of_the_last_try() -> None:
     told = [words for words in watched.screens if not any("●" in word for word in words)]
     seen = [tuple(word for word in words if word.startswith(TOLD)) for words in told]
     without_seconds = dict.fromkeys((words[0].rpartition(" ")[0], *words[1:]) for words in seen)
-    assert list(without_seconds) == [("Enter PIN",), ("Wrong PIN", "2 tries left"), ("Wrong PIN", "Last try")]
+    assert list(without_seconds) == [TOLD[:1], TOLD[1:3], (TOLD[1], TOLD[3])]
 
 
 @pytest.mark.parametrize("card", ["offline-pin-plain", "offline-pin-enciphered"])
@@ -134,7 +134,7 @@ def test_one_try_left_is_said_before_the_first_digit() -> None:
         world.run(play(world, text))
         before = len(watched.screens)
         world.run(play(world, again))
-        assert "Last try" in watched.screens[before]
+        assert "最后一次" in watched.screens[before]
 
 
 async def react(world: World) -> None:
