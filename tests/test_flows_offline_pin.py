@@ -7,7 +7,7 @@ simulator's, keys and cryptograms real.
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from test_flows_stories import START, sale
@@ -18,6 +18,7 @@ from sim.books import all_payments, discrepancies
 from sim.card import PROFILES, VirtualCard
 from sim.story import play, press
 from sim.world import World
+from terminal.assembly import assemble
 from terminal.hostlink.codec import Message, decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.icc import elements
@@ -207,3 +208,11 @@ def test_a_script_before_the_last_cryptogram_that_blocks_the_card_undoes_the_sal
         assert watched.requests[-1].mti == "0400"
         assert watched.icc()["DF31"] == "2000000001"
         assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_terminal_that_would_approve_offline_is_not_put_together() -> None:
+    with World("offline") as world:
+        shop = world.shop
+        both_ways = replace(shop.kernel, terminal_type=0x22)
+        with pytest.raises(ValueError, match="offline approvals"):
+            assemble(shop.config, shop.devices, shop.loop, shop.keys, kernel=both_ways)
