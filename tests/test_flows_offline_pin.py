@@ -24,7 +24,7 @@ from terminal.hostlink.frame import unwrap
 from terminal.hostlink.icc import elements
 
 SOLD = "approved:\nremove_card: remove\nidle:"
-TOLD = ("请输密码", "密码错误", "还可试2次", "最后一次")  # The card prefers Chinese, the terminal's own language is English.
+TOLD = ("请输密码", "密码错误", "还可试2次", "最后一次")  # In the card's language, not in the terminal's.
 GIVEN_UP = "cancelled: ENTER\nremove_card: remove\nidle:"
 RIGHT, WRONG = "enter_pin: 123456 ENTER\n", "enter_pin: 999999 ENTER\n"
 
