@@ -92,9 +92,7 @@ def selected_randomly(entry: AidEntry, amount_minor: int, drawn: int) -> bool:
     Under the threshold the target percentage counts as it is; from there to the floor limit it rises evenly to
     the maximum target. Spec: Book 3 §10.6.2.
     """
-    beyond = amount_minor - entry.random_threshold_minor
-    if beyond < 0:
-        return drawn <= entry.random_target
+    beyond = max(0, amount_minor - entry.random_threshold_minor)
     # Both sides times the span, so that nothing is rounded.
     span = entry.floor_limit_minor - entry.random_threshold_minor
     return (drawn - entry.random_target) * span <= (entry.random_target_max - entry.random_target) * beyond

@@ -91,10 +91,12 @@ def assemble(
     """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
 
     `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to.
-    Raises CapkError if no `kernel` is given and its CA keys cannot be read.
+    Raises CapkError if no `kernel` is given and its CA keys cannot be read; ValueError for a `kernel` that approves
+    offline, because the host link has no way to upload what it approved.
     """
-
     kernel = kernel or kernel_profile(config)
+    if not kernel.online_only:
+        raise ValueError("9F35: this terminal cannot tell its host of offline approvals; the type must be 21 or 24")
 
     def self_tests() -> tuple[tuple[str, bool], ...]:
         # Version and checksum of the kernel's options stand among the checks, on the first screen and on the slip.
