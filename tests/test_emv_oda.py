@@ -317,6 +317,17 @@ def test_cda_in_both_generate_acs(exponent: int) -> None:
     assert words(kernel).count("cda-good") == 2
 
 
+@pytest.mark.parametrize("more", [t("DF01", "AA"), t("BF0C", t("9F4D", "0B0A")), "9F60" + "8101" + "00"])
+def test_every_object_of_the_answer_is_under_the_signature(more: str) -> None:
+    """Unknown ones, templates, and lengths in the form in which the card wrote them."""
+    card = KeyedCard(aip=CDA)
+    kernel = card.session()
+    conversation = with_cda(card, card.generate_ac(f"80AE90001D{FIRST}00", FIRST, more=more))
+    with pytest.raises(AssertionError, match="asks ONLINE"):
+        play(kernel, conversation)
+    assert "cda-good" in words(kernel)
+
+
 def test_the_pdol_is_under_the_signature() -> None:
     card = KeyedCard(aip=CDA)
     kernel = card.session()
