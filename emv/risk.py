@@ -119,8 +119,9 @@ async def _velocity(session: Session) -> None:
     exceeded = TVR(0)
     if now - last > lower[0]:
         exceeded |= TVR.LOWER_OFFLINE_LIMIT_EXCEEDED
-    if now - last > upper[0]:
-        exceeded |= TVR.UPPER_OFFLINE_LIMIT_EXCEEDED
+        # Only then is the upper limit looked at. Spec: Book 3 §10.6.3.
+        if now - last > upper[0]:
+            exceeded |= TVR.UPPER_OFFLINE_LIMIT_EXCEEDED
     if exceeded:
         session.note("velocity-exceeded", *counters, *limits, sets=exceeded)
     else:

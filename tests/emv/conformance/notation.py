@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1]
-_TOKEN = re.compile(r"\s+|([0-9A-F]+)\[|(\])|([0-9A-F]+):(?:'([^']*)'|([0-9A-F]*)(?:\*(\d+))?)|'([^']*)'|([0-9A-F]+)(?:\*(\d+))?")
+_TOKEN = re.compile(
+    r"\s+|([0-9A-F]+)\[|(\])|([0-9A-F]+):(?:'([^']*)'|([0-9A-F]*)(?:\*(\d+))?)|'([^']*)'|([0-9A-F]+)(?:\*(\d+))?"
+)
 
 
 def encode(notation: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance.card import Pulled, ScriptedCard, matches
 from conformance.case import Case
-from conformance.notation import encode, names_of
+from conformance.notation import encode, named, names_of
 from emv.capk import CaKeys, RevokedCertificate, default_capks
 from emv.commands import (
     AskOfflinePin,
@@ -102,7 +102,7 @@ class World:
 def run(case: Case) -> list[str]:
     """What the kernel did otherwise than the case says; empty if nothing."""
     world = World(case, ScriptedCard(case.card))
-    session = Session(built(TerminalProfile, {"aids": _aids(case), **case.terminal}), built(TransactionData, case.sale))
+    session = Session(built(TerminalProfile, {**case.terminal, "aids": _aids(case)}), built(TransactionData, case.sale))
     kernel = contact_session(session)
     outcome: Outcome | None = None
     reason = REMOVED
@@ -153,14 +153,12 @@ def built(kind: type[Any], table: dict[str, Any]) -> Any:
         if name not in hints:
             raise KeyError(f"{kind.__name__} has no {name}")
         values[name] = _typed(hints[name], name, value)
-    if kind is TerminalProfile:
-        values["aids"] = table["aids"] if not isinstance(table["aids"], list) else values["aids"]
     return kind(**values)
 
 
 def _typed(hint: Any, name: str, value: Any) -> Any:
     if hint is bytes:
-        return bytes.fromhex(value)
+        return bytes.fromhex(named("95", value) if isinstance(value, list) else value)
     if hint is int and isinstance(value, str):
         return int(value, 16)
     if hint is CaKeys:
