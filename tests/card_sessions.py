@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from drivers.apdu_chain import ChainBroken, exchange
@@ -92,8 +93,8 @@ class Played:
 class Counter:
     """Everybody at the counter: answers the kernel's requests until it ends."""
 
-    def __init__(self, card: VirtualCard, bank: Bank, pins: tuple[str, ...], *, t0: bool) -> None:
-        self._card, self._bank, self._t0 = card, bank, t0
+    def __init__(self, transceive: Callable[[bytes], bytes], bank: Bank, pins: tuple[str, ...]) -> None:
+        self._exchange, self._bank = transceive, bank
         self._pins = list(pins)
         self._typed = ""
         self.tries: list[int | None] = []
@@ -122,9 +123,6 @@ class Counter:
                 return self._bank.answer(data)
         raise TypeError(type(request).__name__)
 
-    def _exchange(self, capdu: bytes) -> bytes:
-        return exchange(self._card.transmit, capdu, t0=self._t0)
-
 
 def verify(pin: bytes, key: PinKey | None, challenge: bytes) -> bytes:
     """VERIFY, built here on its own. Spec: EMV 4.4 Book 3 §6.5.12, Book 2 §7.2."""
@@ -146,12 +144,18 @@ def play(
     card: VirtualCard | None = None,
     pins: tuple[str, ...] = (),
     amount_minor: int = 12850,
+    transceive: Callable[[bytes], bytes] | None = None,
 ) -> Played:
-    """One purchase. `pins` are typed one after the other when the card's own PIN is asked; none left: bypassed."""
+    """One purchase. `pins` are typed one after the other when the card's own PIN is asked; none left: bypassed.
+
+    `transceive`: another way to the card than in process, with GET RESPONSE done.
+    """
     waited: list[int] = []
-    card = card or VirtualCard(profile, wait=waited.append)
     bank = bank or Bank()
-    counter = Counter(card, bank, pins, t0=card.reset() == ATR_T0)
+    if transceive is None:
+        card = card or VirtualCard(profile, wait=waited.append)
+        transceive = partial(exchange, card.transmit, t0=card.reset() == ATR_T0)
+    counter = Counter(transceive, bank, pins)
     transaction = TransactionData(amount_minor=amount_minor, date="261121", time="120000", counter=1)
     session = Session(terminal or shop_terminal(), transaction)
     kernel = contact_session(session)
