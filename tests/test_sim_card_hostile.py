@@ -69,3 +69,9 @@ def test_a_day_of_hostile_cards_at_the_whole_terminal() -> None:
 def _approved(name: str) -> bool:
     expected = PROFILES[name].expect
     return expected is not None and expected.reason == "approved-online"
+
+
+@pytest.mark.parametrize("name", [name for name, profile in PROFILES.items() if profile.group == "good"])
+def test_every_good_card_is_good(name: str) -> None:
+    played = play(PROFILES[name], pins=(PROFILES[name].pin,))
+    assert played.reason == "approved-online" and played.genuine, played.problem

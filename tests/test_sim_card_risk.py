@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from emv.aids import default_aids
 from sim.card import PROFILES, VirtualCard
+from sim.card.card import COMMANDS
 from sim.card.hostile import CardPulled
 from sim.card.model import CardProfile, Limits, Quirk
+from sim.card.state import Step
 from sim.card.transaction import LOG_FORMAT
 
 
@@ -204,3 +206,48 @@ def test_the_issuer_reads_the_pin_tries_from_9f10() -> None:
         played_bank = Bank()
         play(PROFILES[name], bank=played_bank, pins=("123456",))
         assert played_bank.checked is not None and played_bank.checked.pin_blocked is blocked
+
+
+COMMANDS_BY_HAND = {
+    (0x00, 0x88): apdu("00880000", bytes(4)),
+    (0x00, 0x20): apdu("00200080", bytes(8), le=False),
+    (0x80, 0xA8): apdu("80A80000", b"\x83\x00"),
+    (0x80, 0xAE): apdu("80AE8000", bytes(29)),
+    (0x00, 0x82): apdu("00820000", bytes(10), le=False),
+    (0x80, 0xCA): apdu("80CA9F36"),
+    (0x00, 0xB2): apdu("00B2010C"),
+    (0x84, 0x1E): apdu("841E0000", bytes(4), le=False),
+}
+
+
+def brought_to(step: Step) -> VirtualCard:
+    """A card in that step, by honest commands only."""
+    card = VirtualCard(PROFILES["dda"])
+    card.reset()
+    if step is Step.DIRECTORY:
+        card.transmit(apdu("00A40400", b"1PAY.SYS.DDF01"))
+    elif step is Step.SELECTED:
+        select(card)
+    elif step is not Step.IDLE:
+        initiated("dda", card)
+        if step is not Step.INITIATED:
+            first_ac(card, ARQC if step is Step.ONLINE else AAC)
+    return card
+
+
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("key", COMMANDS_BY_HAND, ids=lambda key: f"{key[0]:02X}{key[1]:02X}")
+def test_the_table_of_steps_is_the_cards_behaviour(step: Step, key: tuple[int, int]) -> None:
+    """Outside its steps a command says 6985 and changes nothing; inside, whatever it says, it was heard."""
+    card = brought_to(step)
+    before = card.memory
+    answer = card.transmit(COMMANDS_BY_HAND[key])
+    if step not in COMMANDS[key][1]:
+        assert answer == b"\x69\x85" and card.memory == before
+    elif key != (0x84, 0x1E) or step is Step.ONLINE:
+        assert answer != b"\x69\x85"
+
+
+def test_a_slow_card_says_how_long_it_takes() -> None:
+    played = play(PROFILES["slow"], pins=("123456",))
+    assert played.waited_ms == 5 * 2_000, "the directory, its end, and three records"
