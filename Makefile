@@ -101,7 +101,7 @@ mutation: venv ## Which mutants of the kernel the cases kill (MATRIX=1: and whic
 
 coverage: venv ## Which lines and branches of the kernel its tests and cases run
 	@mkdir -p build
-	@$(PY) -m coverage run -m pytest -n 0 -q -m "not system" tests/test_emv_*.py tests/emv
+	@$(PY) -m coverage run -m pytest -n 0 -q -m "not system" tests/test_emv_*.py tests/emv emv
 	@$(PY) -m coverage report
 
 # The world, and how fast it is

@@ -27,8 +27,19 @@ from conformance.case import Case, cases
 from conformance.mutants import ROOT, Mutant, mutants, mutated, source
 from conformance.notation import FOLDER
 
-# The steps that decide about money.
-MODULES = ("emv.cvm", "emv.action", "emv.risk", "emv.oda", "emv.restrictions")
+# The steps that decide about money, with the files that they are made of.
+DECIDING = (
+    "emv.cvm",
+    "emv.offline_pin",
+    "emv.action",
+    "emv.risk",
+    "emv.oda",
+    "emv.cda",
+    "emv.certificates",
+    "emv.restrictions",
+)
+# The others that a case can be about.
+OTHERS = ("emv.selection", "emv.initiate", "emv.records", "emv.dol", "emv.tlv", "emv.online", "emv.scripts", "emv.kernel")
 CPU_SECONDS = 20  # A mutant that loops is killed by this; all cases together take one second.
 MEMORY_BYTES = 1 << 30
 TIMEOUT = "(endless)"

@@ -29,6 +29,7 @@ from emv.commands import (
     VerifyPin,
 )
 from emv.kernel import AidEntry, Session, TerminalProfile, TransactionData, contact_session
+from emv.trace import Decision
 
 REQUESTS_MAX = 400  # A kernel that goes on and on fails the case.
 REMOVED = "card-removed"  # The end of a session whose card was pulled: the error comes out of the kernel.
@@ -68,7 +69,10 @@ class World:
                 return self.card.transmit(bytes.fromhex(head) + block, challenge=challenge)
             case Draw(count):
                 self.draws += 1
-                return bytes.fromhex(self._from("draw", self.draws))[:count]
+                drawn = bytes.fromhex(self._from("draw", self.draws))
+                if len(drawn) != count:
+                    raise Stuck(f"the kernel draws {count} bytes, the case has {len(drawn)}")
+                return drawn
             case AskPin():
                 self.pins.append("online")
                 return PinResult[self._from("pin", len(self.pins))]
@@ -209,11 +213,20 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         found += _elements("request", expect["request"], world.request or {})
     if "data" in case.said:
         found += _elements("data", expect["data"], data)
+    if "decided" in case.said:
+        found += _decisions(expect["decided"], session)
     if "problem" in case.said and expect["problem"] not in session.problem:
         found.append(_said("problem", expect["problem"], session.problem))
     if outcome is not None and outcome.online != got["online"]:
         found.append(_said("Outcome.online", got["online"], outcome.online))
     return found
+
+
+def _decisions(expected: list[str], session: Session) -> list[str]:
+    """Words of emv.rules that the trace must have, or with "-" must not have."""
+    taken = {item.rule.word for item in session.trace if isinstance(item, Decision)}
+    wrong = [word for word in expected if (word.lstrip("-") in taken) == word.startswith("-")]
+    return [_said("decided", wrong, sorted(taken))] if wrong else []
 
 
 def _elements(word: str, expected: dict[str, str], got: dict[str, str]) -> list[str]:
