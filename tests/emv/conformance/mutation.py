@@ -39,7 +39,16 @@ DECIDING = (
     "emv.restrictions",
 )
 # The others that a case can be about.
-OTHERS = ("emv.selection", "emv.initiate", "emv.records", "emv.dol", "emv.tlv", "emv.online", "emv.scripts", "emv.kernel")
+OTHERS = (
+    "emv.selection",
+    "emv.initiate",
+    "emv.records",
+    "emv.dol",
+    "emv.tlv",
+    "emv.online",
+    "emv.scripts",
+    "emv.kernel",
+)
 CPU_SECONDS = 20  # A mutant that loops is killed by this; all cases together take one second.
 MEMORY_BYTES = 1 << 30
 TIMEOUT = "(endless)"

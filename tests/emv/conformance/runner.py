@@ -34,6 +34,23 @@ from emv.trace import Decision
 REQUESTS_MAX = 400  # A kernel that goes on and on fails the case.
 REMOVED = "card-removed"  # The end of a session whose card was pulled: the error comes out of the kernel.
 ANY = "..."
+# What an end means; every other one terminates the session.
+RESULTS = {
+    "approved-online": "approved",
+    "approved-offline": "approved",
+    "declined-offline": "declined",
+    "declined-by-card": "declined",
+    "declined-by-issuer": "declined",
+    "service-not-allowed": "declined",
+    "pin-tries-exceeded": "declined",
+    "issuer-not-authentic": "declined",
+    "card-not-authenticated": "declined",
+    "unable-to-go-online": "declined",
+    "referred": "declined",
+    "cancelled": "cancelled",
+    "pin-cancelled": "cancelled",
+    "pin-timed-out": "cancelled",
+}
 PIN_BLOCK = "241234FFFFFFFFFF"
 
 
@@ -217,9 +234,21 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         found += _decisions(expect["decided"], session)
     if "problem" in case.said and expect["problem"] not in session.problem:
         found.append(_said("problem", expect["problem"], session.problem))
-    if outcome is not None and outcome.online != got["online"]:
-        found.append(_said("Outcome.online", got["online"], outcome.online))
-    return found
+    return found + (_outcome(outcome, world) if outcome is not None else [])
+
+
+def _outcome(outcome: Outcome, world: World) -> list[str]:
+    """What the outcome says of itself must fit its reason and what happened."""
+    given = world.card.given[-1] if world.card.given else None
+    facts = (
+        ("Outcome.result", RESULTS.get(outcome.reason, "terminated"), outcome.result.value),
+        ("Outcome.online", world.request is not None, outcome.online),
+        ("Outcome.cryptogram", given, outcome.cryptogram.name if outcome.cryptogram else None),
+    )
+    whole = outcome.result.value in ("approved", "declined")
+    return [
+        _said(name, wanted, said) for name, wanted, said in facts if wanted != said and (whole or name != facts[2][0])
+    ]
 
 
 def _decisions(expected: list[str], session: Session) -> list[str]:
