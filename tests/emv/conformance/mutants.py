@@ -25,6 +25,7 @@ ENUMS = frozenset(
     {"TVR", "TSI", "AIP", "AUC", "Cvm", "CvmCondition", "CvmResult", "CvmCapability", "SecurityCapability"}
     | {"PinResult", "Result", "Cryptogram", "Verdict", "SW", "TransactionType"}
 )
+FLAGS = frozenset({"TVR", "TSI", "AIP", "AUC", "CvmCapability", "SecurityCapability"})
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.NotEq),
     ast.LtE: (ast.Lt, ast.Eq),
@@ -242,6 +243,9 @@ def _variants(node: ast.AST, parent: ast.AST, field: str) -> Iterator[ast.AST]:
         case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in ENUMS and attr.isupper():
             for member in sorted(_others(name, attr)):
                 yield ast.Attribute(node.value, member, node.ctx)
+            if name in FLAGS and not (isinstance(parent, ast.keyword) and parent.arg == "sets"):
+                none = ast.Call(node.value, [ast.Constant(0)], [])
+                yield from (none, ast.UnaryOp(ast.Invert(), none))
         case ast.match_case(guard=None) if not _irrefutable(node.pattern):
             yield ast.match_case(node.pattern, ast.Constant(False), node.body)
     if isinstance(parent, ast.keyword) and parent.arg == "sets":
