@@ -44,6 +44,7 @@ async def initiate_application_processing(session: Session) -> bool:
     wanted = fill(parse_dol(session.data.get(PDOL_9F38, b"")), session.elements())
     if len(wanted) > PDOL_DATA_MAX:
         raise TlvError(f"the PDOL asks for more than {PDOL_DATA_MAX} bytes", position=0)
+    session.sent = wanted
     response = await exchange(apdu.get_processing_options(encode(COMMAND_TEMPLATE_83, wanted)))
     if response.sw == SW.CONDITIONS_NOT_SATISFIED:
         # The application cannot be used this time: back to the list. Spec: Book 3 §10.1.

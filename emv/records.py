@@ -71,6 +71,8 @@ async def read_application_data(session: Session) -> None:
         for record in range(entry.first, entry.last + 1):
             response = await exchange(apdu.read_record(entry.sfi, record))
             data = expect_ok(response, f"READ RECORD {record} of file {entry.sfi}")
+            if record - entry.first < entry.authenticated:
+                session.signed_records.append((entry.sfi, data))
             _take_record(session, seen, data, in_emv_file=entry.sfi <= EMV_SFI_MAX)
     for tag in MANDATORY:
         if tag not in seen:

@@ -33,8 +33,13 @@ def _application_version_number(session: Session) -> None:
     """A card without a version is taken to have the terminal's. Spec: Book 3 §10.4.1."""
     card = session.data.get(APPLICATION_VERSION_CARD_9F08)
     terminal = session.data.get(APPLICATION_VERSION_TERMINAL_9F09)
-    if card is not None and terminal is not None and card != terminal:
-        session.tvr |= TVR.APPLICATION_VERSIONS_DIFFER
+    compared = (APPLICATION_VERSION_CARD_9F08, APPLICATION_VERSION_TERMINAL_9F09)
+    if card is None or terminal is None:
+        session.note("avn-absent", *compared)
+    elif card == terminal:
+        session.note("avn-same", *compared)
+    else:
+        session.note("avn-differs", *compared, sets=TVR.APPLICATION_VERSIONS_DIFFER)
 
 
 def _application_usage_control(session: Session) -> None:
@@ -43,8 +48,7 @@ def _application_usage_control(session: Session) -> None:
     if value is None:
         return
     allowed = AUC(int.from_bytes(value, "big"))
-    # The terminal is no cash machine: TerminalProfile refuses the type of one.
-    needed: list[AUC] = [AUC.OTHER_THAN_ATM]
+    needed: list[AUC] = [AUC.ATM if session.terminal.cash_machine else AUC.OTHER_THAN_ATM]
     country = session.data.get(ISSUER_COUNTRY_CODE_5F28)
     if country is not None:
         domestic = country == session.data[TERMINAL_COUNTRY_CODE_9F1A]

@@ -24,7 +24,7 @@ from emv.commands import (
     Transceive,
 )
 from emv.kernel import contact_session
-from emv.session import REASONS
+from emv.rules import REASONS
 
 # Directory 33, list 17, a final SELECT and GPO for each of 16 candidates, 128 records, three commands at the end,
 # and as many questions to people: nothing a card says may make the kernel ask more.

@@ -127,6 +127,7 @@ CARD_PROBLEMS = {
     "declined-by-card": "declined",
     "declined-offline": "declined",
     "cryptogram-not-allowed": "declined",
+    "card-not-authenticated": "declined",
 }
 
 

@@ -39,7 +39,8 @@ from emv.commands import (
     Transceive,
 )
 from emv.kernel import contact_session
-from emv.session import REASONS, AidEntry, Session, TerminalProfile, TransactionData
+from emv.rules import REASONS
+from emv.session import AidEntry, Session, TerminalProfile, TransactionData
 from emv.tags import (
     ADF_NAME_4F,
     CVM_RESULTS_9F34,
