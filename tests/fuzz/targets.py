@@ -127,7 +127,8 @@ def _working_keys(data: bytes) -> object:
 
 
 def _working_key_seeds() -> tuple[bytes, ...]:
-    return (b"\x00" + bytes.fromhex(_vectors("hostlink.json")["vectors"][0]["f62"]), b"\x01" + bytes(60))
+    double = tuple(KeyLayout).index(KeyLayout.PIK_MAK)
+    return (bytes((double,)) + bytes.fromhex(_vectors("hostlink.json")["vectors"][0]["f62"]), b"\x03" + bytes(60))
 
 
 def _ksn(layout: KsnLayout) -> Callable[[bytes], object]:
