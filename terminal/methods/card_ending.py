@@ -6,18 +6,20 @@ The host's answer has already moved the payment; what the kernel says now can on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drivers.ports import Tone
 from emv import commands as kernel
 from terminal.dialogue import acknowledge
+from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codes import lookup
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import pending_reversals, send_reversal
-from terminal.model import PaymentState
+from terminal.model import Kind, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import CardSlip, Chip, Ending, Head, NoticeSlip, Verification
 from terminal.screens import catalogue as screens
@@ -30,11 +32,26 @@ WRONG_PIN = "55"
 PSN_5F34 = 0x5F34
 
 
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """What is to be done with a card. `about` names the original on the wire, `facts` goes into the payment.
+
+    `extra` are the fields of this kind alone (F48, F62).
+    """
+
+    kind: Kind
+    amount: Money
+    about: Original | None = None
+    extra: Mapping[int, str | bytes] = field(default_factory=dict, repr=False)
+    facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Attempt:
     """One pass of a card through the kernel: its payment, and what was learnt on the way."""
 
     payment: PaymentRecord
+    deal: Deal
     pin: PinEntry | None = field(default=None, repr=False)
     host_code: str = ""  # Field 39, or "" when there was no believable answer.
     fault: str = ""  # Why nothing was sent, or why the answer is missing.
@@ -166,6 +183,7 @@ def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pi
         amount=payment.amount,
         masked_pan=str(facts["masked_pan"]),
         voucher_no=str(payment.stan),
+        kind=payment.kind,
         verification=verification,
         acquirer=str(facts.get("acquirer", "")),
         issuer=str(facts.get("issuer", "")),
