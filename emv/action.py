@@ -64,7 +64,7 @@ def terminal_action_analysis(session: Session) -> Cryptogram:
     """What the terminal asks for first, by the action codes of acquirer and issuer. Spec: Book 3 §10.7."""
     session.performed("Terminal action analysis")
     if denied(session):
-        session.note("action-denied", TERMINAL_VERIFICATION_RESULTS_95)
+        _note_codes(session, "action-denied", ISSUER_ACTION_CODE_DENIAL_9F0E, session.selected().tac_denial)
         session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
         return Cryptogram.AAC
     if session.terminal.online_only:
@@ -73,11 +73,12 @@ def terminal_action_analysis(session: Session) -> Cryptogram:
         return Cryptogram.ARQC
     if session.terminal.offline_only:
         if denied_when_offline(session):
-            session.note("action-denied-offline-only")
+            default = session.selected().tac_default
+            _note_codes(session, "action-denied-offline-only", ISSUER_ACTION_CODE_DEFAULT_9F0D, default)
             session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
             return Cryptogram.AAC
     elif wanted_online(session):
-        session.note("action-online")
+        _note_codes(session, "action-online", ISSUER_ACTION_CODE_ONLINE_9F0F, session.selected().tac_online)
         return Cryptogram.ARQC
     session.note("action-approve-offline")
     session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_APPROVED
@@ -102,6 +103,11 @@ def denied_when_offline(session: Session) -> bool:
     return _meets(session, session.selected().tac_default, issuer)
 
 
+def _note_codes(session: Session, word: str, issuer_tag: int, terminal: bytes) -> None:
+    """Write down what the TVR met, so that the bits that tipped the balance can be told."""
+    session.note(word, TERMINAL_VERIFICATION_RESULTS_95, issuer_tag, tac=terminal.hex().upper())
+
+
 def _meets(session: Session, terminal: bytes, issuer: bytes) -> bool:
     return bool(session.tvr & (tvr_of(terminal) | tvr_of(issuer)))
 
@@ -112,7 +118,7 @@ async def card_action_analysis(session: Session, wanted: Cryptogram) -> Outcome 
     session.note("first-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, sets=TSI.CARD_RISK_MANAGEMENT_PERFORMED)
     session.performed("Card action analysis")
     check_allowed(session, wanted, given)
-    if session.signature_failed:
+    if session.oda.signature_failed:
         return await _signature_failed(session, given)
     if given is Cryptogram.ARQC:
         session.data.pop(AUTHORISATION_RESPONSE_CODE_8A, None)  # The issuer's word, or Y3 or Z3, is to come.
@@ -142,6 +148,7 @@ def check_allowed(session: Session, wanted: Cryptogram, given: Cryptogram, *, la
 
 async def _signature_failed(session: Session, given: Cryptogram) -> Outcome:
     """A TC or ARQC whose CDA signature is wrong: declined, an ARQC by an AAC at once. Spec: Book 4 §6.3.2.1."""
+    session.note("cda-failed-decline")
     session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
     if given is Cryptogram.ARQC:
         await generate_ac(session, Cryptogram.AAC, CDOL2_8D)
@@ -153,17 +160,21 @@ async def generate_ac(
 ) -> Cryptogram:
     """One GENERATE AC with the data of CDOL1 or CDOL2; keeps 9F27, 9F36, 9F26, 9F10. Raises CardError.
 
-    With CDA, whether the signature was good stands in `session.signature_failed`; with either cryptogram a card may
+    With CDA, whether the signature was good stands in `session.oda.signature_failed`; with either cryptogram a card may
     ask that its issuer be told.
     """
     entries = parse_dol(session.data[list_tag])
     if any(entry.tag == TC_HASH_VALUE_98 for entry in entries):
         session.data[TC_HASH_VALUE_98] = tc_hash(session)
     data = fill(entries, session.elements())
-    session.sent += data
+    session.oda.sent += data
     cda = request_cda(session, wanted, after_approval=after_approval)
     response = await exchange(apdu.generate_ac(wanted, data, cda=cda))
-    take_cryptogram(session, expect_ok(response, "GENERATE AC"), cda=cda)
+    answer = expect_ok(response, "GENERATE AC")
+    if cda:
+        # Also if the card gives an AAC, and no signature with it. Spec: Book 3 §10.3.
+        session.note("oda-performed", sets=TSI.OFFLINE_DATA_AUTHENTICATION_PERFORMED)
+    take_cryptogram(session, answer, cda=cda)
     information = session.data[CRYPTOGRAM_INFORMATION_DATA_9F27][0]
     if information & ADVICE:
         session.note("advice-wanted", CRYPTOGRAM_INFORMATION_DATA_9F27)

@@ -8,7 +8,7 @@ Spec: EMV 4.4 Book 2 §6.6 (CDA), Annex D4 (modes); Book 4 §6.3.2.1 (what a fai
 
 from __future__ import annotations
 
-from emv.bits import TSI, TVR
+from emv.bits import TVR
 from emv.certificates import Check, OdaFailure, Part, recover_combined
 from emv.commands import Cryptogram
 from emv.oda import CDA, authentication_failed
@@ -27,13 +27,17 @@ def request_cda(session: Session, wanted: Cryptogram, *, after_approval: bool = 
 
     Never with AAC, and never once something about CDA has failed. Spec: Book 2 §6.6, Annex D4.
     """
-    if session.icc_key is None or session.tvr & TVR.CDA_FAILED or wanted is Cryptogram.AAC:
+    if session.oda.icc_key is None or session.tvr & TVR.CDA_FAILED or wanted is Cryptogram.AAC:
         return False
     mode = session.terminal.cda_mode
     if wanted is Cryptogram.ARQC:
-        return mode.on_request
-    # A TC without the issuer's word is always signed: only the signature speaks for the card then.
-    return mode.on_approved if after_approval else True
+        asked = mode.on_request
+    else:
+        # A TC without the issuer's word is always signed: only the signature speaks for the card then.
+        asked = mode.on_approved or not after_approval
+    if asked:
+        session.note("cda-asked", mode=mode.value)
+    return asked
 
 
 def verify_cda(session: Session, answer: bytes, template: Tlv) -> bytes | None:
@@ -42,8 +46,7 @@ def verify_cda(session: Session, answer: bytes, template: Tlv) -> bytes | None:
     `answer` is the response's data and `template` its only object. A card that was asked for a signature and gives
     TC or ARQC without one has failed too. Spec: Book 2 §6.6.2.
     """
-    session.tsi |= TSI.OFFLINE_DATA_AUTHENTICATION_PERFORMED
-    if session.icc_key is None:
+    if session.oda.icc_key is None:
         raise RuntimeError("CDA was asked for without the card's key")
     signed = template.child(SIGNED_DYNAMIC_APPLICATION_DATA_9F4B)
     kind = template.child(CRYPTOGRAM_INFORMATION_DATA_9F27)
@@ -52,16 +55,17 @@ def verify_cda(session: Session, answer: bytes, template: Tlv) -> bytes | None:
             raise OdaFailure(Part.DYNAMIC_DATA, Check.MISSING)
         found = recover_combined(
             signed.value,
-            session.icc_key,
+            session.oda.icc_key,
             cryptogram_information=kind.value,
             unpredictable=session.data[UNPREDICTABLE_NUMBER_9F37],
-            exchanged=session.sent + _answered(answer, template),
+            exchanged=session.oda.sent + _answered(answer, template),
         )
     except OdaFailure as failure:
         authentication_failed(session, CDA, failure)
-        session.signature_failed = True
+        session.oda.signature_failed = True
         return None
     session.data[ICC_DYNAMIC_NUMBER_9F4C] = found.number
+    session.note("cda-good", ICC_DYNAMIC_NUMBER_9F4C)
     return found.cryptogram
 
 

@@ -113,7 +113,7 @@ class OdaFailure(CardError):
     """Authentication failed: `part` says of what, `check` says where. `data_missing`: the card lacks an element."""
 
     def __init__(self, part: Part, check: Check, *, data_missing: bool = False) -> None:
-        super().__init__(f"{PART_WORDS[part][0]}: {CHECK_WORDS[check][0]}")
+        super().__init__(failure_words(f"{part.value}/{check.value}"))
         self.part = part
         self.check = check
         self.data_missing = data_missing
@@ -123,10 +123,16 @@ class OdaFailure(CardError):
         """A stable word for traces and tests: `issuer-key/hash`."""
         return f"{self.part.value}/{self.check.value}"
 
-    def words(self, *, language: str = "en") -> str:
-        """What a person reads."""
-        column = 1 if language.startswith("zh") else 0
-        return f"{PART_WORDS[self.part][column]}: {CHECK_WORDS[self.check][column]}"
+
+def failure_words(word: str, *, language: str = "en") -> str:
+    """What a person reads for the word of a failure.
+
+    >>> failure_words("issuer-key/expired", language="zh-CN")
+    '发卡行公钥证书: 已过期或日期无效'
+    """
+    column = 1 if language.startswith("zh") else 0
+    part, _, check = word.partition("/")
+    return f"{PART_WORDS[Part(part)][column]}: {CHECK_WORDS[Check(check)][column]}"
 
 
 @dataclass(frozen=True, slots=True)

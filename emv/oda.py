@@ -56,12 +56,14 @@ from emv.tags import (
     SDA_TAG_LIST_9F4A,
     SIGNED_DYNAMIC_APPLICATION_DATA_9F4B,
     SIGNED_STATIC_APPLICATION_DATA_93,
+    TERMINAL_CAPABILITIES_9F33,
     TRANSACTION_DATE_9A,
     UNPREDICTABLE_NUMBER_9F37,
 )
 from emv.tlv import TlvError, parse, read_length, read_tag
 
 RID_BYTES = 5
+_CHOICE = (APPLICATION_INTERCHANGE_PROFILE_82, TERMINAL_CAPABILITIES_9F33)
 
 # Tag → what it is a part of. An absent one is 'ICC data missing'. Spec: Book 3 §7.5 table 35, Book 2 tables 4, 12.
 _ISSUER_DATA = (
@@ -79,17 +81,18 @@ _ICC_DATA = (
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One row: who must support it, and which bit says that it failed."""
+    """One row: who must support it, which bits say that it was chosen and that it failed. `name` begins its rules."""
 
     name: str
     card: AIP
     terminal: SecurityCapability
+    chosen: TVR | None
     failed: TVR
 
 
-CDA = Method("CDA", AIP.CDA, SecurityCapability.CDA, TVR.CDA_FAILED)
-DDA = Method("DDA", AIP.DDA, SecurityCapability.DDA, TVR.DDA_FAILED)
-SDA = Method("SDA", AIP.SDA, SecurityCapability.SDA, TVR.SDA_FAILED)
+CDA = Method("cda", AIP.CDA, SecurityCapability.CDA, None, TVR.CDA_FAILED)
+DDA = Method("dda", AIP.DDA, SecurityCapability.DDA, None, TVR.DDA_FAILED)
+SDA = Method("sda", AIP.SDA, SecurityCapability.SDA, TVR.SDA_SELECTED, TVR.SDA_FAILED)
 
 
 async def offline_data_authentication(session: Session) -> None:
@@ -99,15 +102,14 @@ async def offline_data_authentication(session: Session) -> None:
         session.data.pop(tag, None)
     method = chosen_method(session)
     if method is None:
-        session.tvr |= TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED
+        session.note("oda-none", *_CHOICE, sets=TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED)
         session.left_out("Offline data authentication")
         return
     session.performed("Offline data authentication")
-    if method is SDA:
-        session.tvr |= TVR.SDA_SELECTED
+    session.note(f"oda-{method.name}", *_CHOICE, sets=method.chosen)
     try:
         if method is CDA:
-            session.icc_key = recover_icc_key(session)
+            session.oda.icc_key = recover_icc_key(session)
             return  # TSI waits for GENERATE AC. Spec: Book 3 §10.3.
         if method is DDA:
             await _dynamic_data_authentication(session)
@@ -115,7 +117,7 @@ async def offline_data_authentication(session: Session) -> None:
             _static_data_authentication(session)
     except OdaFailure as failure:
         authentication_failed(session, method, failure)
-    session.tsi |= TSI.OFFLINE_DATA_AUTHENTICATION_PERFORMED
+    session.note("oda-performed", sets=TSI.OFFLINE_DATA_AUTHENTICATION_PERFORMED)
 
 
 def chosen_method(session: Session) -> Method | None:
@@ -130,10 +132,10 @@ def chosen_method(session: Session) -> Method | None:
 
 def authentication_failed(session: Session, method: Method, failure: OdaFailure) -> None:
     """Write a failure down: in the TVR, and for whoever asks why."""
-    session.tvr |= method.failed
+    session.note(f"{method.name}-failed", sets=method.failed, failure=failure.word)
     if failure.data_missing:
-        session.tvr |= TVR.ICC_DATA_MISSING
-    session.oda_failure = failure
+        session.note("oda-data-missing", sets=TVR.ICC_DATA_MISSING, failure=failure.word)
+    session.oda.failure = failure
 
 
 def _static_data_authentication(session: Session) -> None:
@@ -142,6 +144,7 @@ def _static_data_authentication(session: Session) -> None:
     issuer = recover_issuer_key(session)
     signed = session.data[SIGNED_STATIC_APPLICATION_DATA_93]
     session.data[DATA_AUTHENTICATION_CODE_9F45] = recover_static(signed, issuer, static_data(session))
+    session.note("sda-good", DATA_AUTHENTICATION_CODE_9F45)
 
 
 async def _dynamic_data_authentication(session: Session) -> None:
@@ -153,11 +156,15 @@ async def _dynamic_data_authentication(session: Session) -> None:
     signed = _signature(expect_ok(response, "INTERNAL AUTHENTICATE"))
     session.data[SIGNED_DYNAMIC_APPLICATION_DATA_9F4B] = signed
     session.data[ICC_DYNAMIC_NUMBER_9F4C] = recover_dynamic(signed, icc, data).number
+    session.note("dda-good", ICC_DYNAMIC_NUMBER_9F4C)
 
 
 def _ddol_data(session: Session) -> bytes:
     """What the card's DDOL asks for, or the terminal's default one. Raises OdaFailure. Spec: Book 2 §6.5.1."""
-    ddol = session.data.get(DDOL_9F49, session.selected().default_ddol)
+    ddol = session.data.get(DDOL_9F49)
+    if ddol is None:
+        session.note("default-ddol")
+        ddol = session.selected().default_ddol
     try:
         entries = parse_dol(ddol)
     except TlvError:
@@ -186,7 +193,7 @@ def _signature(data: bytes) -> bytes:
 def static_data(session: Session) -> bytes:
     """The records that the AFL marks, then the AIP if 9F4A names it. Raises OdaFailure. Spec: Book 3 §10.3."""
     parts = []
-    for sfi, record in session.signed_records:
+    for sfi, record in session.oda.records:
         if record[:1] != bytes((RECORD_TEMPLATE_70,)):
             raise OdaFailure(Part.STATIC_DATA, Check.RECORD)
         # In the files 1 to 10 tag and length of the template are left out, above they are signed too.
@@ -211,7 +218,7 @@ def recover_issuer_key(session: Session) -> PublicKey:
         raise OdaFailure(Part.CA_KEY, Check.MISSING)
     ca = ca_keys.find(rid, index[0], today)
     session.data[CA_PUBLIC_KEY_INDEX_TERMINAL_9F22] = index
-    return recover_key(
+    key = recover_key(
         _certificate(
             session,
             ISSUER_PUBLIC_KEY_CERTIFICATE_90,
@@ -224,13 +231,15 @@ def recover_issuer_key(session: Session) -> PublicKey:
         belongs=is_issuer_of(pan_digits(session.data[PAN_5A])),
         revoked=ca_keys.revoked_under(rid, index[0]),
     )
+    session.note("issuer-key-good", CA_PUBLIC_KEY_INDEX_TERMINAL_9F22)
+    return key
 
 
 def recover_icc_key(session: Session) -> PublicKey:
     """By the issuer's key; the card's static data are under the certificate. Raises OdaFailure. Spec: Book 2 §6.4."""
     _check_present(session, _ICC_DATA)
     issuer = recover_issuer_key(session)
-    return recover_key(
+    key = recover_key(
         _certificate(
             session, ICC_PUBLIC_KEY_CERTIFICATE_9F46, ICC_PUBLIC_KEY_REMAINDER_9F48, ICC_PUBLIC_KEY_EXPONENT_9F47
         ),
@@ -240,6 +249,8 @@ def recover_icc_key(session: Session) -> PublicKey:
         belongs=is_card_of(pan_digits(session.data[PAN_5A])),
         static_data=static_data(session),
     )
+    session.note("icc-key-good")
+    return key
 
 
 def recover_pin_key(session: Session) -> PublicKey:
@@ -250,13 +261,15 @@ def recover_pin_key(session: Session) -> PublicKey:
     own = (ICC_PIN_KEY_CERTIFICATE_9F2D, ICC_PIN_KEY_EXPONENT_9F2E)
     if not all(tag in session.data for tag in own):
         return recover_icc_key(session)
-    return recover_key(
+    key = recover_key(
         _certificate(session, ICC_PIN_KEY_CERTIFICATE_9F2D, ICC_PIN_KEY_REMAINDER_9F2F, ICC_PIN_KEY_EXPONENT_9F2E),
         recover_issuer_key(session),
         PIN,
         today=card_date(session.data[TRANSACTION_DATE_9A], "transaction date"),
         belongs=is_card_of(pan_digits(session.data[PAN_5A])),
     )
+    session.note("pin-key-good")
+    return key
 
 
 def _certificate(session: Session, signed: int, remainder: int, exponent: int) -> Certificate:

@@ -123,7 +123,7 @@ def _decided(session: Session, answer: OnlineAnswer | None, given: Cryptogram, *
         return session.end(Result.DECLINED, "referred" if referred else "declined-by-issuer")
     if given is Cryptogram.AAC:
         return session.end(Result.DECLINED, refusal_of(session))
-    if session.signature_failed:
+    if session.oda.signature_failed:
         # The issuer approved, and the card's TC is not genuine. Spec: Book 4 §6.3.2.1.
         return session.end(Result.DECLINED, "card-not-authenticated")
     return session.end(Result.APPROVED, "approved-offline" if answer is None else "approved-online")

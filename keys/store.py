@@ -22,6 +22,7 @@ from pathlib import Path
 
 from keys import blocks, intake, mac_methods, pin_formats, tdes, usage
 from keys import pin as pin_blocks
+from keys.device_key import DEVICE_KEY_BYTES, DeviceKeySource
 from keys.dukpt import Counters
 from keys.dukpt_handle import DukptRoom, DukptTransaction, DukptUse, initial_ksn, is_published_initial
 from keys.errors import KeyRefused
@@ -32,7 +33,7 @@ from keys.refs import MAC_USAGES, MASTER_USAGES, KeyRef, Usage, working_keys
 from keys.testkeys import TEST_TMK, TEST_TMK_TRIPLE, is_published
 from keys.track import encrypt_track
 from keys.usage import Algorithm, Mode, Operation
-from keys.vault import DEVICE_KEY_BYTES, NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
+from keys.vault import NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
 
 TMK = KeyRef(Usage.TMK)
 IS_TEST = 1  # A record's flag: the key is published.
@@ -67,7 +68,10 @@ class KeyStore:
         self._dukpt = DukptRoom(vault, counters, random)
         masters = [r for r in vault.records if r.label.usage in {u.value for u in MASTER_USAGES}]
         if test_only and not all(record.flags & IS_TEST for record in masters):
-            raise KeyRefused("the store holds a key that is no published test key, and only those are allowed here")
+            raise KeyRefused(
+                "the store holds a key that is no published test key:"
+                " allow such keys by name ([keys] real_keys = true), or remove its folder"
+            )
 
     @classmethod
     def open(
@@ -78,13 +82,14 @@ class KeyStore:
         random: Callable[[int], bytes] = os.urandom,
         test_only: bool = True,
         counters: Counters | None = None,
+        device: DeviceKeySource | None = None,
     ) -> KeyStore:
         """The store in `folder`, made if it is not there. Without `counters` there is no DUKPT.
 
         Raises KeyRefused for loose permissions, another terminal's store, a store that was tampered with, and with
         `test_only` one that holds any other master key.
         """
-        vault = Vault(folder, terminal_id=terminal_id, random=random)
+        vault = Vault(folder, terminal_id=terminal_id, random=random, device=device)
         return cls(vault, terminal_id=terminal_id, random=random, test_only=test_only, counters=counters)
 
     def __repr__(self) -> str:
@@ -195,21 +200,30 @@ class KeyStore:
             opened = intake.opened_block(key, algorithm, block)
         finally:
             tdes.wipe(key)
-        header = opened.header
-        ref, algorithm = KeyRef(Usage(header.usage.code), slot), intake.block_algorithm(opened)
-        test = self.is_test_key(kbpk)  # Whoever has the published key can open the block.
         try:
-            if ref.usage is Usage.INITIAL_KEY:
-                serial = header.find("IK" if algorithm is Algorithm.AES else "KS")
-                ksn = bytes.fromhex(serial.data) if serial else ksn
-                self.load_initial_key(ref, opened.key, algorithm, ksn, test=test)
-            else:
-                if ref.usage in MASTER_USAGES and self._test_only and not is_published(opened.key):
-                    raise KeyRefused(intake.ONLY_PUBLISHED)
-                intake.check_new(self._vault, ref, algorithm, header.mode_of_use, opened.key)
-                self._take(ref, algorithm, header.mode_of_use, opened.key, test)
+            # Whoever has the published key can open the block.
+            return self.load_unwrapped(opened, slot=slot, ksn=ksn, test=self.is_test_key(kbpk))
         finally:
             opened.wipe()
+
+    def load_unwrapped(
+        self, opened: blocks.UnwrappedKey, *, slot: int = 0, ksn: bytes = b"", test: bool = False
+    ) -> KeyRef:
+        """Take a key that came out of a key block elsewhere, as `load_block` does; the caller wipes it."""
+        intake.check_header(opened.header)
+        header = opened.header
+        ref, algorithm = KeyRef(Usage(header.usage.code), slot), intake.by_length(header.algorithm, opened.key)
+        if ref.usage is Usage.INITIAL_KEY:
+            told = header.find("IK" if algorithm is Algorithm.AES else "KS")
+            serial = bytes.fromhex(told.data) if told else ksn
+            if not serial.startswith(ksn[: len(serial)]):
+                raise KeyRefused("the key block has another KSN")
+            self.load_initial_key(ref, opened.key, algorithm, serial, test=test)
+            return ref
+        if ref.usage in MASTER_USAGES and self._test_only and not is_published(opened.key):
+            raise KeyRefused(intake.ONLY_PUBLISHED)
+        intake.check_new(self._vault, ref, algorithm, header.mode_of_use, opened.key)
+        self._take(ref, algorithm, header.mode_of_use, opened.key, test)
         return ref
 
     def activate_working_keys(
@@ -371,7 +385,8 @@ class KeyStore:
         record = self._record(ref)
         kept = record.label
         usage.check(kept.usage, kept.algorithm, kept.mode, operation)
-        return Algorithm(kept.algorithm), self._vault.open_record(record)
+        key = self._vault.open_record(record)
+        return intake.by_length(Algorithm(kept.algorithm), key), key
 
     def _mac(self, ref: KeyRef, data: bytes, method: MacMethod, operation: Operation) -> bytes:
         algorithm, key = self._open(ref, MAC_USAGES, operation)

@@ -68,6 +68,7 @@ class Keys:
 
     real_keys: bool = option(False, flag())
     device_key: str = option("file", one_of("file", "pi-otp"))
+    otp: Path | None = option(None, path())
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,13 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys."""
+
+    capks: Path | None = option(None, path())
+
+
+@dataclass(frozen=True, slots=True)
 class Scanner:
     """A GM65-type module; no device means no scanner."""
 
@@ -205,6 +213,7 @@ class Config:
     display: Display = field(default_factory=Display)
     printer: Printer = field(default_factory=Printer)
     reader: Reader = field(default_factory=Reader)
+    card: Card = field(default_factory=Card)
     scanner: Scanner = field(default_factory=Scanner)
     gpio: Gpio = field(default_factory=Gpio)
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -224,6 +233,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "display": Display,
         "printer": Printer,
         "reader": Reader,
+        "card": Card,
         "scanner": Scanner,
         "gpio": Gpio,
         "timeouts": Timeouts,
