@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import emv_cases, key_cases
+from bench import emv_cases, kernel_cases, key_cases
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
@@ -26,8 +26,8 @@ CASES = OWN | {
     "keys": key_cases.beside_peers,
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,
-    "cda-chain": emv_cases.cda_chain,
-    "kernel": emv_cases.kernel,
+    "kernel": kernel_cases.kernel,
+    "card-chain": kernel_cases.card_chain,
 }
 
 

@@ -38,6 +38,7 @@ from emv.tags import (
     TRANSACTION_CURRENCY_CODE_5F2A,
 )
 
+NO_RULES = bytes(8)  # Amounts X and Y, and nothing behind them.
 NOT_PERFORMED = bytes((Cvm.NOT_PERFORMED.value, 0x00, 0x00))
 NONE_APPLIED = bytes((Cvm.NOT_PERFORMED.value, 0x00, CvmResult.FAILED.value))
 
@@ -122,15 +123,11 @@ async def cardholder_verification(session: Session) -> Outcome | None:
         session.note("cvm-not-asked", APPLICATION_INTERCHANGE_PROFILE_82)
         session.left_out("Cardholder verification")
         return None
-    value = session.data.get(CVM_LIST_8E)
-    if value is None:
-        # The card says that it supports verification and sends no list. Spec: Book 3 §7.5, §10.5.
-        session.note("cvm-list-missing", sets=TVR.ICC_DATA_MISSING)
-        session.left_out("Cardholder verification")
-        return None
-    methods = parse_cvm_list(value)
+    methods = parse_cvm_list(session.data.get(CVM_LIST_8E, NO_RULES))
     if not methods.rules:
-        session.note("cvm-list-empty", CVM_LIST_8E)
+        # The card says that it supports verification and sends no list, or one without rules, which counts as none.
+        # Spec: Book 3 §7.5, §10.5 (note).
+        session.note("cvm-list-missing", CVM_LIST_8E, sets=TVR.ICC_DATA_MISSING)
         session.left_out("Cardholder verification")
         return None
     ended = await _apply_rules(session, methods)

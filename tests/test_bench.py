@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench import emv_cases, key_cases
+from bench import emv_cases, kernel_cases, key_cases
 from bench.__main__ import line, main
 from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
@@ -20,9 +20,9 @@ FIELDS = {"name", "value", "least", "most", "unit", "peer", "bound", "ratio", "m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, "card-chain", "kernel"])
 def test_a_bench_gives_rows_with_a_peer_and_noise(name: str) -> None:
-    rows = CASES[name](TINY)
+    rows = {**CASES, "card-chain": kernel_cases.card_chain, "kernel": kernel_cases.kernel}[name](TINY)
     assert rows
     for row in rows:
         assert row.name and row.unit and row.peer
@@ -101,15 +101,6 @@ def test_every_case_has_its_peer() -> None:
 
 def test_the_price_of_a_handle_is_told() -> None:
     assert [row.unit for row in key_cases.stored(TINY)] == ["us", "us"]
-
-
-def test_the_chain_that_is_measured_is_a_good_one() -> None:
-    assert emv_cases.Chain(65537).verify() == bytes(range(8, 16))
-
-
-@pytest.mark.slow
-def test_the_kernel_is_measured() -> None:
-    assert len(emv_cases.kernel(TINY)) == 3 and len(emv_cases.cda_chain(TINY)) == 2
 
 
 @pytest.mark.parametrize("case", key_cases.CASES + emv_cases.CASES, ids=lambda case: case[1])

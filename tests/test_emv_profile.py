@@ -155,6 +155,39 @@ def test_ten_mistakes_are_ten_lines() -> None:
     ]
 
 
+ROW = """
+[[aid]]
+aid = "A000000333"
+name = "UnionPay"
+floor_limit_minor = 20000
+tac_denial = "0000000000"
+tac_online = "0000000000"
+tac_default = "0000000000"
+"""
+
+
+def test_random_selection_by_the_file() -> None:
+    text = ROW + "random_target = 10\nrandom_target_max = 90\nrandom_threshold_minor = 1000\n"
+    (row,) = load_aids(text)
+    assert (row.random_target, row.random_target_max, row.random_threshold_minor) == (10, 90, 1000)
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("random_target = 100", "aid[1].random_target"),
+        ("random_target = true", "aid[1].random_target"),
+        ("random_threshold_minor = -1", "aid[1].random_threshold_minor"),
+        ("random_target = 5", "aid[1]"),  # More than the maximum, which is 0.
+        ("random_threshold_minor = 20000", "aid[1]"),  # Not under the floor limit.
+    ],
+)
+def test_random_selection_that_cannot_be(line: str, where: str) -> None:
+    with pytest.raises(AidListError) as caught:
+        load_aids(ROW + line)
+    assert [problem.where for problem in caught.value.problems] == [where]
+
+
 def test_the_same_application_twice() -> None:
     codes = "".join(f'tac_{name} = "0000000000"\n' for name in ("denial", "online", "default"))
     row = f'[[aid]]\naid = "A000000333"\nname = "x"\n{codes}'

@@ -54,7 +54,7 @@ SALE_TAGS = (
 )  # fmt: skip
 NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
 # What the cardholder reads is shown in the card's language. Spec: EMV 4.4 Book 4 §11.1.
-TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin)
+TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin, kernel.AskOfflinePin)
 SPOKEN = {"zh": "zh-CN", "en": "en"}  # ISO 639, as the kernel names languages, to ours.
 PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
 

@@ -159,8 +159,6 @@ async def _never_asked(
     shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
 ) -> None:
     """The session ended before the host was asked: nothing is owed to anybody."""
-    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED:
-        raise RuntimeError("the kernel approved offline, and there is no way to tell the host yet")
     reason = outcome.reason
     await move(attempt, PaymentState.ABANDONED, why=reason)
     if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
@@ -182,6 +180,7 @@ CARD_PROBLEMS = {
     "declined-offline": "declined",
     "cryptogram-not-allowed": "declined",
     "pin-tries-exceeded": "declined",
+    "issuer-not-authentic": "declined",
     "card-not-authenticated": "declined",
 }
 

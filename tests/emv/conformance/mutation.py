@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from conformance.card import ScriptedCard
 from conformance.case import Case, cases
 from conformance.mutants import ROOT, Mutant, mutants, mutated, source
 from conformance.notation import FOLDER
@@ -166,6 +167,8 @@ def mutate(modules: Sequence[str], *, jobs: int, all_killers: bool) -> list[Resu
     if any(name == "emv" or name.startswith("emv.") for name in sys.modules):
         raise RuntimeError("the kernel is imported already: its mutants would not be seen")
     every = [mutant for module in modules for mutant in mutants(module)]
+    for case in cases():
+        ScriptedCard(case.card)  # Its certificates are made once, here, and not in each fork.
     ran = executed(modules)
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(lambda mutant: judge(mutant, ran, all_killers=all_killers), every))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import typing
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 from conformance.card import Pulled, ScriptedCard, matches
 from conformance.case import Case
-from conformance.notation import encode, names_of
+from conformance.notation import encode, named, names_of
+from emv.capk import CaKeys, RevokedCertificate, default_capks
 from emv.commands import (
     AskOfflinePin,
     AskPin,
@@ -98,7 +102,7 @@ class World:
 def run(case: Case) -> list[str]:
     """What the kernel did otherwise than the case says; empty if nothing."""
     world = World(case, ScriptedCard(case.card))
-    session = Session(built(TerminalProfile, {"aids": _aids(case), **case.terminal}), built(TransactionData, case.sale))
+    session = Session(built(TerminalProfile, {**case.terminal, "aids": _aids(case)}), built(TransactionData, case.sale))
     kernel = contact_session(session)
     outcome: Outcome | None = None
     reason = REMOVED
@@ -128,6 +132,19 @@ def _aids(case: Case) -> tuple[AidEntry, ...]:
     return tuple(built(AidEntry, {**case.aid, **row}) for row in rows)
 
 
+def ca_keys(table: dict[str, str]) -> CaKeys:
+    """The simulator's CA keys; `last_day` is theirs, `revoked` is RID/index/serial."""
+    keys = default_capks().keys
+    if "last_day" in table:
+        last_day = datetime.date.fromisoformat(table["last_day"])
+        keys = tuple(dataclasses.replace(key, expiry=last_day) for key in keys)
+    revoked: frozenset[RevokedCertificate] = frozenset()
+    if "revoked" in table:
+        rid, index, serial = table["revoked"].split("/")
+        revoked = frozenset({RevokedCertificate(bytes.fromhex(rid), int(index, 16), bytes.fromhex(serial))})
+    return CaKeys(keys, revoked)
+
+
 def built(kind: type[Any], table: dict[str, Any]) -> Any:
     """A dataclass of the kernel from a table: hex for bytes, hex for the terminal's type, lists for tuples."""
     hints = typing.get_type_hints(kind)
@@ -136,16 +153,18 @@ def built(kind: type[Any], table: dict[str, Any]) -> Any:
         if name not in hints:
             raise KeyError(f"{kind.__name__} has no {name}")
         values[name] = _typed(hints[name], name, value)
-    if kind is TerminalProfile:
-        values["aids"] = table["aids"] if not isinstance(table["aids"], list) else values["aids"]
     return kind(**values)
 
 
 def _typed(hint: Any, name: str, value: Any) -> Any:
     if hint is bytes:
-        return bytes.fromhex(value)
+        return bytes.fromhex(named("95", value) if isinstance(value, list) else value)
     if hint is int and isinstance(value, str):
         return int(value, 16)
+    if hint is CaKeys:
+        return ca_keys(value)
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return hint(value)
     if isinstance(value, list) and typing.get_origin(hint) is frozenset:
         return frozenset(value)
     if isinstance(value, list):
@@ -171,6 +190,7 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         "looked_up": world.looked_up,
         "advice": outcome is not None and outcome.advice,
         "online": world.request is not None,
+        "failure": session.oda.failure.word if session.oda.failure else "",
     }
     found = []
     for word, value in got.items():
