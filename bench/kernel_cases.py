@@ -1,6 +1,7 @@
-"""The kernel's arithmetic: a card's whole chain of keys and its CDA signature, beside RSA alone.
+"""The kernel's own CPU in a chip sale; and its arithmetic, a card's whole chain of keys and its CDA signature.
 
-The bound is three bare modular powers with the same numbers: what is above it is reading, hashing and checking.
+No Python package has either. The chain's bound is three bare modular powers with the same numbers: what is above it is
+reading, hashing and checking.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable
+from typing import Any
 
 from bench.cases import Row, Size, row
+from drivers.apdu_chain import exchange
+from emv.aids import default_aids
 from emv.certificates import (
     ICC,
     ISSUER,
@@ -20,8 +24,13 @@ from emv.certificates import (
     recover_combined,
     recover_key,
 )
+from emv.commands import AskPin, ChooseApplication, Draw, GoOnline, OnlineAnswer, PinResult, Transceive
+from emv.kernel import contact_session
+from emv.session import Session, TerminalProfile, TransactionData
+from sim.card import PROFILES, VirtualCard
 from sim.card.chain import RsaKey, Signed, combined_data, icc_certificate, issuer_certificate, signed_dynamic_data
 from sim.card.rsa_keys import published_keys
+from sim.issuer import Issuer
 
 PAN = "6225000000000014"
 TODAY = datetime.date(2026, 11, 25)
@@ -86,3 +95,53 @@ def _microseconds(call: Callable[[], object], count: int) -> float:
     for _ in range(count):
         call()
     return (time.perf_counter() - start) * 1e6 / count
+
+
+# The kernel
+
+
+def kernel(size: Size) -> list[Row]:
+    """Milliseconds of the kernel's own CPU in a chip sale without RSA: card, issuer and people not counted."""
+    spent = sorted(_sale_ms() for _ in range(max(20, size.sales)))
+    middle, late = spent[len(spent) // 2], spent[int(len(spent) * 0.99)]
+    return [
+        row("kernel CPU of a chip sale, median", [spent[0], middle, middle], "ms", "aim", 1.0),
+        row("kernel CPU of a chip sale, 99th percentile", [late], "ms", "aim", 2.0),
+        # A Zero 2 W is 12 to 14 times slower than such a PC core (docs/raspberry-pi.md).
+        row("the same on a Zero 2 W, estimated", [middle * 13], "ms", "a tap's half second", 500.0, aim=None),
+    ]
+
+
+def _sale_ms() -> float:
+    card = VirtualCard(PROFILES["unionpay-credit-pin"])
+    card.reset()
+    transaction = TransactionData(amount_minor=12_850, date="261126", time="120000", counter=1)
+    steps = contact_session(Session(TerminalProfile(aids=default_aids()), transaction))
+    answer: Any = None
+    spent_ns = 0
+    while True:
+        began = time.thread_time_ns()
+        try:
+            request = steps.send(answer)
+        except StopIteration:
+            return (spent_ns + time.thread_time_ns() - began) / 1_000_000
+        spent_ns += time.thread_time_ns() - began
+        answer = _world(card, request)
+
+
+def _world(card: VirtualCard, request: object) -> object:
+    match request:
+        case Transceive(capdu):
+            return exchange(card.transmit, capdu, t0=False)
+        case Draw(count):
+            return bytes(range(count))
+        case ChooseApplication():
+            return 0
+        case AskPin():
+            return PinResult.ENTERED
+        case GoOnline(data):
+            checked = Issuer().check(data[0x5A].hex().upper().rstrip("F"), data[0x5F34].hex(), data)
+            return OnlineAnswer(b"00", checked.answer(b"00"))
+        case _:
+            raise TypeError(type(request).__name__)
+
