@@ -25,8 +25,6 @@ from terminal.hostlink.frame import unwrap
 from terminal.hostlink.icc import elements
 from terminal.loop import Draw
 from terminal.methods import card
-from terminal.methods.card_ending import Attempt
-from terminal.model import Method, Money
 
 SOLD = "approved:\nremove_card: remove\nidle:"
 TOLD = ("请输密码", "密码错误", "还可试2次", "最后一次")  # In the card's language, not in the terminal's.
@@ -225,12 +223,10 @@ def test_a_terminal_that_would_approve_offline_is_not_put_together() -> None:
 
 def test_a_pin_key_that_no_pin_fits_under_is_the_cards_fault_and_the_digits_are_gone() -> None:
     """A modulus whose highest bit is not set: the block, which begins with 7F, could be the larger number."""
+    digits = Pin.of("1234")
     with World("key") as world:
-        attempt = Attempt(world.journal.transact(lambda tx: tx.new_payment(Method.CARD, Money(1), "01")))
-        for digit in (1, 2, 3, 4):
-            attempt.digits.push(digit)
-        driver = card._verify_pin(world.shop, attempt, PinKey(b"\x41" * 128, 3), bytes(8))
+        driver = card._verify_pin(world.shop, digits, PinKey(b"\x41" * 128, 3), bytes(8))
         assert driver.send(None) == Draw(111)
         with pytest.raises(CardError, match="no RSA modulus"):
             driver.send(bytes(111))
-    assert len(attempt.digits) == 0
+    assert len(digits) == 0
