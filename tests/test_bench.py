@@ -7,10 +7,11 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench import kernel_cases, key_cases
+from bench import emv_cases, kernel_cases, key_cases
 from bench.__main__ import line, main
 from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
@@ -92,16 +93,26 @@ def test_the_peers_side_names_what_it_has_not() -> None:
         peers.timed("nonsense", 1)
 
 
-def test_every_key_case_has_its_peer() -> None:
+def test_every_case_has_its_peer() -> None:
     """The server is a file of the peers' interpreter; its names are read, not run."""
     there = runpy.run_path(str(SERVER))["CASES"]
-    assert {name for _, name, *_ in key_cases.CASES} == set(there)
+    assert {name for _, name, *_ in key_cases.CASES + emv_cases.CASES} == set(there)
 
 
 def test_the_price_of_a_handle_is_told() -> None:
     assert [row.unit for row in key_cases.stored(TINY)] == ["us", "us"]
 
 
-@pytest.mark.parametrize("case", key_cases.CASES, ids=lambda case: case[1])
-def test_our_side_of_each_key_case_runs(case: tuple[str, str, str, Callable[[], Callable[[], bytes]], float]) -> None:
-    assert case[3]()()
+def test_the_chain_that_is_measured_is_a_good_one() -> None:
+    assert emv_cases.Chain(65537).verify() == bytes(range(8, 16))
+
+
+@pytest.mark.slow
+def test_the_kernel_is_measured() -> None:
+    assert len(emv_cases.kernel(TINY)) == 3 and len(emv_cases.cda_chain(TINY)) == 2
+
+
+@pytest.mark.parametrize("case", key_cases.CASES + emv_cases.CASES, ids=lambda case: case[1])
+def test_our_side_of_each_key_case_runs(case: tuple[str, str, str, Callable[[], Any], float | None]) -> None:
+    made = case[3]()
+    assert made if isinstance(made, bytes) else made()
