@@ -9,16 +9,19 @@ VENV ?= .venv
 JOBS ?= 2
 SEED ?= 1
 TRANSACTIONS ?= 1000
-MODULES ?=
 RUNS ?= 10000000
 TARGETS ?=
+MODULES ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
-.PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams diagrams-check \
-	card-keys conformance mutation system-deps install-pi doctor clean
+.PHONY: help venv run \
+	test test-quick check format fuzz conformance mutation goldens goldens-check diagrams diagrams-check \
+	bench bench-peers demo day doctor \
+	certs card-keys \
+	system-deps install-pi clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +117,9 @@ build/peers/.ready: bench/peers/requirements.txt
 	@$(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+certs: venv ## Make test certificates for TLS between terminal and acquirer in build/certs
+	@$(PY) -m sim certs build/certs
 
 doctor: venv ## Say what is missing on this machine and how to mend it
 	$(PY) -m terminal doctor

@@ -64,7 +64,7 @@ def terminal_action_analysis(session: Session) -> Cryptogram:
     """What the terminal asks for first, by the action codes of acquirer and issuer. Spec: Book 3 §10.7."""
     session.performed("Terminal action analysis")
     if denied(session):
-        session.note("action-denied", TERMINAL_VERIFICATION_RESULTS_95)
+        _note_codes(session, "action-denied", ISSUER_ACTION_CODE_DENIAL_9F0E, session.selected().tac_denial)
         session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
         return Cryptogram.AAC
     if session.terminal.online_only:
@@ -73,11 +73,12 @@ def terminal_action_analysis(session: Session) -> Cryptogram:
         return Cryptogram.ARQC
     if session.terminal.offline_only:
         if denied_when_offline(session):
-            session.note("action-denied-offline-only")
+            default = session.selected().tac_default
+            _note_codes(session, "action-denied-offline-only", ISSUER_ACTION_CODE_DEFAULT_9F0D, default)
             session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
             return Cryptogram.AAC
     elif wanted_online(session):
-        session.note("action-online")
+        _note_codes(session, "action-online", ISSUER_ACTION_CODE_ONLINE_9F0F, session.selected().tac_online)
         return Cryptogram.ARQC
     session.note("action-approve-offline")
     session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_APPROVED
@@ -100,6 +101,11 @@ def denied_when_offline(session: Session) -> bool:
     """Whether TVR meets TAC-Default or IAC-Default: the question when the issuer could not be reached."""
     issuer = session.data.get(ISSUER_ACTION_CODE_DEFAULT_9F0D, IAC_DEFAULT_ABSENT)
     return _meets(session, session.selected().tac_default, issuer)
+
+
+def _note_codes(session: Session, word: str, issuer_tag: int, terminal: bytes) -> None:
+    """Write down what the TVR met, so that the bits that tipped the balance can be told."""
+    session.note(word, TERMINAL_VERIFICATION_RESULTS_95, issuer_tag, tac=terminal.hex().upper())
 
 
 def _meets(session: Session, terminal: bytes, issuer: bytes) -> bool:

@@ -70,6 +70,27 @@ STATUS_WORDS: Final = MappingProxyType(
 )
 
 
+# INS → English, Chinese. Spec: EMV 4.4 Book 3 §6.3.2.
+COMMANDS: Final = MappingProxyType(
+    {
+        0x16: ("CARD BLOCK", "卡片锁定"),
+        0x18: ("APPLICATION UNBLOCK", "应用解锁"),
+        0x1E: ("APPLICATION BLOCK", "应用锁定"),
+        0x20: ("VERIFY", "验证密码"),
+        0x24: ("PIN CHANGE/UNBLOCK", "密码修改或解锁"),
+        0x82: ("EXTERNAL AUTHENTICATE", "外部认证"),
+        0x84: ("GET CHALLENGE", "取随机数"),
+        0x88: ("INTERNAL AUTHENTICATE", "内部认证"),
+        0xA4: ("SELECT", "选择"),
+        0xA8: ("GET PROCESSING OPTIONS", "获取处理选项"),
+        0xAE: ("GENERATE AC", "生成应用密文"),
+        0xB2: ("READ RECORD", "读记录"),
+        0xC0: ("GET RESPONSE", "取响应"),
+        0xCA: ("GET DATA", "取数据"),
+    }
+)
+
+
 def status_words(sw: int, *, language: str = "en") -> str:
     """What a person reads for SW1 SW2.
 
@@ -80,6 +101,15 @@ def status_words(sw: int, *, language: str = "en") -> str:
     if sw & 0xFFF0 == 0x63C0:
         return f"{sw:04X} " + (f"计数器为{sw & 0x0F}" if column else f"counter is {sw & 0x0F}")
     return f"{sw:04X} {STATUS_WORDS.get(sw, ('unknown', '未知'))[column]}"
+
+
+def sw_hex(sw: int) -> str:
+    """SW1 SW2 as everybody writes it.
+
+    >>> sw_hex(0x6A83)
+    '6A83'
+    """
+    return f"{sw:04X}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,13 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class ChooseApplication(KernelRequest["int | None"]):
-    """Let the cardholder choose (or confirm a single one): an index, or None for cancelled."""
+    """Let the cardholder choose (or confirm a single one): an index, or None for cancelled.
+
+    `again`: what was chosen before cannot be used; "try again" is to be said. Spec: EMV 4.4 Book 4 §11.3.
+    """
 
     candidates: tuple[Application, ...]
+    again: bool = False
 
 
 class PinResult(Enum):

@@ -22,7 +22,7 @@ from emv.restrictions import processing_restrictions
 from emv.risk import terminal_risk_management
 from emv.selection import build_candidate_list, final_selection
 from emv.session import AidEntry, MissingData, Session, TerminalProfile, TransactionData, WrongCryptogram
-from emv.trace import watched
+from emv.trace import SessionLimit, watched
 
 __all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact_session"]
 
@@ -73,6 +73,8 @@ async def _application_selection(session: Session) -> Outcome | None:
 
 def _reason(error: CardError) -> str:
     match error:
+        case SessionLimit():
+            return "too-much"
         case StatusError():
             return "card-refused"
         case MissingData():

@@ -9,6 +9,7 @@ Spec: EMV 4.4 Book 3 §10 (transaction flow), Book 4 §A1-A4 (terminal data).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -47,8 +48,10 @@ from emv.tags import (
     TRANSACTION_TIME_9F21,
     TRANSACTION_TYPE_9C,
     Source,
+    belongs,
 )
-from emv.trace import Decision, Exchange
+from emv.tlv import Tlv, TlvError
+from emv.trace import Decision, Ending, Exchange
 
 AMOUNT_MAX_MINOR = 999_999_999_999  # 9F02 is n12.
 BINARY_AMOUNT_MAX = 0xFFFFFFFF  # 81 is four bytes.
@@ -160,6 +163,7 @@ class TerminalProfile:
     merchant_name: str = ""  # 9F4E
     pin_bypass: bool = False  # Whether a customer may leave the PIN out. Spec: Book 4 §6.3.4.3.
     cardholder_choice: bool = True  # Whether an application can be chosen. Spec: Book 4 §11.3.
+    languages: tuple[str, ...] = ("zh", "en")  # ISO 639: what the cardholder can be spoken to in.
     approval_codes: tuple[bytes, ...] = (b"00", b"11")  # 8A that mean yes to the whole amount.
     referral_codes: tuple[bytes, ...] = (b"01", b"02")  # 8A that mean: call the issuer. Spec: Book 4 §6.3.8.
     script_results_tag: int = SCRIPT_RESULTS_DF31  # The Books give the results of scripts no tag.
@@ -196,7 +200,6 @@ class TerminalProfile:
                 raise ValueError(f"{name} is {length} characters")
         if not 0 <= self.currency_exponent <= 9:
             raise ValueError("a currency exponent is one digit")
-
 
     @property
     def attended(self) -> bool:
@@ -259,7 +262,8 @@ class Session:
 
     `data` holds every element known by now, tag to value. `steps` names what was performed, `not_performed`
     what the Books have and this kernel leaves out, `problem` says in words what was wrong with the card, and
-    `trace` holds every decision and every exchange.
+    `trace` holds every decision and every exchange. `language` is the ISO 639 word of the language that the
+    cardholder prefers and the terminal speaks, empty if there is none.
     """
 
     __slots__ = (
@@ -276,6 +280,8 @@ class Session:
         "not_performed",
         "problem",
         "blocked_seen",
+        "cardholder_chose",
+        "language",
         "trace",
         "oda",
     )
@@ -294,7 +300,9 @@ class Session:
         self.not_performed: list[str] = []
         self.problem = ""
         self.blocked_seen = False  # The card has an application of ours, and it is blocked.
-        self.trace: list[Decision | Exchange] = []
+        self.cardholder_chose = False  # From then on no application is taken without the cardholder's word.
+        self.language = ""
+        self.trace: list[Decision | Exchange | Ending] = []
         self.oda = Authentication()
 
     def begin_application(self, aid: AidEntry) -> None:
@@ -309,6 +317,20 @@ class Session:
         self.aid = aid
         self.oda = Authentication()
         self.note("application-begun")
+
+    def prefer_language(self, preference: bytes) -> None:
+        """The first of the card's languages (5F2D) that the terminal speaks; the first card file that tells wins.
+
+        Capitals count too; what is no language is as if absent. Spec: Book 4 §11.1, Book 1 §12.2.2, §12.2.4.
+        """
+        if self.language:
+            return
+        words = preference.decode("ascii", "replace").lower()
+        for at in range(0, len(words) - 1, 2):
+            if words[at : at + 2] in self.terminal.languages:
+                self.language = words[at : at + 2]
+                self.note("language-preferred", language=self.language)
+                return
 
     def selected(self) -> AidEntry:
         """The AID list's row of the application in use."""
@@ -326,10 +348,13 @@ class Session:
             self.tvr |= sets
         elif sets is not None:
             self.tsi |= sets
-        get = self.data.get
-        self.trace.append(
-            Decision(RULES[word], tuple((tag, get(tag)) for tag in tags), tuple(facts.items()), sets)
-        )
+        looked_at = tuple((tag, self._element(tag)) for tag in tags)
+        self.trace.append(Decision(RULES[word], looked_at, tuple(facts.items()), sets))
+
+    def _element(self, tag: int) -> bytes | None:
+        if tag == TERMINAL_VERIFICATION_RESULTS_95:
+            return bytes(self.tvr)
+        return self.data.get(tag)
 
     def performed(self, step: str) -> None:
         """Write down a step by the Book's title."""
@@ -348,22 +373,40 @@ class Session:
             TRANSACTION_STATUS_INFORMATION_9B: bytes(self.tsi),
         }
 
-    def accept(self, tag: int, value: bytes) -> bool:
-        """Keep what the card said, if the dictionary knows it and the card may say it.
+    def accept(self, tag: int, value: bytes, *, within: int | None = None) -> bool:
+        """Keep what the card said, if the dictionary knows it, the card may say it, and says it `within` its
+        template.
 
-        A card that sends its own 9F02, 95 or 8A must not change ours.
-        Spec: EMV 4.4 Book 3 §7.1 (unrecognised data is ignored).
+        A card that sends its own 9F02, 95 or 8A must not change ours, and length zero is as if absent.
+        Spec: EMV 4.4 Book 3 §5.2 (length zero), §7.5 (sources and templates), §10.2 (unrecognised data).
         """
         row = TAGS.get(tag)
-        if row is None or row.source is not Source.CARD:
+        if row is None or row.source is not Source.CARD or not value:
+            return False
+        if within is not None and not belongs(tag, within):
             return False
         self.data[tag] = value
         return True
+
+    def take(self, items: Iterable[Tlv], seen: set[int], *, within: int) -> None:
+        """Accept the primitive ones of a template's `items`; `seen` holds the tags that may not come again.
+
+        What is not accepted may come as often as it likes. Raises TlvError.
+        Spec: EMV 4.4 Book 3 §7.5, §10.2 (redundant primitive data objects).
+        """
+        for item in items:
+            if item.constructed or not item.value:
+                continue
+            if item.tag in seen:
+                raise TlvError(f"{item.tag:X} comes twice", position=item.position)
+            if self.accept(item.tag, item.value, within=within):
+                seen.add(item.tag)
 
     def end(self, result: Result, reason: str) -> Outcome:
         """The Outcome of the session as it stands. `reason` is a word of REASONS."""
         if reason not in REASONS:
             raise KeyError(f"no such reason: {reason}")
+        self.trace.append(Ending(result, reason, self.problem))
         signature = result is Result.APPROVED and wants_signature(self.data.get(CVM_RESULTS_9F34, b""))
         return Outcome(
             result, reason, self.cryptogram, self.online, signature, self.elements(), self.advice

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from emv.bits import TSI, TVR
-from emv.commands import CardError, KernelRequest, Transceive
+from emv.commands import CardError, KernelRequest, Result, Transceive
 from emv.rules import Rule
 
 T = TypeVar("T")
 
 VERIFY_INS = 0x20
 HEADER_BYTES = 5  # CLA INS P1 P2 Lc
+APDUS_MAX = 512  # In one session. A real sale takes about twenty, the longest lists of all bounds together 450.
+BYTES_MAX = 65_536  # Of answers in one session. Real cards send two to six thousand.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,35 @@ class Exchange:
     answer: Any = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the session ended; a session without one ended by the card's leaving."""
+
+    result: Result
+    reason: str
+    problem: str
+
+
+class SessionLimit(CardError):
+    """The card goes on and on."""
+
+
+Item = Decision | Exchange | Ending
+
+
 class watched(Generic[T]):  # noqa: N801  # It is awaited like a function.
     """Await `steps` and write down in `trace` every request that passes, with its answer."""
 
     __slots__ = ("_steps", "_trace")
 
-    def __init__(self, steps: Coroutine[Any, Any, T], trace: list[Decision | Exchange]) -> None:
+    def __init__(self, steps: Coroutine[Any, Any, T], trace: list[Item]) -> None:
         self._steps = steps
         self._trace = trace
 
     def __await__(self) -> Generator[Any, Any, T]:
         answer: Any = None
         error: CardError | None = None
+        apdus = received = 0
         try:
             while True:
                 try:
@@ -59,10 +78,16 @@ class watched(Generic[T]):  # noqa: N801  # It is awaited like a function.
                     result: T = end.value
                     return result
                 answer = error = None
+                apdus += isinstance(request, Transceive)
+                if apdus > APDUS_MAX or received > BYTES_MAX:
+                    error = SessionLimit(f"more than {APDUS_MAX} commands or {BYTES_MAX} bytes in one session")
+                    continue
                 try:
                     answer = yield request
                 except CardError as fault:
                     error = fault
+                if isinstance(answer, bytes):
+                    received += len(answer)
                 self._trace.append(Exchange(_without_pin(request), error or answer))
         finally:
             self._steps.close()

@@ -12,8 +12,6 @@ Spec: EMV 4.4 Book 3 §6.5.12 (VERIFY), Book 2 §7.2 (PIN encipherment); ISO 956
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from keys import tdes
 from keys.errors import KeyRefused
 from keys.pin import Pin
@@ -41,22 +39,26 @@ def verify_plain(pin: Pin) -> bytearray:
         tdes.wipe(block)
 
 
-def verify_enciphered(
-    pin: Pin, modulus: bytes, exponent: int, challenge: bytes, random: Callable[[int], bytes]
-) -> bytearray:
-    """VERIFY with header 7F, block, the card's challenge and random bytes, all under the card's RSA key.
+def padding_bytes(modulus: bytes) -> int:
+    """How many random bytes an enciphered block takes. Raises KeyRefused for a modulus of a length that EMV has not."""
+    if len(modulus) not in MODULUS_BYTES:
+        raise KeyRefused("the card's PIN key has a length that EMV does not have")
+    return len(modulus) - _CLEAR_BYTES
 
-    Raises KeyRefused for a PIN, key or challenge that does not fit, and for a random source that gives too little.
+
+def verify_enciphered(pin: Pin, modulus: bytes, exponent: int, challenge: bytes, padding: bytes) -> bytearray:
+    """VERIFY with header 7F, block, the card's challenge and `padding`, all under the card's RSA key.
+
+    `padding` is `padding_bytes` random bytes. Raises KeyRefused for what does not fit.
     """
-    if len(modulus) not in MODULUS_BYTES or not modulus[0] & 0x80 or not modulus[-1] & 1:
-        raise KeyRefused("the card's PIN key has a modulus that EMV does not have")
+    if len(padding) != padding_bytes(modulus):
+        raise KeyRefused(f"the padding has {len(padding)} bytes, not {padding_bytes(modulus)}")
+    if not (modulus[0] & 0x80 and modulus[-1] & 1):
+        raise KeyRefused("the card's PIN key is no RSA modulus of its length")
     if exponent not in EXPONENTS:
         raise KeyRefused("the card's PIN key has an exponent that is neither 3 nor 65537")
     if len(challenge) != CHALLENGE_BYTES:
         raise KeyRefused(f"a challenge has {CHALLENGE_BYTES} bytes")
-    padding = random(len(modulus) - _CLEAR_BYTES)
-    if len(padding) != len(modulus) - _CLEAR_BYTES:
-        raise KeyRefused("the random source gave too little")
     clear, block = bytearray(len(modulus)), format2(pin)
     try:
         view = memoryview(clear)

@@ -83,7 +83,9 @@ class World:
             general=dataclasses.replace(Config.default().general, language=language),
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
         )
-        keys = KeyStore.open(self.data / "keys", terminal_id="simulated", random=self.loop.draw)
+        keys = KeyStore.open(
+            self.data / "keys", terminal_id="simulated", random=self.loop.draw, counters=self.journal.counters
+        )
         self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, profile=profile, font=font)
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
@@ -141,7 +143,7 @@ class World:
         if profile not in self.cards:
             if profile not in PROFILES:
                 raise StoryError(f"no such card: {profile}")
-            self.cards[profile] = VirtualCard(PROFILES[profile])
+            self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
         self.reader.insert(self.cards[profile])
 
     def remove(self) -> None:

@@ -17,15 +17,19 @@ from emv.rows import Problem
 from emv.session import TerminalProfile
 from keys import KeyStore
 from keys import selftest as key_selftest
+from keys.device_key import OTP_FILE, FileOnly, PiOtp
 from terminal.config import Config
 from terminal.hostlink.profile import Profile, load_profile
+from terminal.journal import Journal
 from terminal.loop import Loop
 from terminal.screens.font import Font, load_font
 from terminal.shop import Devices, Shop
 from terminal.version import VERSION
 
 DEVICE_ID = "device-id"
-CAPABILITIES = bytes.fromhex("E068C8")  # 9F33: online PIN, signature, no CVM; SDA, DDA, CDA.
+# 9F33: chip and magnetic stripe; online PIN, both PINs of the card's own, signature, no CVM; SDA, DDA, CDA.
+# Spec: EMV 4.4 Book 4 §A2.
+CAPABILITIES = bytes.fromhex("E0F8C8")
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
 
 
@@ -38,6 +42,19 @@ def device_id(data: Path) -> str:
         fresh.write_text(secrets.token_hex(8), encoding="ascii")
         os.replace(fresh, path)
     return path.read_text(encoding="ascii").strip()
+
+
+def open_keys(config: Config, journal: Journal) -> KeyStore:
+    """This terminal's key store, as the configuration has it; its counters are the journal's. Raises KeyRefused."""
+    data, chosen = config.general.data, config.keys
+    device = PiOtp(chosen.otp or OTP_FILE) if chosen.device_key == "pi-otp" else FileOnly()
+    return KeyStore.open(
+        data / "keys",
+        terminal_id=device_id(data),
+        test_only=not chosen.real_keys,
+        counters=journal.counters,
+        device=device,
+    )
 
 
 def kernel_profile(config: Config) -> TerminalProfile:

@@ -98,6 +98,13 @@ def test_good_static_data(exponent: int) -> None:
     assert "sda-good" in words(kernel)
 
 
+def test_a_tag_list_of_no_length_is_none() -> None:
+    """Spec: Book 3 §5.2: an element of no length counts as absent."""
+    kernel, _ = to_first_ac(KeyedCard(3, SDA, tag_list=""), "0200048000")
+    assert 0x9F4A not in kernel.data
+    assert "sda-good" in words(kernel)
+
+
 @pytest.mark.parametrize("exponent", [3, 65537])
 def test_a_good_dynamic_signature(exponent: int) -> None:
     card = KeyedCard(exponent, DDA)
@@ -202,7 +209,6 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "issuer-key/revoked",
     ),
     "a tag list of more than the AIP": ({"tag_list": "825A"}, {}, "static-data/tag-list"),
-    "an empty tag list": ({"tag_list": ""}, {}, "static-data/tag-list"),
 }
 WRONG_SDA = {
     "static data of another card": ({"changes": {"93": "11" * 176}}, {}, "static-data/trailer"),

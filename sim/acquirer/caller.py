@@ -41,7 +41,7 @@ class Caller:
         self._send = send
         self.profile = profile
         self.keys = KeyStore.open(folder, terminal_id=terminal_no)
-        self.keys.load_test_tmk()
+        self.keys.load_test_tmk(profile.key_cipher)
         self.terminal = Terminal(merchant_no, terminal_no, "000000")
         self.stan = 0
         self.last_sale: Message | None = None
@@ -65,7 +65,9 @@ class Caller:
         reply = self.call(messages.sign_in(self.terminal, self.profile, stan=self.next_stan()))
         if reply is not None and reply.text(39) == "00":
             answer = read_sign_in(reply)
-            self.keys.activate_working_keys(answer.key_block, KeyLayout(self.profile.key_scheme))
+            block = answer.key_block
+            layout = KeyLayout.of(self.profile.key_scheme, self.profile.key_cipher, len(block))
+            self.keys.activate_working_keys(block, layout, mac=self.profile.mac)
             self.terminal = replace(self.terminal, batch_no=answer.batch_no)
         return reply
 

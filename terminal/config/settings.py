@@ -60,6 +60,18 @@ class Merchant:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """`real_keys` lets keys be loaded that are not published. This is no certified device: it is for a laboratory.
+
+    `device_key` says what the stored keys rest under: a file alone, or also a Pi's one-time memory.
+    """
+
+    real_keys: bool = option(False, flag())
+    device_key: str = option("file", one_of("file", "pi-otp"))
+    otp: Path | None = option(None, path())
+
+
+@dataclass(frozen=True, slots=True)
 class Tls:
     """`ca` pins the acquirer's authority: with it, no other is trusted. `cert`, `key`: ours, if it asks."""
 
@@ -196,6 +208,7 @@ class Config:
 
     general: General = field(default_factory=General)
     merchant: Merchant = field(default_factory=Merchant)
+    keys: Keys = field(default_factory=Keys)
     link: Link = field(default_factory=Link)
     display: Display = field(default_factory=Display)
     printer: Printer = field(default_factory=Printer)
@@ -214,6 +227,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
     {
         "general": General,
         "merchant": Merchant,
+        "keys": Keys,
         "link": Link,
         "link.tls": Tls,
         "display": Display,

@@ -47,7 +47,7 @@ async def first_run(shop: Shop) -> bool:
     if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
         return False
     await set_password(shop, FIRST_OPERATOR, password, "supervisor")
-    await Offload("keys", shop.keys.load_test_tmk, KEY_DEADLINE_MS)
+    await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
 
     shop.activation = activation
     slip = await self_test_slip(shop)

@@ -141,7 +141,11 @@ def _working_keys(data: bytes) -> object:
 
 
 def _working_key_seeds() -> tuple[bytes, ...]:
-    return (b"\x00" + bytes.fromhex(_vectors("hostlink.json")["vectors"][0]["f62"]), b"\x01" + bytes(60))
+    published = bytes.fromhex(_vectors("hostlink.json")["vectors"][0]["f62"])
+    return tuple(
+        bytes([place]) + (published if layout is KeyLayout.PIK_MAK else bytes(layout.size_bytes))
+        for place, layout in enumerate(KeyLayout)
+    )
 
 
 def _ksn(layout: KsnLayout) -> Callable[[bytes], object]:

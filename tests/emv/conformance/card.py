@@ -14,6 +14,8 @@ from conformance.notation import element, encode, list_entries, list_values, nam
 
 PSE = b"1PAY.SYS.DDF01"
 AC = "1122334455667788"
+CHALLENGE = bytes.fromhex("C0C1C2C3C4C5C6C7")
+COMMANDS = frozenset({"00A4", "00B2", "80A8", "80AE", "0082", "0088", "80CA", "0020", "0084"})
 TYPES = {"AAC": 0x00, "TC": 0x40, "ARQC": 0x80, "RFU": 0xC0}
 PLACES = ("fci", "gpo", "get data")
 ANSWERED = frozenset({"82", "94", "9F10", "9F36"})  # What GPO and GENERATE AC answer with.
@@ -75,16 +77,18 @@ class ScriptedCard:
 
     # Its answers
 
-    def transmit(self, capdu: bytes) -> bytes:
-        """Raises Pulled."""
+    def transmit(self, capdu: bytes, *, challenge: bytes = b"") -> bytes:
+        """Raises Pulled. `challenge`: what the driver was told to encipher a PIN with."""
+        if capdu[1:4] == b"\x20\x00\x88":
+            self._check(challenge == CHALLENGE and self.sent[-1] == "GET CHALLENGE", "the challenge is not the card's")
         words = self._describe(capdu)
         self.sent.append(words)
         honest = self._honest(capdu, words)
         for pattern, queue in self._queues.items():
             if queue and matches(words, pattern):
-                scripted = queue[0] if queue[0] == "..." else queue.pop(0)
-                if queue[:1] == ["..."]:
-                    queue[0] = scripted  # The last answer again and again.
+                scripted = queue[0]
+                if queue[1:2] != ["..."]:  # Else the same answer again and again.
+                    del queue[0]
                 if scripted == "pulled":
                     raise Pulled
                 if scripted == "honest":
@@ -97,8 +101,10 @@ class ScriptedCard:
     def _describe(self, capdu: bytes) -> str:
         """In words; complains of a command that is coded wrongly."""
         cla, ins, p1, p2 = capdu[:4]
-        data, le = self._body(capdu)
         head = capdu[:4].hex().upper()
+        if head[:4] not in COMMANDS:
+            return capdu.hex().upper()  # An issuer's command, delivered as it is.
+        data, le = self._body(capdu)
         match head[:4]:
             case "00A4":
                 self._check(p1 == 4 and p2 in (0, 2) and le, f"SELECT is coded {head}, Le {le}")
@@ -125,11 +131,11 @@ class ScriptedCard:
                 return f"GET DATA {head[4:].removeprefix('00')}"
             case "0020":
                 self._check(p1 == 0 and p2 in (0x80, 0x88) and not le, f"VERIFY is coded {head}, Le {le}")
-                return f"VERIFY {p2:02X} {data.hex().upper()}"
+                return f"VERIFY {'enciphered' if p2 == 0x88 else 'plain'} {len(data)}"
             case "0084":
                 self._check(p1 == p2 == 0 and not data and le, f"GET CHALLENGE is coded {capdu.hex()}")
                 return "GET CHALLENGE"
-        return capdu.hex().upper()
+        raise KeyError(head)
 
     def _body(self, capdu: bytes) -> tuple[bytes, bool]:
         """(data, whether Le = 00 follows)."""
@@ -143,7 +149,7 @@ class ScriptedCard:
 
     def _honest(self, capdu: bytes, words: str) -> bytes:
         name, _, rest = words.partition(" ")
-        data, _ = self._body(capdu)
+        data = capdu[5 : 5 + capdu[4]] if len(capdu) > 5 else b""
         match name:
             case "SELECT":
                 return self._select(rest)
@@ -162,7 +168,7 @@ class ScriptedCard:
             case "EXTERNAL":
                 return bytes.fromhex(self.table.get("authenticate", "9000"))
             case "GET":
-                return bytes.fromhex("0102030405060708" + "9000")
+                return CHALLENGE + b"\x90\x00"
         return bytes.fromhex("9000" if name == "VERIFY" else "6D00")
 
     def _select(self, rest: str) -> bytes:

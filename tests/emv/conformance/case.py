@@ -21,10 +21,10 @@ SECTIONS = ("card", "terminal", "aid", "sale", "people", "expect")
 CARD_WORDS = frozenset(
     {"aid", "applications", "directory", "layout", "signed", "gives", "format", "answers", "authenticate", "keys"}
 )
-PEOPLE_WORDS = frozenset({"pin", "choose", "online", "arpc", "scripts", "draw"})
+PEOPLE_WORDS = frozenset({"pin", "choose", "online", "arpc", "scripts", "draw", "earlier"})
 EXPECT_WORDS = frozenset(
     {"end", "tvr", "tsi", "cvm", "asked", "arc", "sent", "told1", "told2", "data", "offered", "problem", "signature"}
-    | {"online", "pins"}
+    | {"online", "pins", "looked_up", "request", "advice"}
 )
 CASE_WORDS = frozenset({"name", "shows", "stands", "base", *SECTIONS, *EXPECT_WORDS})
 Table = dict[str, Any]
