@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from terminal.model import Method, Money, PaymentState
+from terminal.model import Kind, Method, Money, PaymentState
 from terminal.receipts import (
     Balance,
     CardSlip,
@@ -10,7 +10,6 @@ from terminal.receipts import (
     Chip,
     Ending,
     Head,
-    Kind,
     NoticeSlip,
     OpenRow,
     QrOrderSlip,
