@@ -255,7 +255,7 @@ class ScriptedCard:
         self._exchanged += data
         if kind.endswith("+CDA") and int(cid, 16) & 0xC0 and self.keys is not None:
             head = element("9F27", bytes.fromhex(cid)) + element("9F36", bytes.fromhex(atc))
-            tail = element("9F10", bytes.fromhex(issuer))
+            tail = element("9F10", bytes.fromhex(issuer)) + encode(self.keys.table.get("more", ""))
             exchanged = self._exchanged + head + tail
             signature = self.keys.combined(int(cid, 16), AC, self.told[-1]["9F37"], exchanged)
             return element("77", head + element("9F4B", signature) + tail) + b"\x90\x00"

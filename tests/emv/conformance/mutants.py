@@ -117,6 +117,8 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
             inner = statement.name if where == "top" else f"{where}.{statement.name}"
             yield from _in_body(statement, "body", inner, own)
             continue
+        if isinstance(parent, ast.ClassDef):
+            own = None  # Run when the module is imported, and in no case.
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
             continue
         gone = _removed(statement)

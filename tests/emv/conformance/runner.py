@@ -218,7 +218,7 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         # A session that broke off is held to what the case itself says, a whole one to everything.
         if word not in expect or not (whole or word in case.said or word == "end"):
             continue
-        if not (follows(value, expect[word]) if word == "pins" else value == expect[word]):
+        if not (repeats(value, expect[word]) if word == "pins" else value == expect[word]):
             found.append(_said(word, expect[word], value))
     if "sent" in expect and (whole or "sent" in case.said) and not follows(world.card.sent, expect["sent"]):
         found.append("sent: " + " | ".join(world.card.sent))
@@ -259,12 +259,14 @@ def _decisions(expected: list[str], session: Session) -> list[str]:
 
 
 def _elements(word: str, expected: dict[str, str], got: dict[str, str]) -> list[str]:
-    """ "-" expects an absent element."""
-    return [
-        _said(f"{word} {tag}", value, got.get(tag, "-"))
-        for tag, value in expected.items()
-        if got.get(tag, "-") != (value if value == "-" else encode(value).hex().upper())
-    ]
+    """`-` expects an absent element, `+` one of any value."""
+    wrong = []
+    for tag, value in expected.items():
+        there = got.get(tag, "-")
+        fits = there != "-" if value == "+" else there == (value if value == "-" else encode(value).hex().upper())
+        if not fits:
+            wrong.append(_said(f"{word} {tag}", value, there))
+    return wrong
 
 
 def _said(word: str, expected: Any, got: Any) -> str:
@@ -272,6 +274,18 @@ def _said(word: str, expected: Any, got: Any) -> str:
         tag = "95" if word == "tvr" else "9B"
         return f"{word}: {got} ({names_of(tag, got)}), expected {expected} ({names_of(tag, expected)})"
     return f"{word}: {got!r}, expected {expected!r}"
+
+
+def repeats(got: list[str], expected: list[str]) -> bool:
+    """Whether both are equal; `...` at the end stands for the one before it, any number of times.
+
+    >>> repeats(["offline 3", "offline 1", "offline 1"], ["offline 3", "offline 1", "..."])
+    True
+    """
+    if expected[-1:] != [ANY]:
+        return got == expected
+    first = expected[:-1]
+    return got[: len(first)] == first and set(got[len(first) :]) <= {first[-1]}
 
 
 def follows(sent: list[str], patterns: list[str]) -> bool:
