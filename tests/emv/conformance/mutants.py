@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 # Calls that tell people, not the transaction.
-TALK = frozenset({"performed", "left_out", "field", "cast", "TypeVar"})
+TALK = frozenset({"__init__", "performed", "left_out", "field", "cast", "TypeVar"})
 ERRORS = frozenset({"MissingData", "WrongCryptogram"})
 NOTE = "note"  # Tells people, too, but for its `sets`.
 # Enumerations whose members stand for one another by mistake.
@@ -113,6 +113,8 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
     body: list[ast.stmt] = getattr(parent, field)
     for index, statement in enumerate(list(body)):
         own = (statement.lineno, statement.end_lineno or statement.lineno) if where != "top" else None
+        if isinstance(statement, ast.FunctionDef) and statement.name.endswith("_words"):
+            continue  # For people.
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             inner = statement.name if where == "top" else f"{where}.{statement.name}"
             yield from _in_body(statement, "body", inner, own)
