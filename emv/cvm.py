@@ -189,9 +189,9 @@ async def _perform(session: Session, rule: Rule, pins: Pins) -> bool | Outcome:
 
 
 def _unsupported(session: Session, method: Cvm) -> bool:
-    """False, always. A terminal without any PIN of this kind says so in the TVR; one kind of offline PIN stands for the other.
+    """False, always. A terminal without any PIN of this kind says so in the TVR.
 
-    Spec: Book 3 §10.5.1 and its footnote, §10.5.2.
+    One kind of offline PIN stands for the other. Spec: Book 3 §10.5.1 and its footnote, §10.5.2.
     """
     kind = CvmCapability.ONLINE_PIN if method is Cvm.ONLINE_PIN else OFFLINE_PIN
     if method in PINS and not session.terminal.capabilities[1] & kind:
