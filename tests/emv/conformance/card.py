@@ -207,7 +207,7 @@ class ScriptedCard:
                 return bytes.fromhex("6A82")
             return encode(f"6F[84:'{PSE.decode()}' A5[88:01 5F2D:'zhen']] 9000")
         applications: dict[str, str] = self.table["applications"]
-        fitting = [aid for aid in applications if aid.startswith(name)]
+        fitting = [aid for aid, own in applications.items() if aid.startswith(name) and own != "-"]
         self._next = self._next + 1 if again else 0
         if self._next >= len(fitting):
             return bytes.fromhex("6A82")
