@@ -122,6 +122,16 @@ class World:
 
 def run(case: Case) -> list[str]:
     """What the kernel did otherwise than the case says; empty if nothing."""
+    return played(case)[1]
+
+
+def decisions(case: Case) -> set[str]:
+    """The words of emv.rules that the kernel noted."""
+    return {item.rule.word for item in played(case)[0].trace if isinstance(item, Decision)}
+
+
+def played(case: Case) -> tuple[Session, list[str]]:
+    """The session as it ended, and what differs."""
     world = World(case, ScriptedCard(case.card))
     session = Session(built(TerminalProfile, {**case.terminal, "aids": _aids(case)}), built(TransactionData, case.sale))
     kernel = contact_session(session)
@@ -141,11 +151,11 @@ def run(case: Case) -> list[str]:
         reason = end.value.reason
     except CardError as error:
         if not error.removed:
-            return [f"a CardError came out of the kernel: {error}"]
+            return session, [f"a CardError came out of the kernel: {error}"]
     except Stuck as stuck:
         kernel.close()
-        return [str(stuck), f"sent: {world.card.sent[-3:]}"]
-    return [*world.card.complaints, *_differences(case, world, session, outcome, reason)]
+        return session, [str(stuck), f"sent: {world.card.sent[-3:]}"]
+    return session, [*world.card.complaints, *_differences(case, world, session, outcome, reason)]
 
 
 def _aids(case: Case) -> tuple[AidEntry, ...]:
