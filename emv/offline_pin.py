@@ -125,7 +125,7 @@ def _pin_key(session: Session) -> PinKey | None:
     try:
         key = recover_pin_key(session)
     except OdaFailure as failure:
-        session.note("pin-key-missing", why=failure.word)
+        session.note("pin-key-missing", failure=failure.word)
         return None
     return PinKey(key.modulus, key.exponent)
 

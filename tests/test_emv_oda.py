@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 from emv.capk import CaKeys, CaPublicKey, RevokedCertificate, default_capks
 from emv.certificates import OdaFailure
 from emv.commands import Cryptogram, Result
+from emv.explain import sentence
 from emv.kernel import AidEntry
 from emv.oda import recover_pin_key, static_data
 from emv.session import CdaMode
@@ -256,6 +257,14 @@ def test_what_is_wrong_fails_the_method_and_nothing_else(aip: str, name: str) ->
     assert kernel.oda.failure.word == word
     assert bytes(kernel.tsi)[0] & PERFORMED
     assert {0x9F45, 0x9F4C}.isdisjoint(kernel.data)
+
+
+def test_the_trace_says_why_in_both_languages() -> None:
+    kernel, _ = to_first_ac(KeyedCard(aip=SDA, issuer={"expiry": "0524"}), "4200048000")
+    (failed,) = [item for item in kernel.trace if isinstance(item, Decision) and item.rule.word == "sda-failed"]
+    assert sentence(failed, "en").endswith("Issuer public key certificate: expired, or its date is none")
+    assert sentence(failed, "zh-CN").endswith("发卡行公钥证书: 已过期或日期无效")
+    assert sentence(replace(failed, facts=(("failure", "nonsense"),)), "en").endswith("failure nonsense]")
 
 
 def test_a_ca_key_on_its_last_day() -> None:
