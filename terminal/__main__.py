@@ -11,7 +11,6 @@ import fcntl
 import gc
 import importlib
 import os
-import resource
 import signal
 import sys
 import time
@@ -69,7 +68,10 @@ def _tool(name: str) -> ModuleType:
 
 def run_terminal(config_path: Path | None) -> int:
     """Run until told to stop; the exit status."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # No memory image with a key in it ever reaches a disk.
+    from terminal.hygiene import seal_process
+
+    if not seal_process().locked:
+        print("terminal: memory is not locked and may be swapped out; doctor says how to mend it", file=sys.stderr)
     import_without_collecting()
     from drivers.display import OledDisplay
     from drivers.ports import DeviceError

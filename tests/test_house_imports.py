@@ -14,6 +14,7 @@ FLOORS = {
     "version": 0,
     "strings": 1,
     "watchdog": 1,
+    "hygiene": 1,
     "loop": 2,
     "real_loop": 3,
     "config": 3,
