@@ -4,10 +4,24 @@
 bytes live in bytearrays that are wiped after use, and only inside this room.
 """
 
+from keys.dukpt_handle import DukptTransaction, DukptUse
 from keys.errors import KcvMismatch, KeyRefused
-from keys.loading import KeyLayout
+from keys.loading import KeyLayout, KeyScheme
+from keys.mac_methods import MacMethod
 from keys.pin import Pin
 from keys.refs import KeyRef, Usage
 from keys.store import KeyStore
 
-__all__ = ["KcvMismatch", "KeyLayout", "KeyRef", "KeyRefused", "KeyStore", "Pin", "Usage"]
+__all__ = [
+    "DukptTransaction",
+    "DukptUse",
+    "KcvMismatch",
+    "KeyLayout",
+    "KeyRef",
+    "KeyRefused",
+    "KeyScheme",
+    "KeyStore",
+    "MacMethod",
+    "Pin",
+    "Usage",
+]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hmac
 import io
 import json
 import os
@@ -23,22 +22,10 @@ from typing import Protocol, TextIO
 from keys import blocks, tdes
 from keys.block_header import BlockMalformed, Parsed, Version, parse
 from keys.errors import KeyRefused
-from keys.testkeys import TEST_TMK
+from keys.testkeys import is_published
 from keys.usage import Algorithm
 
 INPUT_LIMIT_CHARACTERS = 160  # 32 bytes of hex, grouped as one likes, and the end of the line.
-
-# Keys that protect nothing, since everybody has them: ours and its half, the one of X9.24-3's examples, those of
-# FIPS 197 and of SP 800-38A.
-_PUBLISHED = (
-    TEST_TMK,
-    TEST_TMK[:8],
-    bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1"),
-    bytes.fromhex("000102030405060708090A0B0C0D0E0F"),
-    bytes.fromhex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"),
-    bytes.fromhex("00112233445566778899AABBCCDDEEFF"),
-    bytes.fromhex("2B7E151628AED2A6ABF7158809CF4F3C"),
-)
 
 _PROTECTION = {
     Version.A: ("3DES 变种（已弃用）", "3DES variants, deprecated"),
@@ -163,11 +150,6 @@ def _check_value(args: argparse.Namespace, source: Source) -> tuple[dict[str, ob
     lines += ["测试密钥 / a published test key"] if published else []
     lines += ["弱密钥 / a weak key: it would be refused"] if weak else []
     return shown, lines
-
-
-def is_published(key: bytearray) -> bool:
-    """Whether anybody can have this key."""
-    return any(hmac.compare_digest(key, known) for known in _PUBLISHED)
 
 
 def read_key(source: Source) -> bytearray:

@@ -35,7 +35,7 @@ from keys.usage import Algorithm
 LEGACY_KCV_BYTES = 3
 CMAC_KCV_BYTES = 5
 
-_REFUSED = "the key block does not open"
+REFUSED = "the key block does not open"
 _LENGTH_BYTES = 2
 _TDES_KBPK_BYTES = (16, 24)
 _AES_KEY_BYTES = (16, 24, 32)
@@ -105,7 +105,7 @@ def unwrap(
         opened = None
     # Raised out here, the refusal carries no trace of its cause.
     if opened is None:
-        raise KeyRefused(_REFUSED)
+        raise KeyRefused(REFUSED)
     return opened
 
 
@@ -192,7 +192,7 @@ def _open(kbpk: bytearray, parsed: Parsed, allow_weaker_kbpk: bool) -> Unwrapped
     """Raises KeyRefused, whose words nobody sees."""
     header = parsed.header
     if not _fits(kbpk, header.version):
-        raise KeyRefused(_REFUSED)
+        raise KeyRefused(REFUSED)
     key = _authentic_key(kbpk, parsed)
     good = False
     try:
@@ -202,7 +202,7 @@ def _open(kbpk: bytearray, parsed: Parsed, allow_weaker_kbpk: bool) -> Unwrapped
         if not good:
             tdes.wipe(key)
     if not good:
-        raise KeyRefused(_REFUSED)
+        raise KeyRefused(REFUSED)
     return UnwrappedKey(header, key)
 
 
@@ -223,13 +223,13 @@ def _authentic_key(kbpk: bytearray, parsed: Parsed) -> bytearray:
             keys.cipher(parsed.mac).decryptor().update_into(payload, view[start:])
             good = hmac.compare_digest(keys.cmac(view[:end]), parsed.mac)
         if not good:
-            raise KeyRefused(_REFUSED)
+            raise KeyRefused(REFUSED)
         if version in _AUTHENTICATING_CIPHER_TEXT:
             keys.cipher(text[:_TDES_BLOCK_BYTES]).decryptor().update_into(payload, view[start:])
         bits = whole[start] << 8 | whole[start + 1]
         size = bits // 8
         if bits % 8 or size > len(payload) - _LENGTH_BYTES or not _is_possible(algorithm, size):
-            raise KeyRefused(_REFUSED)
+            raise KeyRefused(REFUSED)
         key = bytearray(size)
         memoryview(key)[:] = view[start + _LENGTH_BYTES : start + _LENGTH_BYTES + size]
         return key

@@ -1,4 +1,4 @@
-"""The block ciphers behind one door: single and triple DES, AES and SM4, in ECB, CBC-MAC and CMAC.
+"""The block ciphers behind one door: single and triple DES, AES and SM4, in ECB, CBC, CBC-MAC and CMAC.
 
 Keys are bytearrays that the caller wipes. A cipher object lives for one call: the library keeps an expanded key
 as long as the object lives. Whatever is wrong with a key or with the data raises KeyRefused, which names sizes,
@@ -57,6 +57,16 @@ def decrypt_ecb(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -
     return _run(algorithm, key, data, modes.ECB(), encrypting=False)
 
 
+def encrypt_cbc(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytearray:
+    """Whole blocks in CBC with a zero initial value: for a key that encrypts once. Raises KeyRefused."""
+    return _run(algorithm, key, data, modes.CBC(bytes(block_bytes(algorithm))), encrypting=True)
+
+
+def decrypt_cbc(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytearray:
+    """The inverse of `encrypt_cbc`; the caller wipes the result. Raises KeyRefused."""
+    return _run(algorithm, key, data, modes.CBC(bytes(block_bytes(algorithm))), encrypting=False)
+
+
 def cbc_mac(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytearray:
     """The last block of CBC with a zero initial value over whole blocks: a bare chain, no MAC by itself.
 
@@ -65,7 +75,7 @@ def cbc_mac(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> by
     size = block_bytes(algorithm)
     if not data:
         raise KeyRefused("a chain has at least one block")
-    chain = _run(algorithm, key, data, modes.CBC(bytes(size)), encrypting=True)
+    chain = encrypt_cbc(algorithm, key, data)
     last = bytearray(size)
     memoryview(last)[:] = memoryview(chain)[-size:]
     wipe(chain)

@@ -282,6 +282,15 @@ class Terminal(Generic[Use]):
             future.wipe()
             return future.scheme.ksn.at(max(future.position, self._floor(future.scheme.ksn)))
 
+    def key_bytes(self) -> int:
+        """The length of the initial key that is loaded. Raises KeyRefused without one."""
+        with self._serving:
+            future = self._load()
+            if future is None:
+                raise KeyRefused("no initial key is loaded")
+            future.wipe()
+            return future.scheme.key_bytes
+
     def load_initial_key(self, initial_key: bytearray, ksn: Ksn) -> None:
         """Plant a new initial key; the old registers are gone when this returns. The caller wipes the key.
 

@@ -48,11 +48,12 @@ class PinFormat(Enum):
 
 
 ONLINE = frozenset({PinFormat.ISO_0, PinFormat.ISO_3, PinFormat.ISO_4})
+# Single DES is not in ISO 9564: it is what an acquirer's oldest key scheme has (docs/host-link.md §4), with format 0.
 _CIPHERS = {
-    PinFormat.ISO_0: Algorithm.TDES,
-    PinFormat.ISO_1: Algorithm.TDES,
-    PinFormat.ISO_3: Algorithm.TDES,
-    PinFormat.ISO_4: Algorithm.AES,
+    PinFormat.ISO_0: (Algorithm.TDES, Algorithm.DES),
+    PinFormat.ISO_1: (Algorithm.TDES,),
+    PinFormat.ISO_3: (Algorithm.TDES,),
+    PinFormat.ISO_4: (Algorithm.AES,),
 }
 
 
@@ -73,7 +74,7 @@ def encrypt(
     """
     if form not in allowed or form not in _CIPHERS:
         raise KeyRefused(f"PIN blocks of {form.name} are not sent from here")
-    if _CIPHERS[form] is not algorithm:
+    if algorithm not in _CIPHERS[form]:
         raise KeyRefused(f"PIN blocks of {form.name} are not encrypted with {algorithm.name}")
     if form is PinFormat.ISO_4:
         return _encrypt_format4(key, pin, pan, random)

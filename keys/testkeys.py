@@ -1,3 +1,26 @@
-"""The published test key. Whoever reads this file has it: it protects nothing, and its user says so."""
+"""The published keys. Whoever reads this file has them: they protect nothing, and who uses one says so.
 
-TEST_TMK = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")  # 16-byte 3DES, check value 08D7B4FB.
+Sources: ours; the SM4 standard's example (the same bytes); X9.24-1:2009 Annex A.4 (base key); the examples of FIPS
+197 and of SP 800-38A; X9.24-3:2017, supplement (base keys).
+"""
+
+from __future__ import annotations
+
+import hmac
+
+TEST_TMK = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")  # As 3DES it has the check value 08D7B4FB.
+
+PUBLISHED = (
+    TEST_TMK,
+    TEST_TMK[:8],
+    bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1"),
+    bytes.fromhex("000102030405060708090A0B0C0D0E0F"),
+    bytes.fromhex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"),
+    bytes.fromhex("00112233445566778899AABBCCDDEEFF"),
+    bytes.fromhex("2B7E151628AED2A6ABF7158809CF4F3C"),
+)
+
+
+def is_published(key: bytearray) -> bool:
+    """Whether anybody can have this key."""
+    return any(hmac.compare_digest(key, known) for known in PUBLISHED)

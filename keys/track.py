@@ -5,8 +5,8 @@ last byte, whole or half, are the TDB: it ends one nibble before the end of an o
 an even one. Its cipher block takes its place, so that the length stays; the nibbles there are then any, which the
 receiver's field 35 must bear. Field 53's third digit says that it was done.
 
-The placement follows digests of the UnionPay texts; no public worked example confirms it. Only a TDK for triple
-DES is taken: with SM4 the TDB would have sixteen bytes, and no public text says where they begin.
+The placement follows digests of the UnionPay texts; no public worked example confirms it. Only a TDK for DES
+is taken: with SM4 the TDB would have sixteen bytes, and no public text says where they begin.
 
 Spec: docs/host-link.md §7; Q/CUP 009 (track encryption).
 """
@@ -34,12 +34,14 @@ def tdb_place(length: int) -> slice:
     return slice(end - TDB_NIBBLES, end)
 
 
-def encrypt_track(key: bytearray, track: str) -> str:
+def encrypt_track(key: bytearray, track: str, algorithm: Algorithm = Algorithm.TDES) -> str:
     """The track with its TDB encrypted, in upper-case hex digits, as long as before; `=` becomes D.
 
-    `key` is a TDK of 16 or 24 bytes and stays the caller's to wipe. The track is a string, so the caller's copy
-    of it cannot be wiped. Raises KeyRefused, which holds no part of the track.
+    `key` is a TDK of 16 or 24 bytes (of single DES 8) and stays the caller's to wipe. The track is a string, so the
+    caller's copy of it cannot be wiped. Raises KeyRefused, which holds no part of the track.
     """
+    if algorithm not in (Algorithm.DES, Algorithm.TDES):
+        raise KeyRefused(f"no public text says which bytes of a track {algorithm.name} hides")
     place = tdb_place(len(track))
     if any(character not in _NIBBLES for character in track):
         raise KeyRefused("a track has digits and separators")
@@ -48,7 +50,7 @@ def encrypt_track(key: bytearray, track: str) -> str:
         for index in range(len(block)):
             left, right = track[place.start + 2 * index], track[place.start + 2 * index + 1]
             block[index] = _NIBBLES[left] << 4 | _NIBBLES[right]
-        hidden = ciphers.encrypt_ecb(Algorithm.TDES, key, block).hex().upper()
+        hidden = ciphers.encrypt_ecb(algorithm, key, block).hex().upper()
     finally:
         tdes.wipe(block)
     head, tail = track[: place.start], track[place.stop :]

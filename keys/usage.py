@@ -137,7 +137,9 @@ _PIN = (Operation.ENCRYPT_PIN, Operation.DECRYPT_PIN)
 _DATA = (Operation.ENCRYPT_DATA, Operation.DECRYPT_DATA)
 _CHIP = (Operation.DERIVE_CHIP_KEY,)
 
-# Single DES is there for the MAC only: acquirers still send single-length MAKs (docs/host-link.md §4).
+# Single DES is there for working keys only: acquirers still send single-length MAKs, and an old scheme has nothing
+# longer (docs/host-link.md §4); `store` says from whom it is taken. A PIN key of SM4 is one that a sign-in brings and
+# nothing uses yet: no format of a PIN block is defined for it.
 TABLE = {
     row.usage: row
     for row in (
@@ -146,7 +148,7 @@ TABLE = {
         Row("B2", "base key variant", "TA", "XN"),
         Row("B3", "derivation key outside X9.24", "TA", "XN"),
         Row("C0", "card verification key", "TA", "CGVN"),
-        Row("D0", "data encryption key", "TA4", "BDEN", _DATA),
+        Row("D0", "data encryption key", "DTA4", "BDEN", _DATA),
         Row("D1", "asymmetric data encryption key", "RE", "BDE"),
         Row("D2", "key of a decimalisation table", "TA", "BDEN"),
         Row("D3", "key of sensitive data", "TA", "BDEN"),
@@ -173,7 +175,7 @@ TABLE = {
         Row("M6", "CMAC key, ISO 9797-1:2011 algorithm 5", "TA4", "CGVN", _CMAC),
         Row("M7", "HMAC key", "H", "CGVN", _HMAC),
         Row("M8", "MAC key, ISO 9797-1:2011 algorithm 6", "T", "CGVN"),
-        Row("P0", "PIN encryption key", "TA", "BDEN", _PIN),
+        Row("P0", "PIN encryption key", "DTA4", "BDEN", _PIN),
         Row("P1", "PIN generation key", "TA", "CGVN"),
         Row("S0", "signature key", "RES", "SV"),
         Row("S1", "signature key of an authority", "RES", "SV"),

@@ -23,6 +23,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -37,13 +38,16 @@ DEVICE_KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 RECORD_LIMIT = 64  # The TMK, three working keys and a key for each batch not yet settled: a handful.
-FILE_LIMIT_BYTES = 16_384  # RECORD_LIMIT records of the largest size, and more.
+KEY_LIMIT_BYTES = 1280  # The largest secret: the 32 registers of AES DUKPT with keys of 32 bytes have 1175.
+FILE_LIMIT_BYTES = 90_112  # RECORD_LIMIT records of the largest size, and their headers.
 VERSION = 1
 
 _MAGIC = b"ZGK1"
 _HEADER = struct.Struct(">2sccBBI")
 _LENGTH = struct.Struct(">H")
 _REFUSED = "the stored keys do not open"
+
+Place: TypeAlias = tuple[str, int]  # Usage and slot: where at most one key is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Label:
     algorithm: str
     mode: str
     slot: int
+
+    @property
+    def place(self) -> Place:
+        return self.usage, self.slot
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -96,8 +104,8 @@ class Vault:
     def records(self) -> tuple[Record, ...]:
         return self._records
 
-    def find(self, label: Label) -> Record | None:
-        return next((record for record in self._records if record.label == label), None)
+    def find(self, place: Place) -> Record | None:
+        return next((record for record in self._records if record.label.place == place), None)
 
     def open_record(self, record: Record) -> bytearray:
         """The clear key, which the caller wipes. Raises KeyRefused, the same for every reason."""
@@ -107,16 +115,16 @@ class Vault:
         finally:
             tdes.wipe(device_key)
 
-    def put(self, secrets: Iterable[tuple[Label, int, bytearray]], *, replacing: Sequence[Label] = ()) -> None:
-        """Seal (label, flags, key) records in one durable step, its namesakes and `replacing` gone."""
+    def put(self, secrets: Iterable[tuple[Label, int, bytearray]], *, replacing: Sequence[Place] = ()) -> None:
+        """Seal (label, flags, key) records in one durable step; what was in their places and in `replacing` is gone."""
         with self._changing:
             device_key = self._device_key()
             try:
                 fresh = tuple(self._seal(device_key, label, flags, key) for label, flags, key in secrets)
             finally:
                 tdes.wipe(device_key)
-            gone = {record.label for record in fresh} | set(replacing)
-            self._replace(tuple(record for record in self._records if record.label not in gone) + fresh)
+            gone = {record.label.place for record in fresh} | set(replacing)
+            self._replace(tuple(record for record in self._records if record.label.place not in gone) + fresh)
 
     def find_or_make(self, label: Label, size: int) -> Record:
         """The record, or a new one over `size` random bytes that is durable when this returns.
@@ -124,21 +132,21 @@ class Vault:
         The random source gives `bytes`, so a new key has one short-lived copy that cannot be wiped.
         """
         with self._changing:
-            if self.find(label) is None:
+            if self.find(label.place) is None:
                 key = bytearray(self._random(size))
                 try:
                     self.put([(label, 0, key)])
                 finally:
                     tdes.wipe(key)
-            found = self.find(label)
+            found = self.find(label.place)
         if found is None:
             raise KeyRefused(_REFUSED)
         return found
 
-    def drop(self, labels: Sequence[Label]) -> None:
+    def drop(self, places: Sequence[Place]) -> None:
         """Remove records in one durable step; none of them being there is fine."""
         with self._changing:
-            kept = tuple(record for record in self._records if record.label not in labels)
+            kept = tuple(record for record in self._records if record.label.place not in places)
             if len(kept) != len(self._records):
                 self._replace(kept)
 
@@ -226,6 +234,8 @@ class Vault:
             raise KeyRefused(f"the store holds at most {RECORD_LIMIT} keys")
         body = _MAGIC + _LENGTH.pack(len(records))
         for record in records:
+            if len(record.sealed) > KEY_LIMIT_BYTES + TAG_BYTES:
+                raise KeyRefused(f"a key has at most {KEY_LIMIT_BYTES} bytes")
             body += record.header() + record.nonce + _LENGTH.pack(len(record.sealed)) + record.sealed
         nonce = self._random(NONCE_BYTES)
         device_key = self._device_key()

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys import KeyRefused
-from keys.__main__ import INPUT_LIMIT_CHARACTERS, is_published, main, read_key
-from keys.testkeys import TEST_TMK
+from keys.__main__ import INPUT_LIMIT_CHARACTERS, main, read_key
+from keys.testkeys import TEST_TMK, is_published
 
 ROOT = Path(__file__).parents[1]
 BLOCKS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "keys_tr31.json").read_text("utf-8"))

@@ -34,12 +34,12 @@ def test_two_terminals_in_one_vault_go_on_after_a_restart(tmp_path: Path) -> Non
     counters = Storage()
     vault = open_vault(tmp_path)
     TdesTerminal(VaultRegisters(vault, TDES_KSN), counters).load_initial_key(bytearray(TDES_IK), TDES_ID)
-    AesTerminal(VaultRegisters(vault, AES_KSN), counters).load_initial_key(bytearray(AES_IK), AES_ID)
+    AesTerminal(VaultRegisters(vault, AES_KSN, slot=1), counters).load_initial_key(bytearray(AES_IK), AES_ID)
     for counter in range(1, TAKEN + 1):
         vault = open_vault(tmp_path)
         with TdesTerminal(VaultRegisters(vault, TDES_KSN), counters).take(TdesUse.PIN) as taken:
             assert taken.ksn.counter == counter
-        with AesTerminal(VaultRegisters(vault, AES_KSN), counters).take(PIN256) as other:
+        with AesTerminal(VaultRegisters(vault, AES_KSN, slot=1), counters).take(PIN256) as other:
             assert other.key(PIN256) == aes_working(AES_IK, AES_ID.at(counter).encode(), 0x1000, "AES256")
     at_rest = b"".join(path.read_bytes() for path in (tmp_path / "keys").iterdir())
     for counter in range(1, 33):
@@ -51,7 +51,7 @@ def test_two_terminals_in_one_vault_go_on_after_a_restart(tmp_path: Path) -> Non
         TdesTerminal(registers, counters).take()
     vault.zeroise()
     with pytest.raises(KeyRefused):
-        AesTerminal(VaultRegisters(open_vault(tmp_path), AES_KSN), counters).take(PIN256)
+        AesTerminal(VaultRegisters(open_vault(tmp_path), AES_KSN, slot=1), counters).take(PIN256)
 
 
 def test_the_largest_registers_fit_the_vault(tmp_path: Path) -> None:

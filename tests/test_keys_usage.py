@@ -28,7 +28,7 @@ O = Operation  # noqa: E741  # The matrix reads as a table.
 MATRIX: tuple[tuple[str, str, dict[Operation, str]], ...] = (
     ("B0", "AT", {O.DERIVE_INITIAL_KEY: "XN"}),
     ("B1", "AT", {O.DERIVE_WORKING_KEY: "XN"}),
-    ("D0", "AT4", {O.ENCRYPT_DATA: "BEN", O.DECRYPT_DATA: "BDN"}),
+    ("D0", "ADT4", {O.ENCRYPT_DATA: "BEN", O.DECRYPT_DATA: "BDN"}),
     ("E0", "AT", {O.DERIVE_CHIP_KEY: "XN"}),
     ("E1", "AT", {O.DERIVE_CHIP_KEY: "XN"}),
     ("E2", "AT", {O.DERIVE_CHIP_KEY: "XN"}),
@@ -39,7 +39,7 @@ MATRIX: tuple[tuple[str, str, dict[Operation, str]], ...] = (
     ("M3", "T", {O.MAKE_RETAIL_MAC: "CGN", O.CHECK_RETAIL_MAC: "CVN"}),
     ("M6", "AT4", {O.MAKE_CMAC: "CGN", O.CHECK_CMAC: "CVN"}),
     ("M7", "H", {O.MAKE_HMAC: "CGN", O.CHECK_HMAC: "CVN"}),
-    ("P0", "AT", {O.ENCRYPT_PIN: "BEN", O.DECRYPT_PIN: "BDN"}),
+    ("P0", "ADT4", {O.ENCRYPT_PIN: "BEN", O.DECRYPT_PIN: "BDN"}),
     ("10", "A", {O.SEAL_BATCH: "B", O.UNSEAL_BATCH: "B"}),
 )
 CODES = (

@@ -65,7 +65,9 @@ class Caller:
         reply = self.call(messages.sign_in(self.terminal, self.profile, stan=self.next_stan()))
         if reply is not None and reply.text(39) == "00":
             answer = read_sign_in(reply)
-            self.keys.activate_working_keys(answer.key_block, KeyLayout(self.profile.key_scheme))
+            block = answer.key_block
+            layout = KeyLayout.of(self.profile.key_scheme, self.profile.key_cipher, len(block))
+            self.keys.activate_working_keys(block, layout, mac=self.profile.mac)
             self.terminal = replace(self.terminal, batch_no=answer.batch_no)
         return reply
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from keys import KeyRef, Usage
 from terminal.loop import Commit
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import SelfTestSlip
@@ -19,7 +18,8 @@ async def self_test_slip(shop: Shop) -> SelfTestSlip:
     """The slip as things stand now; not kept yet."""
     head = await slip_head(shop, "")
     kcvs = tuple(
-        (usage.name, shop.keys.kcv(KeyRef(usage))) for usage in Usage if shop.keys.has(KeyRef(usage))
+        (ref.usage.name if ref.slot == 0 else f"{ref.usage.name} {ref.slot}", value)
+        for ref, value in shop.keys.check_values()
     )
     return SelfTestSlip(
         head=head,

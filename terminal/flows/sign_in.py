@@ -80,9 +80,11 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     except FrameError:
         return "bad_reply", code
     try:
-        layout = KeyLayout(shop.profile.key_scheme)
+        layout = KeyLayout.of(shop.profile.key_scheme, shop.profile.key_cipher, len(given.key_block))
         await Offload(
-            "keys", lambda: shop.keys.activate_working_keys(given.key_block, layout), KEY_DEADLINE_MS
+            "keys",
+            lambda: shop.keys.activate_working_keys(given.key_block, layout, mac=shop.profile.mac),
+            KEY_DEADLINE_MS,
         )
     except KcvMismatch:
         await _discard(shop)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keys import KeyRef, KeyStore, Usage
+from keys import KeyRef, KeyStore, MacMethod
 from terminal.hostlink.codec import Message, encode
 from terminal.hostlink.icc import select
 from terminal.hostlink.profile import Profile
@@ -22,7 +22,6 @@ from terminal.model import Money
 
 MAC_FIELD = 64
 MAC_BYTES = 8
-MAK = KeyRef(Usage.MAK)
 
 SALE = "000000"
 QR_CREATE = "700000"
@@ -242,4 +241,25 @@ def mac_range(message: Message, profile: Profile) -> bytes:
 
 def with_mac(message: Message, keys: KeyStore, profile: Profile) -> Message:
     """The message with F64 under the present MAK. Raises KeyRefused when there is none."""
-    return message.with_fields({MAC_FIELD: keys.mac(MAK, mac_range(message, profile))})
+    made = keys.mac(mak(profile), mac_range(message, profile), profile.mac)
+    return message.with_fields({MAC_FIELD: made if profile.mac is MacMethod.UNIONPAY else _in_hex(made)})
+
+
+def mac_is_good(message: Message, keys: KeyStore, profile: Profile) -> bool:
+    """Whether F64, which is there, is the MAC of the message. Raises KeyRefused without a MAK, FrameError."""
+    told, data = message.binary(MAC_FIELD), mac_range(message, profile)
+    if profile.mac is MacMethod.UNIONPAY:
+        return keys.mac_ok(mak(profile), data, told)
+    if re.fullmatch(rb"[0-9A-F]{8}", told) is None:
+        return False
+    return keys.mac_ok(mak(profile), data, bytes.fromhex(told.decode("ascii")), profile.mac)
+
+
+def mak(profile: Profile) -> KeyRef:
+    """The key that authenticates messages in this profile."""
+    return KeyRef(profile.mac.usage)
+
+
+def _in_hex(made: bytes) -> bytes:
+    """F64 of a standard's MAC: its first half as ASCII. Spec: docs/host-link.md §7."""
+    return made.hex().upper().encode("ascii")[:MAC_BYTES]

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from keys import KeyLayout, KeyScheme, MacMethod
 from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -40,7 +41,9 @@ class Profile:
     tpdu: str
     header: str
     accept_lri: bool
-    key_scheme: str
+    key_scheme: str  # F60.3 of the sign-in.
+    key_cipher: KeyScheme
+    mac: MacMethod
     sequence_no: str
     connect_timeout_ms: int
     response_timeout_ms: int
@@ -97,10 +100,23 @@ def parse_profile(text: str, *, source: str) -> Profile:
             problems.append((line, setting.key, reason))
         values[setting.attribute] = value
     problems += [(_line_of(text, key), key, "no such setting") for key in flat]
+    problems += [(_line_of(text, key), key, reason) for key, reason in _disagreements(values)]
     values["fields"] = _override(table.get("fields", {}), problems, text)
     if problems:
         raise ProfileError(source, tuple(sorted(problems)))
     return Profile(**values)
+
+
+def _disagreements(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Settings that are good each by itself, and not together."""
+    found: list[tuple[str, str]] = []
+    code, cipher, mac = (values.get(name) for name in ("key_scheme", "key_cipher", "mac"))
+    fitting = [layout.code for layout in KeyLayout if layout.scheme is cipher]
+    if fitting and code in _SCHEMES and code not in fitting:
+        found.append(("keys.scheme", f"must be one of {', '.join(dict.fromkeys(fitting))} with this cipher"))
+    if mac is MacMethod.X9_19 and cipher not in (KeyScheme.TDES, None):
+        found.append(("keys.mac", "x9.19 takes keys of double length: cipher must be 3des"))
+    return found
 
 
 Check = Callable[[Any], tuple[Any, str]]
@@ -141,12 +157,23 @@ def _list_of(pattern: str, meaning: str) -> Check:
     return check
 
 
+def _one_of(known: Mapping[str, Any]) -> Check:
+    def check(value: Any) -> tuple[Any, str]:
+        good = isinstance(value, str) and value in known
+        return (known[value] if good else None), "" if good else f"must be one of {', '.join(known)}"
+
+    return check
+
+
 _CODE = r"[0-9A-Z]{2}"
+_SCHEMES = tuple(sorted({layout.code for layout in KeyLayout}))
 _SETTINGS = (
     _Setting("frame.tpdu", "tpdu", _pattern(r"60[0-9]{8}", "60 and eight digits")),
     _Setting("frame.header", "header", _pattern(r"[0-9]{12}", "twelve digits")),
     _Setting("frame.accept_lri", "accept_lri", _flag),
-    _Setting("keys.scheme", "key_scheme", _pattern(r"003|004", '"003" or "004"')),
+    _Setting("keys.scheme", "key_scheme", _pattern("|".join(_SCHEMES), f"one of {', '.join(_SCHEMES)}")),
+    _Setting("keys.cipher", "key_cipher", _one_of({cipher.value: cipher for cipher in KeyScheme})),
+    _Setting("keys.mac", "mac", _one_of({method.code: method for method in (MacMethod.UNIONPAY, MacMethod.X9_19)})),
     _Setting("keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")),
     _Setting("timing.connect_timeout_ms", "connect_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
     _Setting("timing.response_timeout_ms", "response_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),

@@ -17,7 +17,7 @@ from enum import Enum
 from keys import KeyRefused, KeyStore
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import APPROVING_CODES, PARTIAL_APPROVAL
-from terminal.hostlink.messages import MAC_FIELD, MAK, mac_range
+from terminal.hostlink.messages import MAC_FIELD, mac_is_good
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderState, OrderTag, read_f60, read_tlv
 
@@ -68,7 +68,7 @@ def _authentic(request: Message, reply: Message, keys: KeyStore, profile: Profil
     if MAC_FIELD not in reply.fields:
         return MAC_FIELD not in request.fields
     try:
-        return keys.mac_ok(MAK, mac_range(reply, profile), reply.binary(MAC_FIELD))
+        return mac_is_good(reply, keys, profile)
     except KeyRefused:
         return False  # Without a MAK nothing can be verified, so nothing is believed.
 
