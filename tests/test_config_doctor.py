@@ -29,6 +29,7 @@ class Bench(Machine):
     now_s: float = NOVEMBER_2026_S
     free: int = 10**10
     network: bool = True
+    lockable: bool = True
 
     def python(self) -> tuple[int, int, int]:
         return self.version
@@ -52,6 +53,9 @@ class Bench(Machine):
 
     def core_limit(self) -> int:
         return 0
+
+    def may_lock_memory(self) -> bool:
+        return self.lockable
 
 
 @pytest.fixture
@@ -94,6 +98,13 @@ def test_a_complete_machine_is_well(pi: Bench, capsys: pytest.CaptureFixture[str
     assert {name: row.state for name, row in rows(pi).items() if row.state is not State.OK} == {}
     assert doctor.run(given(), pi) == 0
     assert "All that is needed is here." in capsys.readouterr().out
+
+
+def test_a_process_that_may_not_lock_its_memory_is_warned(pi: Bench) -> None:
+    found = rows(dataclasses.replace(pi, lockable=False))["memory"]
+    assert found.state is State.WARN
+    assert "LimitMEMLOCK" in found.zh
+    assert "LimitMEMLOCK" in found.en
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def test_scripts_are_sound_bash(script: Path) -> None:
 
 def test_the_unit_has_what_the_terminal_relies_on() -> None:
     unit = (INSTALL / "zhanggui.service").read_text(encoding="utf-8")
-    for line in ("Type=notify", "Restart=always", "LimitCORE=0", "LimitMEMLOCK=infinity", "StateDirectory=zhanggui", "StartLimitIntervalSec=0"):
+    limits = ("LimitCORE=0", "LimitMEMLOCK=infinity", "StartLimitIntervalSec=0")
+    for line in ("Type=notify", "Restart=always", "StateDirectory=zhanggui", *limits):
         assert f"\n{line}\n" in unit
     assert int(re.findall(r"\nWatchdogSec=(\d+)\n", unit)[0]) >= 10
     groups = re.findall(r"\nSupplementaryGroups=(.*)\n", unit)[0].split()

@@ -11,10 +11,12 @@ its errors at once. A commented example: terminal/zhanggui.example.toml.
 from terminal.config.reading import ConfigErrors, load_config, parse_config
 from terminal.config.rules import Address, Problem
 from terminal.config.settings import (
+    Checks,
     Config,
     Display,
     General,
     Gpio,
+    Keys,
     Link,
     Merchant,
     Printer,
@@ -26,11 +28,13 @@ from terminal.config.settings import (
 
 __all__ = [
     "Address",
+    "Checks",
     "Config",
     "ConfigErrors",
     "Display",
     "General",
     "Gpio",
+    "Keys",
     "Link",
     "Merchant",
     "Printer",

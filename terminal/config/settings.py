@@ -174,6 +174,36 @@ class Gpio:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """What may be loaded. A real key on this hardware is somebody's decision, so it has to be asked for by name."""
+
+    allow_real_keys: bool = option(False, flag())
+    allow_test_keys: bool = option(True, flag())
+
+    def complaints(self) -> Iterator[Complaint]:
+        if not self.allow_real_keys and not self.allow_test_keys:
+            yield "allow_test_keys", Wrong("至少允许一种密钥", "at least one kind of key must be allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The daily self-test, and the signed list of installed files (`python -m terminal manifest`).
+
+    `signer` is the public key that the list must be signed by. It stands here, and not beside the files, so that
+    whoever can change the files cannot choose it.
+    """
+
+    daily: str = option("03:30", matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "须为 时:分", 'must be "hh:mm"'))
+    signer: str | None = option(None, matching(r"[0-9a-f]{64}", "须为 64 位小写十六进制", "must be 64 lower-case hex digits"))
+    manifest: Path | None = option(None, path())
+
+    def complaints(self) -> Iterator[Complaint]:
+        if (self.signer is None) != (self.manifest is None):
+            there = "signer" if self.signer else "manifest"
+            yield there, Wrong("signer 与 manifest 须同时设置", "signer and manifest are set together or not at all")
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long the terminal waits for a person before it gives the sale up."""
 
@@ -195,6 +225,8 @@ class Config:
     reader: Reader = field(default_factory=Reader)
     scanner: Scanner = field(default_factory=Scanner)
     gpio: Gpio = field(default_factory=Gpio)
+    keys: Keys = field(default_factory=Keys)
+    checks: Checks = field(default_factory=Checks)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     @classmethod
@@ -213,6 +245,8 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "reader": Reader,
         "scanner": Scanner,
         "gpio": Gpio,
+        "keys": Keys,
+        "checks": Checks,
         "timeouts": Timeouts,
     }
 )
