@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from drivers.ports import CardReader, DeviceError, Display, Scanner
     from terminal.config import Config
     from terminal.journal import Journal
+    from terminal.manifest import FileCheck
     from terminal.shop import Devices
 
 SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
@@ -186,13 +188,24 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
     watchdog = Watchdog.from_environment(os.environ, loop.clock_ms)
     service = "crashes" if watchdog.supervised and journal.transact(record_start) else ""
     try:
-        keys = KeyStore.open(config.general.data / "keys", terminal_id=device_id(config.general.data))
+        keys = KeyStore.open(
+            config.general.data / "keys",
+            terminal_id=device_id(config.general.data),
+            test_only=not config.keys.allow_real_keys,
+        )
     except KeyRefused as refused:
         print(f"terminal: {refused}", file=sys.stderr)
         return out_of_service(config, display, "keys")
     devices, link = open_devices(config, display)
     shop = assemble(
-        config, devices, loop, keys, service_reason=service, dial=link.dial, set_system_clock=set_system_clock
+        config,
+        devices,
+        loop,
+        keys,
+        service_reason=service,
+        dial=link.dial,
+        set_system_clock=set_system_clock,
+        file_check=file_check(config),
     )
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)
@@ -208,6 +221,16 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
     finally:
         loop.close()
     return 0
+
+
+def file_check(config: Config) -> Callable[[], FileCheck] | None:
+    """How to compare the installed files with their signed list; None when there is none."""
+    from terminal.manifest import FileCheck, product_root
+
+    signer, manifest = config.checks.signer, config.checks.manifest
+    if signer is None or manifest is None:
+        return None
+    return partial(FileCheck, product_root(), manifest, bytes.fromhex(signer))
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

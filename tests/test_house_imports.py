@@ -22,6 +22,7 @@ FLOORS = {
     "screens": 3,
     "receipts": 3,
     "supervision": 4,
+    "manifest": 4,
     "hostlink": 5,
     "shop": 6,
     "dialogue": 7,
