@@ -61,10 +61,9 @@ def opened_block(kbpk: bytearray, algorithm: Algorithm, block: str) -> blocks.Un
     return opened
 
 
-def block_algorithm(opened: blocks.UnwrappedKey) -> Algorithm:
-    """Old blocks name a key of eight bytes TDES."""
-    single = opened.header.algorithm is Algorithm.TDES and len(opened.key) == tdes.BLOCK_BYTES
-    return Algorithm.DES if single else opened.header.algorithm
+def by_length(algorithm: Algorithm, key: bytearray) -> Algorithm:
+    """Old key blocks, and old records of this store, name a key of eight bytes TDES."""
+    return Algorithm.DES if algorithm is Algorithm.TDES and len(key) == tdes.BLOCK_BYTES else algorithm
 
 
 def sign_in_keys(

@@ -23,17 +23,18 @@ from pathlib import Path
 from keys import blocks, intake, mac_methods, pin_formats, tdes, usage
 from keys import pin as pin_blocks
 from keys.components import Ceremony
+from keys.device_key import DEVICE_KEY_BYTES, DeviceKeySource
 from keys.dukpt import Counters
 from keys.dukpt_handle import DukptRoom, DukptTransaction, DukptUse, initial_ksn, is_published_initial
 from keys.errors import KeyRefused
-from keys.loading import KeyLayout, check_value, unwrap_tmk
+from keys.loading import KeyLayout, KeyScheme, check_value, unwrap_tmk
 from keys.mac_methods import MacMethod
 from keys.pin_formats import ONLINE, PinFormat
 from keys.refs import MAC_USAGES, MASTER_USAGES, KeyRef, Usage, working_keys
-from keys.testkeys import TEST_TMK, is_published
+from keys.testkeys import TEST_TMK, TEST_TMK_TRIPLE, is_published
 from keys.track import encrypt_track
 from keys.usage import Algorithm, Mode, Operation
-from keys.vault import DEVICE_KEY_BYTES, NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
+from keys.vault import NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
 
 TMK = KeyRef(Usage.TMK)
 IS_TEST = 1  # A record's flag: the key is published.
@@ -79,13 +80,14 @@ class KeyStore:
         random: Callable[[int], bytes] = os.urandom,
         test_only: bool = True,
         counters: Counters | None = None,
+        device: DeviceKeySource | None = None,
     ) -> KeyStore:
         """The store in `folder`, made if it is not there. Without `counters` there is no DUKPT.
 
         Raises KeyRefused for loose permissions, another terminal's store, a store that was tampered with, and with
         `test_only` one that holds any other master key.
         """
-        vault = Vault(folder, terminal_id=terminal_id, random=random)
+        vault = Vault(folder, terminal_id=terminal_id, random=random, device=device)
         return cls(vault, terminal_id=terminal_id, random=random, test_only=test_only, counters=counters)
 
     def __repr__(self) -> str:
@@ -144,11 +146,11 @@ class KeyStore:
 
     # Loading.
 
-    def load_test_tmk(self, algorithm: Algorithm = Algorithm.TDES, *, slot: int = 0) -> None:
-        """Take the published test key as TMK; working keys under another are discarded in the same step."""
-        key = bytearray(TEST_TMK)
+    def load_test_tmk(self, scheme: KeyScheme = KeyScheme.TDES, *, slot: int = 0) -> None:
+        """Take the scheme's published test key as TMK; working keys under another are discarded in the same step."""
+        key = bytearray(TEST_TMK_TRIPLE if scheme is KeyScheme.TRIPLE else TEST_TMK)
         try:
-            self.load_key(KeyRef(Usage.TMK, slot), key, algorithm, Mode.DECRYPT, test=True)
+            self.load_key(KeyRef(Usage.TMK, slot), key, scheme.tmk_algorithm, Mode.DECRYPT, test=True)
         finally:
             tdes.wipe(key)
 
@@ -208,7 +210,7 @@ class KeyStore:
         finally:
             tdes.wipe(key)
         header = opened.header
-        ref, algorithm = KeyRef(Usage(header.usage.code), slot), intake.block_algorithm(opened)
+        ref, algorithm = KeyRef(Usage(header.usage.code), slot), intake.by_length(header.algorithm, opened.key)
         test = self.is_test_key(kbpk)  # Whoever has the published key can open the block.
         try:
             if ref.usage is Usage.INITIAL_KEY:
@@ -383,7 +385,8 @@ class KeyStore:
         record = self._record(ref)
         kept = record.label
         usage.check(kept.usage, kept.algorithm, kept.mode, operation)
-        return Algorithm(kept.algorithm), self._vault.open_record(record)
+        key = self._vault.open_record(record)
+        return intake.by_length(Algorithm(kept.algorithm), key), key
 
     def _mac(self, ref: KeyRef, data: bytes, method: MacMethod, operation: Operation) -> bytes:
         algorithm, key = self._open(ref, MAC_USAGES, operation)

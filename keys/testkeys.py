@@ -10,8 +10,12 @@ import hmac
 
 TEST_TMK = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")  # As 3DES it has the check value 08D7B4FB.
 
+# SP 800-67's example: where working keys have three parts, a TMK of two is too weak for them.
+TEST_TMK_TRIPLE = bytes.fromhex("0123456789ABCDEF23456789ABCDEF01456789ABCDEF0123")
+
 PUBLISHED = (
     TEST_TMK,
+    TEST_TMK_TRIPLE,
     TEST_TMK[:8],
     bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1"),
     bytes.fromhex("000102030405060708090A0B0C0D0E0F"),

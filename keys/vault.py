@@ -6,9 +6,9 @@ that a record cannot be moved to another role or another terminal; a tag over th
 taken away or put back. A file is written beside the old one, synced, renamed, and the folder is synced: a
 kill at any moment leaves the old state or the new one. Working keys therefore become active together.
 
-What this cannot show: a copy of the whole storage put back later (there is no hardware counter), and a thief
-of the whole storage has the device key as well. Overwriting flash destroys nothing for certain; the device
-key goes first.
+What this cannot show: a copy of the whole storage put back later (there is no hardware counter). A thief of
+the whole storage has the device key as well, unless `device_key` joins it with something that is not stored.
+Overwriting flash destroys nothing for certain; the device key goes first.
 
 The file: "ZGK1", count (2 bytes), records, nonce 12 and tag 16 over all before. A record: usage 2 (ASCII),
 algorithm 1, mode 1, version 1, flags 1, slot 4, nonce 12, length 2, cipher text with its tag of 16.
@@ -29,12 +29,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from keys import tdes
+from keys.device_key import DEVICE_KEY_BYTES, DeviceKeySource, FileOnly
 from keys.errors import KeyRefused
 
 DEVICE_KEY = "device.key"
 DEAD_KEY = "device.key.dead"
 RECORDS = "records"
-DEVICE_KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 RECORD_LIMIT = 64  # The TMK, three working keys and a key for each batch not yet settled: a handful.
@@ -90,11 +90,19 @@ class Vault:
     they stand.
     """
 
-    def __init__(self, folder: Path, *, terminal_id: str, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        terminal_id: str,
+        random: Callable[[int], bytes],
+        device: DeviceKeySource | None = None,
+    ) -> None:
         """Open or make the folder. Raises KeyRefused: loose permissions, or records that do not open."""
         self._folder = folder
         self._owner = terminal_id.encode("utf-8")
         self._random = random
+        self._device = device or FileOnly()
         self._records: tuple[Record, ...] = ()
         self._changing = threading.RLock()
         self._prepare()
@@ -197,6 +205,13 @@ class Vault:
                 self._sync_folder()
 
     def _device_key(self) -> bytearray:
+        half = self._file_half()
+        try:
+            return self._device.device_key(half)
+        finally:
+            tdes.wipe(half)
+
+    def _file_half(self) -> bytearray:
         path = self._folder / DEVICE_KEY
         key = bytearray(DEVICE_KEY_BYTES)
         try:

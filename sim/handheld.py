@@ -34,7 +34,6 @@ from drivers.link import TcpLink
 from drivers.ports import DeviceError, Key, Lamp, Paper, Picture
 from drivers.printer import EscPosPrinter, PrinterSettings
 from drivers.scanner import Gm65Scanner, ScannerSettings
-from keys import KeyStore
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.card import PROFILES, VirtualCard
 from sim.panel.protocol import ProtocolError, parse_do, to_line
@@ -45,7 +44,7 @@ from sim.wire.paper import CutMark, Printed, PrintedQr
 from sim.wire.printer import SerialPrinter
 from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
-from terminal.assembly import assemble, device_id
+from terminal.assembly import assemble, open_keys
 from terminal.config import Address, Config
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
@@ -154,7 +153,7 @@ class Handheld:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         loop = RealLoop(lambda work: journal.transact(work))
         journal = Journal.open(self._data / "journal.db", wall_ms=lambda: loop.now().wall_ms)
-        keys = KeyStore.open(self._data / "keys", terminal_id=device_id(self._data))
+        keys = open_keys(self._config, journal)
         shop = assemble(self._config, self._devices, loop, keys, font=self._font)
         self._mode = lambda: shop.mode
         for target, name in ((self._watch_pins, "pins"), (lambda: self._listen(stdin), "stdin")):

@@ -177,8 +177,8 @@ def out_of_service(config: Config, display: Display, reason: str) -> int:
 
 
 def _trade(config: Config, journal: Journal, display: Display) -> int:
-    from keys import KeyRefused, KeyStore
-    from terminal.assembly import assemble, device_id
+    from keys import KeyRefused
+    from terminal.assembly import assemble, open_keys
     from terminal.flows.power_on import power_on
     from terminal.real_loop import RealLoop
     from terminal.supervision import clean_stop, record_start
@@ -188,11 +188,7 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
     watchdog = Watchdog.from_environment(os.environ, loop.clock_ms)
     service = "crashes" if watchdog.supervised and journal.transact(record_start) else ""
     try:
-        keys = KeyStore.open(
-            config.general.data / "keys",
-            terminal_id=device_id(config.general.data),
-            test_only=not config.keys.allow_real_keys,
-        )
+        keys = open_keys(config, journal)
     except KeyRefused as refused:
         print(f"terminal: {refused}", file=sys.stderr)
         return out_of_service(config, display, "keys")

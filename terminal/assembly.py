@@ -15,8 +15,10 @@ from emv.aids import default_aids
 from emv.session import TerminalProfile
 from keys import KeyStore
 from keys import selftest as key_selftest
+from keys.device_key import OTP_FILE, FileOnly, PiOtp
 from terminal.config import Config
 from terminal.hostlink.profile import Profile, load_profile
+from terminal.journal import Journal
 from terminal.loop import Loop
 from terminal.manifest import FileCheck
 from terminal.screens.font import Font, load_font
@@ -36,6 +38,19 @@ def device_id(data: Path) -> str:
         fresh.write_text(secrets.token_hex(8), encoding="ascii")
         os.replace(fresh, path)
     return path.read_text(encoding="ascii").strip()
+
+
+def open_keys(config: Config, journal: Journal) -> KeyStore:
+    """This terminal's key store, as the configuration has it; its counters are the journal's. Raises KeyRefused."""
+    data, chosen = config.general.data, config.keys
+    device = PiOtp(chosen.otp or OTP_FILE) if chosen.device_key == "pi-otp" else FileOnly()
+    return KeyStore.open(
+        data / "keys",
+        terminal_id=device_id(data),
+        test_only=not chosen.real_keys,
+        counters=journal.counters,
+        device=device,
+    )
 
 
 def assemble(

@@ -39,7 +39,7 @@ from terminal.model import Mode
 
 TMK = KeyRef(Usage.TMK)
 SOLD = sale("signature") + "approved:\nremove_card: remove\nidle:"
-REAL = Keys(allow_real_keys=True)
+REAL = Keys(real_keys=True)
 LIFE_MS = 600_000  # From one start to the next.
 
 

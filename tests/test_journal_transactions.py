@@ -371,3 +371,28 @@ def test_folding_the_events_gives_the_projections(transactions: list[list[tuple[
     assert tables(journal) == live
     assert journal.events_after(0) == events, "rebuilding writes no event"
     journal.close()
+
+
+# Counters that never begin anew
+
+
+def test_a_counter_that_only_grows(journal: Journal) -> None:
+    counters = journal.counters
+    assert counters.last("dukpt.tdes.FFFF9876.543210E0.0000") == 0
+    counters.advance("dukpt.tdes.FFFF9876.543210E0.0000", 5)
+    counters.advance("dukpt.tdes.FFFF9876.543210E0.0000", 6)
+    assert counters.last("dukpt.tdes.FFFF9876.543210E0.0000") == 6
+    assert counters.last("another") == 0
+    events = len(journal.events_after(0))
+    for value in (6, 5, 0, -1):
+        with pytest.raises(JournalError, match="only grows"):
+            counters.advance("dukpt.tdes.FFFF9876.543210E0.0000", value)
+    assert len(journal.events_after(0)) == events
+    journal.rebuild()
+    assert counters.last("dukpt.tdes.FFFF9876.543210E0.0000") == 6
+
+
+def test_a_counter_is_not_for_code_inside_a_transaction(journal: Journal) -> None:
+    with pytest.raises(JournalError, match="inside"):
+        journal.transact(lambda tx: journal.counters.advance("c", 1))
+    assert journal.counters.last("c") == 0

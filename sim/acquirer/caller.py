@@ -41,7 +41,7 @@ class Caller:
         self._send = send
         self.profile = profile
         self.keys = KeyStore.open(folder, terminal_id=terminal_no)
-        self.keys.load_test_tmk()
+        self.keys.load_test_tmk(profile.key_cipher)
         self.terminal = Terminal(merchant_no, terminal_no, "000000")
         self.stan = 0
         self.last_sale: Message | None = None

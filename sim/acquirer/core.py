@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from sim.acquirer.book import Batch, Book, EntryState, Settlement, TerminalId
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
-from sim.acquirer.hostkeys import LAYOUTS, WorkingKeys
+from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
 from sim.acquirer.orders import OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
 from sim.acquirer.requests import (
@@ -196,9 +196,9 @@ class Acquirer:
 
     def _sign_in(self, request: Request) -> Answer:
         layout = request.f60.network_management
-        if layout not in LAYOUTS:
+        if layout not in SCHEMES[self.profile.key_cipher][1]:
             return Answer(NOT_SUPPORTED)
-        keys = WorkingKeys(self._draw)
+        keys = WorkingKeys(self._draw, self.profile.key_cipher, self.profile.mac)
         block = keys.block(request.row.tmk, layout, wrong_kcv=FaultKind.BAD_KCV in request.faults)
         self._keys[request.terminal] = keys
         batch = self.book.open_batch(request.terminal)

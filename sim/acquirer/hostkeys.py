@@ -3,7 +3,7 @@
 Written apart from the terminal's key room on purpose: two sides that share code can be wrong together. The ciphers
 are kept between messages (one costs more to make than to use), which a terminal must not do and a simulator may.
 
-Spec: docs/host-link.md §4, §7; ISO 9564-1 format 0.
+Spec: docs/host-link.md §4, §7; ISO 9564-1 format 0; ANSI X9.19.
 """
 
 from __future__ import annotations
@@ -16,59 +16,98 @@ from operator import xor
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
-KEY_BYTES = 16
+from keys import KeyScheme, MacMethod
+
+KEY_BYTES = 16  # A TMK's, and a working key's in double length.
 KCV_BYTES = 4
-KEY_DRAWS_LIMIT = 8  # Equal halves come by chance once in 2**56.
-LAYOUTS = {"003": 2, "004": 3}  # F60.3 of the sign-in: how many of PIK, MAK, TDK the block holds.
+KEY_DRAWS_LIMIT = 8  # Equal parts come by chance once in 2**56.
+# By the profile's cipher: bytes of a key, and for each F60.3 of the sign-in how many of PIK, MAK, TDK the block holds.
+SCHEMES = {
+    KeyScheme.DES: (8, {"001": 2}),
+    KeyScheme.TDES: (16, {"003": 2, "004": 3}),
+    KeyScheme.TRIPLE: (24, {"003": 2, "004": 3}),
+    KeyScheme.SM4: (16, {"006": 3}),
+}
 
 
-def _cipher(key: bytes) -> Cipher[modes.ECB]:
-    return Cipher(TripleDES(key + key[:8]), modes.ECB())
+def _cipher(key: bytes, scheme: KeyScheme = KeyScheme.TDES) -> Cipher[modes.ECB]:
+    if scheme is KeyScheme.SM4:
+        return Cipher(SM4(key), modes.ECB())
+    return Cipher(TripleDES((key * 3)[:24]), modes.ECB())
 
 
-def check_value(key: bytes) -> bytes:
+def check_value(key: bytes, scheme: KeyScheme = KeyScheme.TDES) -> bytes:
     """KCV: the first four bytes of E(key, 00…00)."""
-    return _cipher(key).encryptor().update(bytes(8))[:KCV_BYTES]
+    return _cipher(key, scheme).encryptor().update(bytes(_block_bytes(scheme)))[:KCV_BYTES]
+
+
+def _block_bytes(scheme: KeyScheme) -> int:
+    return 16 if scheme is KeyScheme.SM4 else 8
 
 
 class WorkingKeys:
-    """One terminal's keys from one sign-in to the next. `draw(n)` gives n random bytes."""
+    """One terminal's keys from one sign-in to the next, and MACs by `mac`. `draw(n)` gives n random bytes."""
 
-    def __init__(self, draw: Callable[[int], bytes]) -> None:
-        self._keys = tuple(_draw_key(draw) for _ in range(3))
+    def __init__(
+        self,
+        draw: Callable[[int], bytes],
+        scheme: KeyScheme = KeyScheme.TDES,
+        mac: MacMethod = MacMethod.UNIONPAY,
+    ) -> None:
+        self._scheme = scheme
+        self._method = mac
+        self._keys = tuple(_draw_key(draw, scheme) for _ in range(3))
         pik, mak, _ = self._keys
-        self._pin: CipherContext = _cipher(pik).decryptor()
-        self._mac: CipherContext = _cipher(mak).encryptor()
+        self._pin: CipherContext = _cipher(pik, scheme).decryptor()
+        self._mac: CipherContext = _cipher(mak, scheme).encryptor()
 
     def __repr__(self) -> str:
         return "WorkingKeys(…)"
 
     def block(self, tmk: bytes, layout: str, *, wrong_kcv: bool = False) -> bytes:
         """F62 of the 0810: each key under the TMK, then its check value. `wrong_kcv` spoils the MAK's."""
-        wrap = _cipher(tmk).encryptor()
+        wrap = _cipher(tmk, KeyScheme.SM4 if self._scheme is KeyScheme.SM4 else KeyScheme.TDES).encryptor()
         parts: list[bytes] = []
-        for place, key in enumerate(self._keys[: LAYOUTS[layout]]):
-            value = check_value(key)
+        for place, key in enumerate(self._keys[: SCHEMES[self._scheme][1][layout]]):
+            value = check_value(key, self._scheme)
             if wrong_kcv and place == 1:
                 value = bytes(byte ^ 0xFF for byte in value)
             parts.append(wrap.update(key) + value)
         return b"".join(parts)
 
     def mac(self, data: bytes) -> bytes:
-        """The UnionPay ECB MAC, 8 ASCII hex characters, of the bytes from the MTI to the last before F64."""
-        padded = data + bytes(-len(data) % 8)
-        folded = reduce(xor, struct.unpack(f">{len(padded) // 8}Q", padded))
-        text = b"%016X" % folded
-        first = int.from_bytes(self._mac.update(text[:8]), "big")
-        last = self._mac.update((first ^ int.from_bytes(text[8:], "big")).to_bytes(8, "big"))
+        """F64: 8 ASCII hex characters, of the bytes from the MTI to the last before F64."""
+        if self._method is MacMethod.X9_19:
+            return self._retail_mac(data)
+        size = _block_bytes(self._scheme)
+        padded = data + bytes(-len(data) % size)
+        if size == 8:
+            folded = reduce(xor, struct.unpack(f">{len(padded) // 8}Q", padded))
+        else:
+            folded = reduce(xor, (int.from_bytes(padded[at : at + 16], "big") for at in range(0, len(padded), 16)))
+        text = b"%0*X" % (2 * size, folded)
+        first = int.from_bytes(self._mac.update(text[:size]), "big")
+        last = self._mac.update((first ^ int.from_bytes(text[size:], "big")).to_bytes(size, "big"))
         return b"%08X" % int.from_bytes(last[:4], "big")
+
+    def _retail_mac(self, data: bytes) -> bytes:
+        """X9.19: DES along the data with the left half, and the last block with the whole key."""
+        mak = self._keys[1]
+        padded = data + bytes(-len(data) % 8)
+        chain = Cipher(TripleDES(mak[:8] * 3), modes.CBC(bytes(8))).encryptor().update(padded)
+        before, last = chain[-16:-8].rjust(8, b"\x00"), padded[-8:]
+        whole = bytes(left ^ right for left, right in zip(before, last, strict=True))
+        return self._mac.update(whole)[:4].hex().upper().encode("ascii")
 
     def mac_ok(self, data: bytes, mac: bytes) -> bool:
         return hmac.compare_digest(self.mac(data), mac)
 
     def pin(self, block: bytes, pan: str) -> str | None:
         """The PIN in a format 0 block; None when it has not that format (or another PAN, or another key)."""
+        if self._scheme is KeyScheme.SM4:  # Nobody says what such a block looks like.
+            return None
         clear = self._pin.update(block)
         account = bytes.fromhex("0000" + pan[-13:-1])
         digits = (int.from_bytes(clear, "big") ^ int.from_bytes(account, "big")).to_bytes(8, "big").hex()
@@ -78,10 +117,13 @@ class WorkingKeys:
         return pin if good else None
 
 
-def _draw_key(draw: Callable[[int], bytes]) -> bytes:
-    """A double-length key with odd parity whose halves differ; terminals refuse what is weak."""
+def _draw_key(draw: Callable[[int], bytes], scheme: KeyScheme) -> bytes:
+    """A key (of DES with odd parity) whose parts all differ; terminals refuse what is weak."""
     for _ in range(KEY_DRAWS_LIMIT):
-        key = bytes((byte & 0xFE) | ((byte >> 1).bit_count() & 1 ^ 1) for byte in draw(KEY_BYTES))
-        if key[:8] != key[8:]:
+        key = draw(SCHEMES[scheme][0])
+        if scheme is not KeyScheme.SM4:
+            key = bytes((byte & 0xFE) | ((byte >> 1).bit_count() & 1 ^ 1) for byte in key)
+        parts = {key[at : at + 8] for at in range(0, len(key), 8)}
+        if len(parts) == len(key) // 8:
             return key
     raise ValueError("the random source repeats itself")

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.link import TcpLink
 from drivers.ports import Key, Paper, Picture
-from keys import KeyStore
 from sim.books import all_payments
 from sim.card import PROFILES, VirtualCard
 from sim.killed.errands import Errand, Insistent
@@ -35,7 +34,7 @@ from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
 from sim.world import MERCHANT_NO, TERMINAL_NO
-from terminal.assembly import assemble, device_id
+from terminal.assembly import assemble, open_keys
 from terminal.config import Config, Merchant, Timeouts
 from terminal.flows.power_on import power_on
 from terminal.hostlink.profile import load_profile
@@ -168,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
     points = Points(at)
     loop = HurriedLoop(counted_commit(journal, points))
     counter = Counter(loop, journal, teller)
-    shop = counter.shop = _terminal(args, loop, counter, points)
+    shop = counter.shop = _terminal(args, loop, journal, counter, points)
     people = Insistent(counter, errands, settle=args.settle, reprint=args.reprint)
 
     async def everything() -> None:
@@ -193,7 +192,9 @@ def _errand(text: str) -> Errand:
     return Errand(int(amount), Method(method), means)
 
 
-def _terminal(args: argparse.Namespace, loop: RealLoop, counter: Counter, points: Points) -> Shop:
+def _terminal(
+    args: argparse.Namespace, loop: RealLoop, journal: Journal, counter: Counter, points: Points
+) -> Shop:
     default = Config.default()
     config = dataclasses.replace(
         default,
@@ -212,5 +213,5 @@ def _terminal(args: argparse.Namespace, loop: RealLoop, counter: Counter, points
         scanner=TwinScanner(),
         link=CountedLink(TcpLink("127.0.0.1", args.port), points),
     )
-    keys = KeyStore.open(args.data / "keys", terminal_id=device_id(args.data))
+    keys = open_keys(config, journal)
     return assemble(config, devices, loop, keys, profile=load_profile("unionpay"))

@@ -60,6 +60,21 @@ class Merchant:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """`real_keys` lets keys be loaded that are not published. This is no certified device: it is for a laboratory.
+
+    `test_keys` false takes the published ones off the menus, where a terminal must never fall back to them.
+
+    `device_key` says what the stored keys rest under: a file alone, or also a Pi's one-time memory.
+    """
+
+    real_keys: bool = option(False, flag())
+    test_keys: bool = option(True, flag())
+    device_key: str = option("file", one_of("file", "pi-otp"))
+    otp: Path | None = option(None, path())
+
+
+@dataclass(frozen=True, slots=True)
 class Tls:
     """`ca` pins the acquirer's authority: with it, no other is trusted. `cert`, `key`: ours, if it asks."""
 
@@ -174,18 +189,6 @@ class Gpio:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """What may be loaded. A real key on this hardware is somebody's decision, so it has to be asked for by name."""
-
-    allow_real_keys: bool = option(False, flag())
-    allow_test_keys: bool = option(True, flag())
-
-    def complaints(self) -> Iterator[Complaint]:
-        if not self.allow_real_keys and not self.allow_test_keys:
-            yield "allow_test_keys", Wrong("至少允许一种密钥", "at least one kind of key must be allowed")
-
-
-@dataclass(frozen=True, slots=True)
 class Checks:
     """The daily self-test, and the signed list of installed files (`python -m terminal manifest`).
 
@@ -219,13 +222,13 @@ class Config:
 
     general: General = field(default_factory=General)
     merchant: Merchant = field(default_factory=Merchant)
+    keys: Keys = field(default_factory=Keys)
     link: Link = field(default_factory=Link)
     display: Display = field(default_factory=Display)
     printer: Printer = field(default_factory=Printer)
     reader: Reader = field(default_factory=Reader)
     scanner: Scanner = field(default_factory=Scanner)
     gpio: Gpio = field(default_factory=Gpio)
-    keys: Keys = field(default_factory=Keys)
     checks: Checks = field(default_factory=Checks)
     timeouts: Timeouts = field(default_factory=Timeouts)
 

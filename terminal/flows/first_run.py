@@ -47,14 +47,14 @@ async def first_run(shop: Shop) -> bool:
     password = await choose_password(shop, FIRST_OPERATOR)
     if password is None:
         return False
-    if not shop.config.keys.allow_real_keys:
+    if not shop.config.keys.real_keys:
         if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
             return False
     await Commit(lambda tx: tx.set("operators", None))  # Those of a first run that was left off.
     await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
-    if shop.config.keys.allow_real_keys:
+    if shop.config.keys.real_keys:
         return await _with_real_keys(shop, activation)
-    await Offload("keys", shop.keys.load_test_tmk, KEY_DEADLINE_MS)
+    await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
 
     shop.activation = activation
     slip = await self_test_slip(shop)

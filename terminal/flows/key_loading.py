@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from keys import Ceremony, CeremonyRefused, CeremonyState, KeyRef, KeyRefused, Plan, Usage
-from keys.usage import Algorithm
 from terminal.dialogue import acknowledge, choose, next_key
 from terminal.flows.operator import log_in
 from terminal.loop import Commit, Offload
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from terminal.journal import Tx
 
 TMK = KeyRef(Usage.TMK)
-TMK_BYTES = 16  # Double-length triple DES: what the host link's sign-in unwraps with.
+TMK_BYTES_MIN = 16  # Also over single-length working keys: a key is never under a weaker one.
 HOLDER_MS = 300_000  # From key to key: a holder reads 32 digits off paper, or is called from the next room.
 KEY_DEADLINE_MS = 30_000
 LETTERS = {Key.D1: 0xA, Key.D2: 0xB, Key.D3: 0xC, Key.D4: 0xD, Key.D5: 0xE, Key.D6: 0xF}  # After ▲.
@@ -50,7 +49,7 @@ Given = tuple[tuple[str, str], ...]  # Of each component: its holder's number an
 
 def offered(shop: Shop) -> tuple[str, ...]:
     """The ways to load a master key that the configuration allows, as menu items."""
-    return (*COMPONENTS, TEST_KEYS) if shop.config.keys.allow_test_keys else tuple(COMPONENTS)
+    return (*COMPONENTS, TEST_KEYS) if shop.config.keys.test_keys else tuple(COMPONENTS)
 
 
 async def choose_and_load(shop: Shop, also: Callable[[Tx], None] | None = None) -> bool:
@@ -65,10 +64,11 @@ async def load(shop: Shop, way: str, also: Callable[[Tx], None] | None = None) -
     if way == TEST_KEYS:
         if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
             return False
-        await Offload("keys", shop.keys.load_test_tmk, KEY_DEADLINE_MS)
+        await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
         await _keyed(shop, (), also)
         return True
-    plan = Plan(Algorithm.TDES, TMK_BYTES, COMPONENTS[way])
+    scheme = shop.profile.key_cipher
+    plan = Plan(scheme.tmk_algorithm, max(TMK_BYTES_MIN, scheme.key_bytes), COMPONENTS[way])
     with Ceremony(plan) as ceremony:
         try:
             given = await _components(shop, ceremony)

@@ -166,6 +166,11 @@ class Journal:
         if self._broken:
             raise JournalBroken(f"the journal failed before ({self._broken}); restart to recover")
 
+    @property
+    def counters(self) -> JournalCounters:
+        """For the key room: each call is a transaction of its own, made on the caller's thread."""
+        return JournalCounters(self)
+
     # Reading
 
     @property
@@ -292,6 +297,24 @@ class Journal:
                 if self._lock is not None:
                     os.close(self._lock)
                     self._lock = None
+
+
+class JournalCounters:
+    """The journal's counters for whoever needs one to be durable before it goes on (`keys.dukpt.Counters`).
+
+    Not for code inside a transaction, which has `Tx`; there a call raises JournalError.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def last(self, name: str) -> int:
+        """The largest value that was ever advanced to; 0 for a name never seen."""
+        return self._journal.transact(lambda tx: tx.counter(name))
+
+    def advance(self, name: str, value: int) -> None:
+        """Keep `value`: durable when this returns. Raises JournalError unless it is above the last, JournalBroken."""
+        self._journal.transact(lambda tx: tx.advance(name, value))
 
 
 def _event(n: int, at_ms: int, kind: str, version: int, body: str, digest: str) -> Event:

@@ -179,6 +179,17 @@ class Tx:
         self._append("counted", {"name": name, "value": value})
         return int(value)
 
+    def counter(self, name: str) -> int:
+        """A counter's last value; 0 for a name never seen."""
+        row = self._one("SELECT value FROM counters WHERE name = ?", (name,))
+        return int(row[0]) if row else 0
+
+    def advance(self, name: str, value: int) -> None:
+        """Take a counter that never begins anew up to `value`. Raises JournalError unless that is above its last."""
+        if value <= self.counter(name):
+            raise JournalError("a counter only grows")
+        self._append("counted", {"name": name, "value": value})
+
     # Payments
 
     def new_payment(self, method: Method, amount: Money, operator: str, **facts: str | int | bool) -> PaymentRecord:
