@@ -315,6 +315,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "refused.nothing_to_settle": ("无可结算交易", "Nothing to settle"),
         "refused.not_supervisor": ("须由主管操作", "Supervisors only"),
         "refused.open_payments": ("有未完成交易", "A sale is still open"),
+        "refused.pin_rate": ("输密过于频繁，请稍后", "Too many PIN entries. Wait a while"),
         "refused.reversal_pending": ("有未完成冲正", "A reversal is still open"),
         "refused.service": ("检修中，暂停交易", "Service: sales are off"),
         "refused.settling": ("结算未完成", "Settlement not finished"),

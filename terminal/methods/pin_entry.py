@@ -1,7 +1,7 @@
 """PIN entry: digits to an encrypted block, and nothing else leaves.
 
 Three mailboxes race: the keys, the card's removal, and time. Digits are masked, every key sounds the same, the block
-is encrypted at once and the digits are wiped on every way out.
+is encrypted at once and the digits are wiped on every way out. How often anybody may try, `pin_rate` says.
 Spec: ISO 9564-1 §5, §6; EMV 4.4 Book 3 §10.5.2, Book 4 §11.
 """
 
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from drivers.ports import Key, Presence, Tone
 from emv.commands import PinResult
 from keys import KeyRef, Pin, Usage
-from terminal.loop import Now, Race, Sleep, Wait
+from terminal.dialogue import acknowledge
+from terminal.loop import Commit, Now, Race, Sleep, Wait
+from terminal.methods.pin_rate import take_entry
 from terminal.model import Money
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -44,6 +46,9 @@ async def enter_pin(shop: Shop, amount: Money, pan: str) -> PinEntry:
 
 
 async def _type_pin(shop: Shop, amount: Money, pan: str, pin: Pin) -> PinEntry:
+    if not await Commit(take_entry):
+        await acknowledge(shop, screens.Refused(reason="pin_rate"))
+        return PinEntry(PinResult.CANCELLED)
     shop.boxes.keys.renew()
     deadline_ms = (await Now()).mono_ms + shop.config.timeouts.pin_ms
     while True:

@@ -946,7 +946,7 @@ EXAMPLES: tuple[Screen, ...] = (
     Problem("problem.title", "配置文件第12行有误，请联系服务商"),
     *(
         Refused(reason)
-        for reason in ("sign_in", "amount_limit", "batch_full", "no_slip", "nothing_to_settle", "too_late", "not_supervisor")
+        for reason in ("sign_in", "amount_limit", "batch_full", "no_slip", "nothing_to_settle", "too_late", "not_supervisor", "pin_rate")
     ),
     *(ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test")),
     CheckClock("2026-11-22 01:35"),
