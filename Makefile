@@ -9,12 +9,14 @@ VENV ?= .venv
 JOBS ?= 2
 SEED ?= 1
 TRANSACTIONS ?= 1000
+RUNS ?= 10000000
+TARGETS ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
-.PHONY: help venv run test test-quick check format bench demo day goldens goldens-check diagrams diagrams-check \
+.PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams diagrams-check \
 	system-deps install-pi doctor clean
 
 help: ## List the targets
@@ -52,6 +54,15 @@ test: venv ## Run the whole suite (tests that need system parts say what is miss
 test-quick: venv ## Run the tests that take under a minute in all
 	$(PYTEST) -n $(JOBS) -m "not slow and not system" tests $(ROOMS)
 
+fuzz: build/fuzz/.ready ## Fuzz every reader of hostile bytes (RUNS=10000000 inputs each, TARGETS=all of them)
+	build/fuzz/bin/python tests/fuzz/run.py --jobs $(JOBS) --runs $(RUNS) $(TARGETS)
+
+build/fuzz/.ready: tests/fuzz/requirements.txt setup.cfg
+	@echo "Setting up build/fuzz (a minute, once) ..."
+	@$(PYTHON) -m venv build/fuzz
+	@build/fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e .
+	@touch $@
+
 check: venv diagrams-check ## Lint, check the types strictly, and check the rules of the house
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -81,8 +92,16 @@ demo: venv ## A whole day without a browser: screens and slips go to build/demo
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-bench: venv ## Measure start, memory, a sale, the display's bus and the acquirer
+bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the keys beside other libraries
 	$(PY) -m bench
+
+bench-peers: build/peers/.ready ## Set up the environment of the libraries that we measure ourselves beside
+
+build/peers/.ready: bench/peers/requirements.txt
+	@echo "Setting up build/peers (a minute, once) ..."
+	@$(PYTHON) -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 doctor: venv ## Say what is missing on this machine and how to mend it
 	$(PY) -m terminal doctor

@@ -1,6 +1,7 @@
 """`python -m bench [--json] [NAME ...]`: measure, print each figure as a ratio, and write build/bench.json.
 
-Exit status 0: measured (an aim that is missed is told, not failed: machines differ); 2: usage.
+Exit status 0: measured (an aim that is missed is told, not failed: machines differ); 1: the peers are not there (make
+bench-peers); 2: usage.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.cases import CASES, FULL, ROOT, TINY, Row, Size
+from bench import key_cases
+from bench.beside import PeersMissing
+from bench.cases import CASES as OWN
+from bench.cases import FULL, ROOT, TINY, Row, Size
 
 OUT = ROOT / "build" / "bench.json"
+CASES = OWN | {"keys": key_cases.beside_peers, "stored-keys": key_cases.stored}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     where = machine()
     if not args.json:
         print(" · ".join(f"{name} {value}" for name, value in where.items()))
-    report = {"machine": where, "benches": measure(args.names or list(CASES), TINY if args.tiny else FULL, args.json)}
+    try:
+        benches = measure(args.names or list(CASES), TINY if args.tiny else FULL, args.json)
+    except PeersMissing as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    report = {"machine": where, "benches": benches}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if args.json:

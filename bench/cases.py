@@ -82,7 +82,7 @@ FULL = Size()
 TINY = Size(starts=1, rounds=1, exchanges=10, sales=5)
 
 
-def _row(name: str, values: Sequence[float], unit: str, peer: str, bound: float, **how: bool | float | None) -> Row:
+def row(name: str, values: Sequence[float], unit: str, peer: str, bound: float, **how: bool | float | None) -> Row:
     middle = statistics.median(values)
     return Row(name, middle, min(values), max(values), unit, peer, bound, **how)  # type: ignore[arg-type]
 
@@ -120,10 +120,10 @@ def first_screen(size: Size) -> list[Row]:
                 seen.append(_start(("-m", "bench.first_screen", folder, screen)))
     peer_ms = statistics.median(ms for ms, _ in peer)
     return [
-        _row("time to the first screen", [ms for ms, _ in splash], "ms", PEER_NAME, peer_ms, aim=1.5),
-        _row("memory at the first screen", [mb for _, mb in splash], "MB", "aim", 50),
-        _row("time to the self-test's screen", [ms for ms, _ in boot], "ms", PEER_NAME, peer_ms, aim=None),
-        _row("memory at the self-test's screen", [mb for _, mb in boot], "MB", "aim", 50),
+        row("time to the first screen", [ms for ms, _ in splash], "ms", PEER_NAME, peer_ms, aim=1.5),
+        row("memory at the first screen", [mb for _, mb in splash], "MB", "aim", 50),
+        row("time to the self-test's screen", [ms for ms, _ in boot], "ms", PEER_NAME, peer_ms, aim=None),
+        row("memory at the self-test's screen", [mb for _, mb in boot], "MB", "aim", 50),
     ]
 
 
@@ -136,7 +136,7 @@ def chip_sale(size: Size) -> list[Row]:
     for seed in range(size.rounds):
         with World(seed) as world:
             per_sale.append(_sales_cpu_ms(world, max(1, size.sales // size.rounds // 4)))
-    return [_row("CPU of a chip sale", per_sale, "ms", "aim of 400 sales/s", 2.5)]
+    return [row("CPU of a chip sale", per_sale, "ms", "aim of 400 sales/s", 2.5)]
 
 
 def _sales_cpu_ms(world: World, count: int) -> float:
@@ -159,7 +159,7 @@ def virtual_day(size: Size) -> list[Row]:
         rates.append(size.sales / (time.perf_counter() - began))
         if report.discrepancies:
             raise RuntimeError(f"seed {seed}: {report.discrepancies[0]}")
-    return [_row("virtual sales a second", rates, "1/s", "aim", 400, less=False)]
+    return [row("virtual sales a second", rates, "1/s", "aim", 400, less=False)]
 
 
 # 3. The display's bus
@@ -181,7 +181,7 @@ def changed_digit(size: Size) -> list[Row]:
                 display.show(picture(screen, "zh-CN", font))
                 sent.append(bus.bytes_sent)
             aim = 1.0 if controller == "ssd1306" else None
-            rows.append(_row(f"{controller}: {what}", sent[1:], "bytes", "aim", 64, aim=aim))
+            rows.append(row(f"{controller}: {what}", sent[1:], "bytes", "aim", 64, aim=aim))
     return rows
 
 
@@ -210,8 +210,8 @@ def acquirer(size: Size) -> list[Row]:
 
         bare.append(_rate(bare_exchange, frames))
     return [
-        _row("host exchanges a second, codec and MAC only", bare, "1/s", peer, 9_500, less=False, aim=None),
-        _row("host exchanges a second, whole", whole, "1/s", peer, 9_500, less=False, aim=None),
+        row("host exchanges a second, codec and MAC only", bare, "1/s", peer, 9_500, less=False, aim=None),
+        row("host exchanges a second, whole", whole, "1/s", peer, 9_500, less=False, aim=None),
     ]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, modes
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES, SM4
 from cryptography.hazmat.primitives.cmac import CMAC
 
@@ -26,13 +26,16 @@ KEY_BYTES = {
     Algorithm.AES: (16, 24, 32),
     Algorithm.SM4: (16,),
 }
+_SPARE_BYTES = 15  # update_into asks for the room of one more block, less a byte.
+_ECB = modes.ECB()
 
 
 def block_bytes(algorithm: Algorithm) -> int:
     """8 or 16. Raises KeyRefused for what is no block cipher."""
-    if algorithm not in BLOCK_BYTES:
+    size = BLOCK_BYTES.get(algorithm)
+    if size is None:
         raise KeyRefused(f"{algorithm.name} is no block cipher")
-    return BLOCK_BYTES[algorithm]
+    return size
 
 
 def check_key(algorithm: Algorithm, key: bytearray) -> None:
@@ -49,42 +52,57 @@ def encrypt_ecb(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -
     >>> encrypt_ecb(Algorithm.AES, bytearray(16), bytes(16)).hex()
     '66e94bd4ef8a2c3b884cfa59ca342b2e'
     """
-    return _run(algorithm, key, data, modes.ECB(), encrypting=True)
+    return _secret(algorithm, key, data, _ECB, encrypting=True)
+
+
+def encrypt_to_send(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytes:
+    """The same for cipher text that leaves this room: `bytes`, which nobody need wipe. Raises KeyRefused."""
+    working = _working_key(algorithm, key, data)
+    try:
+        return _context(algorithm, working, _ECB, encrypting=True).update(data)
+    finally:
+        wipe(working)
 
 
 def decrypt_ecb(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytearray:
     """The inverse of `encrypt_ecb`; the caller wipes the result. Raises KeyRefused."""
-    return _run(algorithm, key, data, modes.ECB(), encrypting=False)
+    return _secret(algorithm, key, data, _ECB, encrypting=False)
 
 
 def encrypt_cbc(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytearray:
     """Whole blocks in CBC with a zero initial value: for a key that encrypts once. Raises KeyRefused."""
-    return _run(algorithm, key, data, modes.CBC(bytes(block_bytes(algorithm))), encrypting=True)
+    return _secret(algorithm, key, data, modes.CBC(bytes(block_bytes(algorithm))), encrypting=True)
 
 
 def decrypt_cbc(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytearray:
     """The inverse of `encrypt_cbc`; the caller wipes the result. Raises KeyRefused."""
-    return _run(algorithm, key, data, modes.CBC(bytes(block_bytes(algorithm))), encrypting=False)
+    return _secret(algorithm, key, data, modes.CBC(bytes(block_bytes(algorithm))), encrypting=False)
 
 
-def cbc_mac(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytearray:
-    """The last block of CBC with a zero initial value over whole blocks: a bare chain, no MAC by itself.
+def cbc_mac(
+    algorithm: Algorithm, key: bytearray, data: bytes | bytearray, chained: bytearray | None = None
+) -> bytearray:
+    """The last block of CBC over whole blocks, from zeros or from `chained`: a bare chain, no MAC by itself.
 
     The caller pads, cuts and, where the chain is not the answer, wipes. Raises KeyRefused.
     """
     size = block_bytes(algorithm)
     if not data:
         raise KeyRefused("a chain has at least one block")
-    chain = encrypt_cbc(algorithm, key, data)
-    last = bytearray(size)
-    memoryview(last)[:] = memoryview(chain)[-size:]
-    wipe(chain)
+    start = modes.CBC(bytes(size) if chained is None else chained)
+    working = _working_key(algorithm, key, data)
+    last, chain = bytearray(size), bytearray(len(data) + _SPARE_BYTES)
+    try:
+        _context(algorithm, working, start, encrypting=True).update_into(data, chain)
+        memoryview(last)[:] = memoryview(chain)[len(data) - size : len(data)]
+    finally:
+        wipe(working)
+        wipe(chain)
     return last
 
 
 def cmac(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytes:
     """The whole CMAC, 8 or 16 bytes. Raises KeyRefused. Spec: NIST SP 800-38B."""
-    check_key(algorithm, key)
     working = _working_key(algorithm, key)
     try:
         made = CMAC(_cipher(algorithm, working))
@@ -96,7 +114,7 @@ def cmac(algorithm: Algorithm, key: bytearray, data: bytes | bytearray) -> bytes
         wipe(working)
 
 
-def _run(
+def _secret(
     algorithm: Algorithm,
     key: bytearray,
     data: bytes | bytearray,
@@ -104,29 +122,39 @@ def _run(
     *,
     encrypting: bool,
 ) -> bytearray:
-    check_key(algorithm, key)
-    size = BLOCK_BYTES[algorithm]
-    if len(data) % size:
-        raise KeyRefused("the data is no whole blocks")
-    working = _working_key(algorithm, key)
-    out = bytearray(len(data) + size - 1)  # update_into asks for the room of one more block, less a byte.
+    working = _working_key(algorithm, key, data)
+    out = bytearray(len(data) + _SPARE_BYTES)
     try:
-        cipher: Cipher[modes.ECB | modes.CBC] = Cipher(_cipher(algorithm, working), mode)
-        (cipher.encryptor() if encrypting else cipher.decryptor()).update_into(data, out)
-    except UnsupportedAlgorithm:
-        raise KeyRefused(f"this OpenSSL has no {algorithm.name}") from None
+        _context(algorithm, working, mode, encrypting=encrypting).update_into(data, out)
     finally:
         wipe(working)
     return trimmed(out, len(data))
 
 
-def _working_key(algorithm: Algorithm, key: bytearray) -> bytearray:
-    """A copy of our own to wipe; for DES and TDES the 24 bytes that the library takes without copying."""
-    if algorithm in (Algorithm.DES, Algorithm.TDES):
+def _working_key(algorithm: Algorithm, key: bytearray, data: bytes | bytearray = b"") -> bytearray:
+    """A copy of our own to wipe; for DES and TDES the 24 bytes that the library takes without copying.
+
+    Raises KeyRefused for a key of a wrong length, and for data that are no whole blocks.
+    """
+    check_key(algorithm, key)
+    if len(data) % BLOCK_BYTES[algorithm]:
+        raise KeyRefused("the data is no whole blocks")
+    if algorithm is Algorithm.TDES or algorithm is Algorithm.DES:
         return expand(key)
     copy = bytearray(len(key))
     memoryview(copy)[:] = memoryview(key)
     return copy
+
+
+def _context(
+    algorithm: Algorithm, key: bytearray, mode: modes.ECB | modes.CBC, *, encrypting: bool
+) -> CipherContext:
+    """It lives for one call: the library keeps the expanded key as long as it lives. Raises KeyRefused."""
+    cipher = Cipher(_cipher(algorithm, key), mode)
+    try:
+        return cipher.encryptor() if encrypting else cipher.decryptor()
+    except UnsupportedAlgorithm:
+        raise KeyRefused(f"this OpenSSL has no {algorithm.name}") from None
 
 
 def _cipher(algorithm: Algorithm, key: bytearray) -> BlockCipherAlgorithm:

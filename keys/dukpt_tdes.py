@@ -14,7 +14,8 @@ from __future__ import annotations
 from enum import Enum
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.decrepit.ciphers.modes import CFB
+from cryptography.hazmat.primitives.ciphers import Cipher
 
 from keys import tdes
 from keys.dukpt import Terminal, Transaction, working_keys
@@ -23,7 +24,8 @@ from keys.ksn import TDES_KSN, Ksn
 
 KEY_BYTES = 16
 _HALF = tdes.BLOCK_BYTES
-_MASKED = 4  # The first half of each half: C0C0C0C000000000.
+# Where the mask C0C0C0C000000000 C0C0C0C000000000 is not zero, behind the three parts of a DES key.
+_MASKED = tuple(3 * 8 + half + index for half in (0, 8) for index in range(4))
 _MASK = 0xC0
 
 
@@ -50,6 +52,7 @@ class TdesScheme:
         if ksn.layout != TDES_KSN:
             raise KeyRefused("this KSN is not of TDES DUKPT")
         self.ksn = ksn.at(0)
+        self._register = int.from_bytes(self.ksn.identity[-_HALF:], "big")
 
     def __repr__(self) -> str:
         return f"TdesScheme({self.ksn})"
@@ -63,25 +66,29 @@ class TdesScheme:
 
         Spec: X9.24-1:2009 Annex A.2.
         """
-        register = self.ksn.at(counter).encode()[-_HALF:]
-        made, left, right, out = bytearray(KEY_BYTES), bytearray(3 * _HALF), bytearray(_HALF), bytearray(15)
-        block = bytearray(_HALF)
+        register = (self._register | counter).to_bytes(_HALF, "big")
+        made, desk, start = bytearray(KEY_BYTES), bytearray(5 * _HALF), bytearray(_HALF)
+        out, view = memoryview(made), memoryview(desk)  # Copies between views make no third copy on the way.
+        key, half = view[: 3 * _HALF], view[_HALF : 2 * _HALF]
+        left, right = view[3 * _HALF : 4 * _HALF], view[4 * _HALF :]
+        view[3 * _HALF :] = memoryview(parent)
         try:
-            for start, mask in ((_HALF, 0), (0, _MASK)):
+            for place in (_HALF, 0):
+                if place == 0:
+                    for index in _MASKED:
+                        desk[index] ^= _MASK
+                key[:_HALF] = left  # Single DES, as triple DES with three equal parts.
+                half[:] = left
+                key[2 * _HALF :] = left
                 for index in range(_HALF):
-                    flip = mask if index < _MASKED else 0
-                    byte = parent[index] ^ flip
-                    left[index] = left[index + 8] = left[index + 16] = byte  # Single DES, as 3DES with equal parts.
-                    right[index] = byte = parent[index + _HALF] ^ flip
-                    block[index] = register[index] ^ byte
+                    start[index] = register[index] ^ right[index]
+                # Encrypting `right` in CFB is DES of the start, and `right` added to it.
                 # Typed for bytes, taken as any buffer; a bytes copy could not be wiped.
-                cipher = Cipher(TripleDES(left), modes.ECB())  # type: ignore[arg-type]  # see above
-                cipher.encryptor().update_into(block, out)
-                for index in range(_HALF):
-                    made[start + index] = out[index] ^ right[index]
+                cipher = Cipher(TripleDES(key), CFB(start))  # type: ignore[arg-type]  # see above
+                cipher.encryptor().update_into(right, out[place : place + _HALF])
         finally:
-            for secret in (left, right, out, block):
-                tdes.wipe(secret)
+            tdes.wipe(desk)
+            tdes.wipe(start)
         return made
 
     def working_key(self, key: bytearray, counter: int, use: TdesUse) -> bytearray:
@@ -126,7 +133,7 @@ def initial_key(bdk: bytearray, ksn: Ksn) -> bytearray:
     masked, made = bytearray(KEY_BYTES), bytearray(KEY_BYTES)
     try:
         for index in range(KEY_BYTES):
-            masked[index] = bdk[index] ^ (_MASK if index % _HALF < _MASKED else 0)
+            masked[index] = bdk[index] ^ (_MASK if index % _HALF < _HALF // 2 else 0)
         for start, key in ((0, bdk), (_HALF, masked)):
             half = tdes.encrypt_ecb(key, serial)
             memoryview(made)[start : start + _HALF] = half

@@ -38,4 +38,4 @@ def check_value(algorithm: Algorithm, key: bytearray, method: Method, *, size: i
     block = bytes([fill]) * ciphers.block_bytes(algorithm)
     if method is Method.CMAC:
         return ciphers.cmac(algorithm, key, block)[:size]
-    return bytes(ciphers.encrypt_ecb(algorithm, key, block)[:size])
+    return ciphers.encrypt_to_send(algorithm, key, block)[:size]

@@ -24,10 +24,14 @@ def fold(data: bytes, block_bytes: int = tdes.BLOCK_BYTES) -> bytes:
     >>> fold(bytes.fromhex("0102030405060708ff")).hex()
     'fe02030405060708'
     """
-    folded = 0
-    for start in range(0, len(data), block_bytes):
-        block = data[start : start + block_bytes].ljust(block_bytes, b"\x00")
-        folded ^= int.from_bytes(block, "big")
+    blocks = -(-len(data) // block_bytes)
+    folded = int.from_bytes(data, "big") << 8 * (blocks * block_bytes - len(data))
+    # The upper half over the lower one, until one block is left: a loop over blocks takes five times as long.
+    half = 1 << (blocks - 1).bit_length() >> 1
+    while half:
+        bits = 8 * block_bytes * half
+        folded = folded >> bits ^ folded & ((1 << bits) - 1)
+        half >>= 1
     return folded.to_bytes(block_bytes, "big")
 
 
@@ -43,8 +47,5 @@ def final_block(key: bytearray, data: bytes, algorithm: Algorithm = Algorithm.TD
     """The whole last cipher block, of which the MAC is the first half in hex (with SM4 the first quarter)."""
     if algorithm is Algorithm.TDES and len(key) == tdes.BLOCK_BYTES:
         algorithm = Algorithm.DES
-    size = ciphers.block_bytes(algorithm)
-    text = fold(data, size).hex().upper().encode("ascii")
-    first = ciphers.encrypt_ecb(algorithm, key, text[:size])
-    chained = bytes(left ^ right for left, right in zip(first, text[size:], strict=True))
-    return bytes(ciphers.encrypt_ecb(algorithm, key, chained))
+    text = fold(data, ciphers.block_bytes(algorithm)).hex().upper().encode("ascii")
+    return bytes(ciphers.cbc_mac(algorithm, key, text))

@@ -72,10 +72,11 @@ def algorithm_3(key: bytearray, data: bytes, padding: Padding, *, size: int = 8)
     The chain runs under K, its end is decrypted under K' and encrypted under K. `key` is K and K' in a row: 8
     bytes each, or 16 each where the block cipher is triple DES itself.
     """
-    if len(key) not in (_DOUBLE, _TWO_DOUBLES):
+    if len(key) == _DOUBLE:
+        return _cut(_retail(key, padded(data, padding, tdes.BLOCK_BYTES)), size)
+    if len(key) != _TWO_DOUBLES:
         raise KeyRefused(f"a key for algorithm 3 has {_DOUBLE} or {_TWO_DOUBLES} bytes")
-    cipher = Algorithm.DES if len(key) == _DOUBLE else Algorithm.TDES
-    half = len(key) // 2
+    cipher, half = Algorithm.TDES, _DOUBLE
     first, second = bytearray(half), bytearray(half)
     memoryview(first)[:] = memoryview(key)[:half]
     memoryview(second)[:] = memoryview(key)[half:]
@@ -88,6 +89,21 @@ def algorithm_3(key: bytearray, data: bytes, padding: Padding, *, size: int = 8)
         # The chain before the last step is what a search for K alone would need.
         for secret in (first, second, chain, turned):
             tdes.wipe(secret)
+
+
+def _retail(key: bytearray, data: bytes) -> bytearray:
+    """Algorithm 3 with single DES over whole blocks: its last three steps are triple DES of the last block."""
+    first = bytearray(tdes.BLOCK_BYTES)
+    memoryview(first)[:] = memoryview(key)[: tdes.BLOCK_BYTES]
+    # The chain before the last step is what a search for K alone would need.
+    chain = bytearray(tdes.BLOCK_BYTES)
+    try:
+        if len(data) > tdes.BLOCK_BYTES:
+            chain = ciphers.cbc_mac(Algorithm.DES, first, data[: -tdes.BLOCK_BYTES])
+        return ciphers.cbc_mac(Algorithm.TDES, key, data[-tdes.BLOCK_BYTES :], chain)
+    finally:
+        tdes.wipe(first)
+        tdes.wipe(chain)
 
 
 def algorithm_5(algorithm: Algorithm, key: bytearray, data: bytes, *, size: int | None = None) -> bytes:

@@ -12,6 +12,7 @@ from keys.errors import KeyRefused
 
 PIN_DIGITS_MIN = 4
 PIN_DIGITS_MAX = 12
+_FILL = b"\xff" * 7
 
 
 class Pin:
@@ -65,11 +66,13 @@ class Pin:
         count = len(self._digits)
         if not PIN_DIGITS_MIN <= count <= PIN_DIGITS_MAX:
             raise KeyRefused(f"a PIN has {PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} digits")
+        digits = self._digits
         block[0] = count
-        for index in range(14):
-            nibble = self._digits[index] if index < count else 0xF
-            place = 1 + index // 2
-            block[place] = nibble << 4 if index % 2 == 0 else block[place] | nibble
+        block[1:] = _FILL
+        for index in range(0, count - 1, 2):
+            block[1 + index // 2] = digits[index] << 4 | digits[index + 1]
+        if count % 2:
+            block[1 + count // 2] = digits[-1] << 4 | 0xF
 
 
 def format0(pin: Pin, pan: str) -> bytearray:
@@ -80,7 +83,7 @@ def format0(pin: Pin, pan: str) -> bytearray:
     block = bytearray(8)
     pin.digits_into(block)
     account = pan_part(pan)
-    for index in range(8):
+    for index in range(2, 8):  # The account's first two bytes are zeros.
         block[index] ^= account[index]
     return block
 

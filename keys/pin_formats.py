@@ -19,7 +19,7 @@ Spec: ISO 9564-1:2017 §9.3 (formats 0, 1, 3), §9.4 (format 4), ISO 9564-1 and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from enum import IntEnum
 
 from keys import ciphers, tdes
 from keys.errors import KeyRefused
@@ -37,7 +37,7 @@ _PAN4_DIGITS_MIN = 12
 _PAN4_DIGITS_MAX = 19
 
 
-class PinFormat(Enum):
+class PinFormat(IntEnum):
     """ISO 9564's numbers."""
 
     ISO_0 = 0
@@ -83,7 +83,7 @@ def encrypt(
     else:
         clear = format0(pin, pan) if form is PinFormat.ISO_0 else format3(pin, pan, random)
     try:
-        return bytes(ciphers.encrypt_ecb(algorithm, key, clear))
+        return ciphers.encrypt_to_send(algorithm, key, clear)
     finally:
         tdes.wipe(clear)
 

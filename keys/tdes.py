@@ -54,9 +54,11 @@ def expand(key: bytearray) -> bytearray:
         raise KeyRefused("a 3DES key has 8, 16 or 24 bytes")
     full = bytearray(24)
     room, source = memoryview(full), memoryview(key)  # Copies between views make no third copy on the way.
-    for offset in range(0, 24, len(key)):
-        part = min(len(key), 24 - offset)
-        room[offset : offset + part] = source[:part]
+    room[: len(key)] = source
+    if len(key) < 24:
+        room[16:] = source[:BLOCK_BYTES]
+        if len(key) == BLOCK_BYTES:
+            room[8:16] = source
     return full
 
 

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 from keys.errors import KeyRefused
 from keys.tdes import wipe
 
 
-class Algorithm(Enum):
+class Algorithm(StrEnum):
     """What the key is a key of. Spec: X9.143 §6.3.2, and one of our own."""
 
     AES = "A"
@@ -39,7 +39,7 @@ class Algorithm(Enum):
     SM4 = "4"
 
 
-class Mode(Enum):
+class Mode(StrEnum):
     """How far the usage goes. Spec: X9.143 §6.3.3."""
 
     BOTH = "B"  # Encrypt and decrypt.

@@ -36,6 +36,7 @@ class FolderCut:
         self.cut_in: int | None = None
         self.dead = False
         self._before_rename: dict[str, bytes] = {}
+        self._written: Path | None = None  # Since the last effect; whether it was synced cannot be seen.
 
     def __enter__(self) -> FolderCut:
         if not FolderCut._hooked:
@@ -65,6 +66,7 @@ class FolderCut:
             self.cut_in -= 1
         # The folder's sync comes right after it was opened, so the next effect is behind it.
         self._before_rename = _contents(self.folder) if name != "open" else {}
+        self._written = path if name == "open" and path != self.folder else None
 
     def mend(self, fate: Fate) -> None:
         """Power is back. Not while the folder is watched."""
@@ -77,8 +79,9 @@ class FolderCut:
                 (self.folder / name).write_bytes(data)
                 (self.folder / name).chmod(0o600)
         if fate is Fate.TORN:
-            for path in self.folder.glob("*.new"):
-                path.write_bytes(path.read_bytes()[:-5])
+            for path in {*self.folder.glob("*.new"), *((self._written,) if self._written else ())}:
+                if path.exists():
+                    path.write_bytes(path.read_bytes()[:-5])
 
 
 def _hook(name: str, args: tuple[object, ...]) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench import key_cases
 from bench.__main__ import line, main
+from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
 
 FIELDS = {"name", "value", "least", "most", "unit", "peer", "bound", "ratio", "met", "less", "aim"}
@@ -53,3 +58,50 @@ def test_an_unknown_bench_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("value", "less", "verdict"), [(5, True, "met"), (15, True, "MISSED"), (15, False, "met")])
 def test_a_missed_aim_is_told(value: float, less: bool, verdict: str) -> None:
     assert line(Row("a", value, value, value, "ms", "aim", 10, less=less)).endswith(verdict)
+
+
+# Beside a peer
+
+
+ANSWERS = "import sys\nfor line in sys.stdin: print('1000', {result!r}, flush=True)"
+
+
+def peer(result: str) -> Peers:
+    return Peers((sys.executable, "-c", ANSWERS.format(result=result)))
+
+
+def test_a_peer_with_the_same_result_is_measured_in_turns() -> None:
+    with peer("aa55") as peers:
+        found = peers.beside("anything", lambda: b"\xaa\x55", 3, round_ns=1_000)
+    assert len(found.ours) == len(found.theirs) == 3
+    assert all(figure > 0 for figure in found.ours + found.theirs)
+
+
+def test_a_peer_with_another_result_is_no_peer() -> None:
+    with peer("aa56") as peers, pytest.raises(ValueError, match="another"):
+        peers.beside("anything", lambda: b"\xaa\x55", 3)
+
+
+def test_a_peer_that_is_not_there_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(PeersMissing, match="make bench-peers"):
+        Peers((str(tmp_path / "python"), "serve.py"))
+
+
+def test_the_peers_side_names_what_it_has_not() -> None:
+    with Peers((sys.executable, str(SERVER))) as peers, pytest.raises(PeersMissing, match="nonsense"):
+        peers.timed("nonsense", 1)
+
+
+def test_every_key_case_has_its_peer() -> None:
+    """The server is a file of the peers' interpreter; its names are read, not run."""
+    there = runpy.run_path(str(SERVER))["CASES"]
+    assert {name for _, name, *_ in key_cases.CASES} == set(there)
+
+
+def test_the_price_of_a_handle_is_told() -> None:
+    assert [row.unit for row in key_cases.stored(TINY)] == ["us", "us"]
+
+
+@pytest.mark.parametrize("case", key_cases.CASES, ids=lambda case: case[1])
+def test_our_side_of_each_key_case_runs(case: tuple[str, str, str, Callable[[], Callable[[], bytes]], float]) -> None:
+    assert case[3]()()

@@ -169,6 +169,7 @@ _MANDATORY = IssuerAuthentication.MANDATORY
 _ROWS: tuple[CardProfile, ...] = (
     _card("unionpay-credit-pin", "信用卡,联机密码", "credit, online PIN", _credit(1)),
     _card("unionpay-debit-pin", "借记卡,联机密码", "debit, online PIN", _debit(2)),
+    _card("pin-12", "十二位密码", "a PIN of 12 digits", _credit(90), pin="904718263517"),
     _card("signature", "信用卡,签名", "credit, signature", _credit(3, cvm_list=CVM_SIGNATURE), pin=""),
     _card("no-cvm", "无需验证", "no cardholder verification", _credit(4, cvm_list=CVM_NONE), pin=""),
     _card(

@@ -1,0 +1,130 @@
+"""The peers' side of a bench: run by the peers' own interpreter, it imports nothing of ours.
+
+One line a question, `NAME LOOPS`; one line an answer, `NANOSECONDS RESULT`: the time of that many calls, and what the
+last one gave, as hex, so that the other side can see that both did the same work. A name that is not here, or whose
+library is missing, is answered `- REASON`. The end of the input ends the process.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+Call = Callable[[], object]
+
+TMK = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
+AES_KBPK = bytes.fromhex("88E1AB2A2E3DD38C1FA039A536500CC8A87AB9D62DC92C01058FA79F44657DE6")
+PIN_KEY = bytes.fromhex("3F419E1CB7079442AA37474C2EFBF8B8")
+IK = bytes.fromhex("6AC292FAA1315B4D858AB3A3D7D5933A")
+KSN = bytes.fromhex("FFFF9876543210E00000")
+FIRST, WORST = 1, 0x1FF800  # One set bit; ten, which is the most there can be.
+PAN = "6212790200001797"
+
+
+def _dukpt(counter: int) -> Call:
+    import pydukpt
+
+    ksn = pydukpt.ksn_with_counter(KSN, counter)
+    return lambda: pydukpt.derive_key(IK, ksn)
+
+
+def _block(version: str, kbpk: bytes, *, opening: bool) -> Call:
+    from psec import tr31
+
+    header = tr31.Header(version, "P0", "T", "E", "00", "N")
+    block = tr31.wrap(kbpk, header, PIN_KEY)
+    if opening:
+        return lambda: tr31.unwrap(kbpk, block)[1]
+    return lambda: len(tr31.wrap(kbpk, header, PIN_KEY)).to_bytes(2, "big")  # Random padding: only its size repeats.
+
+
+def _pin_block() -> Call:
+    from psec import des, pinblock
+
+    return lambda: des.encrypt_tdes_ecb(PIN_KEY, pinblock.encode_pinblock_iso_0("123456", PAN))
+
+
+def _retail_mac() -> Call:
+    from psec import mac
+
+    data = bytes(range(256)) + bytes(44)
+    return lambda: mac.generate_retail_mac(TMK[:8], TMK[8:], data, 1)
+
+
+def _unionpay_mac() -> Call:
+    """No library has this MAC; what one would write on psec: the fold, then two single blocks."""
+    from psec import des, tools
+
+    data = (bytes(range(256)) * 2)[:405]
+
+    def call() -> bytes:
+        folded = bytes(8)
+        for start in range(0, len(data), 8):
+            folded = tools.xor(folded, data[start : start + 8].ljust(8, b"\x00"))
+        text = folded.hex().upper().encode()
+        first = des.encrypt_tdes_ecb(TMK, text[:8])
+        last = des.encrypt_tdes_ecb(TMK, tools.xor(first, text[8:]))
+        return last.hex().upper()[:8].encode()
+
+    return call
+
+
+def _check_value() -> Call:
+    from psec import des
+
+    return lambda: des.generate_kcv(TMK, 3)
+
+
+def _sm4() -> Call:
+    """SM4 as gmssl has it: one key schedule and two blocks, which is the end of a UnionPay MAC with SM4."""
+    from gmssl.sm4 import SM4_ENCRYPT, CryptSM4
+
+    def call() -> bytes:
+        cipher = CryptSM4(padding_mode=-1)
+        cipher.set_key(TMK, SM4_ENCRYPT)
+        return bytes(cipher.crypt_ecb(bytes(32)))
+
+    return call
+
+
+CASES: dict[str, Callable[[], Call]] = {
+    "dukpt-first": lambda: _dukpt(FIRST),
+    "dukpt-worst": lambda: _dukpt(WORST),
+    "block-b-wrap": lambda: _block("B", TMK, opening=False),
+    "block-b-unwrap": lambda: _block("B", TMK, opening=True),
+    "block-d-wrap": lambda: _block("D", AES_KBPK, opening=False),
+    "block-d-unwrap": lambda: _block("D", AES_KBPK, opening=True),
+    "pin-block": _pin_block,
+    "retail-mac": _retail_mac,
+    "unionpay-mac": _unionpay_mac,
+    "check-value": _check_value,
+    "sm4": _sm4,
+}
+
+
+def timed(call: Call, loops: int) -> tuple[int, object]:
+    """Nanoseconds of `loops` calls, and what the last one gave."""
+    result: object = b""
+    began = time.perf_counter_ns()
+    for _ in range(loops):
+        result = call()
+    return time.perf_counter_ns() - began, result
+
+
+def main() -> None:
+    made: dict[str, Call] = {}
+    for line in sys.stdin:
+        name, _, loops = line.partition(" ")
+        try:
+            if name not in made:
+                made[name] = CASES[name]()
+            spent, result = timed(made[name], int(loops))
+        except (KeyError, ImportError) as problem:
+            print(f"- {problem!r}", flush=True)
+            continue
+        print(f"{spent} {result.hex() if isinstance(result, bytes) else '-'}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

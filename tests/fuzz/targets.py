@@ -1,0 +1,198 @@
+"""What is fuzzed: one row a reader of hostile bytes, with its own errors, its limit of length and where to begin.
+
+A target takes any bytes. It may return, or raise one of its own errors; anything else, a loop that does not end or
+memory without bound is a find. `make fuzz` gives each ten million inputs, guided by coverage; the suite gives each a
+few hundred (tests/test_fuzz_targets.py), so that a target cannot rot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from emv.commands import CardError
+from emv.cvm import parse_cvm_list
+from emv.dol import fill, parse_dol
+from emv.initiate import parse_afl
+from emv.selection import parse_fci
+from emv.tlv import parse
+from keys import KeyLayout, KeyRefused, blocks, dukpt_aes, dukpt_tdes
+from keys.block_header import FIXED_CHARACTERS, Header, KeyUsage, OptionalBlock, Version
+from keys.ksn import AES_KSN, TDES_KSN, Ksn, KsnLayout
+from keys.loading import unwrap_working_keys
+from keys.usage import Algorithm, Mode
+from terminal.hostlink.codec import FrameError, decode
+from terminal.hostlink.explain import explain
+from terminal.hostlink.frame import unwrap
+from terminal.hostlink.profile import Profile, load_profile
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+TMK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
+SIGN_IN_TMK = bytearray.fromhex("CA5D92598DCA48CE8A4C76361A9269E9")  # The vector's.
+AES_KBPK = bytearray(range(32))
+BDK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried."""
+
+    name: str
+    read: Callable[[bytes], object]
+    errors: tuple[type[Exception], ...]
+    limit_bytes: int
+    seeds: Callable[[], tuple[bytes, ...]]
+
+
+def run(target: Target, data: bytes) -> None:
+    """Raises what is not the target's own error."""
+    try:
+        target.read(data)
+    except target.errors:
+        return
+
+
+@cache
+def _vectors(name: str) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = json.loads((VECTORS / name).read_text(encoding="utf-8"))
+    return found
+
+
+# Key blocks
+
+
+def _block_seeds() -> tuple[bytes, ...]:
+    samples = [sample["key_block"] for sample in _vectors("keys_tr31.json")["blocks"]]
+    return tuple(sample.encode("ascii") for sample in samples if len(sample) < 400)
+
+
+def _own_block_seeds() -> tuple[bytes, ...]:
+    """Blocks under the keys that `_unwrap` has: without them it would never get past a MAC."""
+    made = []
+    for version in (Version.B, Version.C, Version.D, Version.E):
+        header = Header(version, KeyUsage("P0"), Algorithm.TDES, Mode.ENCRYPT, optional=(OptionalBlock("KC"),))
+        kbpk = AES_KBPK if version.is_aes else TMK
+        made.append(blocks.wrap(kbpk, header, bytearray(range(1, 17)), lambda count: bytes(count)).encode("ascii"))
+    return (*made, *_block_seeds())
+
+
+def _text(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _inspect(data: bytes) -> object:
+    return blocks.inspect(_text(data))
+
+
+def _unwrap(data: bytes) -> object:
+    kbpk = AES_KBPK if data[:1] in (b"D", b"E") else TMK
+    return blocks.unwrap(kbpk, _text(data), allow_version_a=True, allow_weaker_kbpk=True).wipe()
+
+
+def _authentic(data: bytes) -> object:
+    """A block that somebody with the protection key made badly: authentic, and with anything inside."""
+    text = _text(data[:FIXED_CHARACTERS])
+    kbpk = AES_KBPK if text[:1] in ("D", "E") else TMK
+    size = -(-max(len(data) - FIXED_CHARACTERS, 3) // 16) * 16
+    clear = data[FIXED_CHARACTERS:].ljust(size, b"\x00")
+    head = f"{text[:1]}{FIXED_CHARACTERS + 2 * size + 2 * _mac_bytes(text):04}{text[5:]}"
+    header = blocks.inspect(head + "00" * (size + _mac_bytes(text)))
+    whole = bytearray(head.encode("latin-1") + clear)
+    payload, mac = blocks._sealed(kbpk, header.version, head.encode("latin-1"), whole, len(whole))
+    block = head + payload.hex().upper() + mac.hex().upper()
+    return blocks.unwrap(kbpk, block, allow_version_a=True, allow_weaker_kbpk=True).wipe()
+
+
+def _mac_bytes(text: str) -> int:
+    return {"B": 8, "D": 16, "E": 16}.get(text[:1], 4)
+
+
+def _authentic_seeds() -> tuple[bytes, ...]:
+    clear = bytes.fromhex("0080") + bytes(range(16))
+    return tuple(f"{version}0000P0TE00N0000".encode("ascii") + clear for version in "ABCDE")
+
+
+# Sign-in and serial numbers
+
+
+def _working_keys(data: bytes) -> object:
+    """The first byte chooses the layout."""
+    layouts = tuple(KeyLayout)
+    for key in unwrap_working_keys(SIGN_IN_TMK, data[1:], layouts[data[0] % len(layouts)] if data else layouts[0]):
+        key.wipe()
+    return None
+
+
+def _working_key_seeds() -> tuple[bytes, ...]:
+    published = bytes.fromhex(_vectors("hostlink.json")["vectors"][0]["f62"])
+    return tuple(
+        bytes([place]) + (published if layout is KeyLayout.PIK_MAK else bytes(layout.size_bytes))
+        for place, layout in enumerate(KeyLayout)
+    )
+
+
+def _ksn(layout: KsnLayout) -> Callable[[bytes], object]:
+    """What a host does with the serial number of a message: read it, judge it, derive."""
+
+    def read(data: bytes) -> object:
+        ksn = Ksn.parse(layout, data).for_use()
+        if layout == TDES_KSN:
+            return dukpt_tdes.host_keys(BDK, ksn, dukpt_tdes.TdesUse.PIN).wipe()
+        return dukpt_aes.transaction_key(BDK, ksn)
+
+    return read
+
+
+# The card's and the host's bytes
+
+
+def _dol(data: bytes) -> object:
+    return fill(parse_dol(data), {0x9F02: bytes(6), 0x5F2A: b"\x01\x56", 0x9F37: bytes(4), 0x9F4E: b"shop"})
+
+
+@cache
+def _profile() -> Profile:
+    return load_profile("unionpay")
+
+
+def _frame(data: bytes) -> object:
+    return decode(unwrap(data, _profile()).body, _profile())
+
+
+def _explain(data: bytes) -> object:
+    """It says itself what is wrong: it raises nothing."""
+    return explain(data, _profile()).to_json()
+
+
+def _frame_seeds() -> tuple[bytes, ...]:
+    found = [vector for vector in _vectors("hostlink.json")["vectors"] if vector["id"].startswith("frame-")]
+    return tuple(bytes.fromhex(vector["hex"])[2 if vector["has_length_prefix"] else 0 :] for vector in found)
+
+
+def _hexed(*texts: str) -> Callable[[], tuple[bytes, ...]]:
+    return lambda: tuple(bytes.fromhex(text) for text in texts)
+
+
+_TLV = _hexed("70155A0862128000000000155F24033012319F0702FF00", "77129F2701809F360200019F26080102030405060708")
+_FCI = _hexed("6F1C8408A000000333010101A5105003544553870101BF0C055F50027465")
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("key-block-header", _inspect, (KeyRefused,), 512, _block_seeds),
+        Target("key-block", _unwrap, (KeyRefused,), 512, _own_block_seeds),
+        Target("key-block-authentic", _authentic, (KeyRefused,), 256, _authentic_seeds),
+        Target("sign-in-block", _working_keys, (KeyRefused,), 128, _working_key_seeds),
+        Target("ksn-tdes", _ksn(TDES_KSN), (KeyRefused,), 16, _hexed("FFFF9876543210E00008")),
+        Target("ksn-aes", _ksn(AES_KSN), (KeyRefused,), 16, _hexed("123456789012345600000001")),
+        Target("tlv", parse, (CardError,), 512, _TLV),
+        Target("dol", _dol, (CardError,), 256, _hexed("9F02069F03069F1A0295055F2A029A039C019F3704")),
+        Target("fci", parse_fci, (CardError,), 256, _FCI),
+        Target("afl", parse_afl, (CardError,), 256, _hexed("0801010010010301")),
+        Target("cvm-list", parse_cvm_list, (CardError,), 256, _hexed("000000000000000042031E031F00")),
+        Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
+        Target("explain-frame", _explain, (), 1024, _frame_seeds),
+    )
+}
