@@ -17,7 +17,7 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams diagrams-check \
-	system-deps install-pi doctor clean
+	system-deps install-pi certs doctor clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ build/peers/.ready: bench/peers/requirements.txt
 	@$(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+certs: venv ## Make test certificates for TLS between terminal and acquirer in build/certs
+	@$(PY) -m sim certs build/certs
 
 doctor: venv ## Say what is missing on this machine and how to mend it
 	$(PY) -m terminal doctor

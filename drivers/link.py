@@ -8,14 +8,15 @@ between "nothing happened" and a reversal: a byte that the system took may have 
 | function | supported | remark |
 |---|---|---|
 | TCP, IPv4 and IPv6 | yes | every address of the name is tried within the one timeout |
-| TLS 1.2, 1.3 | yes | stdlib ssl; only the pinned CA counts, never the system's |
-| client certificate | yes | with TLS 1.3 a host refuses it after the handshake: LinkClosed(TLS) |
+| TLS 1.3 | yes | stdlib ssl; only the pinned CA counts, never the system's |
+| TLS 1.2 and older | no | refused: what an attacker could talk both sides down to |
+| client certificate | yes | a host refuses it after the handshake: LinkClosed(TLS) |
 | certificate not valid today | yes | TLS_DATE: most often our own clock |
 | frames split and joined | yes | up to FRAME_LIMIT_BYTES |
 | HTTPS framing (x-ISO-TPDU) | no | only when an acquirer asks for it |
 
-Spec: RFC 8446, RFC 5246; the length prefix as in the host link's framing (big-endian, counts what follows
-it).
+Spec: RFC 8446; PCI PTS POI requirement D9; the length prefix as in the host link's framing (big-endian, counts
+what follows it).
 """
 
 from __future__ import annotations
@@ -217,7 +218,7 @@ def _look_up(host: str, port: int, deadline: _Deadline) -> list[_Address]:
 def _handshake(plain: socket.socket, tls: Tls, deadline: _Deadline) -> ssl.SSLSocket:
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_verify_locations(cafile=tls.ca_file)
         if tls.certificate is not None:
             context.load_cert_chain(tls.certificate, tls.private_key)

@@ -1,8 +1,8 @@
-"""`python -m keys`: look at a key block without its key, and compute check values.
+"""`python -m keys`: the ceremony tool. Components, check values, key blocks, and keys into a terminal's store.
 
-Key material comes from standard input, never from the command line (which every user of the machine can
-read), is not echoed, and is never shown. Only published test keys are taken unless `--real-keys` is named:
-a computer with a prompt is no place for a real key.
+A key comes from standard input, a file of its owner's alone or a descriptor, never from the command line (which every
+user of the machine can read); it is not echoed and never shown, but for components that were asked for. Only
+published test keys are taken unless `--allow-real-keys` is named: a computer with a prompt is no place for a real key.
 
 Ends with 0; 1 for what is refused; 2 for a wrong command line.
 """
@@ -11,63 +11,78 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import json
 import os
 import sys
 import termios
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TextIO
+from typing import TextIO, cast
 
-from keys import blocks, tdes
-from keys.block_header import BlockMalformed, Parsed, Version, parse
+from keys.block_header import BlockMalformed
 from keys.errors import KeyRefused
-from keys.testkeys import is_published
-from keys.usage import Algorithm
+from keys.tools.answer import Command
+from keys.tools.key_input import Keyboard, Source
 
-INPUT_LIMIT_CHARACTERS = 160  # 32 bytes of hex, grouped as one likes, and the end of the line.
-
-_PROTECTION = {
-    Version.A: ("3DES 变种（已弃用）", "3DES variants, deprecated"),
-    Version.B: ("3DES 密钥派生", "3DES key derivation"),
-    Version.C: ("3DES 变种", "3DES variants"),
-    Version.D: ("AES 密钥派生", "AES key derivation"),
-    Version.E: ("AES 密钥派生，CTR", "AES key derivation, CTR"),
+# name: (module with add_arguments and run, what it does, whether keys of one's own are a question)
+COMMANDS = {
+    "inspect": ("look", "密钥块的头部，无需密钥 / a key block's header, without its key", False),
+    "kcv": ("look", "校验值 / a key's check value", True),
+    "components": ("ceremony", "把密钥分成组件 / split a key into components, each with its check value", True),
+    "combine": ("ceremony", "合并组件，核对校验值 / join components: their check values and the key's", True),
+    "wrap": ("wrapping", "制作密钥块 / make a key block", True),
+    "unwrap": ("wrapping", "打开密钥块，可装入终端 / open a key block: check value; into a terminal's store", True),
+    "remote-key": ("remote", "终端的 RSA 公钥 / the terminal's RSA public key, made at the first call", False),
+    "remote-request": ("remote", "向主机请求密钥 / ask the host for a key: writes the request", False),
+    "remote-accept": ("remote", "装入主机发来的密钥 / load the key that the host sent", True),
 }
+_ENDS = "结束码 exit status: 0; 1 被拒绝 refused; 2 命令行有误 wrong command line"
 
 
-class Source(Protocol):
-    """An unbuffered stream: no copy of what it gives stays in it."""
+def main(argv: Sequence[str], source: Source, out: TextIO, err: TextIO, *, prompting: bool = False) -> int:
+    """Run one command; the exit code. With `prompting` a person is told what to type."""
+    args = _parser(argv).parse_args(argv)
 
-    def readinto(self, room: bytearray, /) -> int | None: ...
+    def prompt(words: str) -> None:
+        if prompting:
+            print(f"{words}: ", end="", file=err, flush=True)
 
-
-def main(argv: Sequence[str], source: Source, out: TextIO, err: TextIO) -> int:
-    """Run one command; the exit code."""
-    args = _parser().parse_args(argv)
     try:
-        shown, lines = _inspect(args.block) if args.command == "inspect" else _check_value(args, source)
+        answer = _module(args.command).run(args, Keyboard(source, prompt))
     except BlockMalformed as fault:
         facts: dict[str, str | int] = {"field": fault.field, "offset": fault.offset, "reason": fault.reason}
         return _refuse(str(fault), facts, args, out, err)
     except KeyRefused as fault:
         return _refuse(str(fault), {"reason": str(fault)}, args, out, err)
-    print(json.dumps(shown, ensure_ascii=False) if args.json else "\n".join(lines), file=out)
+    except OSError as fault:
+        reason = f"{fault.filename or ''}: {fault.strerror or fault}".lstrip(": ")
+        return _refuse(reason, {"reason": reason}, args, out, err)
+    print(json.dumps(answer.facts, ensure_ascii=False) if args.json else "\n".join(answer.lines), file=out)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m keys", description="密钥工具 / Key tool")
-    commands = parser.add_subparsers(dest="command", required=True)
-    look = commands.add_parser("inspect", help="密钥块的头部，无需密钥 / a key block's header, without its key")
-    look.add_argument("block", metavar="BLOCK", help="TR-31 / X9.143, version A to E")
-    value = commands.add_parser("kcv", help="校验值，密钥从标准输入读取 / a check value; standard input has the key")
-    value.add_argument("--algorithm", required=True, choices=["DES", "TDES", "AES", "SM4"])
-    value.add_argument("--method", choices=["legacy", "cmac"], help="default: cmac for AES, legacy for the others")
-    value.add_argument("--real-keys", action="store_true", help="接受非测试密钥 / take keys that are not published")
-    for command in (look, value):
-        command.add_argument("--json", action="store_true", help="for programs")
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """Only the module of the command that was asked for is imported: RSA costs 50 ms."""
+    parser = argparse.ArgumentParser(prog="python -m keys", description="密钥工具 / Key tool", epilog=_ENDS)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_, words, takes_keys) in COMMANDS.items():
+        command = commands.add_parser(name, help=words, description=words, epilog=_ENDS, allow_abbrev=False)
+        if name not in argv[:1]:
+            continue
+        _module(name).add_arguments(name, command)
+        command.add_argument("--json", action="store_true", help="供程序使用 / for programs")
+        if takes_keys:
+            command.add_argument(
+                "--allow-real-keys",
+                action="store_true",
+                help="接受非测试密钥 / take keys that are not published",
+            )
     return parser
+
+
+def _module(command: str) -> Command:
+    return cast(Command, importlib.import_module(f"keys.tools.{COMMANDS[command][0]}"))
 
 
 def _refuse(text: str, facts: dict[str, str | int], args: argparse.Namespace, out: TextIO, err: TextIO) -> int:
@@ -77,140 +92,21 @@ def _refuse(text: str, facts: dict[str, str | int], args: argparse.Namespace, ou
     return 1
 
 
-# inspect
-
-
-def _inspect(block: str) -> tuple[dict[str, object], list[str]]:
-    parsed = parse(block)
-    header = parsed.header
-    protection, usage = _PROTECTION[header.version], header.usage.meaning
-    shown: dict[str, object] = {
-        "version": header.version.value,
-        "characters": len(block),
-        "usage": {"code": header.usage.code, "zh": usage[0], "en": usage[1]},
-        "algorithm": {"code": header.algorithm.value, "name": header.algorithm.name},
-        "mode_of_use": {"code": header.mode_of_use.value, "name": _spoken(header.mode_of_use.name)},
-        "key_version": header.key_version,
-        "component": header.is_component,
-        "exportability": {"code": header.exportability.value, "name": _spoken(header.exportability.name)},
-        "context": {"code": header.context.value, "name": _spoken(header.context.name)},
-        "optional": [{"code": b.code, "name": b.meaning, "data": b.data} for b in header.optional],
-        "payload_bytes": len(parsed.payload),
-        "mac_bytes": len(parsed.mac),
-        "authenticated": False,
-    }
-    rows = [
-        ("版本 version", header.version.value, " / ".join(protection)),
-        ("用途 usage", header.usage.code, " / ".join(usage)),
-        ("算法 algorithm", header.algorithm.value, header.algorithm.name),
-        ("使用方式 mode of use", header.mode_of_use.value, _spoken(header.mode_of_use.name)),
-        ("密钥版本 key version", header.key_version, "component" if header.is_component else ""),
-        ("可导出 exportability", header.exportability.value, _spoken(header.exportability.name)),
-        ("场合 context", header.context.value, _spoken(header.context.name)),
-        *((f"可选 optional {b.code}", b.data, b.meaning) for b in header.optional),
-    ]
-    lines = [f"{name}: {code}  {meaning}".rstrip() for name, code, meaning in rows]
-    return shown, [*lines, _sizes(parsed)]
-
-
-def _sizes(parsed: Parsed) -> str:
-    return (
-        f"密文 payload: {len(parsed.payload)} bytes, MAC: {len(parsed.mac)} bytes"
-        "  未经验证 / nothing here is authenticated without the protection key"
-    )
-
-
-def _spoken(name: str) -> str:
-    return name.lower().replace("_", " ")
-
-
-# kcv
-
-
-def _check_value(args: argparse.Namespace, source: Source) -> tuple[dict[str, object], list[str]]:
-    key = read_key(source)
-    try:
-        published = is_published(key)
-        if not published and not args.real_keys:
-            raise KeyRefused("这不是公开的测试密钥 / this is not a published test key; --real-keys takes it")
-        cmac = None if args.method is None else args.method == "cmac"
-        found = blocks.check_value(Algorithm[args.algorithm], key, cmac=cmac).hex().upper()
-        weak = args.algorithm in ("DES", "TDES") and tdes.is_weak(key)
-    finally:
-        tdes.wipe(key)
-    method = args.method or ("cmac" if args.algorithm == "AES" else "legacy")
-    shown: dict[str, object] = {
-        "algorithm": args.algorithm,
-        "method": method,
-        "kcv": found,
-        "test_key": published,
-        "weak": weak,
-    }
-    lines = [f"KCV: {found}  ({args.algorithm}, {method})"]
-    lines += ["测试密钥 / a published test key"] if published else []
-    lines += ["弱密钥 / a weak key: it would be refused"] if weak else []
-    return shown, lines
-
-
-def read_key(source: Source) -> bytearray:
-    """One line of hex, spaces allowed, which the caller wipes. Raises KeyRefused without showing any of it."""
-    typed = bytearray(INPUT_LIMIT_CHARACTERS)
-    room = bytearray(INPUT_LIMIT_CHARACTERS)
-    used, ended = 0, False
-    try:
-        while not ended and used < len(typed):  # Each turn takes a byte or more, or is the last.
-            count = source.readinto(room) or 0
-            ended = count == 0
-            for index in range(count):
-                ended = ended or room[index] in b"\r\n"
-                if not ended and used < len(typed):
-                    typed[used] = room[index]
-                    used += 1
-        if not ended:
-            raise KeyRefused("the key is too long")
-        return _unhexed(typed, used)
-    finally:
-        tdes.wipe(typed)
-        tdes.wipe(room)
-
-
-def _unhexed(typed: bytearray, used: int) -> bytearray:
-    """Digit by digit: `bytes.fromhex` would leave copies that nobody wipes."""
-    digits = bytearray(used)
-    count = 0
-    try:
-        for index in range(used):
-            value = b"0123456789ABCDEFabcdef".find(typed[index])
-            if value < 0 and typed[index] != 0x20:
-                raise KeyRefused("the key is not hex")
-            if value >= 0:
-                digits[count] = value if value < 16 else value - 6
-                count += 1
-        if count % 2 or not count:
-            raise KeyRefused("the key has an odd number of hex digits, or none")
-        key = bytearray(count // 2)
-        for index in range(len(key)):
-            key[index] = digits[2 * index] << 4 | digits[2 * index + 1]
-        return key
-    finally:
-        tdes.wipe(digits)
-
-
 @contextlib.contextmanager
-def _without_echo(descriptor: int) -> Iterator[None]:
-    """A terminal must not show what is typed; a pipe needs nothing."""
+def _without_echo(descriptor: int) -> Iterator[bool]:
+    """A terminal must not show what is typed; a pipe needs nothing. Gives whether it is a terminal."""
     if not os.isatty(descriptor):
-        yield
+        yield False
         return
     before = termios.tcgetattr(descriptor)
     silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
     try:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
-        yield
+        yield True
     finally:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
 
 
 if __name__ == "__main__":
-    with _without_echo(sys.stdin.fileno()), io.FileIO(sys.stdin.fileno(), closefd=False) as keyboard:
-        sys.exit(main(sys.argv[1:], keyboard, sys.stdout, sys.stderr))
+    with _without_echo(sys.stdin.fileno()) as typing, io.FileIO(sys.stdin.fileno(), closefd=False) as keyboard:
+        sys.exit(main(sys.argv[1:], keyboard, sys.stdout, sys.stderr, prompting=typing))

@@ -7,7 +7,7 @@ others, and one that came before would cancel itself out, so neither is taken; p
 components of triple DES different.
 
 Components are kept in memory only, and only as their sum. A power cut, a time-out or a cancel starts over,
-and so does a key that turns out to be none: weak, semi-weak, or with equal parts.
+and so does a key that turns out to be none: weak, semi-weak, or with equal halves.
 
 | state | taken |
 |---|---|
@@ -37,11 +37,11 @@ from types import TracebackType
 
 from keys import ciphers, kcv, mac_iso9797, tdes
 from keys.errors import KeyRefused
+from keys.sound import check_sound
 from keys.usage import Algorithm
 
 COMPONENTS = (2, 3)
 _SALT_BYTES = 32
-_PART_BYTES = 8
 _NIBBLE_MAX = 0xF
 
 
@@ -55,7 +55,7 @@ class Reason(Enum):
     SAME_HOLDER = "this holder has given a component already"
     ZERO = "the component is zero"
     IDENTICAL = "the component is one of those before it"
-    WEAK = "the components make a weak key, or one with equal parts"
+    WEAK = "the components make a weak key, or one with equal halves"
     PARITY = "the components make a key without odd parity"
 
 
@@ -301,15 +301,10 @@ def adjust_parity(key: bytearray) -> None:
 
 
 def _is_weak(algorithm: Algorithm, key: bytearray) -> bool:
-    """Weak parts of triple DES, or any two equal parts of eight bytes, which chance does not make."""
-    is_tdes = algorithm is Algorithm.TDES
-    counted = tdes.without_parity(key) if is_tdes else key
+    """What the store would not take, and equal halves of any algorithm: papers of half the length, typed twice."""
     try:
-        parts = [memoryview(counted)[start : start + _PART_BYTES] for start in range(0, len(counted), _PART_BYTES)]
-        equal = any(
-            hmac.compare_digest(part, other) for index, part in enumerate(parts) for other in parts[index + 1 :]
-        )
-        return equal or (is_tdes and tdes.is_weak(key))
-    finally:
-        if counted is not key:
-            tdes.wipe(counted)
+        check_sound("key", algorithm, key)
+    except KeyRefused:
+        return True
+    half = len(key) // 2
+    return hmac.compare_digest(memoryview(key)[:half], memoryview(key)[half:])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from keys import blocks, tdes, usage
+from keys.block_header import Header
 from keys.errors import KeyRefused
 from keys.loading import ClearKey, KeyLayout, KeyScheme, unwrap_working_keys
 from keys.mac_methods import MacMethod
@@ -43,22 +44,20 @@ def check_new(vault: Vault, ref: KeyRef, algorithm: Algorithm, mode: Mode, key: 
 
 
 def opened_block(kbpk: bytearray, algorithm: Algorithm, block: str) -> blocks.UnwrappedKey:
-    """The key in a block, which the caller wipes, with a usage that a terminal may hold.
-
-    Raises KeyRefused, alike for whatever keeps the block from opening.
-    """
+    """The key in a block, which the caller wipes. Raises KeyRefused, alike for whatever keeps it from opening."""
     try:
         # A key of one algorithm is no key of another, though both may have 16 bytes.
         fits = blocks.inspect(block).version.is_aes is (algorithm is Algorithm.AES)
     except KeyRefused:
         fits = False
-    opened = blocks.unwrap(kbpk if fits else bytearray(), block)
-    header = opened.header
+    return blocks.unwrap(kbpk if fits else bytearray(), block)
+
+
+def check_header(header: Header) -> None:
+    """Raise KeyRefused for what a terminal may not hold."""
     if header.is_component or header.usage.code not in {use.value for use in Usage}:
-        opened.wipe()
         what = "component" if header.is_component else f"{header.usage.meaning[1]} ({header.usage.code})"
         raise KeyRefused(f"a terminal does not take a {what}")
-    return opened
 
 
 def by_length(algorithm: Algorithm, key: bytearray) -> Algorithm:

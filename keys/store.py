@@ -209,21 +209,28 @@ class KeyStore:
             opened = intake.opened_block(key, algorithm, block)
         finally:
             tdes.wipe(key)
-        header = opened.header
-        ref, algorithm = KeyRef(Usage(header.usage.code), slot), intake.by_length(header.algorithm, opened.key)
-        test = self.is_test_key(kbpk)  # Whoever has the published key can open the block.
         try:
-            if ref.usage is Usage.INITIAL_KEY:
-                serial = header.find("IK" if algorithm is Algorithm.AES else "KS")
-                ksn = bytes.fromhex(serial.data) if serial else ksn
-                self.load_initial_key(ref, opened.key, algorithm, ksn, test=test)
-            else:
-                if ref.usage in MASTER_USAGES and self._test_only and not is_published(opened.key):
-                    raise KeyRefused(intake.ONLY_PUBLISHED)
-                intake.check_new(self._vault, ref, algorithm, header.mode_of_use, opened.key)
-                self._take(ref, algorithm, header.mode_of_use, opened.key, test)
+            # Whoever has the published key can open the block.
+            return self.load_unwrapped(opened, slot=slot, ksn=ksn, test=self.is_test_key(kbpk))
         finally:
             opened.wipe()
+
+    def load_unwrapped(
+        self, opened: blocks.UnwrappedKey, *, slot: int = 0, ksn: bytes = b"", test: bool = False
+    ) -> KeyRef:
+        """Take a key that came out of a key block elsewhere, as `load_block` does; the caller wipes it."""
+        intake.check_header(opened.header)
+        header = opened.header
+        ref, algorithm = KeyRef(Usage(header.usage.code), slot), intake.by_length(header.algorithm, opened.key)
+        if ref.usage is Usage.INITIAL_KEY:
+            serial = header.find("IK" if algorithm is Algorithm.AES else "KS")
+            ksn = bytes.fromhex(serial.data) if serial else ksn
+            self.load_initial_key(ref, opened.key, algorithm, ksn, test=test)
+            return ref
+        if ref.usage in MASTER_USAGES and self._test_only and not is_published(opened.key):
+            raise KeyRefused(intake.ONLY_PUBLISHED)
+        intake.check_new(self._vault, ref, algorithm, header.mode_of_use, opened.key)
+        self._take(ref, algorithm, header.mode_of_use, opened.key, test)
         return ref
 
     def activate_working_keys(

@@ -38,8 +38,8 @@ RECORDS = "records"
 NONCE_BYTES = 12
 TAG_BYTES = 16
 RECORD_LIMIT = 64  # The TMK, three working keys and a key for each batch not yet settled: a handful.
-KEY_LIMIT_BYTES = 1280  # The largest secret: the 32 registers of AES DUKPT with keys of 32 bytes have 1175.
-FILE_LIMIT_BYTES = 90_112  # RECORD_LIMIT records of the largest size, and their headers.
+KEY_LIMIT_BYTES = 2_400  # The largest secret: an RSA key of 4096 bits has 2376 as PKCS #8, DUKPT's registers 1175.
+FILE_LIMIT_BYTES = 163_840  # RECORD_LIMIT records of the largest size, and their headers.
 VERSION = 1
 
 _MAGIC = b"ZGK1"

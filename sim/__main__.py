@@ -13,6 +13,8 @@ COMMANDS = {
     "demo": ("sim.demo", "a short day without a browser; every screen and slip as PNG and text"),
     "day": ("sim.day", "a trading day in virtual time, from one seed"),
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
+    "certs": ("sim.certs", "certificates of the simulator's authority for acquirer and terminal"),
+    "key-host": ("sim.key_host_command", "the host that sends a terminal its key, by files"),
     "card": ("sim.card.command", "a virtual card in a vpcd reader"),
     "killed": ("sim.killed.command", "the terminal in a process of its own that dies at a chosen moment"),
     "handheld": ("sim.handheld", "the terminal with a twin on each wire, driven by JSON lines"),

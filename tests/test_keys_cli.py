@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys import KeyRefused
-from keys.__main__ import INPUT_LIMIT_CHARACTERS, main, read_key
+from keys.__main__ import main
 from keys.testkeys import TEST_TMK, is_published
+from keys.tools.key_input import INPUT_LIMIT_CHARACTERS, Keyboard
 
 ROOT = Path(__file__).parents[1]
 BLOCKS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "keys_tr31.json").read_text("utf-8"))
@@ -80,7 +81,7 @@ def test_inspect_says_where_a_block_is_wrong(bad: dict[str, str]) -> None:
         (["TDES"], " ".join(PUBLIC[i : i + 4] for i in range(0, 32, 4)) + "\n", "08D7B4"),
         (["AES"], "00112233445566778899AABBCCDDEEFF", "53E107"),
         (["AES", "--method", "legacy"], "00112233445566778899AABBCCDDEEFF", "FDE4FB"),
-        (["TDES", "--real-keys"], OWN, "5C9405"),
+        (["TDES", "--allow-real-keys"], OWN, "5C9405"),
         (["SM4"], PUBLIC, "2677F4"),  # Also what openssl makes.
     ],
 )
@@ -89,25 +90,25 @@ def test_a_check_value(argv: list[str], typed: str, kcv: str) -> None:
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert found["kcv"].startswith(kcv)
-    assert found["test_key"] is ("--real-keys" not in argv)
+    assert found["test_key"] is ("--allow-real-keys" not in argv)
 
 
 def test_a_real_key_is_taken_only_by_name_and_never_shown() -> None:
     code, out, err = run("kcv", "--algorithm", "TDES", typed=OWN)
     assert (code, out) == (1, "")
-    assert "--real-keys" in err
-    for answer in (err, *run("kcv", "--algorithm", "TDES", "--real-keys", typed=OWN)[1:]):
+    assert "--allow-real-keys" in err
+    for answer in (err, *run("kcv", "--algorithm", "TDES", "--allow-real-keys", typed=OWN)[1:]):
         assert OWN[:8] not in answer.upper()
 
 
 def test_a_weak_key_is_said_to_be_one() -> None:
-    _, out, _ = run("kcv", "--algorithm", "TDES", "--real-keys", typed="0123456789ABCDEF" * 2)
+    _, out, _ = run("kcv", "--algorithm", "TDES", "--allow-real-keys", typed="0123456789ABCDEF" * 2)
     assert "weak" in out
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "0", "012", "XYZ", "01-23", "00" * 200, "00" * 15, "00" * 33])
 def test_what_is_no_key_is_refused(typed: str) -> None:
-    code, out, err = run("kcv", "--algorithm", "AES", "--real-keys", typed=typed)
+    code, out, err = run("kcv", "--algorithm", "AES", "--allow-real-keys", typed=typed)
     assert (code, out) == (1, "")
     assert "拒绝 / refused" in err
 
@@ -115,7 +116,7 @@ def test_what_is_no_key_is_refused(typed: str) -> None:
 @given(st.binary(max_size=2 * INPUT_LIMIT_CHARACTERS), st.integers(1, 300))
 def test_any_input_is_a_key_or_refused(data: bytes, step: int) -> None:
     try:
-        key = read_key(Pipe(data, step))
+        key = Keyboard(Pipe(data, step)).line()
     except KeyRefused as told:
         assert told.__context__ is None
         return
@@ -129,7 +130,7 @@ def test_only_published_keys_are_test_keys() -> None:
 
 
 def test_a_wrong_command_line_ends_with_2() -> None:
-    for argv in ([], ["kcv"], ["kcv", "--algorithm", "TDES", PUBLIC], ["inspect"], ["wrap"]):
+    for argv in ([], ["kcv"], ["kcv", "--algorithm", "TDES", PUBLIC], ["inspect"], ["wrap"], ["forge"]):
         with pytest.raises(SystemExit) as told:
             run(*argv)
         assert told.value.code == 2

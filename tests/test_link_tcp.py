@@ -241,22 +241,19 @@ def test_a_host_that_speaks_no_tls_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_tls_1_1_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
+def test_older_tls_is_refused(tmp_path: Path, version: ssl.TLSVersion) -> None:
     files = make_certificates(tmp_path)
     context = server_context(files)
     context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1_1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.minimum_version = context.maximum_version = version
     with ScriptedHost(echo, context) as host:
         assert refused(tls_link(host, files)).fault is LinkFault.TLS
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_client_certificate_is_shown_when_given(tmp_path: Path, version: ssl.TLSVersion) -> None:
+def test_a_client_certificate_is_shown_when_given(tmp_path: Path) -> None:
     files = make_certificates(tmp_path)
-    context = server_context(files, wants_client=True)
-    context.minimum_version = context.maximum_version = version
-    with ScriptedHost(echo, context) as host:
+    with ScriptedHost(echo, server_context(files, wants_client=True)) as host:
         link = tls_link(host, files, certificate=files.client, private_key=files.client_key)
         events = watched(link)
         number = link.connect(TIMEOUT_MS)
@@ -266,7 +263,7 @@ def test_a_client_certificate_is_shown_when_given(tmp_path: Path, version: ssl.T
 
 
 def test_without_a_client_certificate_the_host_ends_the_connection(tmp_path: Path) -> None:
-    """With TLS 1.3 the refusal comes after our handshake is done, so it is an end, not a failed connect."""
+    """The refusal comes after our handshake is done, so it is an end, not a failed connect."""
     files = make_certificates(tmp_path)
     with ScriptedHost(echo, server_context(files, wants_client=True)) as host:
         link = tls_link(host, files)

@@ -32,7 +32,7 @@ def wall_ms() -> int:
 def tls_context(folder: Path, *, demand_client: bool = False) -> ssl.SSLContext:
     """A server's context from the files that sim.tls writes. Raises OSError (ssl.SSLError too)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(folder / SERVER_CERTIFICATE, folder / SERVER_KEY)
     if demand_client:
         context.load_verify_locations(folder / CLIENTS_CA)
