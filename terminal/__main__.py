@@ -37,6 +37,7 @@ SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
 TOOLS = {
     "decode": "a frame of the host link, field by field, PAN masked",
     "card": "run the EMV kernel on a card in a PC/SC reader",
+    "manifest": "make, sign and check the list of installed files",
     "doctor": "what is missing on this machine, and how to mend it",
 }
 CANNOT_START = 3
