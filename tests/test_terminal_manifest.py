@@ -250,7 +250,7 @@ def test_a_changed_file_at_the_start_is_a_tamper(installed: Installation, tmp_pa
         assert world.shop.mode is Mode.LOCKED
         assert not world.shop.keys.held()
         assert world.journal.transact(lambda tx: dict(tx.mode_facts)) == {"reason": "files"}
-        assert "Program was changed" in " ".join(world.display.text())
+        assert "Program changed" in " ".join(world.display.text())
 
 
 def test_a_changed_file_is_found_within_a_day_but_not_in_the_middle_of_a_sale(installed: Installation) -> None:

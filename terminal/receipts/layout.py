@@ -119,6 +119,12 @@ class _Page:
         for part in parts:
             self.text(part, align=Align.CENTRE, bold=bold)
 
+    def sentence(self, pair: tuple[str, str], *, bold: bool = False) -> None:
+        """Too long to stand side by side: the Chinese, and below it the English."""
+        if self.chinese:
+            self.text(pair[0], bold=bold)
+        self.text(pair[1], bold=bold)
+
     def rule(self) -> None:
         self.lines.append(Text("-" * self.cells))
 
@@ -225,10 +231,7 @@ def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
         page.packed([f"{chinese}", f"{english}:"] if page.chinese else [f"{english}:"])
         page.lines.append(Feed(SIGNING_LINES))
         page.text("_" * page.cells)
-    chinese, english = PHRASES["agreement"]
-    if page.chinese:
-        page.text(chinese)
-    page.text(english)
+    page.sentence(PHRASES["agreement"])
 
 
 def _qr(page: _Page, slip: QrSlip, copy: Copy) -> None:
@@ -353,12 +356,12 @@ def _lock(page: _Page, slip: LockSlip) -> None:
     page.pair("batch_no", slip.head.batch_no)
     page.pair("at", _when(slip.head))
     page.rule()
-    page.text(page.word(LOCKS[slip.reason], " "), bold=True)
-    page.text(page.word(PHRASES["lock_advice"], " "))
+    page.sentence(LOCKS[slip.reason], bold=True)
+    page.sentence(PHRASES["lock_advice"])
     page.rule()
     _open_rows(page, slip.open_rows)
     if slip.open_rows:
-        page.text(page.word(PHRASES["settle_by_phone"], " "))
+        page.sentence(PHRASES["settle_by_phone"])
 
 
 def _key(page: _Page, slip: KeySlip) -> None:

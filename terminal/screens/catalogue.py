@@ -153,9 +153,12 @@ class ConfirmKcv:
     parity_errors: int
 
     def lay(self, words: Words) -> Layout:
-        title = words.say("kcv.component", number=self.number) if self.number else words["kcv.key"]
-        news = words.say("kcv.parity", count=self.parity_errors) if self.parity_errors else words["kcv.compare"]
-        return Notice(title, amount=self.kcv, lines=(news,), hint=_hint(words, "differs", "same"))
+        parity = words.say("kcv.parity", count=self.parity_errors) if self.parity_errors else ""
+        title = words["kcv.key"]
+        if self.number:  # A component without odd parity is no fault, so it is news and stands in the corner.
+            title = words.say("kcv.short" if parity else "kcv.component", number=self.number)
+        lines = (words["kcv.compare"],)
+        return Notice(title, amount=self.kcv, lines=lines, corner=parity, hint=_hint(words, "differs", "same"))
 
 
 @value
@@ -822,7 +825,7 @@ class Locked:
 
     def lay(self, words: Words) -> Layout:
         text = words.about("locked", self.reason)
-        hint = Hint(words["idle.service"], words["hint.recover"])
+        hint = Hint(words["locked.call"], words["hint.recover"])
         return Notice(words["locked.title"], headline=text, mark=Mark.LOCK, hint=hint)
 
 
@@ -865,7 +868,7 @@ EXAMPLES: tuple[Screen, ...] = (
     TypeComponent(1, 2, 13, 32, ""),
     TypeComponent(3, 3, 31, 32, "letter"),
     ConfirmKcv(1, "8D2270", 0),
-    ConfirmKcv(2, "08D7B4", 3),
+    ConfirmKcv(3, "08D7B4", 16),
     ConfirmKcv(0, "08D7B4", 0),
     *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
     KeysLoaded("08D7B4FB"),
