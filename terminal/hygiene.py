@@ -44,7 +44,7 @@ def seal_process() -> Sealed:
 
 
 def may_lock(status: Path = Path("/proc/self/status")) -> bool:
-    """Whether all memory may be locked. A limit is as good as no: the first allocation past it would end the process."""
+    """Whether all memory may be locked. A limit is as good as a no: an allocation past it would end the process."""
     if resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY:
         return True
     try:

@@ -142,7 +142,7 @@ def test_a_digit_too_few_a_wrong_letter_and_a_slip_of_the_finger_are_mended() ->
 
 
 def test_a_real_key_is_loaded_only_where_the_configuration_says_so() -> None:
-    """The first run asks for a second operator and a ceremony; a key of which nobody here knows both halves comes out."""
+    """The first run offers a second operator and a ceremony; the host, which has another key, refuses the sign-in."""
     parts = given("01", OTHER_KEY[0]) + given("02", OTHER_KEY[1]) + "confirm_kcv: ENTER\nkeys_loaded: ENTER\n"
     password = "operator_password: 4321 ENTER\noperator_password: wait 1 4321 ENTER\n"
     before = START.partition("confirm_test_keys")[0]
@@ -235,7 +235,7 @@ def test_a_case_opened_during_a_ceremony_ends_it_locked(at: str) -> None:
 
 def test_open_reversals_survive_the_lock_and_are_on_paper() -> None:
     """The host approved and its answer was lost; then the case was opened. Both books agree in the end."""
-    cut = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert unionpay-credit-pin\nenter_pin: host mute 123456 ENTER\n"
+    cut = sale("unionpay-credit-pin") + "enter_pin: host mute 123456 ENTER\n"
     back = UNLOCK + CEREMONY + OPERATOR + "signing_in:\nreversing:\n" + SOLD
     with World("open") as world:
 

@@ -32,7 +32,7 @@ def status(pid: int) -> dict[str, str]:
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", SEALED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", SEALED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     yield process
     process.kill()
@@ -47,7 +47,8 @@ def said_by(process: subprocess.Popen[str]) -> str:
 def test_no_core_is_written_and_files_are_private(child: subprocess.Popen[str]) -> None:
     assert "no_core=True, not_dumpable=True" in said_by(child)
     limits = Path(f"/proc/{child.pid}/limits").read_text(encoding="ascii")
-    assert next(line for line in limits.splitlines() if line.startswith("Max core file size")).split()[4:6] == ["0", "0"]
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
     assert status(child.pid)["Umask"] == "0077"
     child.send_signal(signal.SIGABRT)
     _, ended = os.waitpid(child.pid, 0)
@@ -89,10 +90,9 @@ def test_without_the_right_to_lock_nothing_is_locked(tmp_path: Path) -> None:
     plain, able = tmp_path / "plain", tmp_path / "able"
     plain.write_text("Name:\tpython\nCapEff:\t0000000000000000\n", encoding="ascii")
     able.write_text("Name:\tpython\nCapEff:\t0000000000004000\n", encoding="ascii")
-    limited = subprocess.run(
-        ["bash", "-c", f"ulimit -l 64; exec {sys.executable} -c '{_ask(plain)}; {_ask(able)}; {_ask(tmp_path / 'no')}'"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    asked = "; ".join(_ask(path) for path in (plain, able, tmp_path / "no"))
+    command = ["bash", "-c", f"ulimit -l 64; exec {sys.executable} -c '{asked}'"]
+    limited = subprocess.run(command, capture_output=True, text=True, check=True)
     assert limited.stdout.split() == ["False", "True", "False"]
 
 

@@ -197,7 +197,9 @@ class Checks:
     """
 
     daily: str = option("03:30", matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "须为 时:分", 'must be "hh:mm"'))
-    signer: str | None = option(None, matching(r"[0-9a-f]{64}", "须为 64 位小写十六进制", "must be 64 lower-case hex digits"))
+    signer: str | None = option(
+        None, matching(r"[0-9a-f]{64}", "须为 64 位小写十六进制", "must be 64 lower-case hex digits")
+    )
     manifest: Path | None = option(None, path())
 
     def complaints(self) -> Iterator[Complaint]:

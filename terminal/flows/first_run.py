@@ -47,13 +47,12 @@ async def first_run(shop: Shop) -> bool:
     password = await choose_password(shop, FIRST_OPERATOR)
     if password is None:
         return False
-    if not shop.config.keys.real_keys:
-        if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
-            return False
-    await Commit(lambda tx: tx.set("operators", None))  # Those of a first run that was left off.
-    await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
     if shop.config.keys.real_keys:
+        await _first_operator(shop, password)
         return await _with_real_keys(shop, activation)
+    if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
+        return False
+    await _first_operator(shop, password)
     await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
 
     shop.activation = activation
@@ -70,6 +69,12 @@ async def first_run(shop: Shop) -> bool:
     shop.dial(activation.host)
     await print_kept(shop, slip_id, slip)
     return True
+
+
+async def _first_operator(shop: Shop, password: str) -> None:
+    """The supervisor; whoever was added in a first run that was left off is forgotten."""
+    await Commit(lambda tx: tx.set("operators", None))
+    await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
 
 
 async def _with_real_keys(shop: Shop, activation: Activation) -> bool:

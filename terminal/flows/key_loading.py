@@ -171,7 +171,7 @@ async def _key_confirmed(shop: Shop, ceremony: Ceremony) -> bool:
 
 
 async def _keyed(shop: Shop, given: Given, also: Callable[[Tx], None] | None) -> None:
-    """The key is stored: say so durably, on paper and on the glass. A cut before this commit leaves the mode as it was."""
+    """The key is stored: say so durably, on glass and paper. A cut before this commit leaves the mode as it was."""
     kcv = shop.keys.kcv(TMK)
     slip = KeySlip(head=await slip_head(shop, ""), kcv=kcv, components=given)
 

@@ -32,7 +32,18 @@ from terminal.receipts.slips import (
     Slip,
     Verification,
 )
-from terminal.receipts.words import BALANCES, CHECKS, ENDINGS, KINDS, LANGUAGES, LOCKS, METHODS, PHRASES, STATES, WALLETS
+from terminal.receipts.words import (
+    BALANCES,
+    CHECKS,
+    ENDINGS,
+    KINDS,
+    LANGUAGES,
+    LOCKS,
+    METHODS,
+    PHRASES,
+    STATES,
+    WALLETS,
+)
 
 WIDTHS = (32, 48)  # 58 mm and 80 mm paper in 12-dot cells.
 TEAR_LINES = 3  # From the print head to the tear bar.

@@ -180,7 +180,8 @@ class KeysLoaded:
 
     def lay(self, words: Words) -> Layout:
         lines = (words["keys_loaded.then"],)
-        return Notice(words["keys_loaded.title"], amount=self.kcv, lines=lines, mark=Mark.DONE, hint=_hint(words, "", "ok"))
+        hint = _hint(words, "", "ok")
+        return Notice(words["keys_loaded.title"], amount=self.kcv, lines=lines, mark=Mark.DONE, hint=hint)
 
 
 @value
@@ -845,6 +846,16 @@ _ROWS = (
 
 # One of every screen at least, and of most reasons that have words: what goldens and the gallery show.
 CARD_REASONS = ("mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined")
+REFUSALS = (
+    "sign_in",
+    "amount_limit",
+    "batch_full",
+    "no_slip",
+    "nothing_to_settle",
+    "too_late",
+    "not_supervisor",
+    "pin_rate",
+)
 CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
@@ -947,10 +958,7 @@ EXAMPLES: tuple[Screen, ...] = (
     Settled(False, 12, _SALE),
     Problem("", "Something that nobody foresaw has happened; call the service line and read them this text"),
     Problem("problem.title", "配置文件第12行有误，请联系服务商"),
-    *(
-        Refused(reason)
-        for reason in ("sign_in", "amount_limit", "batch_full", "no_slip", "nothing_to_settle", "too_late", "not_supervisor", "pin_rate")
-    ),
+    *(Refused(reason) for reason in REFUSALS),
     *(ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test")),
     CheckClock("2026-11-22 01:35"),
     *(Locked(reason) for reason in ("tamper", "files", "keys-gone")),

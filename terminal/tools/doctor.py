@@ -127,7 +127,8 @@ def examine(machine: Machine, config_path: Path | None = None) -> Iterator[Row]:
         except ConfigErrors as errors:
             yield Row("config", State.MISSING, str(path), errors.text("zh-CN"), errors.text("en"))
     checks: tuple[Callable[[Machine, Config], Iterator[Row]], ...] = (
-        _python, _packages, _display, _gpio, _printer, _scanner, _reader, _clock, _data, _tls, _font, _core, _memory, _files,
+        _python, _packages, _display, _gpio, _printer, _scanner, _reader, _clock, _data, _tls, _font,
+        _core, _memory, _files,
     )  # fmt: skip
     for check in checks:
         yield from check(machine, config)

@@ -1,7 +1,7 @@
 """`python -m terminal manifest`: make, sign and check the list of installed files.
 
     manifest --make-key KEYFILE    a new signing key (0600) and its public half, for [checks] signer
-    manifest --sign KEYFILE        list the installed files and sign the list: to --out, else what the configuration names
+    manifest --sign KEYFILE        list the installed files, sign the list, write it (--out, else as configured)
     manifest --check               compare, as the terminal does at each start and each day
 
 The signing key belongs to whoever installs terminals, and stays with them. Exit status: 0 done, 1 the files are not
