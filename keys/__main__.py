@@ -25,17 +25,52 @@ from keys.errors import KeyRefused
 from keys.tools.answer import Command
 from keys.tools.key_input import Keyboard, Source
 
-# name: (module with add_arguments and run, what it does, whether keys of one's own are a question)
+# name: (module with add_arguments and run, what it does, an example, whether keys of one's own are a question)
 COMMANDS = {
-    "inspect": ("look", "密钥块的头部，无需密钥 / a key block's header, without its key", False),
-    "kcv": ("look", "校验值 / a key's check value", True),
-    "components": ("ceremony", "把密钥分成组件 / split a key into components, each with its check value", True),
-    "combine": ("ceremony", "合并组件，核对校验值 / join components: their check values and the key's", True),
-    "wrap": ("wrapping", "制作密钥块 / make a key block", True),
-    "unwrap": ("wrapping", "打开密钥块，可装入终端 / open a key block: check value; into a terminal's store", True),
-    "remote-key": ("remote", "终端的 RSA 公钥 / the terminal's RSA public key, made at the first call", False),
-    "remote-request": ("remote", "向主机请求密钥 / ask the host for a key: writes the request", False),
-    "remote-accept": ("remote", "装入主机发来的密钥 / load the key that the host sent", True),
+    "inspect": ("look", "密钥块的头部，无需密钥 / a key block's header, without its key", "inspect BLOCK", False),
+    "kcv": ("look", "校验值 / a key's check value", "kcv --algorithm TDES --key file:PATH", True),
+    "components": (
+        "ceremony",
+        "把密钥分成组件 / split a key into components, each with its check value",
+        "components --key test:tmk --count 3 --out papers",
+        True,
+    ),
+    "combine": (
+        "ceremony",
+        "合并组件，核对校验值 / join components: their check values and the key's",
+        "combine --component file:papers/component-1 --component file:papers/component-2",
+        True,
+    ),
+    "wrap": (
+        "wrapping",
+        "制作密钥块 / make a key block",
+        "wrap --kbpk test:aes256 --key test:tmk --usage K0 --algorithm TDES --mode D",
+        True,
+    ),
+    "unwrap": (
+        "wrapping",
+        "打开密钥块，可装入终端 / open a key block: check value; into a terminal's store",
+        "unwrap BLOCK --kbpk fd:3 --data DIR 3<kbpk",
+        True,
+    ),
+    "remote-key": (
+        "remote",
+        "终端的 RSA 公钥 / the terminal's RSA public key, made at the first call",
+        "remote-key --data DIR --out terminal.der",
+        False,
+    ),
+    "remote-request": (
+        "remote",
+        "向主机请求密钥 / ask the host for a key: writes the request",
+        "remote-request --data DIR --host-key host.der --host-fingerprint HEX --out request",
+        False,
+    ),
+    "remote-accept": (
+        "remote",
+        "装入主机发来的密钥 / load the key that the host sent",
+        "remote-accept --data DIR token",
+        True,
+    ),
 }
 _ENDS = "结束码 exit status: 0; 1 被拒绝 refused; 2 命令行有误 wrong command line"
 
@@ -66,8 +101,15 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """Only the module of the command that was asked for is imported: RSA costs 50 ms."""
     parser = argparse.ArgumentParser(prog="python -m keys", description="密钥工具 / Key tool", epilog=_ENDS)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (_, words, takes_keys) in COMMANDS.items():
-        command = commands.add_parser(name, help=words, description=words, epilog=_ENDS, allow_abbrev=False)
+    for name, (_, words, example, takes_keys) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=words,
+            description=words,
+            epilog=f"例 example: python -m keys {example}\n{_ENDS}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
         if name not in argv[:1]:
             continue
         _module(name).add_arguments(name, command)
@@ -94,12 +136,12 @@ def _refuse(text: str, facts: dict[str, str | int], args: argparse.Namespace, ou
 
 @contextlib.contextmanager
 def _without_echo(descriptor: int) -> Iterator[bool]:
-    """A terminal must not show what is typed; a pipe needs nothing. Gives whether it is a terminal."""
+    """A terminal shows the end of a line and nothing else that is typed; a pipe needs nothing. Whether it is one."""
     if not os.isatty(descriptor):
         yield False
         return
     before = termios.tcgetattr(descriptor)
-    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    silent = [*before[:3], before[3] & ~termios.ECHO | termios.ECHONL, *before[4:]]
     try:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
         yield True
@@ -108,5 +150,8 @@ def _without_echo(descriptor: int) -> Iterator[bool]:
 
 
 if __name__ == "__main__":
-    with _without_echo(sys.stdin.fileno()) as typing, io.FileIO(sys.stdin.fileno(), closefd=False) as keyboard:
-        sys.exit(main(sys.argv[1:], keyboard, sys.stdout, sys.stderr, prompting=typing))
+    try:
+        with _without_echo(sys.stdin.fileno()) as typing, io.FileIO(sys.stdin.fileno(), closefd=False) as keyboard:
+            sys.exit(main(sys.argv[1:], keyboard, sys.stdout, sys.stderr, prompting=typing))
+    except KeyboardInterrupt:
+        sys.exit(130)  # What a shell expects of Ctrl-C; a traceback would help nobody.

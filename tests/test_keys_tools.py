@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys import KeyRef, KeyStore, Usage, blocks
-from keys.__main__ import COMMANDS, main
+from keys.__main__ import COMMANDS, _parser, main
 from keys.block_header import Header, KeyUsage, Version
 from keys.testkeys import BY_NAME, TEST_TMK
 from keys.tools.key_input import Keyboard, origin
@@ -95,7 +95,20 @@ def test_components_and_back_again_by_files(tmp_path: Path, count: int) -> None:
     assert all(row["kcv"] in place.read_text() for row, place in zip(made["components"], places, strict=True))
     named = [word for place in places for word in ("--component", f"file:{place}")]
     joined = done("combine", *named, "--kcv-bytes", "4")
-    assert joined == {"kcv": "08D7B4FB", "components": [row["kcv"] for row in made["components"]], "test_key": True}
+    assert (joined["kcv"], joined["test_key"]) == ("08D7B4FB", True)
+    assert joined["components"] == [
+        {"number": row["number"], "kcv": row["kcv"], "parity_errors": []} for row in made["components"]
+    ]
+
+
+def test_bytes_without_odd_parity_are_shown() -> None:
+    first = bytes.fromhex("1032547698BADCFE0123456789ABCDEE")
+    second = bytes(left ^ right for left, right in zip(first, TEST_TMK, strict=True))
+    typed = first.hex().encode() + b"\n" + second.hex().encode()
+    code, out, _ = run("combine", typed=typed)
+    assert code == 0
+    assert out.splitlines()[0].endswith("bytes without odd parity: 16")
+    assert done("combine", typed=typed)["components"][0]["parity_errors"] == [16]
 
 
 @pytest.mark.parametrize(("algorithm", "key"), [("TDES", "tmk"), ("AES", "aes256"), ("SM4", "fips197")])
@@ -222,6 +235,16 @@ def test_the_store_of_a_running_terminal_is_left_alone(data: Path) -> None:
     assert done("unwrap", wrapped(TEST_TMK, "K0"), "--kbpk", "test:aes256", "--data", data)["loaded"]
 
 
+def test_a_store_that_rests_under_a_boards_otp(data: Path, tmp_path: Path) -> None:
+    otp = tmp_path / "otp"
+    otp.write_bytes(bytes(range(32)))
+    into = ("--kbpk", "test:aes256", "--data", data)
+    done("unwrap", wrapped(TEST_TMK, "K0"), *into, "--otp", otp)
+    assert "do not open" in refused("unwrap", wrapped(TEST_TMK, "K0"), *into)
+    otp.write_bytes(bytes(32))
+    assert "OTP is empty" in refused("unwrap", wrapped(TEST_TMK, "K0"), *into, "--otp", otp)
+
+
 # Where keys come from
 
 
@@ -325,6 +348,13 @@ def test_help_helps(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert told.value.code == 0
     assert COMMANDS[command][1].split(" / ")[0] in out
     assert "exit status" in out
+    assert "Origin(" not in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_in_the_help_is_a_command_line(command: str) -> None:
+    words = COMMANDS[command][2].partition(" 3<")[0].split()
+    assert vars(_parser(words).parse_args(words))["command"] == command
 
 
 def test_what_is_not_asked_for_is_not_imported() -> None:

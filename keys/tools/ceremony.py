@@ -8,7 +8,9 @@ because they were asked for, each in a file of its own or on the screen.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from keys import tdes
@@ -21,6 +23,15 @@ from keys.usage import Algorithm
 ALGORITHMS = ("TDES", "AES", "SM4")
 DEFAULT_BYTES = 16
 _GROUP_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What may be shown of a component."""
+
+    number: int
+    kcv: str
+    parity_errors: tuple[int, ...]
 
 
 def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
@@ -63,9 +74,9 @@ def _split(args: argparse.Namespace, keyboard: Keyboard) -> Answer:
         plan = Plan(Algorithm[args.algorithm], len(key), args.count, args.kcv_bytes)
         parts += _shares(key, args.count, odd=plan.algorithm is Algorithm.TDES)
         with Ceremony(plan) as ceremony:
-            values = _enter(ceremony, parts)
+            entered = _enter(ceremony, parts)
             whole = ceremony.final_kcv
-        rows = [_hand_out(args, number, part, values[number - 1]) for number, part in enumerate(parts, start=1)]
+        rows = [_hand_out(args, one, part) for one, part in zip(entered, parts, strict=True)]
     finally:
         for secret in (key, *parts):
             tdes.wipe(secret)
@@ -87,18 +98,18 @@ def _shares(key: bytearray, count: int, *, odd: bool) -> list[bytearray]:
     return parts
 
 
-def _hand_out(args: argparse.Namespace, number: int, part: bytearray, value: str) -> dict[str, object]:
+def _hand_out(args: argparse.Namespace, one: Entered, part: bytearray) -> dict[str, object]:
     digits = hexed(part)
     try:
         if args.show:
-            return {"number": number, "kcv": value, "place": digits.decode("ascii")}
+            return {"number": one.number, "kcv": one.kcv, "place": digits.decode("ascii")}
         args.out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = args.out / f"component-{number}"
+        path = args.out / f"component-{one.number}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             file.write(digits)
-            file.write(f"\n{args.algorithm}, {number} / {args.count}, KCV: {value}\n".encode("ascii"))
-        return {"number": number, "kcv": value, "place": str(path)}
+            file.write(f"\n{args.algorithm}, {one.number} / {args.count}, KCV: {one.kcv}\n".encode("ascii"))
+        return {"number": one.number, "kcv": one.kcv, "place": str(path)}
     finally:
         tdes.wipe(digits)
 
@@ -127,7 +138,7 @@ def _combine(args: argparse.Namespace, keyboard: Keyboard) -> Answer:
     try:
         plan = Plan(Algorithm[args.algorithm], len(parts[0]), len(parts), args.kcv_bytes)
         with Ceremony(plan) as ceremony:
-            values = _enter(ceremony, parts)
+            entered = _enter(ceremony, parts)
             whole = ceremony.final_kcv
             key = ceremony.result()
     finally:
@@ -137,21 +148,28 @@ def _combine(args: argparse.Namespace, keyboard: Keyboard) -> Answer:
         published = only_published([key], allow_real=args.allow_real_keys)
     finally:
         tdes.wipe(key)
-    lines = [f"组件 component {number}  KCV: {value}" for number, value in enumerate(values, start=1)]
+    lines = [f"组件 component {one.number}  KCV: {one.kcv}{_parity(one)}" for one in entered]
     lines += [f"密钥 key  KCV: {whole}"]
     lines += ["测试密钥 / a published test key"] if published else []
-    return Answer({"kcv": whole, "components": list(values), "test_key": published}, tuple(lines))
+    rows = [dataclasses.asdict(one) for one in entered]
+    return Answer({"kcv": whole, "components": rows, "test_key": published}, tuple(lines))
 
 
-def _enter(ceremony: Ceremony, parts: list[bytearray] | tuple[bytearray, ...]) -> tuple[str, ...]:
-    """The components' check values; the ceremony is READY then. Raises KeyRefused."""
-    values = []
+def _parity(one: Entered) -> str:
+    if not one.parity_errors:
+        return ""
+    return f"  非奇校验字节 bytes without odd parity: {', '.join(map(str, one.parity_errors))}"
+
+
+def _enter(ceremony: Ceremony, parts: list[bytearray] | tuple[bytearray, ...]) -> tuple[Entered, ...]:
+    """What may be said of each component; the ceremony is READY then. Raises KeyRefused."""
+    entered = []
     for number, part in enumerate(parts, start=1):
         if len(part) != ceremony.plan.size_bytes:
             raise KeyRefused("the components have different lengths")
         for index in range(len(part)):
             ceremony.push(part[index] >> 4)
             ceremony.push(part[index] & 0xF)
-        values.append(ceremony.component_kcv or "")
+        entered.append(Entered(number, ceremony.component_kcv or "", ceremony.parity_errors))
         ceremony.confirm(f"component {number}")
-    return tuple(values)
+    return tuple(entered)

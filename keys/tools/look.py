@@ -7,7 +7,7 @@ import argparse
 from keys import blocks, tdes
 from keys.block_header import Header, Parsed, Version, parse
 from keys.tools.answer import Answer
-from keys.tools.key_input import ORIGIN_HELP, STANDARD_INPUT, Keyboard, only_published, origin
+from keys.tools.key_input import ORIGIN_HELP, Keyboard, only_published, origin
 from keys.usage import Algorithm
 
 BLOCK_CIPHERS = ("DES", "TDES", "AES", "SM4")
@@ -25,7 +25,7 @@ def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("block", metavar="BLOCK", help="TR-31 / X9.143, version A to E")
         return
     parser.add_argument("--algorithm", required=True, choices=BLOCK_CIPHERS)
-    parser.add_argument("--key", metavar="ORIGIN", type=origin, default=STANDARD_INPUT, help=ORIGIN_HELP)
+    parser.add_argument("--key", metavar="ORIGIN", type=origin, default="-", help=ORIGIN_HELP)
     parser.add_argument("--method", choices=["legacy", "cmac"], help="default: cmac for AES, legacy for the others")
 
 

@@ -9,7 +9,7 @@ from keys import blocks, tdes
 from keys.block_header import Exportability, Header, KeyUsage, OptionalBlock, Version
 from keys.tools import terminal_store
 from keys.tools.answer import Answer
-from keys.tools.key_input import ORIGIN_HELP, STANDARD_INPUT, Keyboard, only_published, origin
+from keys.tools.key_input import ORIGIN_HELP, Keyboard, only_published, origin
 from keys.tools.look import header_facts, header_lines
 from keys.usage import Algorithm, Mode, check_attributes
 
@@ -17,20 +17,22 @@ _WITHOUT_CHECK_VALUE = (Algorithm.RSA, Algorithm.EC, Algorithm.DSA, Algorithm.HM
 
 
 def add_arguments(command: str, parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kbpk", metavar="ORIGIN", type=origin, default=STANDARD_INPUT, help=ORIGIN_HELP)
+    parser.add_argument("--kbpk", metavar="ORIGIN", type=origin, default="-", help=ORIGIN_HELP)
     if command == "unwrap":
         parser.add_argument("block", metavar="BLOCK", help="TR-31 / X9.143, version B to E")
         parser.add_argument("--allow-version-a", action="store_true", help="已弃用 / deprecated since 2010")
         terminal_store.add_data(parser)
         terminal_store.add_slot(parser)
         return
-    parser.add_argument("--key", metavar="ORIGIN", type=origin, default=STANDARD_INPUT, help=ORIGIN_HELP)
+    parser.add_argument("--key", metavar="ORIGIN", type=origin, default="-", help=ORIGIN_HELP)
     parser.add_argument("--version", choices="BCDE", default="D", help="default: %(default)s")
     parser.add_argument("--usage", required=True, metavar="CODE", help="K0, K1, P0, M0, D0, B1 ...")
     parser.add_argument("--algorithm", required=True, choices=[row.name for row in Algorithm])
     parser.add_argument("--mode", required=True, choices=[row.value for row in Mode], help="B, C, D, E, G, N, V, X ...")
     parser.add_argument("--key-version", default="00", metavar="CC", help="default: %(default)s")
-    parser.add_argument("--exportability", choices=[row.value for row in Exportability], default="N")
+    parser.add_argument(
+        "--exportability", choices=[row.value for row in Exportability], default="N", help="default: %(default)s"
+    )
     parser.add_argument(
         "--optional", action="append", default=[], metavar="CODE[:DATA]", help="KC, KP, KS:HEX, LB:TEXT ..."
     )
