@@ -1,8 +1,9 @@
 """A handheld that speaks the panel's protocol and does nothing else: the fake on the wire for the panel's
 tests.
 
-It answers each key with a screen whose text is everything typed so far, prints a slip at ENTER, asks for hex digits
-when "hex" is scanned, and ends itself with status 3 when its case is opened. Run by the tests as a process: stdin and stdout are the wire.
+It answers each key with a screen whose text is everything typed so far, prints a slip at ENTER, asks for hex
+digits when "hex" is scanned, and ends itself with status 3 when its case is opened. Run by the tests as a
+process: stdin and stdout are the wire.
 """
 
 from __future__ import annotations
