@@ -19,6 +19,7 @@ from test_flows_stories import sale
 
 from drivers.ports import Key
 from keys import KeyRef, KeyRefused, Usage, signatures
+from sim.loop import SimLoop
 from sim.story import OPERATOR, play
 from sim.world import World
 from terminal.flows.checks import DAY_MS
@@ -285,6 +286,29 @@ def test_a_lock_for_files_comes_back_once_they_are_right(installed: Installation
 
         world.run(people())
         assert world.shop.mode is Mode.SIGNED_IN
+
+
+def test_the_day_s_check_goes_on_after_a_start_that_ended_locked(installed: Installation, tmp_path: Path) -> None:
+    """The alarm came before the boot screen was over; what looks every day must not have died with it."""
+    data = tmp_path / "data"
+    with World("before", data=data, file_check=installed.check) as world:
+        world.run(play(world, READY + "idle:"))
+        acquirer, stopped_ms = world.acquirer, world.loop.now().wall_ms
+    kept = (installed.root / "keys" / "__init__.py").read_bytes()
+    changed_byte(installed)
+    loop = SimLoop("after", start_wall_ms=stopped_ms)
+    with World(loop=loop, data=data, file_check=installed.check, acquirer=acquirer) as world:
+
+        async def people() -> None:
+            await play(world, "locked:")
+            (installed.root / "keys" / "__init__.py").write_bytes(kept)
+            world.press(Key.ENTER)
+            await play(world, UNLOCK.partition("\n")[2] + CEREMONY + OPERATOR + "signing_in:\nidle:")
+            changed_byte(installed)
+            await Sleep(DAY_MS)
+            await play(world, "locked:")
+
+        world.run(people())
 
 
 class Answers:

@@ -42,6 +42,7 @@ async def power_on(shop: Shop) -> None:
     """Run the terminal for ever."""
     shop.connect_devices()
     await shop.start_tasks()
+    await Spawn(checks.daily(shop), "checks")
     trading = await Spawn(_start(shop), "trading")
     while True:
         alarm = await Wait(shop.boxes.alarms)
@@ -60,7 +61,6 @@ async def _start(shop: Shop) -> None:
     await hold_clock_floor(shop)
     shop.show(screens.Boot(version=shop.version, checks=await checks.check(shop)))
     await Sleep(BOOT_MS)
-    await Spawn(checks.daily(shop), "checks")
     await _serve(shop)
 
 
