@@ -11,13 +11,17 @@ SEED ?= 1
 TRANSACTIONS ?= 1000
 RUNS ?= 10000000
 TARGETS ?=
+MODULES ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
-.PHONY: help venv run test test-quick check format bench bench-peers fuzz demo day goldens goldens-check diagrams diagrams-check \
-	system-deps install-pi certs doctor clean
+.PHONY: help venv run \
+	test test-quick check format fuzz conformance mutation goldens goldens-check diagrams diagrams-check \
+	bench bench-peers demo day doctor \
+	certs card-keys \
+	system-deps install-pi clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +87,17 @@ diagrams: venv ## Draw the state tables into docs/diagrams
 
 diagrams-check: venv ## See that docs/diagrams fits the state tables
 	$(PY) -m terminal.tools.diagrams --check docs/diagrams
+
+card-keys: venv ## Make the test world's RSA keys anew (rarely: they are data)
+	$(PY) -m sim.card.make_keys
+
+# The kernel's conformance (docs/conformance.md)
+
+conformance: venv ## Each requirement of the kernel, its cases, their results (JSON=1 for programs)
+	@PYTHONPATH=tests/emv $(PY) -m conformance report $(if $(JSON),--json)
+
+mutation: venv ## Which mutants of the kernel the cases kill (MATRIX=1: and which cases idle)
+	@PYTHONPATH=tests/emv $(PY) -m conformance mutation $(MODULES) $(if $(MATRIX),--matrix) --jobs $(JOBS)
 
 # The world, and how fast it is
 

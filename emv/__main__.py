@@ -1,7 +1,15 @@
-"""`python -m emv`: explain what a card, an issuer or a log says. Sensitive values are masked.
+"""`python -m emv`: explain what a card, an issuer, a log or a trace says. Sensitive values are masked.
 
-    python -m emv tlv 9F0206000000012850 [--json]
-    python -m emv tvr 8000048000 [--json]
+    python -m emv tlv 9F0206000000012850        a TLV string
+    python -m emv bits TVR 8000048000           a field of flags: TVR TSI AIP AUC CAPABILITIES, or its tag
+    python -m emv tags [amount]                 the tag dictionary, or what of it holds this text
+    python -m emv apdu 00B2010C00               a command, or an answer with its status
+    python -m emv explain TRACE                 why a card was declined, sent online or refused
+    python -m emv replay TRACE                  the kernel once more on a trace, without the card
+    python -m emv ics                           what options this kernel has, and its checksum
+
+`-` reads standard input. Exit status: 0 fine, 1 a replay that differs, 2 input that cannot be read, 3 a replay that
+stopped because what follows hangs on masked data.
 """
 
 from __future__ import annotations
@@ -9,59 +17,139 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from emv.bits import tvr_lines, tvr_of
-from emv.tags import lookup, shown
-from emv.tlv import Tlv, TlvError, parse, tag_bytes
+from emv import explain, ics
+from emv.apdu import COMMANDS, status_words
+from emv.bits import FIELDS
+from emv.commands import CardError
+from emv.replay import Agreement, replay
+from emv.session import TerminalProfile
+from emv.tags import TAGS, Tag, lookup, shown
+from emv.tlv import BYTES_MAX, Tlv, parse, tag_bytes
+from emv.tracefile import BYTES_MAX as TRACE_MAX
+from emv.tracefile import Trace, TraceError
+from emv.tracefile import parse as parse_trace
 
-EXIT_BAD_INPUT = 2
+FINE, DIFFERS, BAD_INPUT, MASKED = 0, 1, 2, 3
+STATUS = {Agreement.SAME: FINE, Agreement.DIFFERENT: DIFFERS, Agreement.MASKED: MASKED}
+BOTH = "both"
+HEX_MAX = 4 * BYTES_MAX  # Twice the longest TLV, as hex.
+VERIFY_INS = 0x20
+
+
+class InputError(ValueError):
+    """What was given cannot be read; says where, and quotes nothing: it may hold a PAN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a command says: lines for people, an object for programs, and the exit status."""
+
+    lines: list[str]
+    found: dict[str, Any]
+    status: int = FINE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0, or 2 for input that cannot be read."""
+    """The exit status; nothing is raised."""
+    options = _parser().parse_args(arguments)
+    try:
+        told: Told = options.run(options)
+    except CardError as error:  # TLV: with the position in the bytes.
+        print(f"cannot be read 无法解析: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except (ValueError, OSError) as error:
+        print(f"cannot be read 无法解析: {error}", file=sys.stderr)
+        return BAD_INPUT
+    if options.json:
+        print(json.dumps(told.found, ensure_ascii=False))
+    else:
+        print("\n".join(told.lines))
+    return told.status
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m emv", description="Explain EMV data 解释EMV数据")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (("tlv", "a TLV string 一串TLV"), ("tvr", "a TVR, tag 95 终端验证结果")):
+
+    def add(name: str, text: str, run: Callable[[argparse.Namespace], Told]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
-        command.add_argument("hex", nargs="+", help="hex digits, spaces allowed")
-        command.add_argument("--json", action="store_true", help="one object on the last line")
-    options = parser.parse_args(arguments)
+        command.set_defaults(run=run)
+        command.add_argument("--json", action="store_true", help="one JSON object")
+        command.add_argument(
+            "--language", choices=(BOTH, *explain.LANGUAGES), default=BOTH, help="语言 (default: both 双语)"
+        )
+        return command
+
+    def hex_of(command: argparse.ArgumentParser) -> None:
+        command.add_argument("hex", nargs="+", metavar="HEX", help="hex digits, spaces allowed; - reads standard input")
+
+    hex_of(add("tlv", "a TLV string 一串TLV", _tlv))
+    bits = add("bits", "a field of flags 标志位字段", _bits)
+    bits.add_argument("field", metavar="FIELD", help=", ".join(field.name for field in FIELDS) + ", or its tag 或标签")
+    hex_of(bits)
+    hex_of(add("tvr", "a TVR, the same as bits TVR 终端验证结果", _tvr))
+    add("tags", "the tag dictionary 标签字典", _tags).add_argument("query", nargs="?", default="", metavar="QUERY")
+    hex_of(add("apdu", "a command or an answer 命令或应答", _apdu))
+    tell = add("explain", "why a card was declined, sent online or refused 解释交易结果", _explain)
+    tell.add_argument("trace", metavar="TRACE", help="a trace file 轨迹文件; - reads standard input")
+    again = add("replay", "run the kernel again on a trace 重放轨迹", _replay)
+    again.add_argument("trace", metavar="TRACE", help="a trace file 轨迹文件; - reads standard input")
+    add("ics", "what options this kernel has 内核选项声明", _ics)
+    return parser
+
+
+# What is given
+
+
+def _bytes(options: argparse.Namespace) -> bytes:
+    """Raises InputError with the place of the first character that is no hex digit."""
+    text = "".join(options.hex)
+    if text == "-":
+        text = sys.stdin.read(HEX_MAX + 1)
+    digits = "".join(text.split())
+    if not 1 <= len(digits) <= HEX_MAX:
+        raise InputError(f"give 1 to {HEX_MAX // 2} bytes as hex digits 请给出十六进制数字")
+    for place, character in enumerate(digits, 1):
+        if character not in "0123456789abcdefABCDEF":
+            raise InputError(f"character {place} is no hex digit 第{place}个字符不是十六进制数字")
+    if len(digits) % 2:
+        raise InputError(f"{len(digits)} hex digits are no whole bytes 十六进制数字个数为奇数")
+    return bytes.fromhex(digits)
+
+
+def _trace(options: argparse.Namespace) -> Trace:
+    """Raises TraceError, OSError, InputError."""
+    if options.trace == "-":
+        return parse_trace(sys.stdin.read(TRACE_MAX + 1))
+    path = Path(options.trace)
+    if path.stat().st_size > TRACE_MAX * 4:
+        raise TraceError(f"longer than {TRACE_MAX} characters", 1)
     try:
-        data = bytes.fromhex("".join(options.hex))
-    except ValueError:
-        print("not hex 不是十六进制", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    try:
-        if options.command == "tvr":
-            _explain_tvr(data, as_json=options.json)
-        else:
-            _explain_tlv(parse(data), as_json=options.json)
-    except (TlvError, ValueError) as error:
-        print(f"cannot be read 无法解析: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+        return parse_trace(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InputError("the file is no text in UTF-8 文件不是UTF-8文本") from None
 
 
-def _explain_tlv(items: tuple[Tlv, ...], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"objects": [tlv_object(item) for item in items]}, ensure_ascii=False))
-        return
-    for line in tlv_lines(items):
-        print(line)
+def _say(options: argparse.Namespace, english: str, chinese: str) -> str:
+    if options.language == BOTH:
+        return f"{english} {chinese}"
+    return explain.say((english, chinese), options.language)
 
 
-def _explain_tvr(data: bytes, *, as_json: bool) -> None:
-    value = tvr_of(data)
-    both = zip(tvr_lines(value), tvr_lines(value, language="zh-CN"), strict=True)
-    lines = [f"{english} {chinese.partition(' ')[2]}" for english, chinese in both]
-    if as_json:
-        print(json.dumps({"tvr": data.hex().upper(), "set": lines}, ensure_ascii=False))
-        return
-    for line in lines:
-        print(line)
+# What is told
 
 
-def tlv_lines(items: tuple[Tlv, ...], depth: int = 0) -> list[str]:
+def _tlv(options: argparse.Namespace) -> Told:
+    items = parse(_bytes(options))
+    return Told(tlv_lines(items, language=options.language), {"objects": [tlv_object(item) for item in items]})
+
+
+def tlv_lines(items: tuple[Tlv, ...], depth: int = 0, *, language: str = BOTH) -> list[str]:
     """One line an object, children indented.
 
     >>> tlv_lines(parse(bytes.fromhex("70048A023030")))
@@ -70,9 +158,10 @@ def tlv_lines(items: tuple[Tlv, ...], depth: int = 0) -> list[str]:
     lines = []
     for item in items:
         row = lookup(item.tag)
-        name = f"{'  ' * depth}{tag_bytes(item.tag).hex().upper()} {row.en} {row.zh}"
+        words = f"{row.en} {row.zh}" if language == BOTH else explain.say((row.en, row.zh), language)
+        name = f"{'  ' * depth}{tag_bytes(item.tag).hex().upper()} {words}"
         if item.constructed:
-            lines += [name, *tlv_lines(item.children, depth + 1)]
+            lines += [name, *tlv_lines(item.children, depth + 1, language=language)]
         else:
             lines.append(f"{name}: {shown(item.tag, item.value)}")
     return lines
@@ -87,6 +176,133 @@ def tlv_object(item: Tlv) -> dict[str, object]:
     else:
         found["value"] = shown(item.tag, item.value)
     return found
+
+
+def _tvr(options: argparse.Namespace) -> Told:
+    options.field = "TVR"
+    return _bits(options)
+
+
+def _bits(options: argparse.Namespace) -> Told:
+    wanted = options.field.upper()
+    field = next((each for each in FIELDS if wanted in (each.name, f"{each.tag:X}")), None)
+    if field is None:
+        raise InputError("the fields are " + ", ".join(f"{each.name} ({each.tag:X})" for each in FIELDS))
+    value = _bytes(options)
+    both = zip(field.lines(value), field.lines(value, language="zh-CN"), strict=True)
+    lines = [
+        f"{place} {_say(options, english, chinese.partition(' ')[2])}"
+        for (place, _, english), chinese in ((line.partition(" "), other) for line, other in both)
+    ]
+    return Told(lines, {field.name.lower(): value.hex().upper(), "set": lines})
+
+
+def _tags(options: argparse.Namespace) -> Told:
+    query = options.query.casefold()
+
+    def holds(row: Tag) -> bool:
+        return query == f"{row.tag:x}" or query in row.en.casefold() or query in row.zh.casefold()
+
+    rows = [row for row in TAGS.values() if holds(row)]
+    lines = [
+        f"{row.tag:X} {_say(options, row.en, row.zh)} ({row.format.value}, {row.min_bytes}-{row.max_bytes}, "
+        f"{row.source.value}{', masked' if row.sensitive else ''})"
+        for row in rows
+    ]
+    return Told(lines, {"tags": [_row(row) for row in rows]})
+
+
+def _row(row: Tag) -> dict[str, Any]:
+    return {
+        "tag": f"{row.tag:X}",
+        "en": row.en,
+        "zh": row.zh,
+        "format": row.format.value,
+        "bytes": [row.min_bytes, row.max_bytes],
+        "source": row.source.value,
+        "sensitive": row.sensitive,
+    }
+
+
+def _apdu(options: argparse.Namespace) -> Told:
+    data = _bytes(options)
+    if len(data) >= 4 and data[0] & 0xF3 in (0x00, 0x80) and data[1] in COMMANDS:
+        return _command(options, data)
+    if len(data) < 2:
+        raise InputError("an answer has at least its two status bytes 应答至少有两个状态字节")
+    sw = int.from_bytes(data[-2:], "big")
+    items = parse(data[:-2])
+    english, chinese = status_words(sw), status_words(sw, language="zh-CN")
+    status = _say(options, english.partition(" ")[2], chinese.partition(" ")[2])
+    lines = [*tlv_lines(items, language=options.language), f"SW {sw:04X} {status}"]
+    return Told(lines, {"objects": [tlv_object(item) for item in items], "sw": f"{sw:04X}"})
+
+
+def _command(options: argparse.Namespace, data: bytes) -> Told:
+    name, chinese = COMMANDS[data[1]]
+    body = data[5 : 5 + data[4]] if len(data) > 5 else b""
+    rest = data[5 + len(body) :] if body else data[4:]
+    if (body and len(body) != data[4]) or len(rest) > 1:
+        raise InputError(f"the length byte says {data[4]}, {len(data) - 5} bytes follow 长度字节与数据不符")
+    secret = data[1] == VERIFY_INS
+    value = f"<{len(body)} bytes>" if secret else body.hex().upper()
+    lines = [f"{_say(options, name, chinese)}  CLA {data[0]:02X} INS {data[1]:02X} P1 {data[2]:02X} P2 {data[3]:02X}"]
+    if body:
+        lines.append(f"  {_say(options, 'data', '数据')} ({len(body)}): {value}")
+    if rest:
+        lines.append(f"  Le {rest.hex().upper()}")
+    found = {"command": name, "p1": data[2], "p2": data[3], "data": value, "le": rest.hex().upper() or None}
+    return Told(lines, found)
+
+
+def _explain(options: argparse.Namespace) -> Told:
+    trace = _trace(options)
+    languages = explain.LANGUAGES if options.language == BOTH else (options.language,)
+    lines: list[str] = []
+    for language in languages:
+        lines += [*explain.story(trace, language), ""]
+    lines += explain.table(trace, languages[-1])
+    return Told(lines, explain.to_json(trace, languages[-1]))
+
+
+def _replay(options: argparse.Namespace) -> Told:
+    trace = _trace(options)
+    again = replay(trace)
+    spoken = [language for language in explain.LANGUAGES if options.language in (BOTH, language)]
+    lines = [explain.headline(trace, language) for language in spoken]
+    told = {
+        Agreement.SAME: ("The kernel decides the same again", "内核重放结果一致"),
+        Agreement.DIFFERENT: ("The kernel decides otherwise", "内核重放结果不一致"),
+        Agreement.MASKED: ("The same as far as the masked data go", "在脱敏数据允许的范围内一致"),
+    }[again.agreement]
+    lines.append(f"{_say(options, *told)} ({again.exchanges})" + (f": {again.why}" if again.why else ""))
+    found = {
+        "agreement": again.agreement.value,
+        "exchanges": again.exchanges,
+        "why": again.why,
+        "result": again.outcome.result.value if again.outcome else None,
+        "reason": again.outcome.reason if again.outcome else None,
+    }
+    return Told(lines, found, STATUS[again.agreement])
+
+
+def _ics(options: argparse.Namespace) -> Told:
+    """For the profile of a terminal as it comes: `TerminalProfile`'s defaults."""
+    stated, profile = ics.statement(), TerminalProfile(aids=())
+    answers = ics.configuration(stated, profile)
+    lines = [f"{stated.kernel} {stated.version} ({stated.books}) {ics.checksum(stated, profile)}"]
+    for option in stated.options:
+        why = f" - {_say(options, option.why, option.why_zh)}" if option.why else ""
+        mark = "*" if option.major else " "
+        lines.append(f"{mark} {option.word}: {answers[option.word]}  {_say(options, option.en, option.zh)}{why}")
+    found = {
+        "kernel": stated.kernel,
+        "version": stated.version,
+        "books": stated.books,
+        "checksum": ics.checksum(stated, profile),
+        "options": answers,
+    }
+    return Told(lines, found)
 
 
 if __name__ == "__main__":

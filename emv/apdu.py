@@ -17,8 +17,10 @@ from types import MappingProxyType
 from typing import Final
 
 from emv.commands import CardError, Cryptogram, Transceive
+from emv.tlv import TlvError, parse_one
 
 DATA_MAX = 255  # Lc is one byte.
+CDA_REQUESTED = 0x10  # GENERATE AC, P1 b5.
 RESPONSE_MAX = 258  # 256 bytes of data and the status words: Le is one byte.
 
 
@@ -32,6 +34,8 @@ class SW(IntEnum):
     OK = 0x9000
     SELECTED_FILE_INVALIDATED = 0x6283
     AUTHENTICATION_FAILED = 0x6300
+    AUTHENTICATION_METHOD_BLOCKED = 0x6983
+    REFERENCE_DATA_INVALIDATED = 0x6984
     CONDITIONS_NOT_SATISFIED = 0x6985
     FUNCTION_NOT_SUPPORTED = 0x6A81
     FILE_NOT_FOUND = 0x6A82
@@ -66,6 +70,27 @@ STATUS_WORDS: Final = MappingProxyType(
 )
 
 
+# INS → English, Chinese. Spec: EMV 4.4 Book 3 §6.3.2.
+COMMANDS: Final = MappingProxyType(
+    {
+        0x16: ("CARD BLOCK", "卡片锁定"),
+        0x18: ("APPLICATION UNBLOCK", "应用解锁"),
+        0x1E: ("APPLICATION BLOCK", "应用锁定"),
+        0x20: ("VERIFY", "验证密码"),
+        0x24: ("PIN CHANGE/UNBLOCK", "密码修改或解锁"),
+        0x82: ("EXTERNAL AUTHENTICATE", "外部认证"),
+        0x84: ("GET CHALLENGE", "取随机数"),
+        0x88: ("INTERNAL AUTHENTICATE", "内部认证"),
+        0xA4: ("SELECT", "选择"),
+        0xA8: ("GET PROCESSING OPTIONS", "获取处理选项"),
+        0xAE: ("GENERATE AC", "生成应用密文"),
+        0xB2: ("READ RECORD", "读记录"),
+        0xC0: ("GET RESPONSE", "取响应"),
+        0xCA: ("GET DATA", "取数据"),
+    }
+)
+
+
 def status_words(sw: int, *, language: str = "en") -> str:
     """What a person reads for SW1 SW2.
 
@@ -76,6 +101,15 @@ def status_words(sw: int, *, language: str = "en") -> str:
     if sw & 0xFFF0 == 0x63C0:
         return f"{sw:04X} " + (f"计数器为{sw & 0x0F}" if column else f"counter is {sw & 0x0F}")
     return f"{sw:04X} {STATUS_WORDS.get(sw, ('unknown', '未知'))[column]}"
+
+
+def sw_hex(sw: int) -> str:
+    """SW1 SW2 as everybody writes it.
+
+    >>> sw_hex(0x6A83)
+    '6A83'
+    """
+    return f"{sw:04X}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +172,54 @@ def get_processing_options(template: bytes) -> bytes:
     return command(0x80, 0xA8, 0x00, 0x00, template)
 
 
-def generate_ac(wanted: Cryptogram, data: bytes) -> bytes:
-    """GENERATE APPLICATION CRYPTOGRAM without a CDA request. Spec: Book 3 §6.5.5.
+def generate_ac(wanted: Cryptogram, data: bytes, *, cda: bool = False) -> bytes:
+    """GENERATE APPLICATION CRYPTOGRAM; `cda` asks for a signature with it. Spec: Book 3 §6.5.5.
 
-    >>> generate_ac(Cryptogram.ARQC, b"").hex()
-    '80ae800000'
+    >>> generate_ac(Cryptogram.ARQC, b"", cda=True).hex()
+    '80ae900000'
     """
-    return command(0x80, 0xAE, wanted.value, 0x00, data)
+    return command(0x80, 0xAE, wanted.value | (CDA_REQUESTED if cda else 0), 0x00, data)
+
+
+def internal_authenticate(data: bytes) -> bytes:
+    """INTERNAL AUTHENTICATE with the DDOL's data. Spec: Book 3 §6.5.9.
+
+    >>> internal_authenticate(bytes(4)).hex()
+    '00880000040000000000'
+    """
+    return command(0x00, 0x88, 0x00, 0x00, data)
+
+
+def get_data(tag: int) -> bytes:
+    """GET DATA of an element with a two-byte tag. Spec: Book 3 §6.5.7.
+
+    >>> get_data(0x9F17).hex()
+    '80ca9f1700'
+    """
+    return command(0x80, 0xCA, tag >> 8, tag & 0xFF)
+
+
+def get_challenge() -> bytes:
+    """GET CHALLENGE: eight random bytes of the card, good for the next command only. Spec: Book 3 §6.5.6.
+
+    >>> get_challenge().hex()
+    '0084000000'
+    """
+    return command(0x00, 0x84, 0x00, 0x00)
+
+
+async def retrieve(tag: int) -> bytes | None:
+    """What GET DATA tells of one element; None if the card does not have it or answers anything else.
+
+    Raises CardError only if the card broke the protocol. Spec: Book 3 §6.5.7.
+    """
+    response = await exchange(get_data(tag))
+    if not response.ok:
+        return None
+    try:
+        return parse_one(response.data, tag).value
+    except TlvError:
+        return None
 
 
 def external_authenticate(data: bytes) -> bytes:

@@ -13,9 +13,11 @@ Spec: EMV 4.4 Book 3 Annex C (AIP, AUC, CVM rule, TVR, TSI), Book 4 Annex A (ter
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 
 class TVR(IntFlag):
@@ -253,6 +255,87 @@ CVM_WORDS: Final = MappingProxyType(
 )
 
 
+AIP_WORDS: Final = MappingProxyType(
+    {
+        AIP.XDA: ("XDA supported", "支持扩展数据认证"),
+        AIP.SDA: ("SDA supported", "支持静态数据认证"),
+        AIP.DDA: ("DDA supported", "支持动态数据认证"),
+        AIP.CARDHOLDER_VERIFICATION: ("Cardholder verification is supported", "支持持卡人验证"),
+        AIP.TERMINAL_RISK_MANAGEMENT: ("Terminal risk management is to be performed", "要求终端风险管理"),
+        AIP.ISSUER_AUTHENTICATION: ("Issuer authentication is supported", "支持发卡行认证"),
+        AIP.CDA: ("CDA supported", "支持复合动态数据认证"),
+    }
+)
+
+AUC_WORDS: Final = MappingProxyType(
+    {
+        AUC.DOMESTIC_CASH: ("Valid for domestic cash transactions", "可用于国内取现"),
+        AUC.INTERNATIONAL_CASH: ("Valid for international cash transactions", "可用于国际取现"),
+        AUC.DOMESTIC_GOODS: ("Valid for domestic goods", "可用于国内商品"),
+        AUC.INTERNATIONAL_GOODS: ("Valid for international goods", "可用于国际商品"),
+        AUC.DOMESTIC_SERVICES: ("Valid for domestic services", "可用于国内服务"),
+        AUC.INTERNATIONAL_SERVICES: ("Valid for international services", "可用于国际服务"),
+        AUC.ATM: ("Valid at ATMs", "可用于自动柜员机"),
+        AUC.OTHER_THAN_ATM: ("Valid at terminals other than ATMs", "可用于自动柜员机以外的终端"),
+        AUC.DOMESTIC_CASHBACK: ("Domestic cashback allowed", "允许国内返现"),
+        AUC.INTERNATIONAL_CASHBACK: ("International cashback allowed", "允许国际返现"),
+    }
+)
+
+# Terminal Capabilities, tag 9F33, the three bytes as one number. Spec: Book 4 §A2.
+CAPABILITY_WORDS: Final = MappingProxyType(
+    {
+        0x80_00_00: ("Manual key entry", "手工输入"),
+        0x40_00_00: ("Magnetic stripe", "磁条"),
+        0x20_00_00: ("IC with contacts", "接触式IC卡"),
+        CvmCapability.PLAINTEXT_PIN << 8: ("Plaintext PIN for ICC verification", "卡片验证明文密码"),
+        CvmCapability.ONLINE_PIN << 8: ("Enciphered PIN for online verification", "联机验证密文密码"),
+        CvmCapability.SIGNATURE << 8: ("Signature", "签名"),
+        CvmCapability.ENCIPHERED_PIN << 8: ("Enciphered PIN for offline verification (RSA)", "脱机验证密文密码（RSA）"),
+        CvmCapability.NO_CVM << 8: ("No CVM required", "无需持卡人验证"),
+        CvmCapability.ONLINE_BIOMETRIC << 8: ("Online biometric", "联机生物特征"),
+        CvmCapability.OFFLINE_BIOMETRIC << 8: ("Offline biometric", "脱机生物特征"),
+        CvmCapability.ENCIPHERED_PIN_ECC << 8: ("Enciphered PIN for offline verification (ECC)", "脱机验证密文密码（椭圆曲线）"),
+        SecurityCapability.SDA: ("SDA", "静态数据认证"),
+        SecurityCapability.DDA: ("DDA", "动态数据认证"),
+        SecurityCapability.CARD_CAPTURE: ("Card capture", "吞卡"),
+        SecurityCapability.CDA: ("CDA", "复合动态数据认证"),
+        SecurityCapability.XDA: ("XDA", "扩展数据认证"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BitField:
+    """A field of flags: its tag, its length, and what each bit means in English and Chinese."""
+
+    name: str
+    tag: int
+    length: int
+    words: Mapping[Any, tuple[str, str]]  # A bit of the number that the bytes make → words.
+
+    def lines(self, value: bytes, *, language: str = "en") -> tuple[str, ...]:
+        """What is set, in the spec's order, as `byte.bit words`; reserved bits are named so. Raises ValueError."""
+        if len(value) != self.length:
+            raise ValueError(f"{self.name} has {self.length} bytes, not {len(value)}")
+        column = 1 if language.startswith("zh") else 0
+        number = int.from_bytes(value, "big")
+        return tuple(
+            f"{self.length - bit // 8}.{bit % 8 + 1} {self.words.get(1 << bit, ('RFU', '保留'))[column]}"
+            for bit in range(8 * self.length - 1, -1, -1)
+            if number & 1 << bit
+        )
+
+
+FIELDS: Final = (
+    BitField("TVR", 0x95, 5, TVR_WORDS),
+    BitField("TSI", 0x9B, 2, TSI_WORDS),
+    BitField("AIP", 0x82, 2, AIP_WORDS),
+    BitField("AUC", 0x9F07, 2, AUC_WORDS),
+    BitField("CAPABILITIES", 0x9F33, 3, CAPABILITY_WORDS),
+)
+
+
 def tvr_of(value: bytes) -> TVR:
     """The flags of five bytes. Raises ValueError.
 
@@ -270,21 +353,27 @@ def tvr_lines(value: TVR, *, language: str = "en") -> tuple[str, ...]:
     >>> tvr_lines(TVR.ONLINE_PIN_ENTERED)
     ('3.3 Online PIN entered',)
     """
-    column = 1 if language.startswith("zh") else 0
-    lines = []
-    for bit in range(39, -1, -1):
-        if not value & (1 << bit):
-            continue
-        flag = TVR(1 << bit)
-        words = TVR_WORDS.get(flag, ("RFU", "保留"))[column]
-        lines.append(f"{5 - bit // 8}.{bit % 8 + 1} {words}")
-    return tuple(lines)
+    return FIELDS[0].lines(bytes(value), language=language)
 
 
 def tsi_lines(value: TSI, *, language: str = "en") -> tuple[str, ...]:
     """What was performed, in the spec's order."""
     column = 1 if language.startswith("zh") else 0
     return tuple(words[column] for flag, words in TSI_WORDS.items() if value & flag)
+
+
+def verified_by_card(cvm_results: bytes) -> bool:
+    """Whether 9F34 says that the card has found its PIN right. Spec: Book 4 §6.3.4.5.
+
+    >>> verified_by_card(bytes.fromhex("410302")), verified_by_card(bytes.fromhex("410301"))
+    (True, False)
+    """
+    return bool(cvm_results) and cvm_results[0] & 0x3F in (
+        Cvm.PLAINTEXT_PIN.value,
+        Cvm.PLAINTEXT_PIN_AND_SIGNATURE.value,
+        Cvm.ENCIPHERED_PIN.value,
+        Cvm.ENCIPHERED_PIN_AND_SIGNATURE.value,
+    ) and cvm_results[2:3] != b"\x01"
 
 
 def wants_signature(cvm_results: bytes) -> bool:

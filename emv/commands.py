@@ -56,9 +56,13 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class ChooseApplication(KernelRequest["int | None"]):
-    """Let the cardholder choose (or confirm a single one): an index, or None for cancelled."""
+    """Let the cardholder choose (or confirm a single one): an index, or None for cancelled.
+
+    `again`: what was chosen before cannot be used; "try again" is to be said. Spec: EMV 4.4 Book 4 §11.3.
+    """
 
     candidates: tuple[Application, ...]
+    again: bool = False
 
 
 class PinResult(Enum):
@@ -77,6 +81,49 @@ class AskPin(KernelRequest[PinResult]):
     """
 
     pan: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AskOfflinePin(KernelRequest[PinResult]):
+    """A PIN for the card itself: whoever answers keeps the digits until VerifyPin and wipes them after it.
+
+    `tries_left` is what the card said, None if it did not say; `wrong`: the PIN before this one was wrong.
+    Spec: EMV 4.4 Book 3 §10.5.1, Book 4 §6.3.4.1.
+    """
+
+    tries_left: int | None
+    wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PinKey:
+    """The card's RSA key for enciphering a PIN. `modulus` is as long as the enciphered block."""
+
+    modulus: bytes = field(repr=False)
+    exponent: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPin(KernelRequest[bytes]):
+    """Send VERIFY with the PIN that AskOfflinePin took, and answer with the card's whole response.
+
+    The kernel never sees the PIN, nor the command that carries it. Without a `key` the PIN goes in clear.
+    Spec: EMV 4.4 Book 3 §6.5.12, Book 2 §7.
+    """
+
+    key: PinKey | None
+    challenge: bytes = b""  # What GET CHALLENGE gave, 8 bytes, for the enciphered block only.
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierAmount(KernelRequest[int]):
+    """What the terminal's log says of this card's latest payment, in minor units; 0: it is not there.
+
+    Asked only of a terminal whose profile keeps such a log. Spec: EMV 4.4 Book 3 §10.6.1.
+    """
+
+    pan: str = field(repr=False)
+    sequence: str  # 5F34 in two digits, or nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +174,4 @@ class Outcome:
     online: bool  # Whether GoOnline was asked.
     signature: bool  # Whether a signature is to be taken.
     data: dict[int, bytes] = field(repr=False)
+    advice: bool = False  # Whether the card wants its issuer to be told. Spec: EMV 4.4 Book 3 §6.5.5.4.

@@ -1,21 +1,21 @@
 """Cardholder verification: the card's list of methods, tried rule by rule.
 
-Performed here: online PIN, signature, no CVM. The card's own PIN check (offline PIN) is not claimed in 9F33
-and is treated as unsupported; biometric methods (codes 06-0F) are unrecognised.
+Performed here: online PIN, signature, no CVM, and in `offline_pin` the card's own check of the PIN. Biometric methods
+(codes 06-0F) are not in this kernel and count as unrecognised, like every code that is reserved or a payment
+system's or issuer's own.
 
 Spec: EMV 4.4 Book 3 §10.5 (cardholder verification), Book 4 §6.3.4 (CVM results, bypass).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from types import MappingProxyType
 
 from emv.bits import (
     AIP,
     NEXT_RULE_IF_UNSUCCESSFUL,
+    OFFLINE_PIN,
     TSI,
     TVR,
     Cvm,
@@ -24,7 +24,8 @@ from emv.bits import (
     CvmResult,
     TransactionType,
 )
-from emv.commands import AskPin, CardError, Outcome, PinResult, Result
+from emv.commands import AskPin, CardError, Outcome, PinResult
+from emv.offline_pin import Pins, Verdict, not_entered, not_typed, offline_pin
 from emv.records import pan_digits
 from emv.session import Session
 from emv.tags import (
@@ -33,6 +34,7 @@ from emv.tags import (
     CVM_LIST_8E,
     CVM_RESULTS_9F34,
     PAN_5A,
+    TERMINAL_CAPABILITIES_9F33,
     TRANSACTION_CURRENCY_CODE_5F2A,
 )
 
@@ -57,6 +59,19 @@ OFFLINE_PINS = frozenset(
         Cvm.PLAINTEXT_PIN_AND_SIGNATURE,
         Cvm.ENCIPHERED_PIN,
         Cvm.ENCIPHERED_PIN_AND_SIGNATURE,
+    }
+)
+PINS = OFFLINE_PINS | {Cvm.ONLINE_PIN}
+# Byte 3 of 9F34 after success: what only issuer or cashier will know is unknown. Spec: Book 4 §6.3.4.5.
+RESULTS = MappingProxyType(
+    {
+        Cvm.PLAINTEXT_PIN: CvmResult.SUCCESSFUL,
+        Cvm.ONLINE_PIN: CvmResult.UNKNOWN,
+        Cvm.PLAINTEXT_PIN_AND_SIGNATURE: CvmResult.UNKNOWN,
+        Cvm.ENCIPHERED_PIN: CvmResult.SUCCESSFUL,
+        Cvm.ENCIPHERED_PIN_AND_SIGNATURE: CvmResult.UNKNOWN,
+        Cvm.SIGNATURE: CvmResult.UNKNOWN,
+        Cvm.NO_CVM: CvmResult.SUCCESSFUL,
     }
 )
 
@@ -87,14 +102,6 @@ class CvmList:
     rules: tuple[Rule, ...]
 
 
-class Verdict(Enum):
-    """What became of one method."""
-
-    SUCCESSFUL = "successful"
-    UNSUCCESSFUL = "unsuccessful"
-    NOT_PERFORMED = "not-performed"  # Unsupported or unrecognised: it leaves no trace in 9F34.
-
-
 def parse_cvm_list(data: bytes) -> CvmList:
     """Raises CardError. Spec: Book 3 §10.5: amounts X and Y, then pairs.
 
@@ -112,89 +119,97 @@ async def cardholder_verification(session: Session) -> Outcome | None:
     session.data[CVM_RESULTS_9F34] = NOT_PERFORMED
     profile = AIP(int.from_bytes(session.data[APPLICATION_INTERCHANGE_PROFILE_82], "big"))
     if not profile & AIP.CARDHOLDER_VERIFICATION:
+        session.note("cvm-not-asked", APPLICATION_INTERCHANGE_PROFILE_82)
         session.left_out("Cardholder verification")
         return None
     value = session.data.get(CVM_LIST_8E)
     if value is None:
         # The card says that it supports verification and sends no list. Spec: Book 3 §7.5, §10.5.
-        session.tvr |= TVR.ICC_DATA_MISSING
+        session.note("cvm-list-missing", sets=TVR.ICC_DATA_MISSING)
         session.left_out("Cardholder verification")
         return None
     methods = parse_cvm_list(value)
     if not methods.rules:
+        session.note("cvm-list-empty", CVM_LIST_8E)
         session.left_out("Cardholder verification")
         return None
     ended = await _apply_rules(session, methods)
     if ended is not None:
         return ended
-    session.tsi |= TSI.CARDHOLDER_VERIFICATION_PERFORMED
+    session.note("cvm-done", CVM_RESULTS_9F34, sets=TSI.CARDHOLDER_VERIFICATION_PERFORMED)
     session.performed("Cardholder verification")
     return None
 
 
 async def _apply_rules(session: Session, methods: CvmList) -> Outcome | None:
+    """Rule after rule, until one succeeds or one fails that allows no other. Spec: Book 3 §10.5, §10.5.5."""
     session.data[CVM_RESULTS_9F34] = NONE_APPLIED
-    bypassed = False
-    for rule in _applicable(session, methods):
-        method = rule.method
-        if method is Cvm.FAIL:
-            # No further rule is looked at, whatever b7 says. Spec: Book 3 §10.5.5.
-            _keep_result(session, rule, CvmResult.FAILED)
-            break
-        if method is None:
-            session.tvr |= TVR.UNRECOGNISED_CVM
-            verdict = Verdict.NOT_PERFORMED
-        elif method is Cvm.ONLINE_PIN and supported(session, method):
-            # One bypass holds for every PIN of the transaction. Spec: Book 4 §6.3.4.3.
-            answer = PinResult.BYPASSED if bypassed else await AskPin(pan_digits(session.data[PAN_5A]))
-            ended = _pin_given_up(session, answer)
-            if ended is not None:
-                return ended
-            bypassed = answer is PinResult.BYPASSED
-            verdict = _online_pin(session, rule, answer)
-        else:
-            verdict = _perform(session, rule, method)
+    pins = Pins()
+    for number, rule in enumerate(methods.rules, 1):
+        met = condition_satisfied(session, methods, rule)
+        word = "cvm-rule" if met else "cvm-condition-not-met"
+        session.note(word, rule=number, code=f"{rule.code:02X}", condition=f"{rule.condition:02X}")
+        if not met:
+            continue
+        verdict = await _perform(session, rule, pins)
+        if isinstance(verdict, Outcome):
+            return verdict
         if verdict is Verdict.SUCCESSFUL:
             return None
-        if not rule.next_if_unsuccessful:
+        # After "fail CVM processing" no further rule is looked at, whatever b7 says. Spec: Book 3 §10.5.5.
+        if rule.method is Cvm.FAIL or not rule.next_if_unsuccessful:
             break
-    session.tvr |= TVR.CVM_NOT_SUCCESSFUL
+    session.note("cvm-not-successful", sets=TVR.CVM_NOT_SUCCESSFUL)
     return None
 
 
-def _pin_given_up(session: Session, answer: PinResult) -> Outcome | None:
-    if answer is PinResult.CANCELLED or (answer is PinResult.BYPASSED and not session.terminal.pin_bypass):
-        return session.end(Result.CANCELLED, "pin-cancelled")
-    if answer is PinResult.TIMED_OUT:
-        return session.end(Result.CANCELLED, "pin-timed-out")
-    return None
+async def _perform(session: Session, rule: Rule, pins: Pins) -> Verdict | Outcome:
+    """One rule whose condition is met; 9F34 tells of it if its method was performed. Spec: Book 4 §6.3.4.5."""
+    method = rule.method
+    if method is None:
+        session.note("cvm-unrecognised", sets=TVR.UNRECOGNISED_CVM)
+        return Verdict.NOT_PERFORMED
+    if method is Cvm.FAIL:
+        session.note("cvm-fail")
+        _keep_result(session, rule, CvmResult.FAILED)
+        return Verdict.UNSUCCESSFUL
+    if not supported(session, method):
+        return _unsupported(session, method)
+    verdict: Verdict | Outcome = Verdict.SUCCESSFUL
+    if method is Cvm.ONLINE_PIN:
+        verdict = await _online_pin(session, pins)
+    elif method in OFFLINE_PINS:
+        verdict = await offline_pin(session, method, pins)
+    if isinstance(verdict, Outcome):
+        return verdict
+    if verdict is Verdict.SUCCESSFUL:
+        session.note("cvm-performed", method=method.name)
+    _keep_result(session, rule, RESULTS[method] if verdict is Verdict.SUCCESSFUL else CvmResult.FAILED)
+    return verdict
 
 
-def _online_pin(session: Session, rule: Rule, answer: PinResult) -> Verdict:
-    """Spec: Book 3 §10.5.2."""
-    if answer is PinResult.ENTERED:
-        session.tvr |= TVR.ONLINE_PIN_ENTERED
-        _keep_result(session, rule, CvmResult.UNKNOWN)  # Only the issuer knows whether it was right.
-        return Verdict.SUCCESSFUL
-    session.tvr |= TVR.PIN_PAD_NOT_WORKING if answer is PinResult.PAD_FAILED else TVR.PIN_NOT_ENTERED
-    _keep_result(session, rule, CvmResult.FAILED)
-    return Verdict.UNSUCCESSFUL
+def _unsupported(session: Session, method: Cvm) -> Verdict:
+    """A terminal without any PIN of this kind says so in the TVR; one kind of offline PIN stands for the other.
 
-
-def _perform(session: Session, rule: Rule, method: Cvm) -> Verdict:
-    """Signature and no CVM succeed if they are supported; offline PIN never is."""
-    if supported(session, method):
-        if method is Cvm.SIGNATURE:
-            _keep_result(session, rule, CvmResult.UNKNOWN)  # It is on the slip, later. Spec: Book 4 §6.3.4.4.
-            return Verdict.SUCCESSFUL
-        if method is Cvm.NO_CVM:
-            _keep_result(session, rule, CvmResult.SUCCESSFUL)
-            return Verdict.SUCCESSFUL
-        raise RuntimeError(f"9F33 claims {method.name}, which is not in yet")
-    if method in OFFLINE_PINS or method is Cvm.ONLINE_PIN:
-        # A terminal without this kind of PIN says so in the TVR. Spec: Book 3 §10.5.1, §10.5.2.
-        session.tvr |= TVR.PIN_PAD_NOT_WORKING
+    Spec: Book 3 §10.5.1 and its footnote, §10.5.2.
+    """
+    kind = CvmCapability.ONLINE_PIN if method is Cvm.ONLINE_PIN else OFFLINE_PIN
+    if method in PINS and not session.terminal.capabilities[1] & kind:
+        session.note("pin-pad-absent", TERMINAL_CAPABILITIES_9F33, sets=TVR.PIN_PAD_NOT_WORKING)
+    else:
+        session.note("cvm-unsupported", TERMINAL_CAPABILITIES_9F33)
     return Verdict.NOT_PERFORMED
+
+
+async def _online_pin(session: Session, pins: Pins) -> Verdict | Outcome:
+    """Spec: Book 3 §10.5.2."""
+    if pins.bypassed:
+        return not_entered(session)
+    answer = await AskPin(pan_digits(session.data[PAN_5A]))
+    if answer is not PinResult.ENTERED:
+        return not_typed(session, answer, pins)
+    session.note("online-pin-entered", sets=TVR.ONLINE_PIN_ENTERED)
+    return Verdict.SUCCESSFUL
 
 
 def _keep_result(session: Session, rule: Rule, result: CvmResult) -> None:
@@ -206,10 +221,6 @@ def supported(session: Session, method: Cvm) -> bool:
     claimed = CvmCapability(session.terminal.capabilities[1])
     needed = NEEDED.get(method)
     return needed is not None and claimed & needed == needed
-
-
-def _applicable(session: Session, methods: CvmList) -> Iterator[Rule]:
-    return (rule for rule in methods.rules if condition_satisfied(session, methods, rule))
 
 
 def condition_satisfied(session: Session, methods: CvmList, rule: Rule) -> bool:

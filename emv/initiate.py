@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emv import apdu
-from emv.apdu import SW, exchange, expect_ok
+from emv.apdu import SW, exchange, expect_ok, sw_hex
 from emv.commands import CardError, Draw
 from emv.dol import fill, parse_dol
 from emv.session import MissingData, Session
@@ -41,14 +41,19 @@ class AflEntry:
 async def initiate_application_processing(session: Session) -> bool:
     """Keeps AIP and AFL. False: the card wants another application (6985). Raises CardError."""
     session.data[UNPREDICTABLE_NUMBER_9F37] = await Draw(UNPREDICTABLE_BYTES)
-    wanted = fill(parse_dol(session.data.get(PDOL_9F38, b"")), session.elements())
+    entries = parse_dol(session.data.get(PDOL_9F38, b""))
+    wanted = fill(entries, session.elements())
     if len(wanted) > PDOL_DATA_MAX:
         raise TlvError(f"the PDOL asks for more than {PDOL_DATA_MAX} bytes", position=0)
+    session.note("pdol-filled" if entries else "pdol-absent", PDOL_9F38, bytes=len(wanted))
+    session.oda.sent = wanted
     response = await exchange(apdu.get_processing_options(encode(COMMAND_TEMPLATE_83, wanted)))
     if response.sw == SW.CONDITIONS_NOT_SATISFIED:
         # The application cannot be used this time: back to the list. Spec: Book 3 §10.1.
+        session.note("options-refused", sw=sw_hex(response.sw))
         return False
     take_processing_options(session, expect_ok(response, "GET PROCESSING OPTIONS"))
+    session.note("options-taken", APPLICATION_INTERCHANGE_PROFILE_82, APPLICATION_FILE_LOCATOR_94)
     session.performed("Initiate application processing")
     return True
 
@@ -65,9 +70,7 @@ def take_processing_options(session: Session, data: bytes) -> None:
         session.data[APPLICATION_INTERCHANGE_PROFILE_82] = template.value[:2]
         session.data[APPLICATION_FILE_LOCATOR_94] = template.value[2:]
     elif template.tag == RESPONSE_TEMPLATE_FORMAT_2_77:
-        for item in template.children:
-            if not item.constructed:
-                session.accept(item.tag, item.value)
+        session.take(template.children, set(), within=template.tag)
     else:
         raise TlvError(f"template {template.tag:X} where 80 or 77 should be", position=template.position)
     for tag in (APPLICATION_INTERCHANGE_PROFILE_82, APPLICATION_FILE_LOCATOR_94):
@@ -79,7 +82,7 @@ def take_processing_options(session: Session, data: bytes) -> None:
 
 
 def parse_afl(data: bytes) -> tuple[AflEntry, ...]:
-    """Raises CardError with the position of the faulty byte. Spec: Book 3 §10.2.
+    """Raises CardError with the position of the faulty byte. Spec: Book 3 §10.2 (coding), §7.5 (faults).
 
     >>> parse_afl(bytes.fromhex("08010200"))
     (AflEntry(sfi=1, first=1, last=2, authenticated=0),)
@@ -90,7 +93,8 @@ def parse_afl(data: bytes) -> tuple[AflEntry, ...]:
     total = 0
     for at in range(0, len(data), 4):
         sfi, first, last, authenticated = data[at] >> 3, data[at + 1], data[at + 2], data[at + 3]
-        if data[at] & 0x07 or not 1 <= sfi <= 30:
+        # The three bits below the file are reserved, and reserved bits are not looked at. Spec: Book 3 §6.3.6.
+        if not 1 <= sfi <= 30:
             raise CardError("the AFL names no file from 1 to 30", position=at)
         if first == 0 or last < first:
             raise CardError("the AFL's records are not in order", position=at + 1)

@@ -1,9 +1,9 @@
 """The contact kernel: the steps of a transaction in the Books' order, and nothing else.
 
-It is a coroutine over `emv.commands`: whoever drives it answers Transceive, ChooseApplication, AskPin,
-GoOnline and Draw with `send`. Whatever a card sends, it ends in an Outcome. A card that left enters as
-`throw(CardError(..., removed=True))` and comes out again, because only the driver knows what is then to be
-done (reverse or not).
+It is a coroutine over `emv.commands`: whoever drives it answers its requests with `send`. Whatever a card sends,
+it ends in an Outcome. A card that left enters as `throw(CardError(..., removed=True))` and comes out again,
+because only the driver knows what is then to be done (reverse or not); after the last cryptogram, which decides,
+it does not come out.
 
 Spec: EMV 4.4 Book 3 §8, figure 7 (transaction flow), §10 (functions).
 """
@@ -22,6 +22,7 @@ from emv.restrictions import processing_restrictions
 from emv.risk import terminal_risk_management
 from emv.selection import build_candidate_list, final_selection
 from emv.session import AidEntry, MissingData, Session, TerminalProfile, TransactionData, WrongCryptogram
+from emv.trace import SessionLimit, watched
 
 __all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact_session"]
 
@@ -29,7 +30,7 @@ __all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact
 async def contact_session(session: Session) -> Outcome:
     """Run one card through one transaction. Raises CardError only if the card was removed."""
     try:
-        return await _transaction(session)
+        return await watched(_transaction(session), session.trace)
     except CardError as error:
         if error.removed:
             raise
@@ -42,12 +43,12 @@ async def _transaction(session: Session) -> Outcome:
     if ended is not None:
         return ended
     await read_application_data(session)
-    offline_data_authentication(session)
+    await offline_data_authentication(session)
     processing_restrictions(session)
     ended = await cardholder_verification(session)
     if ended is not None:
         return ended
-    terminal_risk_management(session)
+    await terminal_risk_management(session)
     wanted = terminal_action_analysis(session)
     ended = await card_action_analysis(session, wanted)
     if ended is not None:
@@ -72,6 +73,8 @@ async def _application_selection(session: Session) -> Outcome | None:
 
 def _reason(error: CardError) -> str:
     match error:
+        case SessionLimit():
+            return "too-much"
         case StatusError():
             return "card-refused"
         case MissingData():

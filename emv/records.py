@@ -17,13 +17,11 @@ from emv.tags import (
     APPLICATION_EFFECTIVE_DATE_5F25,
     APPLICATION_EXPIRATION_DATE_5F24,
     APPLICATION_FILE_LOCATOR_94,
-    APPLICATION_INTERCHANGE_PROFILE_82,
     APPLICATION_USAGE_CONTROL_9F07,
     APPLICATION_VERSION_CARD_9F08,
     CDOL1_8C,
     CDOL2_8D,
     CVM_LIST_8E,
-    DF_NAME_84,
     ISSUER_ACTION_CODE_DEFAULT_9F0D,
     ISSUER_ACTION_CODE_DENIAL_9F0E,
     ISSUER_ACTION_CODE_ONLINE_9F0F,
@@ -34,8 +32,10 @@ from emv.tags import (
     TAGS,
     TDOL_97,
     TRACK_2_EQUIVALENT_DATA_57,
+    Source,
+    belongs,
 )
-from emv.tlv import TlvError, parse_one
+from emv.tlv import parse_one
 
 EMV_SFI_MAX = 10  # Files 11 to 30 belong to schemes and issuers. Spec: Book 3 §5.3.2.2.
 PAN_DIGITS = range(8, 20)
@@ -64,34 +64,36 @@ CHECKED = frozenset(
 
 
 async def read_application_data(session: Session) -> None:
-    """Keeps every element of every record. Raises CardError."""
-    # What SELECT and GET PROCESSING OPTIONS gave may not come again.
-    seen = {APPLICATION_INTERCHANGE_PROFILE_82, APPLICATION_FILE_LOCATOR_94, DF_NAME_84}
+    """Keeps every element of every record, and the signed ones whole. Raises CardError."""
+    # What a record may hold can also have come with the processing options, and may not come again.
+    # Spec: Book 3 §A1 (note), §10.2.
+    seen = {tag for tag in session.data if TAGS[tag].source is Source.CARD and belongs(tag, RECORD_TEMPLATE_70)}
     for entry in parse_afl(session.data[APPLICATION_FILE_LOCATOR_94]):
-        for record in range(entry.first, entry.last + 1):
-            response = await exchange(apdu.read_record(entry.sfi, record))
-            data = expect_ok(response, f"READ RECORD {record} of file {entry.sfi}")
+        for number in range(entry.first, entry.last + 1):
+            response = await exchange(apdu.read_record(entry.sfi, number))
+            # Any other status ends the transaction, also 6A83. Spec: Book 3 §10.2.
+            data = expect_ok(response, f"READ RECORD {number} of file {entry.sfi}")
+            if number - entry.first < entry.authenticated:
+                session.oda.records.append((entry.sfi, data))
             _take_record(session, seen, data, in_emv_file=entry.sfi <= EMV_SFI_MAX)
     for tag in MANDATORY:
-        if tag not in seen:
+        if tag not in session.data:
+            session.note("mandatory-missing", tag)
             raise MissingData(f"{TAGS[tag].en} is missing")
+    for tag in CHECKED & session.data.keys():
+        row, length = TAGS[tag], len(session.data[tag])
+        if not row.min_bytes <= length <= row.max_bytes:
+            raise CardError(f"{tag:X} has {length} bytes")
     check_pan(session.data[PAN_5A], session.data.get(TRACK_2_EQUIVALENT_DATA_57))
+    session.note("records-read", APPLICATION_FILE_LOCATOR_94, signed=len(session.oda.records))
     session.performed("Read application data")
 
 
 def _take_record(session: Session, seen: set[int], data: bytes, *, in_emv_file: bool) -> None:
     if not in_emv_file and data[:1] != bytes((RECORD_TEMPLATE_70,)):
-        return  # A proprietary record of a proprietary file: not for us. Spec: Book 3 §10.2.
-    for item in parse_one(data, RECORD_TEMPLATE_70).children:
-        row = TAGS.get(item.tag)
-        if row is None or item.constructed:
-            continue  # Unrecognised data is ignored. Spec: Book 3 §10.2.
-        if item.tag in seen:
-            raise TlvError(f"{item.tag:X} comes twice", position=item.position)
-        if item.tag in CHECKED and not row.min_bytes <= len(item.value) <= row.max_bytes:
-            raise TlvError(f"{item.tag:X} has {len(item.value)} bytes", position=item.position)
-        if session.accept(item.tag, item.value):
-            seen.add(item.tag)
+        session.note("record-proprietary")
+        return
+    session.take(parse_one(data, RECORD_TEMPLATE_70).children, seen, within=RECORD_TEMPLATE_70)
 
 
 def pan_digits(pan: bytes) -> str:
@@ -107,7 +109,10 @@ def pan_digits(pan: bytes) -> str:
 
 
 def check_pan(pan: bytes, track_2: bytes | None) -> None:
-    """Both places must name the same account. Raises CardError."""
+    """Both places must name the same account: the issuer would be asked about the one and the slip show the other.
+
+    The Books leave the check to the terminal. Raises CardError.
+    """
     digits = pan_digits(pan)
     if track_2 is not None and track_2.hex().partition("d")[0] != digits:
         raise CardError("the PAN and the track 2 equivalent data differ")

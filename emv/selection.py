@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from emv import apdu
-from emv.apdu import SW, exchange
+from emv.apdu import SW, Response, exchange, sw_hex
 from emv.commands import Application, CardError, ChooseApplication, Outcome, Result
 from emv.session import AidEntry, Session, TerminalProfile
 from emv.tags import (
@@ -21,10 +21,13 @@ from emv.tags import (
     APPLICATION_PREFERRED_NAME_9F12,
     APPLICATION_PRIORITY_INDICATOR_87,
     APPLICATION_TEMPLATE_61,
+    DDF_NAME_9D,
     DF_NAME_84,
     FCI_PROPRIETARY_TEMPLATE_A5,
     FCI_TEMPLATE_6F,
     ISSUER_CODE_TABLE_INDEX_9F11,
+    LANGUAGE_PREFERENCE_5F2D,
+    PDOL_9F38,
     RECORD_TEMPLATE_70,
     SFI_88,
 )
@@ -35,6 +38,9 @@ PSE_RECORDS_MAX = 32  # Real directories have one or two; a hostile one would ha
 SELECT_NEXT_MAX = 16  # Applications of one brand on one card; real cards have at most three.
 CANDIDATES_MAX = 16  # More than a person can choose from; the rest is dropped, the best priorities kept.
 LABEL_MAX = 16  # Of tags 50 and 9F12.
+FOR_CONVENIENCE = frozenset(
+    {APPLICATION_LABEL_50, APPLICATION_PREFERRED_NAME_9F12, ISSUER_CODE_TABLE_INDEX_9F11, LANGUAGE_PREFERENCE_5F2D}
+)  # Wrong or absent, they stop nothing. Spec: Book 1 §12.2.4.
 CONFIRMATION_BIT = 0x80  # 87 b8: not to be selected without the cardholder's word.
 PRIORITY_MASK = 0x0F
 NO_PRIORITY_SORTS = 0x10  # An application without a priority comes after the fifteenth.
@@ -67,14 +73,30 @@ class Fci:
 
 
 def parse_fci(data: bytes) -> Fci:
-    """Raises TlvError, also if DF name or the proprietary template is missing."""
+    """Raises TlvError, also if DF name or the proprietary template is missing or comes twice."""
     template = parse_one(data, FCI_TEMPLATE_6F)
-    name, proprietary = template.child(DF_NAME_84), template.child(FCI_PROPRIETARY_TEMPLATE_A5)
+    name = _only(template.children, DF_NAME_84)
+    proprietary = _only(template.children, FCI_PROPRIETARY_TEMPLATE_A5)
     if name is None or not 5 <= len(name.value) <= 16:
         raise TlvError("the FCI has no DF name of 5 to 16 bytes", position=template.position)
     if proprietary is None:
         raise TlvError("the FCI has no proprietary template A5", position=template.position)
-    return Fci(name.value, proprietary.children)
+    for tag in (APPLICATION_PRIORITY_INDICATOR_87, SFI_88, PDOL_9F38):
+        _only(proprietary.children, tag)
+    return Fci(name.value, tuple(item for item in proprietary.children if _plain(item, proprietary.children)))
+
+
+def _only(items: tuple[Tlv, ...], tag: int) -> Tlv | None:
+    """The one with this tag, if there is one. Raises TlvError for a second. Spec: Book 3 §7.5."""
+    found = [item for item in items if item.tag == tag]
+    if len(found) > 1:
+        raise TlvError(f"{tag:X} comes twice", position=found[1].position)
+    return found[0] if found else None
+
+
+def _plain(item: Tlv, items: tuple[Tlv, ...]) -> bool:
+    """What serves the cardholder's convenience counts as absent if it comes twice. Spec: Book 1 §12.2.4."""
+    return item.tag not in FOR_CONVENIENCE or sum(other.tag == item.tag for other in items) == 1
 
 
 def shown_label(items: Iterable[Tlv], code_table: bytes, entry: AidEntry, terminal: TerminalProfile) -> str:
@@ -110,15 +132,14 @@ async def build_candidate_list(session: Session) -> list[Candidate] | Outcome:
     session.performed("Application selection")
     found = await _from_directory(session)
     if not isinstance(found, Outcome) and not found:
-        # No directory, a blocked, faulty or foreign one: try each AID by name. Spec: Book 1 §12.3.2 step 5.
+        # No directory, a blocked, faulty or foreign one: try each AID by name. Spec: Book 1 §12.3.2 steps 1, 5.
         found = await _from_aid_list(session)
     if isinstance(found, Outcome):
         return found
-    unique = {candidate.name: candidate for candidate in reversed(found)}
-    ordered = sorted(
-        (candidate for candidate in found if unique.get(candidate.name) is candidate),
-        key=lambda candidate: candidate.priority or NO_PRIORITY_SORTS,
-    )
+    unique: dict[bytes, Candidate] = {}
+    for candidate in found:  # Two rows of ours can lead to one application of the card.
+        unique.setdefault(candidate.name, candidate)
+    ordered = sorted(unique.values(), key=lambda candidate: candidate.priority or NO_PRIORITY_SORTS)
     if not ordered:
         return _none_left(session)
     return ordered[:CANDIDATES_MAX]
@@ -129,47 +150,83 @@ def _none_left(session: Session) -> Outcome:
 
 
 async def _from_directory(session: Session) -> list[Candidate] | Outcome:
-    """Spec: Book 1 §12.3.2 (using the PSE)."""
+    """Empty: the list of AIDs is to be used. Spec: Book 1 §12.3.2 (using the PSE)."""
     response = await exchange(apdu.select(PSE_NAME))
     if response.sw == SW.FUNCTION_NOT_SUPPORTED:
         # Step 1: 6A81 means that the card is blocked or does not know SELECT; the session ends.
+        session.note("card-blocked", sw=sw_hex(response.sw))
         return session.end(Result.TERMINATED, "card-blocked")
     if not response.ok:
-        return []  # 6A82 none, 6283 blocked, or anything else: the AID list.
+        # Step 1: 6A82 there is none, 6283 it is blocked, and any other status.
+        session.note("directory-not-used", sw=sw_hex(response.sw))
+        return []
     try:
         fci = parse_fci(response.data)
+        sfi = _directory_file(fci)
+        _take_language(session, fci)
+        found = await _directory_records(session, sfi, _value(fci, ISSUER_CODE_TABLE_INDEX_9F11))
+    except DirectoryError as error:
+        session.note("directory-broken", what=error.reason)
+        return []
     except TlvError:
+        session.note("directory-broken", what="its data cannot be read")
         return []
-    sfi = find(fci.proprietary, SFI_88)
-    if sfi is None or len(sfi.value) != 1 or not 1 <= sfi.value[0] <= 10:
-        return []
-    table = find(fci.proprietary, ISSUER_CODE_TABLE_INDEX_9F11)
+    session.note("directory-read" if found else "directory-foreign", found=len(found))
+    return found
+
+
+class DirectoryError(CardError):
+    """The directory is not as it should be: the candidates found so far do not count. Spec: Book 1 §12.3.2."""
+
+
+def _directory_file(fci: Fci) -> int:
+    value = _value(fci, SFI_88)
+    if len(value) != 1 or not 1 <= value[0] <= 10:  # Spec: Book 1 §12.2.3.
+        raise DirectoryError("it names no file from 1 to 10")
+    return value[0]
+
+
+async def _directory_records(session: Session, sfi: int, table: bytes) -> list[Candidate]:
+    """Steps 2 to 4. Raises DirectoryError, TlvError."""
     found: list[Candidate] = []
     for record in range(1, PSE_RECORDS_MAX + 1):
-        response = await exchange(apdu.read_record(sfi.value[0], record))
+        response = await exchange(apdu.read_record(sfi, record))
         if response.sw == SW.RECORD_NOT_FOUND:
-            break
-        if response.ok:
-            found += _directory_record(response.data, table.value if table else b"", session.terminal)
-    return found
+            return found
+        if not response.ok:
+            raise DirectoryError(f"record {record} answers {sw_hex(response.sw)}")
+        for item in parse_one(response.data, RECORD_TEMPLATE_70).children:
+            if item.tag == APPLICATION_TEMPLATE_61:  # Other data are ignored. Spec: Book 1 §12.2.3.
+                found += _directory_entry(session, item, table)
+    raise DirectoryError(f"it has more than {PSE_RECORDS_MAX} records")
 
 
-def _directory_record(data: bytes, table: bytes, terminal: TerminalProfile) -> list[Candidate]:
-    """The record's entries; what cannot be read is ignored. Spec: Book 1 §12.2.3."""
-    try:
-        template = parse_one(data, RECORD_TEMPLATE_70)
-    except TlvError:
+def _directory_entry(session: Session, item: Tlv, table: bytes) -> list[Candidate]:
+    """The entry's application if it is ours. Raises DirectoryError, TlvError."""
+    name = _only(item.children, ADF_NAME_4F)
+    if name is None and item.child(DDF_NAME_9D) is not None:
+        return []  # An entry for another directory, which may be ignored. Spec: Book 1 §12.2.3.
+    if name is None or not 5 <= len(name.value) <= 16:
+        raise DirectoryError("an entry has no name of 5 to 16 bytes")
+    entry = _entry_for(session.terminal.aids, name.value)
+    if entry is None:
         return []
-    found = []
-    for item in template.children:
-        name = item.child(ADF_NAME_4F)
-        if item.tag != APPLICATION_TEMPLATE_61 or name is None or not 5 <= len(name.value) <= 16:
-            continue
-        entry = _entry_for(terminal.aids, name.value)
-        if entry is not None:
-            label = shown_label(item.children, table, entry, terminal)
-            found.append(Candidate(name.value, label, _indicator(item.children), entry))
-    return found
+    label = shown_label(item.children, table, entry, session.terminal)
+    return [_candidate(session, name.value, label, _indicator(item.children), entry)]
+
+
+def _candidate(session: Session, name: bytes, label: str, indicator: int, entry: AidEntry) -> Candidate:
+    session.note("candidate", aid=name.hex().upper(), label=label, indicator=f"{indicator:02X}")
+    return Candidate(name, label, indicator, entry)
+
+
+def _value(fci: Fci, tag: int) -> bytes:
+    item = find(fci.proprietary, tag)
+    return item.value if item is not None else b""
+
+
+def _take_language(session: Session, fci: Fci) -> None:
+    session.prefer_language(_value(fci, LANGUAGE_PREFERENCE_5F2D))
 
 
 def _entry_for(aids: Iterable[AidEntry], name: bytes) -> AidEntry | None:
@@ -189,30 +246,44 @@ async def _from_aid_list(session: Session) -> list[Candidate] | Outcome:
     for entry in session.terminal.aids:
         response = await exchange(apdu.select(entry.aid))
         if response.sw == SW.FUNCTION_NOT_SUPPORTED:
+            session.note("card-blocked", sw=sw_hex(response.sw))
             return session.end(Result.TERMINATED, "card-blocked")  # Step 2.
         for _ in range(SELECT_NEXT_MAX):
-            if response.sw not in (SW.OK, SW.SELECTED_FILE_INVALIDATED):
-                break  # Step 3: not there.
-            try:
-                fci = parse_fci(response.data)
-            except TlvError:
+            if not await _listed(session, entry, response, found):
                 break
-            if not fci.name.startswith(entry.aid):
-                break  # An answer that is not about what was asked.
-            if response.sw == SW.SELECTED_FILE_INVALIDATED:
-                session.blocked_seen = True
-            elif entry.matches(fci.name):
-                found.append(_from_fci(fci, entry, session.terminal))
-            if fci.name == entry.aid or not entry.partial:
-                break  # Steps 4 and 6: only a longer name calls for the next occurrence.
             response = await exchange(apdu.select(entry.aid, next_occurrence=True))  # Step 7.
+        else:
+            session.note("list-endless", aid=entry.aid.hex().upper())
     return found
 
 
-def _from_fci(fci: Fci, entry: AidEntry, terminal: TerminalProfile) -> Candidate:
-    table = find(fci.proprietary, ISSUER_CODE_TABLE_INDEX_9F11)
-    label = shown_label(fci.proprietary, table.value if table else b"", entry, terminal)
-    return Candidate(fci.name, label, _indicator(fci.proprietary), entry)
+async def _listed(session: Session, entry: AidEntry, response: Response, found: list[Candidate]) -> bool:
+    """Steps 3 to 6: keep what the answer names; True if the next occurrence is to be asked for."""
+    aid = entry.aid.hex().upper()
+    if response.sw not in (SW.OK, SW.SELECTED_FILE_INVALIDATED):
+        session.note("list-absent", aid=aid, sw=sw_hex(response.sw))
+        return False
+    try:
+        fci = parse_fci(response.data)
+    except TlvError as error:
+        session.note("list-broken", aid=aid, what=error.reason)
+        return False
+    if not fci.name.startswith(entry.aid):
+        session.note("list-broken", aid=aid, what="another application answers")
+        return False
+    exact = fci.name == entry.aid
+    if not exact and not entry.partial:
+        session.note("list-longer", aid=aid)
+        return False
+    if response.sw == SW.SELECTED_FILE_INVALIDATED:
+        session.blocked_seen = True
+        session.note("application-blocked", aid=fci.name.hex().upper())
+    else:
+        _take_language(session, fci)
+        row = _entry_for(session.terminal.aids, fci.name) or entry
+        label = shown_label(fci.proprietary, _value(fci, ISSUER_CODE_TABLE_INDEX_9F11), row, session.terminal)
+        found.append(_candidate(session, fci.name, label, _indicator(fci.proprietary), row))
+    return not exact  # Only a longer name calls for the next occurrence.
 
 
 async def final_selection(session: Session, candidates: list[Candidate]) -> Candidate | Outcome:
@@ -223,44 +294,54 @@ async def final_selection(session: Session, candidates: list[Candidate]) -> Cand
             return chosen
         session.begin_application(chosen.entry)
         response = await exchange(apdu.select(chosen.name))
-        if response.ok and _take_fci(session, chosen, response.data):
+        fault = _take_fci(session, chosen, response)
+        if not fault:
+            session.note("application-selected", AID_TERMINAL_9F06)
             return chosen
         # Other than 9000, an FCI in error or another DF name: off the list, choose again.
-        if response.sw == SW.SELECTED_FILE_INVALIDATED:
-            session.blocked_seen = True
+        session.note("application-refused", aid=chosen.name.hex().upper(), what=fault)
         candidates.remove(chosen)
     return _none_left(session)
 
 
-def _take_fci(session: Session, chosen: Candidate, data: bytes) -> bool:
+def _take_fci(session: Session, chosen: Candidate, response: Response) -> str:
+    """Keep what the application says of itself; what is wrong with it, or nothing."""
+    if not response.ok:
+        session.blocked_seen |= response.sw == SW.SELECTED_FILE_INVALIDATED
+        return sw_hex(response.sw)
     try:
-        fci = parse_fci(data)
-    except CardError:
-        return False
+        fci = parse_fci(response.data)
+        session.take(fci.proprietary, set(), within=FCI_PROPRIETARY_TEMPLATE_A5)
+    except TlvError as error:
+        return error.reason
     if fci.name != chosen.name:
-        return False
-    for item in fci.proprietary:
-        if not item.constructed:
-            session.accept(item.tag, item.value)
-    session.data[DF_NAME_84] = fci.name
-    session.data[ADF_NAME_4F] = fci.name
-    session.data[AID_TERMINAL_9F06] = fci.name
-    return True
+        return "another application answers"
+    _take_language(session, fci)
+    for tag in (DF_NAME_84, ADF_NAME_4F, AID_TERMINAL_9F06):
+        session.data[tag] = fci.name
+    return ""
 
 
 async def _choose(session: Session, candidates: list[Candidate]) -> Candidate | Outcome:
-    """Spec: Book 1 §12.4 steps 1-4."""
-    only = len(candidates) == 1
-    if only and not candidates[0].needs_confirmation:
-        return candidates[0]
+    """Spec: Book 1 §12.4 steps 1-5.
+
+    Whoever has chosen once is asked again when that application fell out, even if only one is left.
+    """
     if not session.terminal.cardholder_choice:
         # Nobody can be asked: the best one that needs no confirmation, or none.
         free = next((candidate for candidate in candidates if not candidate.needs_confirmation), None)
+        session.note("chosen-by-terminal" if free is not None else "nobody-to-confirm", of=len(candidates))
         return free if free is not None else session.end(Result.TERMINATED, "no-application")
+    if len(candidates) == 1 and not candidates[0].needs_confirmation and not session.cardholder_chose:
+        session.note("chosen-alone")
+        return candidates[0]
     shown = tuple(Application(c.name, c.label, c.priority) for c in candidates)
-    index = await ChooseApplication(shown)
+    index = await ChooseApplication(shown, again=session.cardholder_chose)
     if index is None:
+        session.note("choice-cancelled", of=len(candidates))
         return session.end(Result.CANCELLED, "cancelled")
     if not 0 <= index < len(candidates):
         raise IndexError("the choice is not on the list")
+    session.cardholder_chose = True
+    session.note("chosen-by-cardholder", of=len(candidates), label=candidates[index].label)
     return candidates[index]

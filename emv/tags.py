@@ -319,7 +319,54 @@ _ROWS: Final = (
 
 TAGS: Final = MappingProxyType({row.tag: row for row in _ROWS})
 
+# Where a card may put what the Books define; elsewhere the same tag is unknown and ignored.
+# Spec: Book 3 §7.5 (not within the template of the dictionary), Annex A2 (templates).
+IN_FCI: Final = frozenset(
+    {
+        APPLICATION_LABEL_50, LANGUAGE_PREFERENCE_5F2D, APPLICATION_PRIORITY_INDICATOR_87, SFI_88,
+        ISSUER_CODE_TABLE_INDEX_9F11, APPLICATION_PREFERRED_NAME_9F12, PDOL_9F38,
+    }
+)  # fmt: skip
+IN_RESPONSES: Final = frozenset(
+    {
+        APPLICATION_INTERCHANGE_PROFILE_82, APPLICATION_FILE_LOCATOR_94, ISSUER_APPLICATION_DATA_9F10,
+        APPLICATION_CRYPTOGRAM_9F26, CRYPTOGRAM_INFORMATION_DATA_9F27, APPLICATION_TRANSACTION_COUNTER_9F36,
+        SIGNED_DYNAMIC_APPLICATION_DATA_9F4B,
+    }
+)  # fmt: skip
+BY_OTHER_WAYS: Final = frozenset(
+    {
+        ADF_NAME_4F, DF_NAME_84, DDF_NAME_9D, LAST_ONLINE_ATC_9F13, PIN_TRY_COUNTER_9F17, DATA_AUTHENTICATION_CODE_9F45,
+        ICC_DYNAMIC_NUMBER_9F4C, LOG_ENTRY_9F4D, LOG_FORMAT_9F4F, ISSUER_IDENTIFICATION_NUMBER_42, ISSUER_URL_5F50,
+        IBAN_5F53, BIC_5F54, ISSUER_COUNTRY_ALPHA2_5F55, ISSUER_COUNTRY_ALPHA3_5F56,
+    }
+)  # fmt: skip
+
 _UNKNOWN_BYTES_MAX = 65535
+
+
+def belongs(tag: int, template: int) -> bool:
+    """Whether an element of this tag may stand directly in the card's `template` (A5, 70 or 77).
+
+    Elements of schemes and issuers (9F50 to 9F7F, private ones) may stand anywhere.
+
+    >>> belongs(PAN_5A, RECORD_TEMPLATE_70), belongs(PAN_5A, FCI_PROPRIETARY_TEMPLATE_A5), belongs(0x9F63, 0xA5)
+    (True, False, True)
+    """
+    if tag in BY_OTHER_WAYS:
+        return False
+    if tag in IN_FCI:
+        return template == FCI_PROPRIETARY_TEMPLATE_A5
+    if tag in IN_RESPONSES:
+        return template == RESPONSE_TEMPLATE_FORMAT_2_77
+    if template == FCI_PROPRIETARY_TEMPLATE_A5:
+        return not _of_the_books(tag)
+    return True  # What a record may hold may also come in template 77.
+
+
+def _of_the_books(tag: int) -> bool:
+    """A primitive tag that EMVCo assigns: 4F to 9E, 9F01 to 9F4F and those of ISO 7816. Spec: Book 3 §B1."""
+    return tag < 0xC0 or 0x5F00 <= tag <= 0x5FFF or 0x9F00 <= tag <= 0x9F4F
 
 
 def lookup(tag: int) -> Tag:

@@ -110,7 +110,8 @@ def read_length(data: bytes, at: int) -> tuple[int, int]:
 def parse(data: bytes) -> tuple[Tlv, ...]:
     """Every object of `data`, in order, constructed ones with their children. Raises TlvError.
 
-    00 bytes before, between and after objects are skipped: the Books allow them (erased objects).
+    00 bytes before, between and after objects are skipped: the Books allow them (erased objects). FF is no
+    padding there: it begins a tag of the private class.
     Spec: EMV 4.4 Book 3 Annex B.
     """
     if len(data) > BYTES_MAX:

@@ -69,7 +69,10 @@ class KeyStore:
         self._dukpt = DukptRoom(vault, counters, random)
         masters = [r for r in vault.records if r.label.usage in {u.value for u in MASTER_USAGES}]
         if test_only and not all(record.flags & IS_TEST for record in masters):
-            raise KeyRefused("the store holds a key that is no published test key, and only those are allowed here")
+            raise KeyRefused(
+                "the store holds a key that is no published test key:"
+                " allow such keys by name ([keys] real_keys = true), or remove its folder"
+            )
 
     @classmethod
     def open(
@@ -223,9 +226,11 @@ class KeyStore:
         header = opened.header
         ref, algorithm = KeyRef(Usage(header.usage.code), slot), intake.by_length(header.algorithm, opened.key)
         if ref.usage is Usage.INITIAL_KEY:
-            serial = header.find("IK" if algorithm is Algorithm.AES else "KS")
-            ksn = bytes.fromhex(serial.data) if serial else ksn
-            self.load_initial_key(ref, opened.key, algorithm, ksn, test=test)
+            told = header.find("IK" if algorithm is Algorithm.AES else "KS")
+            serial = bytes.fromhex(told.data) if told else ksn
+            if not serial.startswith(ksn[: len(serial)]):
+                raise KeyRefused("the key block has another KSN")
+            self.load_initial_key(ref, opened.key, algorithm, serial, test=test)
             return ref
         if ref.usage in MASTER_USAGES and self._test_only and not is_published(opened.key):
             raise KeyRefused(intake.ONLY_PUBLISHED)

@@ -23,6 +23,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from io import FileIO
 from pathlib import Path
@@ -199,7 +200,7 @@ class Handheld:
         if name not in PROFILES:
             self._voice.say(kind="problem", text=f"there is no card {name}")
             return
-        card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name]), self._voice))
+        card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name], wait=_think), self._voice))
         self._reader.remove()
         self._reader.insert(card)
 
@@ -355,6 +356,11 @@ class Roll:
         codes = [printed.payload.decode("utf-8", "replace") for printed in piece if isinstance(printed, PrintedQr)]
         png = base64.b64encode(png_of(piece, CELLS, self._font)).decode("ascii")
         self._voice.say(kind="paper", text="\n".join(text_of(piece, CELLS)), png=png, qr=codes)
+
+
+def _think(ms: int) -> None:
+    """A slow card keeps its reader's thread waiting, as in life."""
+    time.sleep(ms / 1000)
 
 
 class WatchedCard:

@@ -1,14 +1,9 @@
-"""The issuer's half of EMV cryptography: card keys, ARQC, ARPC. Real 3DES, test keys only.
+"""The issuers behind the test cards: they check cryptograms, answer them, and send scripts. Test keys only.
 
-The virtual card and the simulated acquirer share this file, so the tests check it against pyemv, against
-values made by an HSM (tests/vectors/emv_symmetric_crypto.json) and against openssl: two sides that share code
-could otherwise be wrong together.
+The card's family follows from its BIN, the cryptogram's version from its own 9F10. What the cryptography is checked
+against stands in sim.cryptograms.
 
-What is built: ICC master key option A, EMV common session key, cryptogram by ISO/IEC 9797-1 algorithm 3 with
-padding method 2, ARPC method 1. The data under the cryptogram is the recommended minimum list and the CVR, in
-the order of CRYPTOGRAM_TAGS. (PBOC's own session key, 3DES of the ATC and of its complement, is not used here.)
-
-Spec: EMV 4.4 Book 2 §8.1, §8.2, Annexes A1.2, A1.3, A1.4.1; Book 3 Annex C for the tags.
+Spec: EMV 4.4 Book 2 §8 (cryptograms), §9 (secure messaging); Book 3 §10.10 (issuer scripts).
 """
 
 from __future__ import annotations
@@ -16,123 +11,62 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
-
-# The list of EMV 4.4 Book 2 §8.1.1 table 27, each with its length in bytes; the CVR follows it.
-CRYPTOGRAM_TAGS: tuple[tuple[int, int], ...] = (
-    (0x9F02, 6),  # Amount, Authorised
-    (0x9F03, 6),  # Amount, Other
-    (0x9F1A, 2),  # Terminal Country Code
-    (0x95, 5),  # TVR
-    (0x5F2A, 2),  # Transaction Currency Code
-    (0x9A, 3),  # Transaction Date
-    (0x9C, 1),  # Transaction Type
-    (0x9F37, 4),  # Unpredictable Number
-    (0x82, 2),  # AIP
-    (0x9F36, 2),  # ATC
+from sim.card.build import tlv
+from sim.cryptograms import (
+    BIN_DIGITS,
+    CVN_AT,
+    CVR_AT,
+    SCHEMES,
+    TEST_ISSUERS,
+    IssuerError,
+    IssuerRow,
+    KeySet,
+    Scheme,
+    Transaction,
+    card_keys,
 )
 
-# One master key for cryptograms a test BIN. They are published on purpose: nothing real is behind them.
-TEST_ISSUER_KEYS: Mapping[str, bytes] = MappingProxyType(
-    {
-        "622500": bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"),
-        "622600": bytes.fromhex("A1B2C3D4E5F607181F2E3D4C5B6A7988"),
-        "621700": bytes.fromhex("89ABCDEF0123456776543210FEDCBA98"),
-    }
-)
-BIN_DIGITS = 6
-
-# 9F10 of our cards, as PBOC lays it out: length 07, key index, cryptogram version, CVR (length 03 and
-# 3 bytes), algorithm 01 (3DES).
-IAD_LENGTH = 8
-CVR_AT = slice(3, 7)
 CARD_KEYS_LIMIT = 10_000  # A few megabytes; a soak test draws fewer cards.
+APPROVALS = (b"00", b"10", b"11")
+# What the answer says beside the cryptogram where it is not the response code. From memory of the common core
+# definitions and of M/Chip: one bit each means that the issuer approves.
+STATUS_APPROVED, STATUS_REFUSED = bytes.fromhex("00800000"), bytes(4)
+MCHIP_APPROVED, MCHIP_REFUSED = bytes.fromhex("0010"), bytes(2)
+# Where the CVR says that the PIN try limit is exceeded: byte and bit.
+PIN_EXCEEDED_AT: Mapping[str, tuple[int, int]] = {"pboc": (2, 0x40), "visa": (2, 0x40), "mchip": (3, 0x08)}
+BEFORE_FINAL, AFTER_FINAL = 0x71, 0x72
 
 
-class IssuerError(Exception):
-    """What came in cannot be checked: no such BIN, or an element is missing or has the wrong length."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One script command before its MAC: CLA INS P1 P2 and what it carries. `pin` is enciphered on its way.
 
-
-def set_odd_parity(key: bytes) -> bytes:
-    """Set the low bit of each byte so that the byte has an odd number of ones. DES itself ignores it."""
-    return bytes((byte & 0xFE) | ((byte >> 1).bit_count() & 1 ^ 1) for byte in key)
-
-
-def _check_key(key: bytes) -> None:
-    if len(key) != 16:
-        raise IssuerError("a double-length key has 16 bytes")
-
-
-def _xor(a: bytes, b: bytes) -> bytes:
-    return bytes(left ^ right for left, right in zip(a, b, strict=True))
-
-
-def _encrypt(key: bytes, data: bytes) -> bytes:
-    """3DES ECB of whole blocks; `key` is double length (16 bytes)."""
-    return Cipher(TripleDES(key + key[:8]), modes.ECB()).encryptor().update(data)
-
-
-def _cbc_mac_left(key: bytes, data: bytes) -> bytes:
-    """The last block of DES CBC under the left half. E(K, D(K, E(K))) with one K is single DES."""
-    left = key[:8]
-    return Cipher(TripleDES(left * 3), modes.CBC(bytes(8))).encryptor().update(data)[-8:]
-
-
-def derive_icc_master_key(issuer_key: bytes, pan: str, sequence: str = "00") -> bytes:
-    """The card's own master key, option A. `pan` is digits, `sequence` two digits (5F34); 16 bytes come back.
-
-    Spec: EMV 4.4 Book 2 Annex A1.4.1.
+    Spec: EMV 4.4 Book 3 §6.5.1, §6.5.2, §6.5.3, §6.5.10; PUT DATA and UPDATE RECORD by ISO/IEC 7816-4.
     """
-    _check_key(issuer_key)
-    y = bytes.fromhex((pan + sequence)[-16:].rjust(16, "0"))
-    return set_odd_parity(_encrypt(issuer_key, y + bytes(byte ^ 0xFF for byte in y)))
+
+    header: bytes
+    data: bytes = b""
+    pin: bytes = field(default=b"", repr=False)
 
 
-def derive_session_key(icc_master_key: bytes, atc: bytes) -> bytes:
-    """The EMV common session key for one ATC (2 bytes). Spec: EMV 4.4 Book 2 Annex A1.3.1."""
-    _check_key(icc_master_key)
-    if len(atc) != 2:
-        raise IssuerError("an ATC has 2 bytes")
-    return set_odd_parity(_encrypt(icc_master_key, atc + b"\xf0" + bytes(5) + atc + b"\x0f" + bytes(5)))
+BLOCK_APPLICATION = Order(bytes.fromhex("841E0000"))
+UNBLOCK_APPLICATION = Order(bytes.fromhex("84180000"))
+BLOCK_CARD = Order(bytes.fromhex("84160000"))
+UNBLOCK_PIN = Order(bytes.fromhex("84240000"))
 
 
-def application_cryptogram(session_key: bytes, data: bytes) -> bytes:
-    """ARQC, TC or AAC over `data` (unpadded): ISO/IEC 9797-1 algorithm 3, padding method 2, 8 bytes.
-
-    Single DES over all blocks but the last, 3DES over the last: that is algorithm 3 said in another way.
-    Spec: EMV 4.4 Book 2 §8.1.2, Annex A1.2.1.
-    """
-    _check_key(session_key)
-    padded = data + b"\x80"
-    padded += bytes(-len(padded) % 8)
-    head, last = padded[:-8], padded[-8:]
-    chained = _cbc_mac_left(session_key, head) if head else bytes(8)
-    return _encrypt(session_key, _xor(chained, last))
+def change_pin(pin: bytes) -> Order:
+    """A new PIN (ASCII digits), and the tries all back."""
+    return Order(bytes.fromhex("84240002"), pin=pin)
 
 
-def response_cryptogram(session_key: bytes, arqc: bytes, response_code: bytes) -> bytes:
-    """ARPC method 1: 8 bytes over the ARQC and the two characters of the response code.
-
-    Tag 91 is this, then the code. Spec: EMV 4.4 Book 2 §8.2.1.
-    """
-    if len(arqc) != 8 or len(response_code) != 2:
-        raise IssuerError("an ARQC has 8 bytes and a response code 2")
-    return _encrypt(session_key, _xor(arqc, response_code + bytes(6)))
+def put_data(tag: int, value: bytes) -> Order:
+    return Order(b"\x04\xda" + tag.to_bytes(2, "big"), value)
 
 
-def cryptogram_input(elements: Mapping[int, bytes], cvr: bytes) -> bytes:
-    """The data under the cryptogram. 9F03 may be absent and is zero then. Raises IssuerError."""
-    parts: list[bytes] = []
-    for tag, length in CRYPTOGRAM_TAGS:
-        value = elements.get(tag, bytes(6) if tag == 0x9F03 else b"")
-        if len(value) != length:
-            raise IssuerError(f"tag {tag:X} is missing or is not {length} bytes long")
-        parts.append(value)
-    parts.append(cvr)
-    return b"".join(parts)
+def update_record(sfi: int, number: int, record: bytes) -> Order:
+    return Order(bytes((0x04, 0xDC, number, sfi << 3 | 0x04)), record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,53 +74,86 @@ class CheckedCryptogram:
     """Whether the card's cryptogram was genuine, and what it takes to answer it."""
 
     genuine: bool
-    session_key: bytes = field(repr=False)
     arqc: bytes = field(repr=False)
+    transaction: Transaction = field(repr=False)
+    pin_blocked: bool = False  # The card says that its PIN tries are used up.
 
     def answer(self, response_code: bytes) -> bytes:
-        """The value of tag 91: ARPC and response code, 10 bytes."""
-        return response_cryptogram(self.session_key, self.arqc, response_code) + response_code
+        """The value of tag 91 that goes with this response code (two characters)."""
+        approved = response_code in APPROVALS
+        said = response_code
+        if self.transaction.scheme.method_2:
+            said = STATUS_APPROVED if approved else STATUS_REFUSED
+        elif self.transaction.scheme.family == "mchip":
+            said = MCHIP_APPROVED if approved else MCHIP_REFUSED
+        return self.transaction.answer(self.arqc, said)
+
+    def command(self, order: Order, number: int = 0) -> bytes:
+        """One script command as the card wants it; `number` counts those of this transaction from 0."""
+        data = order.data
+        if order.pin:
+            data = self.transaction.encipher(self.transaction.pin_block(order.pin), self.arqc, number)
+        header = order.header + bytes((len(data) + self.transaction.scheme.mac_length,))
+        return header + data + self.transaction.script_mac(header, data, self.arqc, number)
+
+    def script(self, *orders: Order, template: int = AFTER_FINAL, identifier: bytes = b"", first: int = 0) -> bytes:
+        """Template 71 or 72 with its commands. `first` continues the count of an earlier script."""
+        name = tlv(0x9F18, identifier) if identifier else b""
+        commands = (tlv(0x86, self.command(order, first + at)) for at, order in enumerate(orders))
+        return tlv(template, name, *commands)
 
 
 class Issuer:
-    """All test issuers in one: finds the master key by BIN and checks ARQCs.
+    """All test issuers in one: finds the master keys by BIN and checks ARQCs.
 
     Derived card keys are kept (a derivation costs more than the check itself), CARD_KEYS_LIMIT of them.
     """
 
-    def __init__(self, master_keys: Mapping[str, bytes] = TEST_ISSUER_KEYS) -> None:
-        self._master_keys = dict(master_keys)
-        self._card_keys: dict[tuple[str, str], bytes] = {}
+    def __init__(self, issuers: Mapping[str, IssuerRow] = TEST_ISSUERS) -> None:
+        self._issuers = dict(issuers)
+        self._card_keys: dict[tuple[str, str, bool], KeySet] = {}
 
     def knows(self, pan: str) -> bool:
         """Whether a test issuer has this BIN."""
-        return pan[:BIN_DIGITS] in self._master_keys
+        return pan[:BIN_DIGITS] in self._issuers
 
-    def icc_master_key(self, pan: str, sequence: str) -> bytes:
+    def card_keys(self, pan: str, sequence: str, scheme: Scheme) -> KeySet:
         """Raises IssuerError for a BIN that no test issuer has."""
-        known = self._card_keys.get((pan, sequence))
+        known = self._card_keys.get((pan, sequence, scheme.option_b))
         if known is not None:
             return known
-        issuer_key = self._master_keys.get(pan[:BIN_DIGITS])
-        if issuer_key is None:
-            raise IssuerError("no test issuer has this BIN")
         if len(self._card_keys) >= CARD_KEYS_LIMIT:
             self._card_keys.clear()
-        key = derive_icc_master_key(issuer_key, pan, sequence)
-        self._card_keys[pan, sequence] = key
-        return key
+        keys = card_keys(self._row(pan).keys, scheme, pan, sequence)
+        self._card_keys[pan, sequence, scheme.option_b] = keys
+        return keys
 
     def check(self, pan: str, sequence: str, elements: Mapping[int, bytes]) -> CheckedCryptogram:
         """Check 9F26 among the elements of field 55. `sequence` is two digits (tag 5F34).
 
-        Raises IssuerError where nothing can be checked: unknown BIN, an element missing or of a wrong length.
+        Raises IssuerError where nothing can be checked: unknown BIN, unknown cryptogram version, an element missing
+        or of a wrong length.
         """
-        iad = elements.get(0x9F10, b"")
-        arqc = elements.get(0x9F26, b"")
-        if len(iad) < IAD_LENGTH - 1 or len(arqc) != 8:
+        family = self._row(pan).family
+        iad, arqc = elements.get(0x9F10, b""), elements.get(0x9F26, b"")
+        if len(iad) < CVR_AT[family].stop or len(arqc) != 8:
             raise IssuerError("tag 9F10 or 9F26 is missing or too short")
-        data = cryptogram_input(elements, iad[CVR_AT])
-        session_key = derive_session_key(self.icc_master_key(pan, sequence), elements[0x9F36])
-        return CheckedCryptogram(
-            hmac.compare_digest(application_cryptogram(session_key, data), arqc), session_key, arqc
-        )
+        if len(elements.get(0x9F36, b"")) != 2:
+            raise IssuerError("tag 9F36 is missing or is not 2 bytes long")
+        scheme = SCHEMES.get((family, iad[CVN_AT[family]]))
+        if scheme is None:
+            raise IssuerError(f"cryptogram version {iad[CVN_AT[family]]:02X} is unknown for this issuer")
+        keys = self.card_keys(pan, sequence, scheme)
+        un = elements.get(0x9F37, b"")
+        if len(un) != 4:
+            raise IssuerError("tag 9F37 is missing or is not 4 bytes long")
+        transaction = Transaction.begin(scheme, keys, elements[0x9F36], un)
+        genuine = hmac.compare_digest(transaction.cryptogram(elements, iad), arqc)
+        at, bit = PIN_EXCEEDED_AT[family]
+        return CheckedCryptogram(genuine, arqc, transaction, bool(iad[CVR_AT[family]][at] & bit))
+
+    def _row(self, pan: str) -> IssuerRow:
+        row = self._issuers.get(pan[:BIN_DIGITS])
+        if row is None:
+            raise IssuerError("no test issuer has this BIN")
+        return row

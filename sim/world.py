@@ -161,7 +161,7 @@ class World:
         if profile not in self.cards:
             if profile not in PROFILES:
                 raise StoryError(f"no such card: {profile}")
-            self.cards[profile] = VirtualCard(PROFILES[profile])
+            self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
         self.reader.insert(self.cards[profile])
 
     def remove(self) -> None:

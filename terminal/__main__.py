@@ -94,6 +94,7 @@ def run_terminal(config_path: Path | None) -> int:
     if not is_running(data):  # A second terminal must not draw over the first; the journal's lock then refuses it.
         show_splash(config, display)
 
+    from emv.capk import CapkError
     from terminal.journal import Journal, JournalError, JournalInUse
 
     try:
@@ -106,6 +107,9 @@ def run_terminal(config_path: Path | None) -> int:
         return out_of_service(config, display, "journal")
     try:
         return _trade(config, journal, display)
+    except CapkError as errors:
+        print("\n".join(f"{config.card.capks}: {problem}" for problem in errors.problems), file=sys.stderr)
+        return 2
     except DeviceError as error:
         print(f"terminal: {error}", file=sys.stderr)
         print("python -m terminal doctor says what is missing; make run needs no device at all.", file=sys.stderr)
@@ -179,7 +183,7 @@ def out_of_service(config: Config, display: Display, reason: str) -> int:
 
 def _trade(config: Config, journal: Journal, display: Display) -> int:
     from keys import KeyRefused
-    from terminal.assembly import assemble, open_keys
+    from terminal.assembly import assemble, kernel_profile, open_keys
     from terminal.flows.power_on import power_on
     from terminal.real_loop import RealLoop
     from terminal.supervision import clean_stop, record_start
@@ -193,12 +197,14 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
     except KeyRefused as refused:
         print(f"terminal: {refused}", file=sys.stderr)
         return out_of_service(config, display, "keys")
+    kernel = kernel_profile(config)
     devices, link = open_devices(config, display)
     shop = assemble(
         config,
         devices,
         loop,
         keys,
+        kernel=kernel,
         service_reason=service,
         dial=link.dial,
         set_system_clock=set_system_clock,

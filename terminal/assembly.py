@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from emv.aids import default_aids
+from emv.capk import CaKeys, CapkError, default_capks, load_capks
+from emv.rows import Problem
 from emv.session import TerminalProfile
 from keys import KeyStore
 from keys import selftest as key_selftest
@@ -26,6 +28,9 @@ from terminal.shop import Devices, Shop
 from terminal.version import VERSION
 
 DEVICE_ID = "device-id"
+# 9F33: chip and magnetic stripe; online PIN, both PINs of the card's own, signature, no CVM; SDA, DDA, CDA.
+# Spec: EMV 4.4 Book 4 §A2.
+CAPABILITIES = bytes.fromhex("E0F8C8")
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
 
 
@@ -53,6 +58,22 @@ def open_keys(config: Config, journal: Journal) -> KeyStore:
     )
 
 
+def kernel_profile(config: Config) -> TerminalProfile:
+    """What the kernel is told of this terminal. Raises CapkError, also if the file of CA keys cannot be read."""
+    return TerminalProfile(
+        aids=default_aids(), capabilities=CAPABILITIES, ca_keys=_ca_keys(config.card.capks), merchant_name=""
+    )
+
+
+def _ca_keys(path: Path | None) -> CaKeys:
+    if path is None:
+        return default_capks()
+    try:
+        return load_capks(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CapkError((Problem("file", str(error)),)) from None
+
+
 def assemble(
     config: Config,
     devices: Devices,
@@ -60,6 +81,7 @@ def assemble(
     keys: KeyStore,
     *,
     profile: Profile | None = None,
+    kernel: TerminalProfile | None = None,
     font: Font | None = None,
     device_checks: Callable[[], tuple[tuple[str, bool], ...]] = lambda: (),
     service_reason: str = "",
@@ -71,6 +93,7 @@ def assemble(
     """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
 
     `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to.
+    Raises CapkError if no `kernel` is given and its CA keys cannot be read.
     """
 
     def self_tests() -> tuple[tuple[str, bool], ...]:
@@ -86,7 +109,7 @@ def assemble(
     return Shop(
         config=config,
         profile=profile,
-        kernel=TerminalProfile(aids=default_aids(), merchant_name=""),
+        kernel=kernel or kernel_profile(config),
         loop=loop,
         devices=devices,
         keys=keys,

@@ -82,7 +82,7 @@ class Boxes:
     cards: Mailbox[Presence] = field(default_factory=lambda: Mailbox("cards"))
     scans: Mailbox[bytes] = field(default_factory=lambda: Mailbox("scans", limit=4))
     link: Mailbox[LinkFrame | LinkClosed] = field(default_factory=lambda: Mailbox("link"))
-    screens: Mailbox[Screen] = field(default_factory=lambda: Mailbox("screens", keep_newest=True))
+    screens: Mailbox[tuple[Screen, str]] = field(default_factory=lambda: Mailbox("screens", keep_newest=True))
     sounds: Mailbox[Tone | tuple[Lamp, bool]] = field(default_factory=lambda: Mailbox("sounds", limit=16))
     alarms: Mailbox[Alarm] = field(default_factory=lambda: Mailbox("alarms", limit=4))
 
@@ -135,6 +135,7 @@ class Shop:
         self.host = HostSession(devices.link, self.boxes.link, profile, keys)
         # Copies of durable settings, changed only right after the commit that changed them.
         self.language = config.general.language
+        self.spoken = ""  # The language of a cardholder who is asked something, if it is another.
         self.activation: Activation | None = None
         self.operator = ""
         self.mode = Mode.BLANK
@@ -153,7 +154,7 @@ class Shop:
     # People
 
     def show(self, screen: Screen) -> None:
-        self.loop.post(self.boxes.screens, screen)
+        self.loop.post(self.boxes.screens, (screen, self.spoken or self.language))
 
     def sound(self, tone: Tone) -> None:
         self.loop.post(self.boxes.sounds, tone)
@@ -187,8 +188,8 @@ class Shop:
     async def _display_task(self) -> None:
         failures = 0
         while True:
-            screen = await Wait(self.boxes.screens)
-            drawn = picture(screen, self.language, self.font)
+            screen, language = await Wait(self.boxes.screens)
+            drawn = picture(screen, language, self.font)
             while True:
                 try:
                     await Offload("display", partial(self.devices.display.show, drawn), DISPLAY_DEADLINE_MS)

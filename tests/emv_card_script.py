@@ -1,8 +1,10 @@
 """A conversation with the kernel as a flat list of (request, answer), and the player that holds the kernel to it.
 
-Requests are written as a person reads them: an APDU in hex, `DRAW 4`, `PIN`, `CHOOSE label|label`, `ONLINE`. Answers
-are hex for APDUs and random bytes, else the value; an exception is thrown into the kernel. The builders below make the
-pieces of an ordinary card; their TLV encoder is their own, so that kernel and test cannot be wrong together.
+Requests are written as a person reads them: an APDU in hex, `DRAW 4`, `PIN`, `OFFLINE PIN 3` (tries left, ? if the
+card did not say, ! after a wrong one), `VERIFY` (in clear) or `VERIFY` and the challenge, `EARLIER sequence`, `CHOOSE
+label|label`, `ONLINE`. Answers are hex for APDUs and random bytes, else the value; an exception is thrown into the
+kernel. The builders below make the pieces of an ordinary card; their TLV encoder is their own, so that kernel and test
+cannot be wrong together.
 """
 
 from __future__ import annotations
@@ -11,15 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from emv.commands import (
+    AskOfflinePin,
     AskPin,
     ChooseApplication,
     Draw,
+    EarlierAmount,
     GoOnline,
     KernelRequest,
     OnlineAnswer,
     Outcome,
     PinResult,
     Transceive,
+    VerifyPin,
 )
 from emv.kernel import AidEntry, Session, TerminalProfile, TransactionData, contact_session
 
@@ -77,6 +82,14 @@ def describe(request: KernelRequest[Any]) -> str:
         case AskPin(pan):
             assert pan == PAN
             return "PIN"
+        case AskOfflinePin(tries_left, wrong):
+            return f"OFFLINE PIN {'?' if tries_left is None else tries_left}{'!' if wrong else ''}"
+        case VerifyPin(key, challenge):
+            assert (key is None) == (not challenge)
+            return f"VERIFY {challenge.hex().upper()}".strip()
+        case EarlierAmount(pan, sequence):
+            assert pan == PAN
+            return f"EARLIER {sequence}"
         case ChooseApplication(candidates):
             return "CHOOSE " + "|".join(candidate.label for candidate in candidates)
         case GoOnline():

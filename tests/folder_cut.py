@@ -51,7 +51,7 @@ class FolderCut:
     def event(self, name: str, args: tuple[object, ...]) -> None:
         if name not in ("open", "os.rename", "os.remove") or not isinstance(args[0], str | os.PathLike):
             return
-        path = Path(os.fspath(args[0]))  # type: ignore[arg-type]  # bytes are not used here
+        path = Path(os.fspath(args[0]))
         if self.folder != path and self.folder not in path.parents:
             return
         if self.dead:

@@ -120,9 +120,19 @@ def test_an_aid_list_with_mistakes_names_them_all(capsys: pytest.CaptureFixture[
     assert "aid[1].tac_online" in told
 
 
-def test_an_absent_aid_list_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert card.run(parsed("--aids", str(tmp_path / "none.toml")), lambda name: TwinCardReader()) == card.USAGE
+@pytest.mark.parametrize("option", ["--aids", "--capks"])
+def test_an_absent_file_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str) -> None:
+    assert card.run(parsed(option, str(tmp_path / "none.toml")), lambda name: TwinCardReader()) == card.USAGE
     assert "none.toml" in capsys.readouterr().err
+
+
+def test_a_file_of_ca_keys_with_mistakes_names_them_all(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "capks.toml"
+    path.write_text("[[capk]]\nrid = 'A0'\n")
+    assert card.run(parsed("--capks", str(path)), lambda name: TwinCardReader()) == card.USAGE
+    told = capsys.readouterr().err
+    assert f"{path}: capk[1].rid: is 5 byte(s) in hex" in told
+    assert "capk[1].checksum: is missing" in told
 
 
 @pytest.mark.parametrize("amount", ["", "-1", "1.5", "1,00", "1.000", "١٠", "12345678901"])

@@ -55,7 +55,7 @@ def test_a_whole_screen_costs_no_more_than_lumas_own_frame() -> None:
     display, bus = _pair("ssd1306")
     display.show(_waiting(9))
     bus.bytes_sent = 0
-    display.show(picture(EnterPin(Money(12850), 4, 30), "zh-CN", FONT))
+    display.show(picture(EnterPin(Money(12850), 4, 30, None, wrong=False), "zh-CN", FONT))
     assert bus.bytes_sent < 1034
 
 

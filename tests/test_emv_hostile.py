@@ -6,14 +6,16 @@ import random
 from typing import Any
 
 import pytest
-from emv_card_script import NO, PAN, YES, approved_sale, session
+from emv_card_script import NO, PAN, UNIONPAY, YES, approved_sale, records, session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emv.commands import (
+    AskOfflinePin,
     AskPin,
     CardError,
     ChooseApplication,
+    Cryptogram,
     Draw,
     GoOnline,
     KernelRequest,
@@ -22,9 +24,10 @@ from emv.commands import (
     PinResult,
     Result,
     Transceive,
+    VerifyPin,
 )
-from emv.kernel import contact_session
-from emv.session import REASONS
+from emv.kernel import AidEntry, contact_session
+from emv.rules import REASONS
 
 # Directory 33, list 17, a final SELECT and GPO for each of 16 candidates, 128 records, three commands at the end,
 # and as many questions to people: nothing a card says may make the kernel ask more.
@@ -52,6 +55,11 @@ class Card:
                 return self.response(capdu)
             case ChooseApplication(candidates):
                 return self.dice.randrange(len(candidates))
+            case AskOfflinePin(tries_left, _):
+                assert tries_left != 0
+                return self.dice.choice([PinResult.ENTERED] * 5 + [PinResult.BYPASSED, PinResult.PAD_FAILED])
+            case VerifyPin():
+                return self.response(bytes.fromhex("00200080"))
             case AskPin(pan):
                 assert 8 <= len(pan) <= 19 or pan == PAN
                 return PinResult.ENTERED
@@ -82,8 +90,8 @@ class Card:
         return bytes(torn)
 
 
-def run(card: Card) -> Outcome:
-    kernel = contact_session(session())
+def run(card: Card, **profile: Any) -> Outcome:
+    kernel = contact_session(session(**profile))
     answer: Any = None
     try:
         while True:
@@ -105,6 +113,33 @@ def test_the_kernel_ends_and_approves_only_what_the_issuer_approved(
         assert outcome.online
     if outcome.result is not Result.APPROVED:
         assert not outcome.signature
+
+
+SCRIPTS = [b"", bytes.fromhex("720D8609841E000004AABBCCDD007106860484180000"), bytes(range(113, 200))]
+KINDS = [0x14, 0x15, 0x16, 0x21, 0x22, 0x23, 0x26]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([0.05, 0.2]),
+    st.sampled_from([b"00", b"51", b"01", None]),
+    st.sampled_from(SCRIPTS),
+    st.sampled_from(KINDS),
+)
+def test_whatever_the_terminal_is_only_issuer_or_action_codes_approve(
+    seed: int, wild: float, code: bytes | None, scripts: bytes, kind: int
+) -> None:
+    """Every kind of terminal, the card's own PIN, scripts: no card talks a terminal into an approval."""
+    card = Card(seed, wild=wild, issuer=None if code is None else OnlineAnswer(code, bytes(10), scripts))
+    record_2 = dict(records(x8E="0000000000000000" + "41031F03"))
+    card.known |= {request[:8]: str(answer) for request, answer in record_2.items() if request.startswith("00B202")}
+    card.known |= {"00200080": "63C2", "80CA9F17": "9F1701039000", "80CA9F36": "9F360200429000"}
+    row = AidEntry(UNIONPAY.aid, "x", floor_limit_minor=20_000, random_target=50, random_target_max=50)
+    outcome = run(card, aids=(row,), terminal_type=kind, capabilities=bytes.fromhex("E0B800"))
+    if outcome.result is Result.APPROVED:
+        assert outcome.cryptogram is Cryptogram.TC
+        assert (outcome.data[0x8A], outcome.online) == (b"00", True)  # Every action code denies what is offline.
 
 
 @pytest.mark.parametrize("issuer", [YES, NO, None])

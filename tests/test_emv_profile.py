@@ -16,16 +16,13 @@ from emv.kernel import AidEntry, TerminalProfile, TransactionData
 @pytest.mark.parametrize(
     "claim",
     [
-        {"terminal_type": 0x22},  # Offline with online capability.
-        {"terminal_type": 0x23},
-        {"terminal_type": 0x14},  # A cash machine.
-        {"capabilities": bytes.fromhex("E06880")},  # SDA
-        {"capabilities": bytes.fromhex("E06840")},  # DDA
-        {"capabilities": bytes.fromhex("E06808")},  # CDA
+        {"terminal_type": 0x20},
+        {"terminal_type": 0x17},
+        {"terminal_type": 0x31},  # Nobody attends a cardholder's own terminal.
+        {"terminal_type": 0x23},  # Never online, and online PIN.
+        {"terminal_type": 0x24, "pin_bypass": True},  # Nobody attends, and somebody lets the PIN be left out.
         {"capabilities": bytes.fromhex("E06804")},  # XDA
-        {"capabilities": bytes.fromhex("E0E800")},  # Plaintext PIN by the card.
-        {"capabilities": bytes.fromhex("E07800")},  # Enciphered PIN by the card.
-        {"capabilities": bytes.fromhex("E06900")},  # The same with elliptic curves.
+        {"capabilities": bytes.fromhex("E06900")},  # Enciphered PIN with elliptic curves.
         {"capabilities": bytes.fromhex("E06C00")},  # Biometrics.
         {"capabilities": bytes.fromhex("E068")},
         {"country": "CN"},
@@ -38,8 +35,46 @@ from emv.kernel import AidEntry, TerminalProfile, TransactionData
 )
 def test_a_profile_cannot_claim_what_is_not_in(claim: dict[str, Any]) -> None:
     TerminalProfile(aids=(UNIONPAY,))
-    with pytest.raises(ValueError, match=r"9F|digit|character"):
+    with pytest.raises(ValueError, match=r"9F|digit|character|bypass"):
         TerminalProfile(aids=(UNIONPAY,), **claim)
+
+
+# Type → online only, offline only, attended. Spec: EMV 4.4 Book 4 §A1.
+TYPES = {
+    0x11: (True, False, True),
+    0x12: (False, False, True),
+    0x13: (False, True, True),
+    0x14: (True, False, False),
+    0x15: (False, False, False),
+    0x16: (False, True, False),
+    0x21: (True, False, True),
+    0x22: (False, False, True),
+    0x23: (False, True, True),
+    0x24: (True, False, False),
+    0x25: (False, False, False),
+    0x26: (False, True, False),
+    0x34: (True, False, False),
+    0x35: (False, False, False),
+    0x36: (False, True, False),
+}
+
+
+@pytest.mark.parametrize("kind", range(0x100))
+def test_every_terminal_type(kind: int) -> None:
+    claim: dict[str, Any] = {"aids": (UNIONPAY,), "terminal_type": kind, "capabilities": bytes.fromhex("E0B800")}
+    if kind not in TYPES:
+        with pytest.raises(ValueError, match="9F35"):
+            TerminalProfile(**claim)
+        return
+    profile = TerminalProfile(**claim)
+    assert (profile.online_only, profile.offline_only, profile.attended) == TYPES[kind]
+
+
+def test_a_cash_machine_is_a_banks_unattended_and_dispenses() -> None:
+    cash, none = bytes.fromhex("8000000000"), bytes.fromhex("7000000000")
+    assert TerminalProfile(aids=(UNIONPAY,), terminal_type=0x14, additional_capabilities=cash).cash_machine
+    assert not TerminalProfile(aids=(UNIONPAY,), terminal_type=0x14, additional_capabilities=none).cash_machine
+    assert not TerminalProfile(aids=(UNIONPAY,), terminal_type=0x24, additional_capabilities=cash).cash_machine
 
 
 @pytest.mark.parametrize(
@@ -62,7 +97,19 @@ def test_transaction_data_that_cannot_be(fact: dict[str, Any]) -> None:
 
 
 def test_an_aid_entry_that_cannot_be() -> None:
-    for fact in ({"aid": b"1234"}, {"avn": b"1"}, {"floor_limit_minor": -1}, {"tac_online": b"1"}):
+    facts: tuple[dict[str, Any], ...] = (
+        {"aid": b"1234"},
+        {"avn": b"1"},
+        {"floor_limit_minor": -1},
+        {"tac_online": b"1"},
+        {"random_target": 100, "random_target_max": 100},
+        {"random_target": -1},
+        {"random_target": 2, "random_target_max": 1},
+        {"random_threshold_minor": 1},
+        {"floor_limit_minor": 5, "random_threshold_minor": 5},
+        {"floor_limit_minor": 5, "random_threshold_minor": -1},
+    )
+    for fact in facts:
         with pytest.raises(ValueError):
             AidEntry(**{"aid": bytes(5), "name": "x", **fact})
 
@@ -91,10 +138,6 @@ def test_ten_mistakes_are_ten_lines() -> None:
     tac_online = "zz"
     default_ddol = "9F02"
     colour = "red"
-    [[capk]]
-    rid = "A000000333"
-    index = "02"
-    exponent = "03"
     """
     with pytest.raises(AidListError) as caught:
         load_aids(text)
@@ -109,7 +152,6 @@ def test_ten_mistakes_are_ten_lines() -> None:
         "aid[1].name",
         "aid[1].partial",
         "aid[1].floor_limit_minor",
-        "capk[1].modulus",
     ]
 
 

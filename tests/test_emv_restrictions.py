@@ -62,6 +62,30 @@ def test_tvr(name: str) -> None:
     assert play(session(sale=sale), transcript).outcome.data[0x95].hex().upper() == tvr
 
 
+CASH_MACHINE = {"terminal_type": 0x14, "additional_capabilities": bytes.fromhex("8000F0A001")}
+
+
+@pytest.mark.parametrize(
+    ("usage", "profile", "tvr"),
+    [
+        ("8200", CASH_MACHINE, FINE),
+        ("8100", CASH_MACHINE, NOT_ALLOWED),
+        ("8100", {**CASH_MACHINE, "additional_capabilities": bytes.fromhex("7000F0A001")}, FINE),  # Gives out no cash.
+        ("8200", {**CASH_MACHINE, "terminal_type": 0x11}, NOT_ALLOWED),  # A branch's counter is no machine.
+    ],
+)
+def test_what_is_a_cash_machine(usage: str, profile: dict[str, Any], tvr: str) -> None:
+    """Spec: Book 4 §A1: types 14, 15, 16 that give out cash."""
+    transcript = [
+        *selection(),
+        *options(),
+        *records(x9F0E=None, x9F07=usage),
+        *pin(),
+        *first_generate_ac(tvr, wanted="00" if tvr == NOT_ALLOWED else "80", given="00", kind="01"),
+    ]
+    assert play(session(sale={"kind": 1}, **profile), transcript).outcome.data[0x95].hex().upper() == tvr
+
+
 @pytest.mark.parametrize("change", [{"x5F24": "240230"}, {"x5F24": "AABBCC"}, {"x5F25": "200001"}])
 def test_what_is_no_date_ends_the_session(change: dict[str, str]) -> None:
     outcome = play(session(), [*selection(), *options(), *records(**change)]).outcome

@@ -8,6 +8,7 @@ import pytest
 from emv_card_script import (
     CREDIT,
     DEBIT,
+    PAN,
     PSE,
     UN,
     UNIONPAY,
@@ -118,18 +119,44 @@ def test_a_directory_without_ours_falls_back_to_the_list() -> None:
     assert selected(transcript) == "no-application"
 
 
-def test_entries_that_cannot_be_read_are_passed_over() -> None:
-    broken = t("61", t("50", text("NO NAME"))) + t("61", t("4F", "A0")) + t("50", "41")
+def listed() -> Transcript:
+    """The list of AIDs in place of a directory, with one application."""
+    return [*select(BRAND, ok(fci(CREDIT, t("50", text("LISTED"))))), *select(BRAND, "6A82", again=True)]
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        "6985",  # Any status but 9000 and 6A83.
+        "6282",
+        "DEAD9000",
+        "9000",
+        ok(t("77", application(CREDIT, "ANOTHER"))),
+        ok(t("70", "00") + t("70", application(CREDIT, "TWO"))),
+        ok(t("70", t("61", t("50", text("NO NAME"))))),
+        ok(t("70", t("61", t("4F", "A0000003")))),
+        ok(t("70", t("61", t("4F", CREDIT * 3)))),
+        ok(t("70", t("61", t("4F", CREDIT), t("4F", DEBIT)))),
+    ],
+)
+def test_an_error_in_the_directory_makes_its_other_entries_worthless(faulty: str) -> None:
+    """Spec: Book 1 §12.3.2: the candidate list is cleared, and the list of AIDs is used."""
     transcript = [
         *select(PSE, ok(fci(PSE, t("88", "01")))),
-        ("00B2010C00", ok(t("70", broken))),
-        ("00B2020C00", "DEAD9000"),
-        ("00B2030C00", "6985"),
-        ("00B2040C00", ok(t("70", application(CREDIT, "UNIONPAY", "01")))),
-        ("00B2050C00", "6A83"),
+        ("00B2010C00", ok(t("70", application(DEBIT, "DEBIT", "01")))),
+        ("00B2020C00", faulty),
+        *listed(),
         *used(CREDIT),
         *REST,
     ]
+    assert selected(transcript) == CREDIT
+
+
+def test_a_directory_may_hold_other_things() -> None:
+    """An entry of another directory, a discretionary template and an unknown element are ignored; so are gaps."""
+    others = t("50", "41") + t("61", t("9D", text("2PAY.SYS.DDF01"))) + t("DF01", "FF") + "0000"
+    entry = t("61", t("4F", CREDIT), t("50", text("U")), t("73", t("9F0A", "0001"), t("42", "622202")))
+    transcript = [*directory(others, "", others + entry), *used(CREDIT), *REST]
     assert selected(transcript) == CREDIT
 
 
@@ -141,7 +168,10 @@ def test_the_same_application_twice_in_the_directory_is_one() -> None:
 def test_a_directory_without_end_is_bounded() -> None:
     transcript = [
         *select(PSE, ok(fci(PSE, t("88", "01")))),
-        *[(f"00B2{n:02X}0C00", ok(t("70", t("61")))) for n in range(1, PSE_RECORDS_MAX + 1)],
+        *[
+            (f"00B2{n:02X}0C00", ok(t("70", application(DEBIT, "D") if n == 1 else "")))
+            for n in range(1, PSE_RECORDS_MAX + 1)
+        ],
         *select(BRAND, "6A82"),
     ]
     assert selected(transcript) == "no-application"
@@ -257,15 +287,52 @@ def test_what_cannot_be_selected_leaves_the_list(answer: str) -> None:
         *directory(application(CREDIT, "CREDIT", "01") + application(DEBIT, "DEBIT", "02")),
         ("CHOOSE CREDIT|DEBIT", 0),
         *select(CREDIT, answer),
+        ("CHOOSE DEBIT", 0),  # Nothing is taken silently in its place. Spec: Book 1 §12.4.
         *used(DEBIT),
         *REST,
     ]
     assert selected(transcript) == DEBIT
 
 
+@pytest.mark.parametrize(
+    "doubled",
+    [t("9F38", "9F1A02") * 2, t("87", "01") * 2, t("88", "01") * 2],
+)
+def test_an_fci_that_says_a_thing_twice_is_in_error(doubled: str) -> None:
+    transcript = [*directory(application(CREDIT, "C", "01")), *select(CREDIT, ok(fci(CREDIT, doubled)))]
+    assert selected(transcript) == "no-application"
+    template = [*directory(application(CREDIT, "C", "01")), *select(CREDIT, ok(t("6F", t("84", CREDIT), t("A5") * 2)))]
+    assert selected(template) == "no-application"
+
+
+def test_what_is_for_convenience_only_may_be_wrong() -> None:
+    """Spec: Book 1 §12.2.4: label, preferred name, code table and language stop nothing."""
+    wrong = t("50", "41") * 2 + t("9F12", "") + t("9F11", "0101") + t("5F2D", "7A68E0")
+    transcript = [*directory(application(CREDIT, "C", "01")), *select(CREDIT, ok(fci(CREDIT, wrong))), *REST]
+    assert selected(transcript) == CREDIT
+
+
+def test_only_what_belongs_into_an_fci_is_taken_from_it() -> None:
+    """Spec: Book 3 §7.5: an element outside its template is unknown. A PAN in the FCI is none."""
+    card = session()
+    stray = t("5A", "6222021234567894") + t("9F36", "0042") + t("9F63", "AB" * 16) + t("9F02", "000000000001")
+    transcript = [*directory(application(CREDIT, "C", "01")), *select(CREDIT, ok(fci(CREDIT, stray))), *REST]
+    outcome = play(card, transcript).outcome
+    assert outcome.data[0x5A].hex() == (PAN + "f").lower()
+    assert 0x9F36 not in outcome.data
+    assert outcome.data[0x9F63] == bytes.fromhex("AB" * 16)  # A scheme's element may stand anywhere.
+    assert outcome.data[0x9F02].hex() == "000000012850"
+
+
 def test_the_last_one_blocked() -> None:
     transcript = [*directory(application(CREDIT, "CREDIT", "01")), *select(CREDIT, fci(CREDIT) + "6283")]
     assert selected(transcript) == "application-blocked"
+
+
+def test_what_the_terminal_chose_itself_is_followed_by_the_next_without_a_question() -> None:
+    entries = application(CREDIT, "CREDIT", "01") + application(DEBIT, "DEBIT", "02")
+    transcript = [*directory(entries), *select(CREDIT, "6283"), *used(DEBIT), *REST]
+    assert selected(transcript, cardholder_choice=False) == DEBIT
 
 
 def test_get_processing_options_sends_back_to_the_list() -> None:
@@ -275,6 +342,7 @@ def test_get_processing_options_sends_back_to_the_list() -> None:
         *used(CREDIT),
         ("DRAW 4", UN),
         ("80A8000002830000", "6985"),
+        ("CHOOSE DEBIT", 0),
         *used(DEBIT),
         *REST,
     ]
@@ -308,3 +376,49 @@ def test_preferred_name_only_in_a_supported_alphabet(entry: str, supported: str,
 
 def test_the_chosen_piece_of_the_ordinary_card_matches() -> None:
     assert selected([*directory(application(CREDIT, "U", "01")), *chosen(), *REST]) == CREDIT
+
+
+# Language
+
+
+@pytest.mark.parametrize(
+    ("directory_says", "application_says", "spoken"),
+    [
+        ("zhen", "", "zh"),
+        ("enzh", "", "en"),
+        ("ENZH", "", "en"),  # Capitals are accepted. Spec: Book 1 Annex B.
+        ("frdeen", "", "en"),
+        ("fr", "", ""),
+        ("f", "", ""),
+        ("", "zhen", "zh"),
+        ("en", "zh", "en"),  # Which of two is free; the first to be heard stays.
+        ("fr", "en", "en"),
+        ("", "", ""),
+    ],
+)
+def test_the_cardholders_language(directory_says: str, application_says: str, spoken: str) -> None:
+    """Spec: Book 4 §11.1: the first of the card's languages that the terminal knows."""
+    card = session()
+    transcript = [
+        *select(PSE, ok(fci(PSE, t("88", "01"), t("5F2D", text(directory_says))))),
+        ("00B2010C00", ok(t("70", application(CREDIT, "U", "01")))),
+        ("00B2020C00", "6A83"),
+        *select(CREDIT, ok(fci(CREDIT, t("5F2D", text(application_says))))),
+        *REST,
+    ]
+    play(card, transcript)
+    assert card.language == spoken
+
+
+def test_the_language_of_a_listed_application_is_known_before_the_choice() -> None:
+    card = session()
+    entries = [fci(name, t("50", text("A")), t("5F2D", text("en"))) for name in (DEBIT, CREDIT)]
+    transcript = [
+        *select(PSE, "6A82"),
+        *select(BRAND, ok(entries[0])),
+        *select(BRAND, ok(entries[1]), again=True),
+        *select(BRAND, "6A82", again=True),
+        ("CHOOSE A|A", None),
+    ]
+    play(card, transcript)
+    assert card.language == "en"

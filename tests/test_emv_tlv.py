@@ -129,21 +129,32 @@ def test_no_value_in_a_repr() -> None:
 # Data object lists. Spec: Book 3 §5.4.
 
 
+# One tag of each format, by the name of the format: what is short, long, absent or no element at all.
 @pytest.mark.parametrize(
     ("tag", "length", "value", "filled"),
     [
         (0x9F02, 6, "000000012850", "000000012850"),
         (0x9F02, 8, "000000012850", "0000000000012850"),  # n: zeros to the left
         (0x9F02, 2, "000000012850", "2850"),  # n: cut on the left
+        (0x9A, 1, "240615", "15"),
+        (0x9F1A, 4, "0156", "00000156"),
         (0x5A, 10, "6222021234567894", "6222021234567894FFFF"),  # cn: F to the right
         (0x5A, 4, "6222021234567894", "62220212"),  # cn: cut on the right
-        (0x95, 7, "8000048000", "80000480000000"),  # b: zeros to the right
-        (0x95, 1, "8000048000", "80"),
+        (0x5F55, 4, "434E", "434E0000"),  # a: zeros to the right
+        (0x5F55, 1, "434E", "43"),  # a: cut on the right
+        (0x9F1C, 10, "3132333435363738", "31323334353637380000"),  # an: zeros to the right
+        (0x9F1C, 3, "3132333435363738", "313233"),  # an: cut on the right
         (0x9F4E, 5, "414243", "4142430000"),  # ans: zeros to the right
+        (0x9F4E, 2, "414243", "4142"),  # ans: cut on the right
+        (0x95, 7, "8000048000", "80000480000000"),  # b: zeros to the right
+        (0x95, 1, "8000048000", "80"),  # b: cut on the right
         (0x9F37, 0, "A1B2C3D4", ""),
+        (0x9F02, 0, "000000012850", ""),
         (0x9F37, 4, None, "00000000"),  # absent
+        (0x5A, 4, None, "00000000"),  # absent: zeros whatever the format
         (0xDF19, 2, "FFFF", "0000"),  # unknown
         (0x70, 2, "5A00", "0000"),  # constructed
+        (0xE1, 2, "5A00", "0000"),  # constructed and unknown
     ],
 )
 def test_fitted_to_the_length_asked(tag: int, length: int, value: str | None, filled: str) -> None:
@@ -183,7 +194,6 @@ def test_status_words_in_both_languages() -> None:
         ("080101", 3),
         ("00010100", 0),  # File 0.
         ("F8010100", 0),  # File 31.
-        ("09010100", 0),  # Reserved bits.
         ("08000100", 1),
         ("08020100", 1),
         ("08010102", 3),
@@ -194,6 +204,11 @@ def test_an_afl_out_of_order(afl: str, position: int) -> None:
     with pytest.raises(CardError) as caught:
         parse_afl(bytes.fromhex(afl))
     assert caught.value.position == position
+
+
+def test_reserved_bits_of_an_afl_are_not_looked_at() -> None:
+    """Spec: Book 3 §6.3.6."""
+    assert parse_afl(bytes.fromhex("0F010100")) == parse_afl(bytes.fromhex("08010100"))
 
 
 def test_an_afl_without_end_is_bounded() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments, discrepancies
+from sim.card import PROFILES, VirtualCard
 from sim.story import FIRST_RUN, OPERATOR, play, press
 from sim.twins.link import Network, Trip
 from sim.world import World
@@ -65,7 +66,10 @@ STORIES = (
     ),
     Story(
         "the first application refuses GPO",
-        sale("gpo-refused") + "choose_application: ENTER\n" + PIN + "approved:\nremove_card: remove\nidle:",
+        sale("gpo-refused")
+        + "choose_application: ENTER\nchoose_application: ENTER\n"
+        + PIN
+        + "approved:\nremove_card: remove\nidle:",
         ("completed",),
         2,
     ),
@@ -499,3 +503,21 @@ def test_a_part_is_no_payment_of_an_order() -> None:
     for code, state in (("00", "PAID"), ("10", "")):
         reply = Message("0210", {39: code, 59: tags})
         assert qr.read_news(Answered(reply, Verdict(VerdictKind.APPROVED, code), 0)).state == state
+
+
+def test_what_the_cardholder_is_asked_is_asked_in_the_cards_language() -> None:
+    """Spec: EMV 4.4 Book 4 §11.1. What the shop's people read stays in theirs."""
+    guest = PROFILES["two-apps"]
+    applications = tuple(dataclasses.replace(each, language="frzhen") for each in guest.applications)
+    said: dict[str, str] = {}
+    with World("guest") as world:
+        world.cards["two-apps"] = VirtualCard(dataclasses.replace(guest, applications=applications))
+        world.on_show = lambda picture: said.update({picture.name: picture.text()[0]})
+
+        async def people() -> None:
+            await play(world, START + sale("two-apps") + "choose_application: DOWN ENTER\n" + PIN + "approved:\n")
+
+        world.run(people())
+    # This card tells its languages with the application, so the choice before it is still in the shop's.
+    assert (said["choose_application"], said["enter_pin"]) == ("Choose one", "请输密码 60秒")
+    assert (said["insert_card"], said["connecting"], said["approved"]) == ("Insert card", "Connecting", "Approved")

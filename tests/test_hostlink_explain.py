@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys import mac
+from keys import KeyLayout, mac
 from terminal.hostlink import messages
 from terminal.hostlink.codec import Message, encode
 from terminal.hostlink.explain import explain, printable
@@ -264,3 +264,15 @@ def test_mutated_frames_are_explained(vector: dict[str, Any], data: st.DataObjec
     seen = explain(bytes(changed), PROFILE, bare=not vector["header_bytes"])
     assert all(re.fullmatch(r"[0-9A-FD*]*", line.raw) for line in seen.lines)
     assert json.dumps(seen.to_json()) and seen.to_lines()
+
+
+@pytest.mark.parametrize("layout", KeyLayout)
+def test_the_check_values_of_each_sign_in_layout(layout: KeyLayout) -> None:
+    step = layout.size_bytes // len(layout.usages)
+    block = b"".join(bytes([place]) * step for place in range(1, len(layout.usages) + 1))
+    reply = Message(
+        "0810", {11: "000001", 39: "00", 41: "10000001", 42: "104110054110001", 60: "00000001004", 62: block}
+    )
+    (line,) = [one for one in explain(wrap(encode(reply, PROFILE), PROFILE), PROFILE).lines if one.number == 62]
+    expected = [f"{usage.name} KCV {f'{place:02d}' * 4}" for place, usage in enumerate(layout.usages, start=1)]
+    assert list(line.notes) == expected

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROMISED = (
-    "venv run test test-quick check bench demo day goldens diagrams diagrams-check system-deps install-pi doctor help"
+    "venv run test test-quick check bench demo day goldens diagrams diagrams-check conformance mutation system-deps "
+    "install-pi doctor help"
 )
 
 
@@ -36,7 +37,7 @@ def test_what_was_promised_is_there_and_help_lists_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["run", "test", "test-quick", "check", "demo", "day", "bench", "goldens", "diagrams"]
+    "target", ["run", "test", "test-quick", "check", "demo", "day", "bench", "goldens", "diagrams", "conformance"]
 )
 def test_what_needs_the_environment_makes_it(target: str) -> None:
     rule = re.search(rf"(?m)^{target}:(.*?)##", MAKEFILE)

@@ -14,6 +14,7 @@ MODULE_LINES = 450
 FUNCTION_LINES = 75
 # Tables: one row a line, as long as the world is.
 TABLES = {
+    "emv/rules.py",
     "emv/tags.py",
     "terminal/hostlink/codes.py",
     "terminal/hostlink/fields.py",

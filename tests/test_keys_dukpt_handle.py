@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ TDES_ID, AES_ID = bytes.fromhex("FFFF9876543210E00000"), bytes.fromhex("12345678
 AES_KBPK = bytes.fromhex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F")
 # The examples' card and PIN. Spec: X9.24-1:2009 Annex A.4.
 PAN, PIN = "4012345678909", "1234"
+ROUNDS = 15
 
 
 def group(name: str) -> list[Any]:
@@ -167,6 +169,33 @@ def test_ksns_follow_each_other_across_restarts_in_a_real_journal(tmp_path: Path
         journal.close()
 
 
+def test_the_journals_thread_and_the_keys_thread_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """One seals inside its transactions, the other advances a counter from inside the key room."""
+    journal = Journal.open(tmp_path / "journal.db", wall_ms=lambda: 1_798_000_000_000)
+    store = KeyStore.open(tmp_path / "keys", terminal_id="10000001", counters=journal.counters)
+    store.load_initial_key(IK, bytearray(TDES_IK), Algorithm.TDES, TDES_ID)
+    seen: list[bytes] = []
+
+    def trade() -> None:
+        for _ in range(ROUNDS):
+            with store.next_transaction(IK, DukptUse.MAC) as transaction:
+                seen.append(transaction.ksn)
+
+    def commit() -> None:
+        for batch in range(1, ROUNDS + 1):
+            journal.transact(lambda tx, batch=batch: store.seal(batch, b"context", b"clear"))  # type: ignore[misc]
+            store.destroy_batch(batch)
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (trade, trade, commit)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+        assert not thread.is_alive(), "two threads wait for each other"
+    assert len(set(seen)) == 2 * ROUNDS
+    journal.close()
+
+
 def test_slots_hold_keys_of_both_kinds(tmp_path: Path) -> None:
     store = opened(tmp_path, Storage())
     second = KeyRef(Usage.INITIAL_KEY, 1)
@@ -209,6 +238,10 @@ def test_an_initial_key_comes_in_a_block_with_its_serial_number(tmp_path: Path) 
     store.load_block(KBPK, initial_block(AES_IK, Algorithm.AES), ksn=AES_ID)
     with pytest.raises(KeyRefused, match="KSN"):
         store.load_block(KBPK, initial_block(AES_IK, Algorithm.AES))
+    named = initial_block(AES_IK, Algorithm.AES, OptionalBlock("IK", AES_ID[:8].hex().upper()))
+    store.load_block(KBPK, named, ksn=AES_ID)
+    with pytest.raises(KeyRefused, match="another KSN"):
+        store.load_block(KBPK, named, ksn=bytes(12))
 
 
 def test_only_initial_keys_of_published_base_keys_are_test_keys(tmp_path: Path) -> None:

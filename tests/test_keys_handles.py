@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keys import KeyRef, KeyRefused, KeyStore, MacMethod, Pin, Usage, blocks, ciphers, mac_methods, pin_formats
 from keys.block_header import Header, KeyUsage, OptionalBlock, Version
+from keys.intake import opened_block
 from keys.pin_formats import PinFormat
 from keys.testkeys import PUBLISHED, TEST_TMK
 from keys.usage import Algorithm, Mode
@@ -303,6 +306,20 @@ def test_a_block_opens_under_a_protection_key_only(store: KeyStore) -> None:
     store.load_key(KeyRef(Usage.KBPK, 5), drawn(32), Algorithm.AES, Mode.ENCRYPT)
     with pytest.raises(KeyRefused, match="may not unwrap a key block"):
         store.load_block(KeyRef(Usage.KBPK, 5), made)
+
+
+GOOD_BLOCK = block(drawn(16), "P0", Algorithm.TDES, Mode.ENCRYPT)
+
+
+@given(st.one_of(st.text(max_size=130), st.tuples(st.integers(0, len(GOOD_BLOCK) - 1), st.characters())))
+def test_any_text_opens_or_is_refused_alike(found: str | tuple[int, str]) -> None:
+    text = found if isinstance(found, str) else GOOD_BLOCK[: found[0]] + found[1] + GOOD_BLOCK[found[0] + 1 :]
+    try:
+        opened_block(bytearray(AES_KBPK), Algorithm.AES, text).wipe()
+    except KeyRefused as refused:
+        assert str(refused) == "the key block does not open"
+    else:
+        assert text == GOOD_BLOCK
 
 
 # Using

@@ -204,9 +204,9 @@ def stored_keys() -> tuple[dict[str, bytes], list[str]]:
     lines.append("1" + blocks.wrap(bytearray(keys["tdes kbpk"]), header, bytearray(key), os.urandom))
     keys["new tmk"] = pattern(51, 24)
     keys["tdes transaction"] = tdes_key(keys["ik TDES"], bytes.fromhex("FFFF9876543210E00001"))
-    for name, usage in (("pin", 0x1000), ("mac", 0x2000), ("data", 0x3000)):
+    for name, code_of_use in (("pin", 0x1000), ("mac", 0x2000), ("data", 0x3000)):
         ksn = bytes.fromhex("123456789012345600000001")
-        keys[f"aes transaction {name}"] = aes_working(keys["ik AES"], ksn, usage, "AES256")
+        keys[f"aes transaction {name}"] = aes_working(keys["ik AES"], ksn, code_of_use, "AES256")
     return keys, lines
 
 

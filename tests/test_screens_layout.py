@@ -108,7 +108,7 @@ def test_an_amount_is_never_shortened() -> None:
             catalogue.EnterAmount(amount),
             catalogue.ChooseMethod(amount, tuple(Method), 0),
             catalogue.InsertCard(amount),
-            catalogue.EnterPin(amount, 6, 60),
+            catalogue.EnterPin(amount, 6, 60, None, wrong=False),
             catalogue.Approved(amount, "A12345"),
             catalogue.ShowQr(amount, "https://pay.example/1", 118),
             catalogue.ScanCode(amount, 118),
@@ -146,8 +146,8 @@ def test_the_chosen_item_is_always_in_sight() -> None:
 
 
 def test_a_pin_is_known_by_its_length_only() -> None:
-    layout = catalogue.EnterPin(Money(12850), 4, 48).lay(Words("en"))
-    assert picture(catalogue.EnterPin(Money(12850), 4, 48), "en", FONT).text() == (
+    layout = catalogue.EnterPin(Money(12850), 4, 48, None, wrong=False).lay(Words("en"))
+    assert picture(catalogue.EnterPin(Money(12850), 4, 48, None, wrong=False), "en", FONT).text() == (
         "Enter PIN 48s",
         "¥128.50",
         "●●●●",
@@ -158,7 +158,7 @@ def test_a_pin_is_known_by_its_length_only() -> None:
 
 def test_text_is_whole_where_a_panel_cuts() -> None:
     long = "A label far longer than the panel"
-    drawn = picture(catalogue.ChooseApplication(("Debit", long), 1), "en", FONT)
+    drawn = picture(catalogue.ChooseApplication(("Debit", long), 1, again=False), "en", FONT)
     assert drawn.name == "choose_application"
     assert drawn.text() == ("Choose one", "1 Debit", f"> 2 {long}")
 
@@ -230,7 +230,7 @@ def test_any_text_stays_on_the_panel(text: str, title: str, language: str, size:
     screens: tuple[Screen, ...] = (
         catalogue.Problem(plain[1], plain[0]),
         catalogue.Menu(plain[1], plain, 1),
-        catalogue.ChooseApplication(plain, 0),
+        catalogue.ChooseApplication(plain, 0, again=False),
         catalogue.EnterNumber("link", text, plain[1]),
         catalogue.Declined(text, plain[0]),
         catalogue.QrUnknown(Money(5), text),
@@ -257,7 +257,7 @@ def test_any_day_stays_on_the_panel(
     rows = tuple(catalogue.TodayRow("23:59", kind.value, one, state.value) for one in sums)
     total = sums[0] if sums else Money(0)
     _check_boxes(catalogue.Today(rows, page, 999, total), language, *size, FONT)
-    _check_boxes(catalogue.EnterPin(total, page % 13, page), language, *size, FONT)
+    _check_boxes(catalogue.EnterPin(total, page % 13, page, None, wrong=False), language, *size, FONT)
     _check_boxes(catalogue.CashChange(total, total, total), language, *size, FONT)
 
 

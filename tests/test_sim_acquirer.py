@@ -23,7 +23,7 @@ from sim.acquirer.book import EntryState
 from sim.acquirer.caller import Caller, new_card
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL, card_accounts
 from sim.card.profiles import PROFILES, make_test_pan
-from sim.issuer import TEST_ISSUER_KEYS
+from sim.cryptograms import TEST_ISSUERS
 from terminal.hostlink import messages
 from terminal.hostlink.codec import Message, decode, encode
 from terminal.hostlink.frame import unwrap, wrap
@@ -147,8 +147,10 @@ def test_the_card_accepts_the_arpc_and_pyemv_made_the_same(bench: Bench) -> None
     icc = bench.caller.last_sale.binary(55)
     arqc = icc[3:11]
     app = card.profile.applications[0]
-    master = pyemv.kd.derive_icc_mk_a(TEST_ISSUER_KEYS[app.pan[:6]], app.pan, app.sequence)
-    session = pyemv.kd.derive_common_sk(master, card.atc.to_bytes(2, "big") + bytes(6))
+    master = pyemv.kd.derive_icc_mk_a(TEST_ISSUERS[app.pan[:6]].keys.ac, app.pan, app.sequence)
+    atc = card.atc.to_bytes(2, "big")
+    block = bytes(6) + atc + bytes(6) + bytes(byte ^ 0xFF for byte in atc)  # PBOC's session key.
+    session = pyemv.tools.encrypt_tdes_ecb(master, block)
     assert tag_91[2:] == pyemv.ac.generate_arpc_1(session, arqc, b"00") + b"00"
     assert card.transmit(b"\x00\x82\x00\x00\x0a" + tag_91[2:]) == b"\x90\x00"
 

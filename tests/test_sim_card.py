@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sim.card.build import tlv
 from sim.card.card import FIRST_ATC, PSE_NAME, VirtualCard
 from sim.card.profiles import PROFILES, luhn_digit, make_test_pan
-from sim.issuer import TEST_ISSUER_KEYS
+from sim.cryptograms import TEST_ISSUERS
 
 SELECT_PSE = bytes.fromhex("00A404000E") + PSE_NAME + b"\x00"
 TERMINAL = {
@@ -75,9 +75,11 @@ def initiated(name: str = "unionpay-credit-pin") -> VirtualCard:
 
 
 def pyemv_session_key(made: VirtualCard, atc: bytes) -> bytes:
+    """PBOC's own: the ATC and its complement under the card's key."""
     app = made.profile.applications[0]
-    master = pyemv.kd.derive_icc_mk_a(TEST_ISSUER_KEYS[app.pan[:6]], app.pan, app.sequence)
-    return pyemv.kd.derive_common_sk(master, atc + bytes(6))
+    master = pyemv.kd.derive_icc_mk_a(TEST_ISSUERS[app.pan[:6]].keys.ac, app.pan, app.sequence)
+    block = bytes(6) + atc + bytes(6) + bytes(byte ^ 0xFF for byte in atc)
+    return pyemv.tools.adjust_key_parity(pyemv.tools.encrypt_tdes_ecb(master, block))
 
 
 def online(name: str = "unionpay-credit-pin") -> tuple[VirtualCard, bytes]:
@@ -99,7 +101,7 @@ def test_every_test_pan_is_valid_unique_and_has_a_test_issuer() -> None:
     assert len(set(pans)) == len(pans)
     for pan in pans:
         assert luhn_digit(pan[:-1]) == pan[-1]
-        assert pan[:6] in TEST_ISSUER_KEYS
+        assert pan[:6] in TEST_ISSUERS
         assert pan[6:12] == "000000"
 
 

@@ -41,6 +41,20 @@ def test_a_bad_configuration_is_refused_with_lines(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(None, "No such file"), ("[[capk]]\nset = 1\n", 'capk[1].set: is "test" or "production"'), ("\xff", "file: ")],
+)
+def test_ca_keys_that_cannot_be_read_are_named(tmp_path: Path, text: str | None, problem: str) -> None:
+    keys = tmp_path / "capks.toml"
+    if text is not None:
+        keys.write_bytes(text.encode("latin-1"))
+    done = terminal("--config", str(configuration(tmp_path, f'[card]\ncapks = "{keys}"\n')))
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_second_terminal_on_the_same_data_is_refused(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     data = tmp_path / "data"

@@ -34,6 +34,7 @@ class Account:
     pin: str = field(default="", repr=False)
     pin_required: bool = False
     refuses: str = ""  # A response code that is always given.
+    sends: str = ""  # The script that goes with the next answer: see sim.acquirer.scripts.
     wrong_pins: int = 0
 
 
@@ -71,6 +72,7 @@ def card_accounts(profiles: Mapping[str, CardProfile] = PROFILES) -> tuple[Accou
             pin=profile.pin,
             pin_required=profile.pin_required,
             refuses=profile.issuer_refuses,
+            sends=profile.issuer_sends,
         )
         for profile in profiles.values()
         for app in profile.applications

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from sim.acquirer.book import Batch, Book, Entry, EntryState
 from sim.acquirer.hostkeys import WorkingKeys
 from sim.acquirer.registry import ACQUIRER_ID, Account, Registry
+from sim.acquirer.scripts import script_for
 from sim.card.build import tlv
 from sim.card.profiles import luhn_digit
-from sim.issuer import CheckedCryptogram, Issuer, IssuerError
+from sim.cryptograms import IssuerError
+from sim.issuer import CheckedCryptogram, Issuer
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import RESPONSE_CODES
 from terminal.hostlink.icc import elements
@@ -92,7 +94,8 @@ class SaleDesk:
         except _Refused as refused:
             decision.code = refused.code
         if checked is not None:
-            decision.fields[55] = tlv(0x91, checked.answer(decision.code.encode("ascii")))
+            script = script_for(account, checked, approved=decision.code == APPROVED, online_pin=52 in message.fields)
+            decision.fields[55] = tlv(0x91, checked.answer(decision.code.encode("ascii"))) + script
         state = EntryState.APPROVED if decision.code == APPROVED else EntryState.DECLINED
         stan, code = message.text(11), decision.code
         self._book.add_entry(

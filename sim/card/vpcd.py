@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from sim.card.card import VirtualCard
+from sim.card.hostile import CardPulled
 
 VPCD_PORT = 35963
 POWER_OFF, POWER_ON, RESET, GIVE_ATR = 0x00, 0x01, 0x02, 0x04
@@ -54,7 +55,10 @@ def serve(
                 if message[0] in (POWER_ON, RESET):
                     atr = card.reset(warm=message[0] == RESET)
                 continue
-            answer = card.transmit(message)
+            try:
+                answer = card.transmit(message)
+            except CardPulled:
+                return  # To the reader a card that closes the line is a card that was pulled out.
             if on_exchange is not None:
                 on_exchange(message, answer)
             _send(reader, answer)

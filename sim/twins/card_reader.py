@@ -13,6 +13,7 @@ from typing import Protocol
 from drivers.apdu_chain import exchange
 from drivers.atr import Atr, AtrError, parse_atr
 from drivers.ports import CardGone, CardMute, DeviceError, Presence
+from sim.card.hostile import CardPulled
 
 DEVICE = "card reader"
 
@@ -124,7 +125,11 @@ class TwinCardReader:
         if card is None:
             raise CardGone(DEVICE, "the card left during a command; insert it again and leave it in")
         self._spend(self._command_ms)
-        response = card.transmit(command)
+        try:
+            response = card.transmit(command)
+        except CardPulled:
+            self.remove()
+            raise CardGone(DEVICE, "the card left during a command; insert it again and leave it in") from None
         if self._tear_in is not None:
             self._tear_in -= 1
             if self._tear_in == 0:

@@ -153,6 +153,13 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys."""
+
+    capks: Path | None = option(None, path())
+
+
+@dataclass(frozen=True, slots=True)
 class Scanner:
     """A GM65-type module; no device means no scanner."""
 
@@ -229,6 +236,7 @@ class Config:
     display: Display = field(default_factory=Display)
     printer: Printer = field(default_factory=Printer)
     reader: Reader = field(default_factory=Reader)
+    card: Card = field(default_factory=Card)
     scanner: Scanner = field(default_factory=Scanner)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
@@ -248,6 +256,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "display": Display,
         "printer": Printer,
         "reader": Reader,
+        "card": Card,
         "scanner": Scanner,
         "gpio": Gpio,
         "keys": Keys,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from keys import KeyLayout
 from keys.mac import unionpay_mac
 from terminal.hostlink.codec import FIELDS_OFFSET, FRAMING, FrameError, Placed, read_mti, walk
 from terminal.hostlink.codes import RESPONSE_CODES, lookup
@@ -248,10 +249,12 @@ def _original(item: Placed, mti: str) -> tuple[str, ...]:
 def _free(item: Placed, mti: str) -> tuple[str, ...]:
     """A sign-in's key block: only the check values are worth reading."""
     data = _binary(item)
-    names = {40: ("PIK", "MAK"), 60: ("PIK", "MAK", "TDK")}.get(len(data), ())
-    if mti != "0810":
+    layout = next((layout for layout in KeyLayout if layout.size_bytes == len(data)), None)
+    if mti != "0810" or layout is None:
         return ()
-    return tuple(f"{name} KCV {data[i * 20 + 16 : i * 20 + 20].hex().upper()}" for i, name in enumerate(names))
+    step = len(data) // len(layout.usages)
+    values = (data[end - 4 : end].hex().upper() for end in range(step, len(data) + 1, step))
+    return tuple(f"{usage.name} KCV {value}" for usage, value in zip(layout.usages, values, strict=True))
 
 
 def _authentication(item: Placed, mti: str) -> tuple[str, ...]:

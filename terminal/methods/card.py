@@ -13,6 +13,8 @@ from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Prese
 from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
+from keys import KeyRefused
+from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message, encode
@@ -24,7 +26,7 @@ from terminal.journal import harmless
 from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.card_ending import WRONG_PIN, Attempt, conclude, move, must_reverse
-from terminal.methods.pin_entry import enter_pin
+from terminal.methods.pin_entry import enter_pin, type_pin
 from terminal.methods.reversal import (
     CardData,
     clear_reversals_for_sale,
@@ -51,6 +53,9 @@ SALE_TAGS = (
     0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
 )  # fmt: skip
 NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
+# What the cardholder reads is shown in the card's language. Spec: EMV 4.4 Book 4 §11.1.
+TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin)
+SPOKEN = {"zh": "zh-CN", "en": "en"}  # ISO 639, as the kernel names languages, to ours.
 PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
 
 
@@ -173,32 +178,28 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
             except kernel.CardError as early:
                 return early
             answer = error = None
+            shop.spoken = SPOKEN.get(session.language, "") if isinstance(request, TO_THE_CARDHOLDER) else ""
             try:
                 answer = await _answer(shop, attempt, request)
             except kernel.CardError as fault:
                 error = fault
     finally:
+        shop.spoken = ""
         coroutine.close()
+        attempt.digits.wipe()
 
 
 async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[Any]) -> Any:
     """Carry out one request of the kernel. Raises CardError for the card's end."""
     match request:
         case kernel.Transceive(capdu):
-            try:
-                return await Offload("reader", lambda: shop.devices.reader.transceive(capdu), APDU_DEADLINE_MS)
-            except CardGone:
-                raise kernel.CardError("removed", removed=True) from None
-            except CardFault as fault:
-                raise kernel.CardError(str(fault)) from None
-            except (DeviceError, CallOverdue):
-                raise kernel.CardError("reader-failed", removed=True) from None
+            return await _transceive(shop, capdu)
         case kernel.Draw(count):
             return await Draw(count)
-        case kernel.ChooseApplication(candidates):
+        case kernel.ChooseApplication(candidates, again):
             labels = tuple(candidate.label for candidate in candidates)
             return await choose(
-                shop, len(labels), lambda at: screens.ChooseApplication(labels=labels, selected=at)
+                shop, len(labels), lambda at: screens.ChooseApplication(labels=labels, selected=at, again=again)
             )
         case kernel.AskPin(pan):
             if len(pan) not in PIN_PAN_DIGITS:
@@ -207,10 +208,48 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
             if attempt.pin.removed:
                 raise kernel.CardError("removed", removed=True)
             return attempt.pin.result
+        case kernel.AskOfflinePin(tries_left, wrong):
+            entry = await type_pin(
+                shop, attempt.payment.amount, attempt.digits, tries_left=tries_left, wrong=wrong
+            )
+            if entry.removed:
+                raise kernel.CardError("removed", removed=True)
+            return entry.result
+        case kernel.VerifyPin(key, challenge):
+            return await _verify_pin(shop, attempt, key, challenge)
         case kernel.GoOnline(data):
             return await _go_online(shop, attempt, data)
         case _:
             raise TypeError(f"the kernel asked for {type(request).__name__}")
+
+
+async def _transceive(shop: Shop, capdu: bytes | bytearray) -> bytes:
+    """Raises CardError. The reader's own copy of a command is made in its thread and dies there."""
+    try:
+        return await Offload("reader", lambda: shop.devices.reader.transceive(bytes(capdu)), APDU_DEADLINE_MS)
+    except CardGone:
+        raise kernel.CardError("removed", removed=True) from None
+    except CardFault as fault:
+        raise kernel.CardError(str(fault)) from None
+    except (DeviceError, CallOverdue):
+        raise kernel.CardError("reader-failed", removed=True) from None
+
+
+async def _verify_pin(shop: Shop, attempt: Attempt, key: kernel.PinKey | None, challenge: bytes) -> bytes:
+    """VERIFY with the digits that were typed, and digits and command wiped, whatever the card says."""
+    command = bytearray()
+    try:
+        if key is None:
+            command = verify_plain(attempt.digits)
+        else:
+            padding = await Draw(padding_bytes(key.modulus))
+            command = verify_enciphered(attempt.digits, key.modulus, key.exponent, challenge, padding)
+        return await _transceive(shop, command)
+    except KeyRefused as fault:
+        raise kernel.CardError(str(fault)) from None
+    finally:
+        command[:] = bytes(len(command))
+        attempt.digits.wipe()
 
 
 # The host

@@ -6,17 +6,20 @@ The host's answer has already moved the payment; what the kernel says now can on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from drivers.ports import Tone
 from emv import commands as kernel
+from emv.bits import verified_by_card
+from emv.tlv import build
+from keys import Pin
 from terminal.dialogue import acknowledge
 from terminal.hostlink.codes import lookup
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
-from terminal.methods.reversal import pending_reversals, send_reversal
+from terminal.methods.reversal import pending_reversals, seal_card, send_reversal, unseal_card
 from terminal.model import PaymentState
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import CardSlip, Chip, Ending, Head, NoticeSlip, Verification
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
-PSN_5F34 = 0x5F34
+PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class Attempt:
 
     payment: PaymentRecord
     pin: PinEntry | None = field(default=None, repr=False)
+    digits: Pin = field(default_factory=Pin, repr=False)  # For the card's own check; wiped with VERIFY.
     host_code: str = ""  # Field 39, or "" when there was no believable answer.
     fault: str = ""  # Why nothing was sent, or why the answer is missing.
 
@@ -61,19 +65,20 @@ async def conclude(
         await _complete(shop, attempt, outcome)
         return attempt.payment
     shop.sound(Tone.FAILURE)
-    screen, ending = await _no_sale(shop, attempt)
+    screen, ending = await _no_sale(shop, attempt, outcome)
     await acknowledge(shop, screen)
     if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
         await _print_notice(shop, attempt, ending)
     return attempt.payment
 
 
-async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending]:
+async def _no_sale(
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+) -> tuple[screens.Screen, Ending]:
     """What the person sees, and what the paper says, of a request that did not become a sale."""
     amount = attempt.payment.amount
     if attempt.payment.state is PaymentState.APPROVED:
-        # The host said yes and the card did not.
-        await must_reverse(attempt, shop.profile.terminal_failure_reason)
+        await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
     if attempt.payment.state is PaymentState.REVERSING:
         # An approval is undone at once, while the host answers; after silence, before the next sale.
         if attempt.host_code and await send_reversal(shop, attempt.payment):
@@ -84,6 +89,36 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
     words = lookup(attempt.host_code)
     text = words.zh if shop.language == "zh-CN" else words.en
     return screens.Declined(code=attempt.host_code, text=text), Ending.DECLINED
+
+
+def _undo_approval(shop: Shop, tx: Tx, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError) -> None:
+    """The host said yes and the card did not: the reversal tells what the card said last, scripts included."""
+    reason = shop.profile.terminal_failure_reason
+    if isinstance(outcome, kernel.CardError):
+        attempt.payment = tx.move(attempt.payment.id, PaymentState.REVERSING, reversal_reason=reason)
+        return
+    attempt.payment = tx.move(
+        attempt.payment.id, PaymentState.REVERSING, reversal_reason=reason, **issuer_facts(outcome)
+    )
+    card = unseal_card(shop, tx, attempt.payment)
+    if card is not None:
+        told = ((int(tag, 16), outcome.data.get(int(tag, 16))) for tag in shop.profile.reversal_f55_tags)
+        icc = build((tag, value) for tag, value in told if value is not None)
+        seal_card(shop, tx, attempt.payment, replace(card, icc=icc))
+
+
+def issuer_facts(outcome: kernel.Outcome) -> dict[str, Any]:
+    """What the issuer may want to know later: the results of its scripts, and that the card asks for advice.
+
+    The host link has no message for either yet; the journal keeps them.
+    """
+    facts: dict[str, Any] = {}
+    results = outcome.data.get(SCRIPT_RESULTS_DF31)
+    if results is not None:
+        facts["script_results"] = results.hex().upper()
+    if outcome.advice:
+        facts["advice_wanted"] = True
+    return facts
 
 
 async def _print_notice(shop: Shop, attempt: Attempt, ending: Ending) -> None:
@@ -107,6 +142,8 @@ async def _never_asked(
     shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
 ) -> None:
     """The session ended before the host was asked: nothing is owed to anybody."""
+    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED:
+        raise RuntimeError("the kernel approved offline, and there is no way to tell the host yet")
     reason = outcome.reason
     await move(attempt, PaymentState.ABANDONED, why=reason)
     if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
@@ -127,6 +164,8 @@ CARD_PROBLEMS = {
     "declined-by-card": "declined",
     "declined-offline": "declined",
     "cryptogram-not-allowed": "declined",
+    "pin-tries-exceeded": "declined",
+    "card-not-authenticated": "declined",
 }
 
 
@@ -134,10 +173,11 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> No
     """COMPLETED and its slip in one commit; then paper and the good news."""
     payment = attempt.payment
     head = await slip_head(shop, str(payment.facts["batch_no"]))
-    slip = card_slip(shop, payment, outcome, pin=attempt.pin is not None and bool(attempt.pin.block), head=head)
+    pin = bool(attempt.pin and attempt.pin.block) or verified_by_card(outcome.data.get(CVM_RESULTS_9F34, b""))
+    slip = card_slip(shop, payment, outcome, pin=pin, head=head)
 
     def complete(tx: Tx) -> int:
-        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED)
+        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **issuer_facts(outcome))
         return keep(tx, slip, payment.id)
 
     slip_id = await Commit(complete)

@@ -1,4 +1,4 @@
-"""PIN entry: digits to an encrypted block, and nothing else leaves.
+"""PIN entry: digits to an encrypted block for the issuer, or to the card's own VERIFY, and nothing else leaves.
 
 Three mailboxes race: the keys, the card's removal, and time. Digits are masked, every key sounds the same, the block
 is encrypted at once and the digits are wiped on every way out. How often anybody may try, `pin_rate` says.
@@ -37,15 +37,25 @@ class PinEntry:
 
 
 async def enter_pin(shop: Shop, amount: Money, pan: str) -> PinEntry:
-    """Ask for the online PIN of `pan`; at most `config.timeouts.pin_ms` from key to key."""
+    """Ask for the online PIN of `pan`: the block is encrypted and the digits are wiped before this returns."""
     pin = Pin()
     try:
-        return await _type_pin(shop, amount, pan, pin)
+        entry = await type_pin(shop, amount, pin)
+        if entry.result is PinResult.ENTERED:
+            return PinEntry(PinResult.ENTERED, shop.keys.pin_block(PIK, pin, pan))
+        return entry
     finally:
         pin.wipe()
 
 
-async def _type_pin(shop: Shop, amount: Money, pan: str, pin: Pin) -> PinEntry:
+async def type_pin(
+    shop: Shop, amount: Money, pin: Pin, *, tries_left: int | None = None, wrong: bool = False
+) -> PinEntry:
+    """Let the cardholder type into `pin`, which the caller wipes; at most `config.timeouts.pin_ms` from key to key.
+
+    More entries than `pin_rate` allows are refused, and cancelled. `tries_left` and `wrong` are the card's words about its own PIN (EMV 4.4 Book 3 §10.5.1).
+    """
+    pin.wipe()
     if not await Commit(take_entry):
         await acknowledge(shop, screens.Refused(reason="pin_rate"))
         return PinEntry(PinResult.CANCELLED)
@@ -55,7 +65,8 @@ async def _type_pin(shop: Shop, amount: Money, pan: str, pin: Pin) -> PinEntry:
         left_ms = deadline_ms - (await Now()).mono_ms
         if left_ms <= 0:
             return PinEntry(PinResult.TIMED_OUT)
-        shop.show(screens.EnterPin(amount=amount, digits=len(pin), seconds_left=-(-left_ms // 1000)))
+        seconds = -(-left_ms // 1000)
+        shop.show(screens.EnterPin(amount, len(pin), seconds, tries_left, wrong=wrong))
         won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(min(TICK_MS, left_ms)))
         if won == 0 and value is not Presence.PRESENT:
             return PinEntry(PinResult.CANCELLED, removed=True)
@@ -71,6 +82,6 @@ async def _type_pin(shop: Shop, amount: Money, pan: str, pin: Pin) -> PinEntry:
             if len(pin) == 0 and shop.kernel.pin_bypass:
                 return PinEntry(PinResult.BYPASSED)
             if PIN_MIN <= len(pin) <= PIN_MAX:
-                return PinEntry(PinResult.ENTERED, shop.keys.pin_block(PIK, pin, pan))
+                return PinEntry(PinResult.ENTERED)
         elif len(value.digits) == 1 and len(pin) < PIN_MAX:
             pin.push(int(value.digits))

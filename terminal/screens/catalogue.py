@@ -353,28 +353,38 @@ class ReadingCard:
 
 @value
 class ChooseApplication:
-    """`labels` as the card gives them (9F12 or 50)."""
+    """`labels` as the card gives them (9F12 or 50); `again`: the one chosen before cannot be used."""
 
     name: ClassVar[str] = "choose_application"
     labels: tuple[str, ...]
     selected: int
+    again: bool
 
     def lay(self, words: Words) -> Layout:
-        return MenuList(words["choose_application.title"], _numbered(self.labels), self.selected)
+        title = "choose_application.again" if self.again else "choose_application.title"
+        return MenuList(words[title], _numbered(self.labels), self.selected)
 
 
 @value
 class EnterPin:
-    """Only the number of digits is known here, never a digit."""
+    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN."""
 
     name: ClassVar[str] = "enter_pin"
     amount: Money
     digits: int
     seconds_left: int
+    tries_left: int | None
+    wrong: bool
 
     def lay(self, words: Words) -> Layout:
+        note = ""
+        if self.tries_left == 1:
+            note = words["enter_pin.last"]
+        elif self.wrong and self.tries_left is not None:
+            note = words.say("enter_pin.tries", count=self.tries_left)
         return Entry(
-            words["enter_pin.title"],
+            words["enter_pin.wrong" if self.wrong else "enter_pin.title"],
+            note=note,
             masked=self.digits,
             amount=words.money(self.amount),
             corner=words.say("seconds", seconds=self.seconds_left),
@@ -911,10 +921,14 @@ EXAMPLES: tuple[Screen, ...] = (
         for reason in CARD_REASONS
     ),
     ReadingCard(),
-    ChooseApplication(("UnionPay Debit", "借记卡", "A label far longer than the panel"), 0),
-    EnterPin(_SALE, 0, 60),
-    EnterPin(_SALE, 4, 48),
-    EnterPin(_LARGE, 12, 9),
+    ChooseApplication(("UnionPay Debit", "借记卡", "A label far longer than the panel"), 0, again=False),
+    ChooseApplication(("UnionPay Debit",), 0, again=True),
+    EnterPin(_SALE, 0, 60, None, wrong=False),
+    EnterPin(_SALE, 4, 48, 3, wrong=False),
+    EnterPin(_LARGE, 12, 9, None, wrong=False),
+    EnterPin(_SALE, 0, 60, 1, wrong=False),
+    EnterPin(_SALE, 2, 55, 2, wrong=True),
+    EnterPin(_SALE, 0, 60, 1, wrong=True),
     Connecting("sale"),
     Connecting("sign_in"),
     Waiting("sale", 57),

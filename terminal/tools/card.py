@@ -1,6 +1,7 @@
 """`python -m terminal card`: run the kernel on a card in a PC/SC reader and print each step.
 
-    python -m terminal card --reader NAME --amount 10.00 --issuer approve|decline|none [--aids FILE] [--json]
+    python -m terminal card --reader NAME --amount 10.00 --issuer approve|decline|none [--aids FILE]
+                               [--capks FILE] [--json]
 
 The issuer is played: `approve` and `decline` answer with a response code and nothing else (no ARPC), `none` does
 not answer. A PIN that the card wants is answered "entered" with none behind it. So no money moves, and a card that
@@ -20,11 +21,12 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from drivers.apdu_chain import ChainBroken
 from drivers.ports import CardGone, CardReader, DeviceError, Presence
-from emv.aids import AidListError, default_aids, load_aids
+from emv.aids import default_aids, load_aids
+from emv.capk import default_capks, load_capks
 from emv.commands import (
     AskPin,
     CardError,
@@ -39,7 +41,9 @@ from emv.commands import (
     Transceive,
 )
 from emv.kernel import contact_session
-from emv.session import REASONS, AidEntry, Session, TerminalProfile, TransactionData
+from emv.rows import RowsError
+from emv.rules import REASONS
+from emv.session import Session, TerminalProfile, TransactionData
 from emv.tags import (
     ADF_NAME_4F,
     CVM_RESULTS_9F34,
@@ -48,7 +52,10 @@ from emv.tags import (
     TRACK_2_EQUIVALENT_DATA_57,
     TRANSACTION_STATUS_INFORMATION_9B,
 )
+from terminal.assembly import CAPABILITIES
 from terminal.tools.card_masking import pairs_of_hex
+
+T = TypeVar("T")
 
 APPROVED, REFUSED, USAGE, TROUBLE = 0, 1, 2, 3
 ISSUERS = {"approve": b"00", "decline": b"05", "none": None}  # Tag 8A; the bytes are its ASCII characters.
@@ -74,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--amount", required=True, type=amount_minor, help="for example 10.00 金额")
     parser.add_argument("--issuer", required=True, choices=tuple(ISSUERS), help="what the issuer says 发卡行应答")
     parser.add_argument("--aids", type=Path, metavar="FILE", help="AID list in TOML (default: the shipped test list)")
+    parser.add_argument("--capks", type=Path, metavar="FILE", help="CA keys in TOML (default: the shipped test keys)")
     parser.add_argument("--wait", type=wait_seconds, default=0, metavar="SECONDS", help="wait for a card to come")
     parser.add_argument(
         "--unmasked-test-card",
@@ -105,16 +113,16 @@ def wait_seconds(text: str) -> int:
 def run(args: argparse.Namespace, open_reader: Callable[[str], CardReader]) -> int:
     """Run one card; `open_reader` gives the reader for a name. The exit status; nothing is raised."""
     try:
-        aids = _aids(args.aids)
-    except AidListError as error:
-        for problem in error.problems:
-            print(f"{args.aids}: {problem}", file=sys.stderr)
-        return USAGE
-    except (OSError, UnicodeDecodeError) as error:
-        print(f"card: {args.aids} cannot be read: {error}", file=sys.stderr)
+        profile = TerminalProfile(
+            aids=_rows(args.aids, load_aids, default_aids),
+            capabilities=CAPABILITIES,
+            ca_keys=_rows(args.capks, load_capks, default_capks),
+        )
+    except _Unreadable as error:
+        print(error, file=sys.stderr)
         return USAGE
     case = _Case(args.issuer, masked=not args.unmasked_test_card)
-    session = Session(TerminalProfile(aids=aids), _transaction(args.amount))
+    session = Session(profile, _transaction(args.amount))
     try:
         reader = open_reader(args.reader)
         try:
@@ -137,8 +145,20 @@ def run(args: argparse.Namespace, open_reader: Callable[[str], CardReader]) -> i
     return APPROVED if outcome.result is Result.APPROVED else REFUSED
 
 
-def _aids(path: Path | None) -> tuple[AidEntry, ...]:
-    return default_aids() if path is None else load_aids(path.read_text(encoding="utf-8"))
+class _Unreadable(Exception):
+    """A file of the caller's, with every mistake in it."""
+
+
+def _rows(path: Path | None, load: Callable[[str], T], shipped: Callable[[], T]) -> T:
+    """What a file holds, or the shipped one. Raises _Unreadable."""
+    if path is None:
+        return shipped()
+    try:
+        return load(path.read_text(encoding="utf-8"))
+    except RowsError as error:
+        raise _Unreadable("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _Unreadable(f"card: {path} cannot be read: {error}") from None
 
 
 def _transaction(amount: int) -> TransactionData:

@@ -7,12 +7,26 @@ few hundred (tests/test_fuzz_targets.py), so that a target cannot rot.
 
 from __future__ import annotations
 
+import datetime
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from emv.capk import CapkError, load_capks
+from emv.certificates import (
+    ICC,
+    ISSUER,
+    Certificate,
+    PublicKey,
+    is_card_of,
+    is_issuer_of,
+    recover_combined,
+    recover_dynamic,
+    recover_key,
+)
 from emv.commands import CardError
 from emv.cvm import parse_cvm_list
 from emv.dol import fill, parse_dol
@@ -153,6 +167,53 @@ def _dol(data: bytes) -> object:
     return fill(parse_dol(data), {0x9F02: bytes(6), 0x5F2A: b"\x01\x56", 0x9F37: bytes(4), 0x9F4E: b"shop"})
 
 
+# With the exponent 1 a signature is its own content: what is fuzzed is the reading, not RSA.
+_SIGNER = PublicKey(b"\xff" * 144, 1)
+_PAN, _TODAY = "6225000000000014", datetime.date(2026, 11, 25)
+
+
+def _signed(data: bytes) -> bytes:
+    """`data` as the content of a signature whose hash fits, as a hostile issuer can make it."""
+    body = data.ljust(len(_SIGNER.modulus) - 22, b"\xbb")[: len(_SIGNER.modulus) - 22]
+    return b"\x6a" + body + hashlib.sha1(body + b"\x03").digest() + b"\xbc"
+
+
+def _certificate(data: bytes) -> object:
+    """The first byte of the content, its format, tells an issuer's from a card's."""
+    issuer = data[:1] == b"\x02"
+    belongs = is_issuer_of(_PAN) if issuer else is_card_of(_PAN)
+    certificate = Certificate(_signed(data), None, b"\x03")
+    return recover_key(certificate, _SIGNER, ISSUER if issuer else ICC, today=_TODAY, belongs=belongs)
+
+
+def _certificate_seeds() -> tuple[bytes, ...]:
+    issuer = bytes.fromhex("02622500FF1249000001" + "01016C01") + b"\xc1" * 108
+    return (issuer, bytes.fromhex("046225000000000014FFFF1249000001" + "01016601") + b"\xc1" * 102)
+
+
+def _dynamic(data: bytes) -> object:
+    """DDA's and CDA's dynamic data; 03 is what the terminal brought."""
+    signed = _signed(data)
+    recover_dynamic(signed, _SIGNER, b"\x03")
+    return recover_combined(
+        signed, _SIGNER, cryptogram_information=b"\x80", unpredictable=b"\x03", exchanged=b"what was exchanged"
+    )
+
+
+def _dynamic_seeds() -> tuple[bytes, ...]:
+    data = bytes((8,)) + bytes(8) + b"\x80" + bytes(8) + hashlib.sha1(b"what was exchanged").digest()
+    return (b"\x05\x01" + bytes((len(data),)) + data,)
+
+
+def _capks(data: bytes) -> object:
+    return load_capks(data.decode("latin-1"))
+
+
+def _capk_seeds() -> tuple[bytes, ...]:
+    revoked = b'[[revoked]]\nrid = "A000000333"\nindex = "F1"\nserial = "000001"\n'
+    return (revoked, b'[[capk]]\nrid = "A000000333"\nindex = "F1"\nexpiry = 2049-12-31\nset = "test"\n')
+
+
 @cache
 def _profile() -> Profile:
     return load_profile("unionpay")
@@ -192,6 +253,9 @@ TARGETS = {
         Target("fci", parse_fci, (CardError,), 256, _FCI),
         Target("afl", parse_afl, (CardError,), 256, _hexed("0801010010010301")),
         Target("cvm-list", parse_cvm_list, (CardError,), 256, _hexed("000000000000000042031E031F00")),
+        Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
+        Target("dynamic-data", _dynamic, (CardError,), 128, _dynamic_seeds),
+        Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
     )

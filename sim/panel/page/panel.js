@@ -141,11 +141,13 @@ const CARDS_FIRST = 4;
 
 function drawCards() {
   const shown = seen.many ? seen.cards : seen.cards.slice(0, CARDS_FIRST);
-  const faces = shown.map((card, index) => {
+  const faces = shown.flatMap((card, index) => {
     const inside = card.name === seen.card;
+    const group = both(card.group);
+    const heading = group && group !== both(shown[index - 1]?.group) ? [make("h3", { class: "group" }, group)] : [];
     const face = cardFace(card, index);
-    return make("button", { type: "button", class: `card-choice ${inside ? "inside" : ""}`, "data-card": card.name, disabled: inside, title: both(card.note), on: () => { buzzer.wake(); send({ do: "insert", card: card.name }); } },
-      face, make("span", { class: "card-name" }, inside ? word("cards.inserted") : both(card)));
+    return [...heading, make("button", { type: "button", class: `card-choice ${inside ? "inside" : ""}`, "data-card": card.name, disabled: inside, title: both(card.note), on: () => { buzzer.wake(); send({ do: "insert", card: card.name }); } },
+      face, make("span", { class: "card-name" }, inside ? word("cards.inserted") : both(card)))];
   });
   $("cards").classList.toggle("many", seen.many);
   $("cards").replaceChildren(...faces);

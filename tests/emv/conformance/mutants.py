@@ -1,0 +1,316 @@
+"""Mutants of the kernel: every small change of a module's meaning, by its syntax tree.
+
+A mutant is named by its place and change, not by a line number, so that survivors.toml outlives other people's edits.
+Words for people (trace, errors, documentation) are left alone: they decide nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+# Calls that tell people, not the transaction.
+TALK = frozenset({"performed", "left_out", "field", "cast", "TypeVar"})
+ERRORS = frozenset({"MissingData", "WrongCryptogram"})
+NOTE = "note"  # Tells people, too, but for its `sets`.
+# Enumerations whose members stand for one another by mistake.
+ENUMS = frozenset(
+    {"TVR", "TSI", "AIP", "AUC", "Cvm", "CvmCondition", "CvmResult", "CvmCapability", "SecurityCapability"}
+    | {"PinResult", "Result", "Cryptogram", "Verdict", "SW", "TransactionType"}
+)
+_COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
+    ast.Lt: (ast.LtE, ast.NotEq),
+    ast.LtE: (ast.Lt, ast.Eq),
+    ast.Gt: (ast.GtE, ast.NotEq),
+    ast.GtE: (ast.Gt, ast.Eq),
+    ast.Eq: (ast.NotEq, ast.LtE, ast.GtE),
+    ast.NotEq: (ast.Eq, ast.Lt, ast.Gt),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+}
+_COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.FloorDiv,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`name` is unique in its module; `lines` are those of the statement that it changes, None at the module's top."""
+
+    module: str
+    name: str
+    number: int
+    line: int
+    lines: tuple[int, int] | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.module}: {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    where: str
+    what: str
+    line: int
+    lines: tuple[int, int] | None
+    apply: Callable[[], None]
+    undo: Callable[[], None]
+
+
+def source(module: str) -> Path:
+    """`emv.cvm` as its file."""
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def mutants(module: str) -> list[Mutant]:
+    """Every mutant of a module, in the order of its text."""
+    tree = ast.parse(source(module).read_text(encoding="utf-8"))
+    seen: Counter[str] = Counter()
+    found = []
+    for number, change in enumerate(_changes(tree)):
+        name = f"{change.where}: {change.what}"
+        seen[name] += 1
+        again = f" ({seen[name]})" if seen[name] > 1 else ""
+        found.append(Mutant(module, name + again, number, change.line, change.lines))
+    return found
+
+
+def mutated(module: str, number: int) -> ast.Module:
+    """The module's tree with one change in it."""
+    tree = ast.parse(source(module).read_text(encoding="utf-8"))
+    for at, change in enumerate(_changes(tree)):
+        if at == number:
+            change.apply()
+            return ast.fix_missing_locations(tree)
+    raise IndexError(f"{module} has no mutant {number}")
+
+
+def _changes(tree: ast.Module) -> Iterator[_Change]:
+    """Lazily: a change may be applied while its turn lasts."""
+    yield from _in_body(tree, "body", "top", None)
+
+
+def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | None) -> Iterator[_Change]:
+    body: list[ast.stmt] = getattr(parent, field)
+    for index, statement in enumerate(list(body)):
+        own = (statement.lineno, statement.end_lineno or statement.lineno) if where != "top" else None
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = statement.name if where == "top" else f"{where}.{statement.name}"
+            yield from _in_body(statement, "body", inner, own)
+            continue
+        if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
+            continue
+        gone = _removed(statement)
+        if gone is not None and where != "top":
+            what = f"{ast.unparse(statement).splitlines()[0]} → {ast.unparse(gone)}"
+            yield _list_change(body, index, gone, where, what, own)
+        if not isinstance(statement, ast.Raise):
+            yield from _in_node(statement, where, own)
+
+
+def _list_change(
+    items: list[ast.stmt], index: int, new: ast.stmt, where: str, what: str, lines: tuple[int, int] | None
+) -> _Change:
+    old = items[index]
+    ast.copy_location(new, old)
+
+    def put(node: ast.stmt) -> None:
+        items[index] = node
+
+    return _Change(where, what, old.lineno, lines, lambda: put(new), lambda: put(old))
+
+
+def _in_node(node: ast.AST, where: str, lines: tuple[int, int] | None) -> Iterator[_Change]:
+    """Changes of expressions inside a statement, and of the statements inside it."""
+    for field, value in ast.iter_fields(node):
+        if field in ("annotation", "returns", "type_comment", "ctx", "decorator_list"):
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+            yield from _in_body(node, field, where, lines)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, ast.AST):
+                    yield from _at(node, field, index, item, where, lines)
+            if isinstance(node, ast.Set | ast.Dict) and field != "keys" and lines is None:
+                yield from _without(node, where)
+        elif isinstance(value, ast.AST):
+            yield from _at(node, field, None, value, where, lines)
+
+
+def _at(
+    parent: ast.AST, field: str, index: int | None, node: ast.AST, where: str, lines: tuple[int, int] | None
+) -> Iterator[_Change]:
+    def put(new: ast.AST) -> None:
+        if index is None:
+            setattr(parent, field, new)
+        else:
+            getattr(parent, field)[index] = new
+
+    if isinstance(node, ast.Raise | ast.JoinedStr) or (isinstance(node, ast.Call) and _is_talk(node)):
+        return
+    if isinstance(node, ast.Call) and _called(node) == NOTE:
+        for keyword in node.keywords:
+            if keyword.arg == "sets":
+                yield from _at(keyword, "value", None, keyword.value, where, lines)
+        return
+    line = getattr(node, "lineno", getattr(parent, "lineno", 0))
+    for new in _variants(node, parent, field):
+        if hasattr(node, "lineno"):
+            ast.copy_location(new, node)
+        what = f"{_short(node)} → {_short(new)}"
+
+        def apply(new: ast.AST = new) -> None:
+            put(new)
+
+        yield _Change(where, what, line, lines, apply, lambda: put(node))
+    yield from _in_node(node, where, lines)
+
+
+def _short(node: ast.AST) -> str:
+    text = f"case {ast.unparse(node.pattern)}" if isinstance(node, ast.match_case) else ast.unparse(node)
+    if isinstance(node, ast.match_case) and node.guard is not None:
+        text += f" if {ast.unparse(node.guard)}"
+    return " ".join(text.split())
+
+
+def _without(node: ast.Set | ast.Dict, where: str) -> Iterator[_Change]:
+    """A table at the module's top without one of its rows."""
+    columns: list[list[Any]] = [node.elts] if isinstance(node, ast.Set) else [node.keys, node.values]
+    for index, row in enumerate(list(zip(*columns, strict=True))):
+
+        def apply(index: int = index) -> None:
+            for column in columns:
+                del column[index]
+
+        def undo(index: int = index, row: tuple[Any, ...] = row) -> None:
+            for column, cell in zip(columns, row, strict=True):
+                column.insert(index, cell)
+
+        yield _Change(where, f"without {_short(row[0])}", row[0].lineno, None, apply, undo)
+
+
+def _variants(node: ast.AST, parent: ast.AST, field: str) -> Iterator[ast.AST]:
+    match node:
+        case ast.Compare(ops=ops):
+            for at, op in enumerate(ops):
+                for other in _COMPARED.get(type(op), ()):
+                    new = deepcopy(node)
+                    new.ops[at] = other()
+                    yield new
+        case ast.BoolOp(op=op, values=values):
+            yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
+            for at in range(len(values)):
+                rest = values[:at] + values[at + 1 :]
+                yield ast.BoolOp(op, rest) if len(rest) > 1 else rest[0]
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield operand
+        case ast.BinOp(op=op) if type(op) in _COMPUTED and not _texts(node):
+            yield ast.BinOp(node.left, _COMPUTED[type(op)](), node.right)
+            yield node.left
+            if isinstance(op, ast.BitAnd | ast.BitOr):
+                yield node.right
+        case ast.IfExp():
+            yield node.body
+            yield node.orelse
+        case ast.Constant(value=bool(value)):
+            yield ast.Constant(not value)
+        case ast.Constant(value=int(value)):
+            yield ast.Constant(value + 1)
+            yield ast.Constant(value - 1)
+        case ast.Constant(value=bytes(value)) if value:
+            yield ast.Constant(b"")
+        case ast.Constant(value=str(value)) if _decides(parent):
+            yield ast.Constant(f"not-{value}")
+        case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in ENUMS and attr.isupper():
+            for member in sorted(_others(name, attr)):
+                yield ast.Attribute(node.value, member, node.ctx)
+        case ast.match_case(guard=None) if not _irrefutable(node.pattern):
+            yield ast.match_case(node.pattern, ast.Constant(False), node.body)
+    if isinstance(parent, ast.keyword) and parent.arg == "sets":
+        yield ast.Constant(None)
+    if isinstance(node, ast.expr) and (field == "test" or (field == "ifs" and isinstance(parent, ast.comprehension))):
+        yield ast.Constant(True)
+        yield ast.Constant(False)
+
+
+def _texts(node: ast.BinOp) -> bool:
+    return any(isinstance(side, ast.Constant) and isinstance(side.value, str) for side in (node.left, node.right))
+
+
+def _decides(parent: ast.AST) -> bool:
+    """A word that is an argument of `end` is a decision; other strings are for people."""
+    return isinstance(parent, ast.Call) and _called(parent) == "end"
+
+
+def _irrefutable(pattern: ast.pattern) -> bool:
+    return isinstance(pattern, ast.MatchAs) and pattern.pattern is None
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+
+
+def _is_talk(call: ast.Call) -> bool:
+    name = _called(call)
+    return name in TALK or name in ERRORS or name.endswith("Error")
+
+
+def _talks(statement: ast.stmt) -> bool:
+    """A statement that is only for people."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and _is_talk(statement.value)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _removed(statement: ast.stmt) -> ast.stmt | None:
+    """What stands in a statement's place when it is taken away; None: it cannot be."""
+    match statement:
+        case ast.Expr(value=ast.Call() as call) if _called(call) == NOTE:
+            return None
+        case ast.Raise() | ast.Expr() | ast.AugAssign() | ast.Break() | ast.Continue():
+            return ast.Pass()
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+            return ast.Pass()
+        case ast.Return(value=ast.expr()) if not isinstance(statement.value, ast.Constant):
+            return ast.Return(ast.Constant(None))
+    return None
+
+
+def _others(enum: str, member: str) -> set[str]:
+    """The neighbours of a member in its enumeration."""
+    members = _members().get(enum, [])
+    if member not in members:
+        return set()
+    at = members.index(member)
+    return {members[at - 1], members[(at + 1) % len(members)]} - {member}
+
+
+@cache
+def _members() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in (ROOT / "emv").glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name in ENUMS:
+                targets = [t for line in node.body if isinstance(line, ast.Assign) for t in line.targets]
+                found[node.name] = [t.id for t in targets if isinstance(t, ast.Name)]
+    return found
