@@ -53,7 +53,8 @@ async def type_pin(
 ) -> PinEntry:
     """Let the cardholder type into `pin`, which the caller wipes; at most `config.timeouts.pin_ms` from key to key.
 
-    More entries than `pin_rate` allows are refused, and cancelled. `tries_left` and `wrong` are the card's words about its own PIN (EMV 4.4 Book 3 §10.5.1).
+    More entries than `pin_rate` allows are refused, and cancelled. `tries_left` and `wrong` are the card's words about
+    its own PIN (EMV 4.4 Book 3 §10.5.1).
     """
     pin.wipe()
     if not await Commit(take_entry):
