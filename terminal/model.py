@@ -73,6 +73,37 @@ class Method(Enum):
     CASH = "cash"
 
 
+class Kind(Enum):
+    """What is done with the money, whatever it is paid with. How each goes over the wire: hostlink/transactions.py."""
+
+    SALE = "sale"
+    VOID = "void"
+    REFUND = "refund"
+    BALANCE = "balance"
+    AUTH = "auth"
+    AUTH_VOID = "auth-void"
+    COMPLETION = "completion"
+    COMPLETION_VOID = "completion-void"
+    COMPLETION_NOTICE = "completion-notice"
+    TIP = "tip"
+    OFFLINE_SETTLEMENT = "offline-settlement"  # Authorised by telephone, told afterwards.
+    OFFLINE_SALE = "offline-sale"  # Approved by the card alone, told afterwards.
+    MOTO_SALE = "moto-sale"
+    MOTO_VOID = "moto-void"
+    MOTO_REFUND = "moto-refund"
+    MOTO_AUTH = "moto-auth"
+    MOTO_AUTH_VOID = "moto-auth-void"
+    MOTO_COMPLETION = "moto-completion"
+    MOTO_COMPLETION_VOID = "moto-completion-void"
+    INSTALMENT = "instalment"
+    INSTALMENT_VOID = "instalment-void"
+    POINTS = "points"
+    POINTS_VOID = "points-void"
+    POINTS_REFUND = "points-refund"
+    REPAYMENT = "repayment"  # 信用卡还款
+    REPAYMENT_VOID = "repayment-void"
+
+
 class PaymentState(Enum):
     NEW = "new"
     ABANDONED = "abandoned"
@@ -95,7 +126,8 @@ PAYMENT_EDGES: MappingProxyType[PaymentState, tuple[PaymentState, ...]] = Mappin
         _P.NEW: (_P.ABANDONED, _P.REQUESTED, _P.OFFLINE_APPROVED, _P.COMPLETED),
         # ABANDONED: the connection failed before the first byte left, so the prepared reversal is withdrawn.
         _P.REQUESTED: (_P.APPROVED, _P.DECLINED, _P.UNKNOWN, _P.REVERSING, _P.ABANDONED),
-        _P.UNKNOWN: (_P.APPROVED, _P.DECLINED, _P.REVERSING),
+        # SETTLED: a refund that nobody answered. It is not asked again and not reversed; the settlement lists it.
+        _P.UNKNOWN: (_P.APPROVED, _P.DECLINED, _P.REVERSING, _P.SETTLED),
         _P.APPROVED: (_P.COMPLETED, _P.REVERSING),
         # A wallet's order being closed (CLOSING to people) may still turn out to have been paid.
         _P.REVERSING: (_P.REVERSED, _P.APPROVED),

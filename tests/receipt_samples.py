@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from terminal.model import Method, Money, PaymentState
+from terminal.model import Kind, Method, Money, PaymentState
 from terminal.receipts import (
     Balance,
     CardSlip,
@@ -11,7 +11,6 @@ from terminal.receipts import (
     Ending,
     Head,
     KeySlip,
-    Kind,
     LockSlip,
     NoticeSlip,
     OpenRow,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from keys import KeyLayout, mac
 from terminal.hostlink import messages
+from terminal.hostlink.card_messages import CardFields, card_request
 from terminal.hostlink.codec import Message, encode
 from terminal.hostlink.explain import explain, printable
 from terminal.hostlink.fields import FIELDS
@@ -21,7 +22,7 @@ from terminal.hostlink.frame import wrap
 from terminal.hostlink.messages import Terminal
 from terminal.hostlink.profile import load_profile
 from terminal.hostlink.subfields import write_tlv
-from terminal.model import Money
+from terminal.model import Kind, Money
 from terminal.tools import decode
 
 PROFILE = load_profile("unionpay")
@@ -87,16 +88,14 @@ def secret_sale() -> Message:
     """A sale with a secret in every field that can hold one."""
     track = TRACK + "0123"  # Even digits, as in tag 57 without a filler.
     icc = bytes.fromhex(f"5A08{PAN}5713{track}5F2004{b'WANG'.hex()}9F1F033132339F360200019A03261130")
-    sale = messages.sale(
+    sale = card_request(
+        PROFILE.transactions[Kind.SALE],
         TERMINAL,
         PROFILE,
         stan="000123",
+        card=CardFields(PAN, "3012", track2=TRACK, icc=icc),
         amount=Money(12850),
-        pan=PAN,
-        track2=TRACK,
-        icc=icc,
         pin_block=bytes.fromhex("ACF46E73838A82F9"),
-        expiry="3012",
     )
     return sale.with_fields(
         {36: "99" + PAN + "D156156", 57: f"card {PAN} kept", 62: f"PAN={PAN};".encode(), 63: f"001{'x' * 3}{PAN}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from keys import KeyLayout, KeyStore
 from terminal.hostlink import messages
+from terminal.hostlink.card_messages import CardFields, Kept, Original, card_request, card_reversal
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.codes import APPROVING_CODES, RESPONSE_CODES, Action, lookup
 from terminal.hostlink.messages import Terminal, Totals
@@ -27,7 +29,8 @@ from terminal.hostlink.reply import (
     read_sign_in,
 )
 from terminal.hostlink.subfields import OrderState, read_tlv, write_tlv
-from terminal.model import Money
+from terminal.hostlink.transactions import TRANSACTIONS, Names
+from terminal.model import Kind, Money
 
 PROFILE = load_profile("unionpay")
 VECTORS: dict[str, Any] = {
@@ -36,15 +39,18 @@ VECTORS: dict[str, Any] = {
 }
 TERMINAL = Terminal("104110054110001", "10000001", "000007", "001")
 ICC = bytes.fromhex("9F2608A1A2A3A4A5A6A7A89F10080102030405060708950580000400009F360200019A03261130")
-SALE: dict[str, Any] = {
-    "stan": "000123",
-    "amount": Money(12850),
-    "pan": "6225000000000014",
-    "track2": "6225000000000014D30122011234567890",
-    "icc": ICC,
-    "expiry": "3012",
-    "card_sequence": "001",
-}
+TRACK_2 = "6225000000000014D30122011234567890"
+CARD = CardFields("6225000000000014", "3012", "001", TRACK_2, icc=ICC)
+KEPT = Kept("000009", Money(1), "052", "2200000700050")
+
+
+def sale(**changes: Any) -> Message:
+    said: dict[str, Any] = {"stan": "000123", "card": CARD, "amount": Money(12850)}
+    return card_request(TRANSACTIONS[Kind.SALE], TERMINAL, PROFILE, **(said | changes))
+
+
+def reversal(kept: Kept, terminal: Terminal = TERMINAL, reason: str = "98") -> Message:
+    return card_reversal(TRANSACTIONS[Kind.SALE], terminal, PROFILE, kept, reason=reason)
 
 
 @pytest.fixture
@@ -77,7 +83,7 @@ def test_sign_in_with_a_product_certificate_is_the_public_frame() -> None:
 
 
 def test_a_chip_sale_with_a_pin() -> None:
-    message = messages.sale(TERMINAL, PROFILE, pin_block=bytes(range(8)), **SALE)
+    message = sale(pin_block=bytes(range(8)))
     assert message.mti == "0200"
     assert dict(message.fields) == {
         2: "6225000000000014",
@@ -101,9 +107,9 @@ def test_a_chip_sale_with_a_pin() -> None:
 
 
 def test_a_chip_sale_without_a_pin() -> None:
-    message = messages.sale(TERMINAL, PROFILE, **(SALE | {"track2": "6225000000000014=30122011234567890"}))
+    message = sale(card=replace(CARD, track2=TRACK_2.replace("D", "=")))
     assert message.text(22) == "052"
-    assert message.text(35) == SALE["track2"]
+    assert message.text(35) == TRACK_2
     assert not {26, 52, 53} & set(message.fields)
 
 
@@ -114,25 +120,23 @@ def test_no_stan_is_no_message(stan: str) -> None:
 
 
 def test_a_reversal_repeats_the_original_and_drops_its_secrets() -> None:
-    sale = messages.sale(TERMINAL, PROFILE, pin_block=bytes(8), **SALE)
+    request = sale(pin_block=bytes(8))
     later = Terminal("104110054110001", "10000001", "000008", "002")  # A new batch and operator since.
-    message = messages.reversal(
-        later,
-        PROFILE,
-        stan=sale.text(11),
+    kept = Kept(
+        stan=request.text(11),
         amount=Money(12850),
-        entry_mode=sale.text(22),
-        reason=PROFILE.no_response_reason,
-        original_f60=sale.text(60),
-        pan="6225000000000014",
-        expiry="3012",
-        card_sequence="001",
+        entry_mode=request.text(22),
+        f60=request.text(60),
+        pan=CARD.pan,
+        expiry=CARD.expiry,
+        sequence=CARD.sequence,
         auth_code="123456",
         icc=ICC,
     )
+    message = reversal(kept, later, PROFILE.no_response_reason)
     assert message.mti == "0400"
     for number in (2, 3, 4, 11, 14, 22, 23, 25, 41, 42, 49, 60):
-        assert message.fields[number] == sale.fields[number]
+        assert message.fields[number] == request.fields[number]
     assert message.text(38) == "123456"
     assert message.text(39) == "98"
     assert message.binary(55) == bytes.fromhex("950580000400009F100801020304050607089F36020001")
@@ -140,16 +144,65 @@ def test_a_reversal_repeats_the_original_and_drops_its_secrets() -> None:
 
 
 def test_a_reversal_of_little() -> None:
-    message = messages.reversal(
-        TERMINAL,
-        PROFILE,
-        stan="000001",
-        amount=Money(1),
-        entry_mode="052",
-        reason="A0",
-        original_f60="2200000700050",
-    )
+    message = reversal(KEPT, reason="A0")
     assert set(message.fields) == {3, 4, 11, 22, 25, 39, 41, 42, 49, 60}
+
+
+def test_every_kind_has_codes_of_its_own() -> None:
+    """A host tells kinds apart by MTI, F3, F25, 60.1 and 60.7; a reversal by all but the MTI."""
+    codes = [(r.processing_code, r.condition, r.type, r.account) for r in TRANSACTIONS.values()]
+    assert len(set(codes)) == len(codes) == len(Kind)
+    for row in TRANSACTIONS.values():
+        assert row.undoes is None or row.undoes in TRANSACTIONS
+        assert (row.names is Names.NOTHING) == (not row.sends)
+
+
+ORIGINAL = Original("000006", "000012", "1126", "091947165060", "123456", "01", "12345")
+
+
+@pytest.mark.parametrize(
+    ("kind", "f61", "f37", "f38"),
+    [
+        (Kind.VOID, "000006000012", "091947165060", "123456"),
+        (Kind.REFUND, "0000000000001126", "091947165060", ""),
+        (Kind.AUTH_VOID, "0000000000001126", "", "123456"),
+        (Kind.COMPLETION, "0000000000001126", "", "123456"),
+        (Kind.OFFLINE_SETTLEMENT, "00000000000000000112345", "", "123456"),
+        (Kind.SALE, "", "", ""),
+    ],
+)
+def test_how_an_original_is_named(kind: Kind, f61: str, f37: str, f38: str) -> None:
+    row = TRANSACTIONS[kind]
+    message = card_request(row, TERMINAL, PROFILE, stan="000013", card=CARD, amount=Money(1), original=ORIGINAL)
+    assert (message.text(61), message.text(37), message.text(38)) == (f61, f37, f38)
+    assert (message.mti, message.text(3), message.text(25)) == (row.mti, row.processing_code, row.condition)
+
+
+def test_what_a_row_does_not_take_is_our_own_mistake() -> None:
+    with pytest.raises(ValueError, match="original"):
+        card_request(TRANSACTIONS[Kind.VOID], TERMINAL, PROFILE, stan="000013", card=CARD, amount=Money(1))
+    with pytest.raises(ValueError, match="PIN"):
+        card_request(
+            TRANSACTIONS[Kind.MOTO_SALE], TERMINAL, PROFILE, stan="000013", card=CARD, amount=None, pin_block=bytes(8)
+        )
+
+
+def test_points_name_their_account_and_a_balance_has_no_amount() -> None:
+    points = card_request(TRANSACTIONS[Kind.POINTS], TERMINAL, PROFILE, stan="000013", card=CARD, amount=Money(1))
+    assert points.text(60) == "22000007000500048"
+    balance = card_request(TRANSACTIONS[Kind.BALANCE], TERMINAL, PROFILE, stan="000013", card=CARD, amount=None)
+    assert 4 not in balance.fields and balance.text(60)[:2] == "01"
+
+
+def test_an_acquirer_may_have_codes_of_its_own() -> None:
+    text = (PROFILES / "unionpay.toml").read_text("utf-8")
+    ours = parse_profile(text + '\n[transactions.repayment]\ntype = "77"\n', source="test")
+    assert ours.transactions[Kind.REPAYMENT].type == "77" and ours.transactions[Kind.SALE] == TRANSACTIONS[Kind.SALE]
+    for wrong in ('[transactions.sale]\ntype = "2"', "[transactions.nonsense]\n", '[transactions.sale]\nfee = "1"'):
+        with pytest.raises(ProfileError, match="transactions"):
+            parse_profile(f"{text}\n{wrong}\n", source="test")
+    with pytest.raises(ProfileError, match="tell them apart"):
+        parse_profile(text + '\n[transactions.repayment]\nprocessing_code = "000000"\ntype = "22"\n', source="test")
 
 
 def test_settlement_totals_are_62_digits() -> None:
@@ -212,35 +265,33 @@ TERMINALS = st.builds(Terminal, digits(15), digits(8), digits(6), st.text("01234
 def any_request(draw: st.DrawFn) -> Message:
     terminal, stan, amount, order_no = draw(TERMINALS), draw(STANS), draw(AMOUNTS), draw(ORDER_NOS)
     pan = draw(st.text("0123456789", min_size=13, max_size=19))
-    pin_block = draw(st.none() | st.binary(min_size=8, max_size=8))
-    sale = messages.sale(
+    pin_block = draw(st.just(b"") | st.binary(min_size=8, max_size=8))
+    row = TRANSACTIONS[draw(st.sampled_from(sorted(TRANSACTIONS, key=lambda kind: kind.value)))]
+    card = CardFields(
+        pan,
+        draw(st.just("") | digits(4)),
+        draw(st.just("") | digits(2)),
+        f"{pan}D{draw(digits(7))}{draw(st.text('0123456789', max_size=10))}",
+        icc=ICC[: draw(st.sampled_from([0, 11, len(ICC)]))],
+    )
+    original = Original("000007", "000001", "1126", draw(st.just("") | digits(12)), draw(st.just("") | digits(6)), "01")
+    asked = card_request(
+        row,
         terminal,
         PROFILE,
         stan=stan,
+        card=card,
         amount=amount,
-        pan=pan,
-        track2=f"{pan}D{draw(digits(7))}{draw(st.text('0123456789', max_size=10))}",
-        icc=ICC[: draw(st.sampled_from([0, 11, len(ICC)]))],
-        pin_block=pin_block,
-        expiry=draw(st.none() | digits(4)),
-        card_sequence=draw(st.none() | digits(2)),
+        pin_block=pin_block if row.pin else b"",
+        original=original,
     )
+    kept = Kept(stan, amount, "051", asked.text(60), asked.text(61), pan, icc=ICC)
     totals = st.builds(Totals, *([st.integers(0, 999_999_999_99), st.integers(0, 999)] * 2))
     built = {
         "sign in": lambda: messages.sign_in(terminal, PROFILE, stan=stan),
         "sign out": lambda: messages.sign_out(terminal, PROFILE, stan=stan),
-        "sale": lambda: sale,
-        "reversal": lambda: messages.reversal(
-            terminal,
-            PROFILE,
-            stan=stan,
-            amount=amount,
-            entry_mode="051",
-            reason="98",
-            original_f60=sale.text(60),
-            pan=pan,
-            icc=ICC,
-        ),
+        "card": lambda: asked,
+        "reversal": lambda: card_reversal(row, terminal, PROFILE, kept, reason="98"),
         "settlement": lambda: messages.settlement(
             terminal, PROFILE, stan=stan, domestic=draw(totals), foreign=draw(totals)
         ),
@@ -283,7 +334,7 @@ def test_with_mac(keys: KeyStore) -> None:
 
 
 def request_of(keys: KeyStore) -> Message:
-    return messages.with_mac(messages.sale(TERMINAL, PROFILE, **SALE), keys, PROFILE)
+    return messages.with_mac(sale(), keys, PROFILE)
 
 
 def answer(
@@ -385,16 +436,7 @@ def test_a_sign_in_needs_no_mac_but_a_wrong_one_is_wrong(keys: KeyStore, tmp_pat
 
 @pytest.mark.parametrize("code", sorted({"00", "12", "25", "A0", "77", "97", "99", "96", "51"}))
 def test_what_ends_a_reversal(keys: KeyStore, code: str) -> None:
-    request = messages.reversal(
-        TERMINAL,
-        PROFILE,
-        stan="000009",
-        amount=Money(1),
-        entry_mode="052",
-        reason="98",
-        original_f60="2200000700050",
-    )
-    request = messages.with_mac(request, keys, PROFILE)
+    request = messages.with_mac(reversal(KEPT), keys, PROFILE)
     authentic = check_reply(request, answer(request, keys, code), keys, PROFILE)
     assert ends_reversal(authentic, PROFILE) is (code in ("00", "12", "25"))
     bare = check_reply(request, answer(request, None, code), keys, PROFILE)

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -23,8 +24,9 @@ from terminal.journal import (
     NotAJournal,
     Tx,
 )
+from terminal.journal.events import FIRST_DIGEST, digest_of
 from terminal.journal.schema import APPLICATION_ID, SCHEMA
-from terminal.model import Method, Money
+from terminal.model import Kind, Method, Money, PaymentState
 
 
 def wall_ms() -> int:
@@ -314,3 +316,39 @@ def test_a_real_sync_that_fails_ends_the_process_and_loses_nothing(tmp_path: Pat
 
         assert journal.transact(last) > (said[-1] if said else 0)
         journal.close()
+
+
+def test_a_journal_of_sales_only_becomes_one_with_kinds(tmp_path: Path) -> None:
+    """Schema 1 had payments without a kind. Its events stay, its projections are made anew, a backup comes first."""
+    path = tmp_path / "journal.db"
+    with closing(Journal.open(path, wall_ms=lambda: 1_000)) as journal:
+        number = journal.transact(lambda tx: tx.new_payment(Method.CARD, Money(100), "01")).id
+        journal.transact(lambda tx: tx.move(number, PaymentState.REQUESTED, stan="000001"))
+    old_body = '{"amount_minor":100,"batch":1,"currency":"CNY","facts":{},"id":1,"method":"card","operator":"01"}'
+    age(path, old_body)
+    with closing(Journal.open(path, wall_ms=lambda: 2_000)) as journal:
+        found = journal.transact(lambda tx: tx.payment(number))
+        assert (found.kind, found.state, found.stan) == (Kind.SALE, PaymentState.REQUESTED, "000001")
+        assert journal.events_after(0)[1].body["kind"] == "sale"
+        journal.verify()
+    kept = apsw.Connection(str(tmp_path / "journal.db.schema-1"))
+    assert kept.pragma("user_version") == 1
+
+
+def age(path: Path, body: str) -> None:
+    """Make the file what version 1 would have written: the payment's event without a kind, and its tables."""
+    db = apsw.Connection(str(path))
+    rows = db.execute("SELECT n, at_ms, kind, version, body FROM events ORDER BY n").get
+    db.execute("DROP TRIGGER events_unchanged")
+    digest = FIRST_DIGEST
+    for n, at_ms, kind, version, text in rows:
+        if kind == "payment":
+            version, text = 1, body
+        digest = digest_of(digest, n, at_ms, kind, version, text)
+        db.execute("UPDATE events SET version = ?, body = ?, digest = ? WHERE n = ?", (version, text, digest, n))
+    db.execute("ALTER TABLE payments DROP COLUMN kind")
+    db.execute(
+        "CREATE TRIGGER events_unchanged BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are immutable'); END"
+    )
+    db.pragma("user_version", 1)
+    db.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from receipt_samples import CARD_SIGNED, HEAD, SAMPLES
 
 from drivers.ports import Cut, Qr, Text
-from terminal.model import Method, Money, PaymentState
+from terminal.model import Kind, Method, Money, PaymentState
 from terminal.receipts import (
     Balance,
     CardSlip,
@@ -20,7 +20,6 @@ from terminal.receipts import (
     Chip,
     Copy,
     Entry,
-    Kind,
     OpenRow,
     QrSlip,
     SettlementSlip,
@@ -82,7 +81,7 @@ def test_no_words_make_a_line_wider_than_the_paper(a: str, b: str, c: str, d: st
     )
     check_widths(QrSlip(head, amount, c, d, wallet=a, wallet_transaction_no=b))
     check_widths(CashSlip(head, amount, amount, amount, receipt_no=c))
-    row = TotalRow(Method.CASH, Kind.AUTH_COMPLETE, 10**7, amount, in_host_totals=False)
+    row = TotalRow(Method.CASH, Kind.COMPLETION, 10**7, amount, in_host_totals=False)
     lost = OpenRow(Method.QR_SCANNED, PaymentState.REVERSING, amount, order_no=d)
     check_widths(SettlementSlip(head, (row, row), 10**7, amount, Balance.ERROR, Balance.ERROR, (lost,)))
 

@@ -10,11 +10,12 @@ from sim.acquirer import Acquirer, PayResult, Wallet, WalletKind
 from sim.acquirer.caller import Caller
 from sim.acquirer.wallets import CODE_LIFE_MS, CONFIRM_LIFE_MS, ORDER_LIFE_MS
 from terminal.hostlink import messages
+from terminal.hostlink.card_messages import Kept, card_reversal
 from terminal.hostlink.codec import Message
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.reply import VerdictKind, read_order
 from terminal.hostlink.subfields import OrderState
-from terminal.model import Money
+from terminal.model import Kind, Money
 
 NOON = 1_795_233_600_000
 
@@ -241,15 +242,9 @@ def test_zero_is_no_amount(desk: Desk) -> None:
 def test_an_order_is_not_reversed(desk: Desk) -> None:
     desk.create()
     caller = desk.caller
-    request = messages.reversal(
-        caller.terminal,
-        caller.profile,
-        stan=f"{caller.stan:06d}",
-        amount=Money(1280),
-        entry_mode="032",
-        reason="98",
-        original_f60=f"60{caller.terminal.batch_no}00060",
-    )
+    kept = Kept(f"{caller.stan:06d}", Money(1280), "032", f"60{caller.terminal.batch_no}00060")
+    row = caller.profile.transactions[Kind.SALE]
+    request = card_reversal(row, caller.terminal, caller.profile, kept, reason="98")
     assert desk.ask(request).text(39) == "12"
 
 

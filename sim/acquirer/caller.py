@@ -16,12 +16,13 @@ from sim.card.build import dol_entries, tlv
 from sim.card.card import VirtualCard
 from sim.card.profiles import PROFILES, CardProfile
 from terminal.hostlink import messages
+from terminal.hostlink.card_messages import CardFields, Kept, card_request, card_reversal
 from terminal.hostlink.codec import Message, decode, encode
 from terminal.hostlink.frame import unwrap, wrap
 from terminal.hostlink.messages import Terminal, Totals, with_mac
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.reply import Verdict, check_reply, read_sign_in
-from terminal.model import Money
+from terminal.model import Kind, Money
 
 UNPREDICTABLE_BYTES = 4
 
@@ -79,17 +80,21 @@ class Caller:
         app = card.profile.applications[0]
         icc = draw_cryptogram(card, amount_minor, un or bytes.fromhex(stan).rjust(UNPREDICTABLE_BYTES, b"\x00"))
         block = self.keys.pin_block(KeyRef(Usage.PIK), Pin.of(pin), app.pan) if pin else None
-        return messages.sale(
+        fields = CardFields(
+            pan=app.pan,
+            expiry=app.expiry[:4],
+            sequence=app.sequence,
+            track2=app.track2.hex().upper().rstrip("F"),
+            icc=icc,
+        )
+        return card_request(
+            self.profile.transactions[Kind.SALE],
             self.terminal,
             self.profile,
             stan=stan,
+            card=fields,
             amount=Money(amount_minor),
-            pan=app.pan,
-            track2=app.track2.hex().upper().rstrip("F"),
-            icc=icc,
-            pin_block=block,
-            expiry=app.expiry[:4],
-            card_sequence=app.sequence,
+            pin_block=block or b"",
         )
 
     def sale(self, amount_minor: int, card: VirtualCard | None = None, *, pin: str | None = None) -> Message | None:
@@ -101,19 +106,19 @@ class Caller:
 
     def reversal_message(self, sale: Message, reason: str = "98") -> Message:
         """The 0400 that belongs to an 0200."""
-        return messages.reversal(
-            self.terminal,
-            self.profile,
+        kept = Kept(
             stan=sale.text(11),
             amount=Money(int(sale.text(4))),
             entry_mode=sale.text(22),
-            reason=reason,
-            original_f60=sale.text(60),
+            f60=sale.text(60),
+            f61=sale.text(61),
             pan=sale.text(2),
             expiry=sale.text(14),
-            card_sequence=sale.text(23),
+            sequence=sale.text(23),
             icc=sale.binary(55),
         )
+        row = self.profile.transactions[Kind.SALE]
+        return card_reversal(row, self.terminal, self.profile, kept, reason=reason)
 
     def reverse(self, sale: Message) -> Message | None:
         return self.call(self.reversal_message(sale), mac=True)

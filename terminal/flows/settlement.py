@@ -24,7 +24,7 @@ from terminal.methods.asking import ask
 from terminal.methods.reversal import clear_reversals, identity, pending_reversals
 from terminal.model import Method, Mode, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
-from terminal.receipts import Balance, Kind, OpenRow, SettlementSlip, TotalRow
+from terminal.receipts import Balance, OpenRow, SettlementSlip, TotalRow
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -143,7 +143,7 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
         if total.state is not PaymentState.COMPLETED:
             continue
         in_host = total.method is Method.CARD or (total.method is not Method.CASH and shop.profile.qr_in_totals)
-        rows.append(TotalRow(total.method, Kind.SALE, total.count, Money(total.amount_minor), in_host))
+        rows.append(TotalRow(total.method, total.kind, total.count, Money(total.amount_minor), in_host))
         if in_host:
             host = Totals(host.debit_minor + total.amount_minor, host.debit_count + total.count)
     open_rows = tuple(

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from keys import KeyRef, KeyStore, MacMethod
 from terminal.hostlink.codec import Message, encode
-from terminal.hostlink.icc import select
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, write_tlv
 from terminal.model import Money
@@ -55,7 +54,8 @@ class Totals:
     credit_count: int = 0
 
 
-def _base(terminal: Terminal, stan: str, f60: str) -> dict[int, str | bytes]:
+def base(terminal: Terminal, stan: str, f60: str) -> dict[int, str | bytes]:
+    """The fields that every request has. Raises ValueError for what is no STAN."""
     if not re.fullmatch(r"[0-9]{6}", stan) or stan == "000000":
         raise ValueError("a STAN is 000001 to 999999")
     return {11: stan, 41: terminal.terminal_no, 42: terminal.merchant_no, 60: f60}
@@ -63,7 +63,7 @@ def _base(terminal: Terminal, stan: str, f60: str) -> dict[int, str | bytes]:
 
 def sign_in(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
     """0800, 签到: ask for working keys, batch number and clock. Carries no MAC."""
-    fields = _base(terminal, stan, f"00{terminal.batch_no}{profile.key_scheme}")
+    fields = base(terminal, stan, f"00{terminal.batch_no}{profile.key_scheme}")
     fields[63] = terminal.operator.ljust(3)
     if profile.sequence_no:
         number = profile.sequence_no
@@ -73,104 +73,21 @@ def sign_in(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
 
 def sign_out(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
     """0820, 签退."""
-    return Message("0820", _base(terminal, stan, f"00{terminal.batch_no}002"))
+    return Message("0820", base(terminal, stan, f"00{terminal.batch_no}002"))
 
 
 def echo(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
     """0820, 回响: is the host there?"""
-    fields = _base(terminal, stan, f"00{terminal.batch_no}301")
+    fields = base(terminal, stan, f"00{terminal.batch_no}301")
     del fields[11]  # §3 lists F41, F42 and F60 only.
     return Message("0820", fields)
-
-
-def sale(
-    terminal: Terminal,
-    profile: Profile,
-    *,
-    stan: str,
-    amount: Money,
-    pan: str,
-    track2: str,
-    icc: bytes,
-    pin_block: bytes | None = None,
-    expiry: str | None = None,
-    card_sequence: str | None = None,
-    entry: str = "05",
-    service_condition: str = "00",
-) -> Message:
-    """0200, 消费, by chip. `track2` is tag 57 as digits with D (or =), `expiry` YYMM, `icc` field 55.
-
-    With a PIN block F22 ends in 1 and F26, F52, F53 are present; without, it ends in 2 and they are absent.
-    """
-    fields = _base(terminal, stan, f"22{terminal.batch_no}000{profile.terminal_capability}0")
-    fields |= {
-        2: pan,
-        3: SALE,
-        4: f"{amount.amount_minor:012d}",
-        22: entry + ("1" if pin_block else "2"),
-        25: service_condition,
-        35: track2.replace("=", "D"),
-        49: profile.currency,
-        55: icc,
-    }
-    if expiry:
-        fields[14] = expiry
-    if card_sequence is not None:
-        fields[23] = card_sequence.zfill(3)
-    if pin_block:
-        fields |= {26: profile.pin_capture_code, 52: pin_block, 53: profile.security_control}
-    if profile.operator_in_f63:
-        fields[63] = terminal.operator.ljust(3)
-    return Message("0200", fields)
-
-
-def reversal(
-    terminal: Terminal,
-    profile: Profile,
-    *,
-    stan: str,
-    amount: Money,
-    entry_mode: str,
-    reason: str,
-    original_f60: str,
-    pan: str | None = None,
-    expiry: str | None = None,
-    card_sequence: str | None = None,
-    auth_code: str | None = None,
-    icc: bytes = b"",
-    processing_code: str = SALE,
-    service_condition: str = "00",
-) -> Message:
-    """0400, 冲正: STAN, F22 and F60 are the original's own; F55 is reduced to the profile's tags.
-
-    Never carries track, PIN block or F26 (docs/host-link.md §5); `reason` is F39.
-    """
-    fields = _base(terminal, stan, original_f60)
-    fields |= {
-        3: processing_code,
-        4: f"{amount.amount_minor:012d}",
-        22: entry_mode,
-        25: service_condition,
-        39: reason,
-        49: profile.currency,
-    }
-    if auth_code:
-        auth_code = auth_code.ljust(profile.fields[38].length)
-    optional = {2: pan, 14: expiry, 23: card_sequence and card_sequence.zfill(3), 38: auth_code}
-    fields |= {number: value for number, value in optional.items() if value}
-    reduced = select(icc, profile.reversal_f55_tags)
-    if reduced:
-        fields[55] = reduced
-    if profile.operator_in_f63:
-        fields[63] = terminal.operator.ljust(3)
-    return Message("0400", fields)
 
 
 def settlement(
     terminal: Terminal, profile: Profile, *, stan: str, domestic: Totals, foreign: Totals | None = None
 ) -> Message:
     """0500, 结算: F48 is debit amount n12, count n3, credit n12, n3, result 0; domestic, then foreign."""
-    fields = _base(terminal, stan, f"00{terminal.batch_no}201")
+    fields = base(terminal, stan, f"00{terminal.batch_no}201")
     fields[48] = _half(domestic) + _half(foreign or Totals())
     fields[49] = profile.currency
     fields[63] = terminal.operator.ljust(3)
@@ -186,7 +103,7 @@ def _half(totals: Totals) -> str:
 
 def batch_end(terminal: Terminal, profile: Profile, *, stan: str, balanced: bool, records: int) -> Message:
     """0320, 批上送结束: 60.3 is 207 when balanced, 202 when not; F48 counts the records sent."""
-    fields = _base(terminal, stan, f"00{terminal.batch_no}{'207' if balanced else '202'}")
+    fields = base(terminal, stan, f"00{terminal.batch_no}{'207' if balanced else '202'}")
     fields[48] = f"{records:04d}"
     return Message("0320", fields)
 
@@ -203,7 +120,7 @@ def _qr(
     if not 0 < len(tags[OrderTag.ORDER_NO]) <= ORDER_NO_LIMIT:
         raise ValueError(f"an order number has 1 to {ORDER_NO_LIMIT} characters")
     f60 = f"{profile.qr_transaction_type}{terminal.batch_no}000{profile.qr_terminal_capability}0"
-    fields = _base(terminal, stan, f60)
+    fields = base(terminal, stan, f60)
     fields |= {3: code, 22: entry, 25: "00", 59: write_tlv(tags)}
     if amount is not None:
         fields |= {4: f"{amount.amount_minor:012d}", 49: profile.currency}

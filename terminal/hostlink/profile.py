@@ -1,8 +1,8 @@
 """A profile: all that an acquirer may choose, as data: one TOML file, read into a frozen dataclass.
 
 Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in
-one go. A profile may override rows of the field table: `[fields.48]` with length, encoding, prefix or
-padding.
+one go. A profile may override rows of the field table, `[fields.48]` with length, encoding, prefix or padding, and the
+codes of a transaction, `[transactions.repayment]` with mti, processing_code, condition, type or account.
 
 Spec: docs/host-link.md, whatever is graded [S] or [A].
 """
@@ -19,6 +19,8 @@ from typing import Any
 
 from keys import KeyLayout, KeyScheme, MacMethod
 from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix
+from terminal.hostlink.transactions import TRANSACTIONS, Row
+from terminal.model import Kind
 
 PROFILES = Path(__file__).parent / "profiles"
 TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than any customer stands there.
@@ -63,6 +65,7 @@ class Profile:
     qr_in_totals: bool
     currency: str
     fields: Mapping[int, Field]
+    transactions: Mapping[Kind, Row]
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -102,6 +105,7 @@ def parse_profile(text: str, *, source: str) -> Profile:
     problems += [(_line_of(text, key), key, "no such setting") for key in flat]
     problems += [(_line_of(text, key), key, reason) for key, reason in _disagreements(values)]
     values["fields"] = _override(table.get("fields", {}), problems, text)
+    values["transactions"] = _recoded(table.get("transactions", {}), problems, text)
     if problems:
         raise ProfileError(source, tuple(sorted(problems)))
     return Profile(**values)
@@ -197,10 +201,10 @@ _SECTIONS = frozenset(setting.key.split(".")[0] for setting in _SETTINGS if "." 
 
 
 def _flatten(table: dict[str, Any], problems: list[tuple[int, str, str]], text: str) -> dict[str, Any]:
-    """Settings by dotted key; `fields` stays apart."""
+    """Settings by dotted key; `fields` and `transactions` stay apart."""
     flat: dict[str, Any] = {}
     for name, value in table.items():
-        if name == "fields":
+        if name in ("fields", "transactions"):
             continue
         if name in _SECTIONS:
             if isinstance(value, dict):
@@ -262,3 +266,43 @@ def _override(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Map
             problems.append((_line_of(text, f"{key}.encoding"), f"{key}.encoding", reason))
         fields[int(name)] = replace(fields[int(name)], **changes)
     return MappingProxyType(fields)
+
+
+_CODES: Mapping[str, Check] = MappingProxyType(
+    {
+        "mti": _pattern("01[0-9]{2}|02[0-9]{2}", "01 or 02 and two digits"),
+        "processing_code": _pattern("[0-9]{6}", "six digits"),
+        "condition": _pattern("[0-9]{2}", "two digits"),
+        "type": _pattern("[0-9]{2}", "two digits"),
+        "account": _pattern("([0-9]{3})?", "three digits, or none"),
+    }
+)
+
+
+def _recoded(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Mapping[Kind, Row]:
+    """TRANSACTIONS with the profile's own codes. Two kinds that look alike on the wire are an error."""
+    found = dict(TRANSACTIONS)
+    if not isinstance(rows, dict):
+        problems.append((_line_of(text, "transactions"), "transactions", "must be a section"))
+        return TRANSACTIONS
+    known = {kind.value: kind for kind in TRANSACTIONS}
+    for name, columns in rows.items():
+        key = f"transactions.{name}"
+        if name not in known or not isinstance(columns, dict):
+            problems.append((_line_of(text, f"{key}."), key, "must be a section for a known kind of transaction"))
+            continue
+        for column, value in columns.items():
+            check = _CODES.get(column, lambda value: (value, "no such column"))
+            _, reason = check(value)
+            if reason:
+                problems.append((_line_of(text, f"{key}.{column}"), f"{key}.{column}", reason))
+            else:
+                found[known[name]] = replace(found[known[name]], **{column: value})
+    seen: dict[tuple[str, ...], Kind] = {}
+    for kind, row in found.items():
+        code = (row.mti, row.processing_code, row.condition, row.type, row.account)
+        other = seen.setdefault(code, kind)
+        if other is not kind:
+            reason = f"has the codes of {other.value}: the host could not tell them apart"
+            problems.append((0, f"transactions.{kind.value}", reason))
+    return MappingProxyType(found)

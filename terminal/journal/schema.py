@@ -18,7 +18,7 @@ from terminal.journal.errors import JournalError
 from terminal.journal.events import JSON, canonical
 from terminal.model import OPEN_STATES, PAYMENT_EDGES, PaymentState
 
-SCHEMA = 1
+SCHEMA = 2  # 1: payments without a kind.
 APPLICATION_ID = 0x5A474A4E  # "ZGJN": tells our file from any other database.
 
 EVENTS_TABLE = """
@@ -43,8 +43,8 @@ CREATE TABLE terminal(
 CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE payments(
-  id INTEGER PRIMARY KEY, state TEXT NOT NULL, method TEXT NOT NULL, amount_minor INTEGER NOT NULL,
-  currency TEXT NOT NULL, operator TEXT NOT NULL, batch INTEGER NOT NULL, stan TEXT,
+  id INTEGER PRIMARY KEY, state TEXT NOT NULL, kind TEXT NOT NULL, method TEXT NOT NULL,
+  amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, operator TEXT NOT NULL, batch INTEGER NOT NULL, stan TEXT,
   created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, facts TEXT NOT NULL) STRICT;
 CREATE INDEX payments_by_batch ON payments(batch, id);
 CREATE INDEX payments_open ON payments(id) WHERE state IN ({_OPEN});
@@ -82,10 +82,11 @@ def _mode(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
 
 def _payment(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     db.execute(
-        "INSERT INTO payments VALUES(?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?)",
+        "INSERT INTO payments VALUES(?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?)",
         (
             body["id"],
             PaymentState.NEW.value,
+            body["kind"],
             body["method"],
             body["amount_minor"],
             body["currency"],
@@ -150,6 +151,11 @@ class Kind:
     upcast: Mapping[int, Callable[[Mapping[str, JSON]], Mapping[str, JSON]]]
 
 
+def _with_kind(body: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Version 1 knew sales only."""
+    return {**body, "kind": "sale"}
+
+
 _NO_UPCAST: MappingProxyType[int, Callable[[Mapping[str, JSON]], Mapping[str, JSON]]] = MappingProxyType({})
 KINDS: MappingProxyType[str, Kind] = MappingProxyType(
     {
@@ -157,7 +163,8 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         "setting": Kind(1, _setting, _NO_UPCAST),  # name, value (null: forgotten)
         "counted": Kind(1, _counted, _NO_UPCAST),  # name, value
         "mode": Kind(1, _mode, _NO_UPCAST),  # from, to, facts
-        "payment": Kind(1, _payment, _NO_UPCAST),  # id, method, amount_minor, currency, operator, batch, facts
+        # id, kind, method, amount_minor, currency, operator, batch, facts
+        "payment": Kind(2, _payment, MappingProxyType({1: _with_kind})),
         "moved": Kind(1, _moved, _NO_UPCAST),  # id, from, to, [stan], facts
         "noted": Kind(1, _noted, _NO_UPCAST),  # id, facts
         "batch-settled": Kind(1, _settled, _NO_UPCAST),  # batch: every completed or voided payment of it

@@ -107,7 +107,28 @@ class Journal:
                 Tx(db, self._wall_ms(), 0, FIRST_DIGEST).begin_journal(SCHEMA)
         elif int(db.pragma("application_id")) != APPLICATION_ID:
             raise NotAJournal("the file is a database of another program")
+        elif version < SCHEMA:
+            self._migrate(version)
         self._check_chain(after=max(0, self._last_n() - TAIL_CHECKED))
+
+    def _migrate(self, version: int) -> None:
+        """From an older program's schema: a backup, then the projections made anew from the events, which stay.
+
+        One transaction, so that a cut leaves the old schema with its old projections.
+        """
+        name = self._db.filename
+        if name:
+            self.backup(Path(f"{name}.schema-{version}"))
+        self._check_chain(after=0)
+
+        def work(tx: Tx) -> int:
+            for table in PROJECTIONS:
+                self._db.execute(f"DROP TABLE {table}")
+            self._db.execute(PROJECTION_TABLES)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+            return self._fold()
+
+        self.transact(work)
 
     def _last_n(self) -> int:
         return int(self._db.execute("SELECT coalesce(max(n), 0) FROM events").get)
@@ -241,14 +262,18 @@ class Journal:
         def work(tx: Tx) -> int:
             for table in PROJECTIONS:
                 self._db.execute(f"DELETE FROM {table}")
-            n = 0
-            while events := self.events_after(n):
-                for event in events:
-                    KINDS[event.kind].project(self._db, event.at_ms, event.body)
-                n = events[-1].n
-            return n
+            return self._fold()
 
         return self.transact(work)
+
+    def _fold(self) -> int:
+        """Inside a transaction, over empty projections: every event once; the number of events."""
+        n = 0
+        while events := self.events_after(n):
+            for event in events:
+                KINDS[event.kind].project(self._db, event.at_ms, event.body)
+            n = events[-1].n
+        return n
 
     def backup(self, path: Path) -> None:
         """Copy the journal to `path` by SQLite's backup API, whole or not at all.

@@ -19,6 +19,7 @@ from terminal.model import (
     MODE_EDGES,
     PAYMENT_EDGES,
     Currency,
+    Kind,
     Method,
     Mode,
     Money,
@@ -31,7 +32,9 @@ D = TypeVar("D")
 PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
 BODY_LIMIT = 32_768  # The longest slip is a settlement of some 3,000 characters.
 SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.
-_PAYMENT_COLUMNS = "id, state, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
+_PAYMENT_COLUMNS = (
+    "id, state, kind, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
+)
 _CURRENCIES: Mapping[str, Currency] = MappingProxyType({CNY.code: CNY})
 
 
@@ -41,6 +44,7 @@ class PaymentRecord:
 
     id: int
     state: PaymentState
+    kind: Kind
     method: Method
     amount: Money
     operator: str
@@ -65,8 +69,9 @@ class SlipRecord:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many payments of a batch have this method and state, and their sum."""
+    """How many payments of a batch have this kind, method and state, and their sum."""
 
+    kind: Kind
     method: Method
     state: PaymentState
     count: int
@@ -192,7 +197,9 @@ class Tx:
 
     # Payments
 
-    def new_payment(self, method: Method, amount: Money, operator: str, **facts: str | int | bool) -> PaymentRecord:
+    def new_payment(
+        self, method: Method, amount: Money, operator: str, kind: Kind = Kind.SALE, **facts: str | int | bool
+    ) -> PaymentRecord:
         """A payment in state NEW, in the current local batch (setting "batch", from 1)."""
         check_facts(facts)
         check_json("operator", operator)
@@ -203,6 +210,7 @@ class Tx:
             "payment",
             {
                 "id": payment_id,
+                "kind": kind.value,
                 "method": method.value,
                 "amount_minor": amount.amount_minor,
                 "currency": amount.currency.code,
@@ -272,14 +280,17 @@ class Tx:
         return tuple(_payment_record(row) for row in rows)
 
     def totals(self, batch: int) -> tuple[Total, ...]:
-        """Counts and sums of a batch by method and state, over all its payments."""
+        """Counts and sums of a batch by kind, method and state, over all its payments."""
         self._check_open()
         rows = self._db.execute(
-            "SELECT method, state, count(*), sum(amount_minor) FROM payments WHERE batch = ?"
-            " GROUP BY method, state ORDER BY method, state",
+            "SELECT kind, method, state, count(*), sum(amount_minor) FROM payments WHERE batch = ?"
+            " GROUP BY kind, method, state ORDER BY kind, method, state",
             (batch,),
         )
-        return tuple(Total(Method(m), PaymentState(s), int(n), int(total)) for m, s, n, total in rows)
+        return tuple(
+            Total(Kind(kind), Method(method), PaymentState(state), int(count), int(total))
+            for kind, method, state, count, total in rows
+        )
 
     # Slips
 
@@ -332,10 +343,11 @@ class Tx:
 
 
 def _payment_record(row: tuple[JSON, ...]) -> PaymentRecord:
-    number, state, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts = row
+    number, state, kind, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts = row
     return PaymentRecord(
         number,
         PaymentState(state),
+        Kind(kind),
         Method(method),
         Money(amount_minor, _CURRENCIES[currency]),
         operator,

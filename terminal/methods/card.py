@@ -16,7 +16,7 @@ from emv.tlv import build
 from keys import KeyRefused
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
-from terminal.hostlink import messages
+from terminal.hostlink.card_messages import CardFields, card_request
 from terminal.hostlink.codec import FrameError, Message, encode
 from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
 from terminal.hostlink.icc import elements
@@ -25,7 +25,7 @@ from terminal.hostlink.session import Silence
 from terminal.journal import harmless
 from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
 from terminal.methods.asking import ask_authenticated
-from terminal.methods.card_ending import WRONG_PIN, Attempt, conclude, move, must_reverse
+from terminal.methods.card_ending import WRONG_PIN, Attempt, Deal, conclude, move, must_reverse
 from terminal.methods.pin_entry import enter_pin, type_pin
 from terminal.methods.reversal import (
     CardData,
@@ -34,7 +34,7 @@ from terminal.methods.reversal import (
     pending_reversals,
     seal_card,
 )
-from terminal.model import Method, Mode, Money, PaymentState, mask_pan
+from terminal.model import Kind, Method, Mode, Money, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -61,6 +61,11 @@ PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check d
 
 async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
     """A chip sale from "insert card" to "remove card"; the payment as it ended, None if no card ever came."""
+    return await transact(shop, Deal(Kind.SALE, due))
+
+
+async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
+    """Any kind of transaction with a whole EMV session (Card.FULL in its row), as `pay`."""
     if not await clear_reversals_for_sale(shop):
         count = len(await pending_reversals(shop))
         await acknowledge(shop, screens.ReversalPending(count=count))
@@ -69,9 +74,9 @@ async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
         await acknowledge(shop, screens.Refused(reason="sign_in"))
         return None
     payment: PaymentRecord | None = None
-    if await _card_inserted(shop, due):
+    if await _card_inserted(shop, deal.amount):
         for attempt_no in range(1, PIN_TRIES + 1):
-            attempt = Attempt(await Commit(lambda tx: tx.new_payment(Method.CARD, due, shop.operator)))
+            attempt = Attempt(await Commit(lambda tx: _new_payment(shop, tx, deal)), deal)
             outcome = await _run(shop, attempt)
             payment = await conclude(shop, attempt, outcome)
             again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
@@ -82,6 +87,10 @@ async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
     await _power_off(shop)
     await _card_removed(shop)
     return payment
+
+
+def _new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
+    return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
 
 
 # The card's way in and out
@@ -163,6 +172,7 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
             date=f"{now:%y%m%d}",
             time=f"{now:%H%M%S}",
             counter=counter,
+            kind=int(shop.profile.transactions[attempt.deal.kind].processing_code[:2], 16),  # 9C is F3's beginning.
         ),
     )
     coroutine = contact_session(session)
@@ -325,22 +335,24 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Mess
         card_sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
         icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data),
     )
-    pin_block = attempt.pin.block if attempt.pin and attempt.pin.block else None
+    pin_block = attempt.pin.block if attempt.pin else b""
+    row = shop.profile.transactions[attempt.deal.kind]
+    track2 = data[TRACK2_57].hex().upper().rstrip("F")
+    fields = CardFields(card.pan, card.expiry, card.card_sequence, track2=track2, icc=card.icc)
 
     def prepare(tx: Tx) -> Message:
         stan = f"{tx.count('stan', limit=999_999):06d}"
         batch_no = tx.get("batch_no", "000001")
-        request = messages.sale(
+        request = card_request(
+            row,
             identity(shop, batch_no),
             shop.profile,
             stan=stan,
-            amount=attempt.payment.amount,
-            pan=pan,
-            track2=data[TRACK2_57].hex().upper().rstrip("F"),
-            icc=card.icc,
+            card=fields,
+            amount=attempt.payment.amount if row.kind is not Kind.BALANCE else None,
             pin_block=pin_block,
-            expiry=card.expiry,
-            card_sequence=card.card_sequence or None,
+            original=attempt.deal.about,
+            extra=attempt.deal.extra,
         )
         encode(request, shop.profile)
         attempt.payment = tx.move(
@@ -351,6 +363,7 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Mess
             masked_pan=mask_pan(pan),
             entry_mode=request.text(22),
             f60_no=request.text(60),
+            f61_no=request.text(61),
         )
         seal_card(shop, tx, attempt.payment, card)
         return request

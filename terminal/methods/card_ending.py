@@ -6,6 +6,7 @@ The host's answer has already moved the payment; what the kernel says now can on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,13 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
+from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codes import lookup
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import pending_reversals, seal_card, send_reversal, unseal_card
-from terminal.model import PaymentState
+from terminal.model import Kind, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import CardSlip, Chip, Ending, Head, NoticeSlip, Verification
 from terminal.screens import catalogue as screens
@@ -33,11 +35,26 @@ WRONG_PIN = "55"
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
 
 
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """What is to be done with a card. `about` names the original on the wire, `facts` goes into the payment.
+
+    `extra` are the fields of this kind alone (F48, F62).
+    """
+
+    kind: Kind
+    amount: Money
+    about: Original | None = None
+    extra: Mapping[int, str | bytes] = field(default_factory=dict, repr=False)
+    facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Attempt:
     """One pass of a card through the kernel: its payment, and what was learnt on the way."""
 
     payment: PaymentRecord
+    deal: Deal
     pin: PinEntry | None = field(default=None, repr=False)
     digits: Pin = field(default_factory=Pin, repr=False)  # For the card's own check; wiped with VERIFY.
     host_code: str = ""  # Field 39, or "" when there was no believable answer.
@@ -205,6 +222,7 @@ def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pi
         amount=payment.amount,
         masked_pan=str(facts["masked_pan"]),
         voucher_no=str(payment.stan),
+        kind=payment.kind,
         verification=verification,
         acquirer=str(facts.get("acquirer", "")),
         issuer=str(facts.get("issuer", "")),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from keys import KeyRefused
 from terminal.hostlink import messages
+from terminal.hostlink.card_messages import Kept, card_reversal
 from terminal.hostlink.reply import ends_reversal
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit
@@ -118,20 +119,20 @@ async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
     shop.show(screens.Reversing(amount=payment.amount))
     card = await Commit(lambda tx: unseal_card(shop, tx, payment))
     facts = payment.facts
-    request = messages.reversal(
-        identity(shop, str(facts["batch_no"])),
-        shop.profile,
+    kept = Kept(
         stan=str(payment.stan),
         amount=payment.amount,
         entry_mode=str(facts["entry_mode"]),
-        reason=str(facts["reversal_reason"]),
-        original_f60=str(facts["f60_no"]),
-        pan=card.pan if card else None,
-        expiry=card.expiry if card else None,
-        card_sequence=card.card_sequence if card else None,
-        auth_code=str(facts.get("auth_code", "")) or None,
+        f60=str(facts["f60_no"]),
+        f61=str(facts.get("f61_no", "")),
+        pan=card.pan if card else "",
+        expiry=card.expiry if card else "",
+        sequence=card.card_sequence if card else "",
+        auth_code=str(facts.get("auth_code", "")),
         icc=card.icc if card else b"",
     )
+    row, reason = shop.profile.transactions[payment.kind], str(facts["reversal_reason"])
+    request = card_reversal(row, identity(shop, str(facts["batch_no"])), shop.profile, kept, reason=reason)
     answer = await ask_authenticated(shop, request, "reversal")
     code = answer.verdict.code if isinstance(answer, Answered) else ""
     sent = isinstance(answer, Answered) or answer.sent

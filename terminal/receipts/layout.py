@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 
 from drivers.ports import Align, Cut, Feed, PaperLine, Qr, Text
-from terminal.model import Money
+from terminal.model import Kind, Money
 from terminal.receipts.lines import cells_of, columns, two_columns, wrap
 from terminal.receipts.slips import (
     Balance,
@@ -21,7 +21,6 @@ from terminal.receipts.slips import (
     Copy,
     Head,
     KeySlip,
-    Kind,
     LockSlip,
     NoticeSlip,
     OpenRow,

@@ -16,7 +16,7 @@ from enum import Enum
 from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from terminal.model import CNY, Method, Money, PaymentState
+from terminal.model import CNY, Kind, Method, Money, PaymentState
 
 RECORD_VERSION = 1  # Of the JSON form; a newer one is refused rather than misread.
 CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
@@ -29,18 +29,6 @@ class SlipError(ValueError):
 class Copy(Enum):
     MERCHANT = "merchant"
     CARDHOLDER = "cardholder"
-
-
-class Kind(Enum):
-    """What was done; the words are in `words`."""
-
-    SALE = "sale"
-    VOID = "void"
-    REFUND = "refund"
-    AUTH = "auth"
-    AUTH_VOID = "auth-void"
-    AUTH_COMPLETE = "auth-complete"
-    OFFLINE_SALE = "offline-sale"
 
 
 class Entry(Enum):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from terminal.model import Method, PaymentState
-from terminal.receipts.slips import Balance, Ending, Kind
+from terminal.model import Kind, Method, PaymentState
+from terminal.receipts.slips import Balance, Ending
 
 LANGUAGES = ("zh-CN", "en")
 
@@ -105,8 +105,27 @@ KINDS: MappingProxyType[Kind, tuple[str, str]] = MappingProxyType(
         Kind.REFUND: ("退货", "REFUND"),
         Kind.AUTH: ("预授权", "AUTH"),
         Kind.AUTH_VOID: ("预授权撤销", "CANCEL"),
-        Kind.AUTH_COMPLETE: ("预授权完成", "AUTH COMPLETE"),
-        Kind.OFFLINE_SALE: ("离线", "OFFLINE"),
+        Kind.COMPLETION: ("预授权完成请求", "AUTH COMPLETE"),
+        Kind.COMPLETION_VOID: ("预授权完成撤销", "COMPLETE VOID"),
+        Kind.COMPLETION_NOTICE: ("预授权完成通知", "AUTH SETTLEMENT"),
+        Kind.TIP: ("小费调整", "ADJUST"),
+        Kind.OFFLINE_SETTLEMENT: ("离线结算", "OFFLINE"),
+        Kind.OFFLINE_SALE: ("脱机消费", "OFFLINE SALE"),
+        Kind.BALANCE: ("余额查询", "BALANCE INQUIRY"),
+        Kind.MOTO_SALE: ("订购消费", "MOTO SALE"),
+        Kind.MOTO_VOID: ("订购消费撤销", "MOTO VOID"),
+        Kind.MOTO_REFUND: ("订购退货", "MOTO REFUND"),
+        Kind.MOTO_AUTH: ("订购预授权", "MOTO AUTH"),
+        Kind.MOTO_AUTH_VOID: ("订购预授权撤销", "MOTO CANCEL"),
+        Kind.MOTO_COMPLETION: ("订购预授权完成", "MOTO COMPLETE"),
+        Kind.MOTO_COMPLETION_VOID: ("订购预授权完成撤销", "MOTO COMPLETE VOID"),
+        Kind.INSTALMENT: ("分期消费", "INSTALLMENT"),
+        Kind.INSTALMENT_VOID: ("分期消费撤销", "INSTALLMENT VOID"),
+        Kind.POINTS: ("积分消费", "BONUS"),
+        Kind.POINTS_VOID: ("积分消费撤销", "BONUS VOID"),
+        Kind.POINTS_REFUND: ("积分退货", "BONUS REFUND"),
+        Kind.REPAYMENT: ("信用卡还款", "CARD REPAYMENT"),
+        Kind.REPAYMENT_VOID: ("信用卡还款撤销", "CARD REPAYMENT VOID"),
     }
 )
 
