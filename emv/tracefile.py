@@ -131,25 +131,28 @@ def _answered(traced: Session) -> list[tuple[bytes, bytes]]:
 
 
 def _item(item: Item, masker: Masker | None) -> dict[str, Any]:
-    match item:
-        case Exchange(request, answer):
-            line = {"ask": ask(request, masker)}
-            if isinstance(answer, CardError):
-                return {**line, "error": {"reason": answer.reason, "removed": answer.removed}}
-            if masker is not None and isinstance(request, Transceive):
-                answer = masker.response(answer)
-            return {**line, "answer": plain(answer)}
-        case Decision(rule, inputs, facts, sets):
-            found: dict[str, Any] = {"note": rule.word}
-            if inputs:
-                found["in"] = {f"{tag:X}": _shown(tag, value, masker) for tag, value in inputs}
-            if facts:
-                found["facts"] = dict(facts)
-            if sets is not None:
-                found["tvr" if isinstance(sets, TVR) else "tsi"] = bytes(sets).hex().upper()
-            return found
-        case Ending(result, reason, problem):
-            return {"end": result.value, "reason": reason, "problem": problem}
+    if isinstance(item, Ending):
+        return {"end": item.result.value, "reason": item.reason, "problem": item.problem}
+    if isinstance(item, Exchange):
+        return _exchange(item, masker)
+    found: dict[str, Any] = {"note": item.rule.word}
+    if item.inputs:
+        found["in"] = {f"{tag:X}": _shown(tag, value, masker) for tag, value in item.inputs}
+    if item.facts:
+        found["facts"] = dict(item.facts)
+    if item.sets is not None:
+        found["tvr" if isinstance(item.sets, TVR) else "tsi"] = bytes(item.sets).hex().upper()
+    return found
+
+
+def _exchange(item: Exchange, masker: Masker | None) -> dict[str, Any]:
+    line = {"ask": ask(item.request, masker)}
+    if isinstance(item.answer, CardError):
+        return {**line, "error": {"reason": item.answer.reason, "removed": item.answer.removed}}
+    answer = item.answer
+    if masker is not None and isinstance(item.request, Transceive):
+        answer = masker.response(answer)
+    return {**line, "answer": plain(answer)}
 
 
 def _shown(tag: int, value: bytes | None, masker: Masker | None) -> str | None:

@@ -66,6 +66,7 @@ class World:
         keys: Keys | None = None,
         known_answers: Callable[[], tuple[tuple[str, bool], ...]] = known_answers,
         file_check: Callable[[], FileCheck] | None = None,
+        card_command_ms: int = 15,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
@@ -82,7 +83,7 @@ class World:
         self.behaviour = "ok"
         weather = network or Network()
         self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
-        self._make_devices(panel)
+        self._make_devices(panel, card_command_ms)
         self.config = dataclasses.replace(
             Config.default(),
             general=dataclasses.replace(Config.default().general, language=language),
@@ -109,13 +110,13 @@ class World:
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
 
-    def _make_devices(self, panel: tuple[int, int]) -> None:
+    def _make_devices(self, panel: tuple[int, int], card_command_ms: int) -> None:
         spend = self.loop.spend
         self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
         self.buzzer, self.lamps, self.tamper = TwinBuzzer(), TwinLamps(), TwinTamperSwitch()
         self.printer = TwinPrinter(on_slip=lambda lines: self.printer_said(lines))
-        self.reader = TwinCardReader(spend=spend)
+        self.reader = TwinCardReader(spend=spend, command_ms=card_command_ms)
         self.scanner = TwinScanner()
         self.link = TwinLink(self.loop, self._host, self.network, spend=spend)
         self.devices = Devices(

@@ -10,7 +10,8 @@ from emv_card_script import UNIONPAY
 
 from emv.__main__ import main
 from emv.aids import AidListError, default_aids, load_aids
-from emv.kernel import AidEntry, TerminalProfile, TransactionData
+from emv.commands import Result
+from emv.kernel import AidEntry, Session, TerminalProfile, TransactionData
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,20 @@ def test_what_is_no_list(text: str) -> None:
 def test_no_toml_names_the_line() -> None:
     with pytest.raises(AidListError, match="line 2"):
         load_aids("[[aid]]\naid = ?\n")
+
+
+# The session
+
+
+def test_a_session_keeps_to_its_words() -> None:
+    card = Session(TerminalProfile(aids=(UNIONPAY,)), TransactionData(1, "240615", "143000", 1))
+    with pytest.raises(RuntimeError, match="no application"):
+        card.selected()
+    with pytest.raises(KeyError):
+        card.end(Result.DECLINED, "because")
+    card.left_out("Velocity checking")
+    card.left_out("Velocity checking")
+    assert card.not_performed == ["Velocity checking"]
 
 
 # python -m emv

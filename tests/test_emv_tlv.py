@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emv import tags, tlv
-from emv.apdu import RESPONSE_MAX, STATUS_WORDS, SW, split, status_words
-from emv.bits import AIP, AUC, TSI, TSI_WORDS, TVR, TVR_WORDS, tsi_lines, tvr_lines, tvr_of
+from emv.apdu import RESPONSE_MAX, STATUS_WORDS, SW, command, split, status_words
+from emv.bits import AIP, AUC, TSI, TSI_WORDS, TVR, TVR_WORDS, tsi_lines, tvr_lines, tvr_of, wants_signature
 from emv.commands import CardError
 from emv.cvm import parse_cvm_list
 from emv.dol import DolEntry, fill, parse_dol
@@ -215,6 +217,32 @@ def test_an_afl_without_end_is_bounded() -> None:
     assert sum(e.last - e.first + 1 for e in parse_afl(bytes((8, 1, RECORDS_MAX, 0)))) == RECORDS_MAX
     with pytest.raises(CardError, match="records"):
         parse_afl(bytes((8, 1, RECORDS_MAX, 0, 16, 1, 1, 0)))
+
+
+# What only our own fault could bring.
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda: tlv.tag_bytes(0),
+        lambda: tlv.encode_length(0x10000),
+        lambda: command(0, 0xA4, 4, 0, bytes(256)),
+        lambda: tvr_of(bytes(4)),
+        lambda: tlv.read_tag(b"", 0),
+    ],
+)
+def test_what_the_kernel_itself_may_not_ask_of_its_codecs(broken: Callable[[], object]) -> None:
+    with pytest.raises((ValueError, TlvError)):
+        broken()
+
+
+@pytest.mark.parametrize(
+    ("results", "wanted"),
+    [("", False), ("1E0300", True), ("1E0301", False), ("030300", True), ("450302", True), ("020300", False)],
+)
+def test_when_a_signature_is_due(results: str, wanted: bool) -> None:
+    assert wants_signature(bytes.fromhex(results)) is wanted
 
 
 # The tables.

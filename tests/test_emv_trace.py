@@ -29,6 +29,7 @@ from emv_card_script import (
     selection,
     session,
 )
+from emv_oda_card import CDA, DDA, SDA, KeyedCard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_emv_hostile import Card
@@ -210,6 +211,9 @@ def test_what_cannot_be_read_is_not_shown_and_that_is_said() -> None:
     for _ in range(8):
         deep = f"70{len(deep) // 2:02X}{deep}"
     masker.response(bytes.fromhex(deep + "9000"))
+    gaps = Masker(bytes(3))
+    assert gaps.response(bytes.fromhex("0000" + "5A041234567F" + "009000")).hex() == "00005a040000000f009000"
+    assert not gaps.torn
 
 
 # Replay
@@ -235,6 +239,31 @@ def test_any_session_replays(seed: int, wild: float, issuer: OnlineAnswer | None
     masked = tracefile.parse(tracefile.write(card))
     again = replay(masked)
     assert again.agreement is (Agreement.MASKED if again.why and masked.torn else Agreement.SAME), again.why
+
+
+@pytest.mark.parametrize(("aip", "masked"), [(SDA, Agreement.SAME), (DDA, Agreement.SAME), (CDA, Agreement.MASKED)])
+def test_what_was_authenticated_is_taken_from_a_masked_trace(aip: str, masked: Agreement) -> None:
+    """Certificates are masked, so SDA and DDA are foretold; CDA goes on into the cryptogram, and there it stops."""
+    keyed = KeyedCard(3, aip)
+    start = [*keyed.start(), *(keyed.internal_authenticate() if aip == DDA else []), *pin()]
+    card = keyed.session()
+    play(card, [*start, (next_command(keyed.session(), start), "6985")])
+    for whole, agreement in ((True, Agreement.SAME), (False, masked)):
+        trace = tracefile.parse(tracefile.write(card, masked=not whole))
+        again = replay(trace)
+        assert again.agreement is agreement, again.why
+        assert again.why == "" or again.why.startswith("the kernel asks for command 80AE80")
+
+
+def next_command(card: Session, transcript: Transcript) -> str:
+    """What the kernel sends after a transcript."""
+    kernel = contact_session(card)
+    request = kernel.send(None)
+    for _, answer in transcript:
+        request = kernel.send(bytes.fromhex(answer) if isinstance(answer, str) else answer)
+    kernel.close()
+    assert isinstance(request, Transceive)
+    return request.capdu.hex().upper()
 
 
 def test_a_card_that_leaves_replays_until_it_left() -> None:
@@ -280,6 +309,8 @@ def test_a_trace_that_is_cut_or_too_long() -> None:
     assert replay(more).why == "1 of the trace's requests were not made"
     longer = tracefile.parse("".join([*lines[:-1], '{"note": "avn-same"}\n', lines[-1]]))
     assert "decisions, and then there were" in replay(longer).why
+    masked = [line for line in GOOD.splitlines(keepends=True) if '"note"' not in line]
+    assert "decisions, and then there were 0" in replay(tracefile.parse("".join(masked))).why
 
 
 def test_the_choice_of_nobody_is_a_difference() -> None:
@@ -360,6 +391,7 @@ def test_faults_name_their_line(line: str, reason: str) -> None:
         HEAD.replace('"trace": 1', '"trace": 2'),
         HEAD.replace('"is": "TerminalProfile"', '"is": "AidEntry"'),
         HEAD.replace('"amount_minor": 12850', '"amount_minor": "12850"'),
+        '{"trace": 1, "terminal": 1, "transaction": 2}',
         HEAD.replace('"is": "TransactionData", ', ""),
         "x" * (tracefile.BYTES_MAX + 1),
         "\n" * (tracefile.LINES_MAX + 1),

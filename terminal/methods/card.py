@@ -23,7 +23,7 @@ from terminal.hostlink.icc import elements
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
 from terminal.journal import harmless
-from terminal.loop import CallOverdue, Commit, Draw, Offload, Race, Sleep, Wait
+from terminal.loop import CallOverdue, Commit, Draw, Now, Offload, Race, Sleep, Wait
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.card_ending import WRONG_PIN, Attempt, Deal, conclude, move, must_reverse
 from terminal.methods.pin_entry import enter_pin, type_pin
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 APDU_DEADLINE_MS = 30_000  # A silent card held a real reader for 25 s; after that the reader is quarantined.
+CARD_TIME_MS = 90_000  # Of one session, spent waiting for the card. A slow card takes ten seconds in all.
 RESET_DEADLINE_MS = 15_000
 PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
 RESETS = 3  # Times that a mute card may be turned round.
@@ -54,6 +55,7 @@ SALE_TAGS = (
 )  # fmt: skip
 NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
 # What the cardholder reads is shown in the card's language. Spec: EMV 4.4 Book 4 §11.1.
+TO_THE_CARD = (kernel.Transceive, kernel.VerifyPin)
 TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin, kernel.AskOfflinePin)
 SPOKEN = {"zh": "zh-CN", "en": "en"}  # ISO 639, as the kernel names languages, to ours.
 PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
@@ -178,6 +180,7 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
     coroutine = contact_session(session)
     answer: Any = None
     error: kernel.CardError | None = None
+    card_ms = 0
     try:
         while True:
             try:
@@ -189,10 +192,15 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
                 return early
             answer = error = None
             shop.spoken = SPOKEN.get(session.language, "") if isinstance(request, TO_THE_CARDHOLDER) else ""
+            began_ms = (await Now()).mono_ms
             try:
                 answer = await _answer(shop, attempt, request)
             except kernel.CardError as fault:
                 error = fault
+            if isinstance(request, TO_THE_CARD):
+                card_ms += (await Now()).mono_ms - began_ms
+                if card_ms > CARD_TIME_MS:
+                    error = error or kernel.CardError("the card takes too long")
     finally:
         shop.spoken = ""
         coroutine.close()
