@@ -13,6 +13,7 @@ import pytest
 from test_flows_stories import START, sale
 
 from drivers.ports import Picture
+from emv.commands import CardError, PinKey
 from keys import Pin
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES, VirtualCard
@@ -22,6 +23,8 @@ from terminal.assembly import assemble
 from terminal.hostlink.codec import Message, decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.icc import elements
+from terminal.loop import Draw
+from terminal.methods import card
 
 SOLD = "approved:\nremove_card: remove\nidle:"
 TOLD = ("请输密码", "密码错误", "还可试2次", "最后一次")  # In the card's language, not in the terminal's.
@@ -118,11 +121,11 @@ def test_the_person_is_told_of_each_wrong_pin_and_of_the_last_try() -> None:
     assert list(without_seconds) == [TOLD[:1], TOLD[1:3], (TOLD[1], TOLD[3])]
 
 
-@pytest.mark.parametrize("card", ["offline-pin-plain", "offline-pin-enciphered"])
-def test_the_digits_are_gone_before_the_next_screen(card: str) -> None:
+@pytest.mark.parametrize("profile", ["offline-pin-plain", "offline-pin-enciphered"])
+def test_the_digits_are_gone_before_the_next_screen(profile: str) -> None:
     watched = Watched("gone")
     with watched.world as world:
-        world.run(play(world, START + sale(card) + WRONG + RIGHT + SOLD))
+        world.run(play(world, START + sale(profile) + WRONG + RIGHT + SOLD))
     assert watched.pins_held
     assert set(watched.pins_held) == {0}
 
@@ -162,11 +165,11 @@ COMMANDS = 20
 def test_the_card_is_torn_out_at_any_command(command: int) -> None:
     """Whatever was on its way, PIN or cryptogram: host and journal agree, and the next sale goes on."""
     with World(f"torn {command}") as world:
-        card = world.cards["torn"] = VirtualCard(PROFILES["offline-pin-enciphered"])
+        torn_card = world.cards["torn"] = VirtualCard(PROFILES["offline-pin-enciphered"])
 
         async def people() -> None:
             await play(world, START + "idle: 12850 ENTER\nchoose_method: 1\ninsert_card:")
-            world.reader.insert(card, tear_at=command)
+            world.reader.insert(torn_card, tear_at=command)
             await react(world)
             await play(world, sale("signature") + SOLD)
 
@@ -178,11 +181,11 @@ def test_the_card_is_torn_out_at_any_command(command: int) -> None:
 
 def test_that_is_every_command_of_the_card() -> None:
     with World("counted") as world:
-        card = world.cards["whole"] = VirtualCard(PROFILES["offline-pin-enciphered"])
+        whole = world.cards["whole"] = VirtualCard(PROFILES["offline-pin-enciphered"])
 
         async def people() -> None:
             await play(world, START + "idle: 12850 ENTER\nchoose_method: 1\ninsert_card:")
-            world.reader.insert(card, tear_at=COMMANDS + 1)
+            world.reader.insert(whole, tear_at=COMMANDS + 1)
             await react(world)
 
         world.run(people())
@@ -216,3 +219,14 @@ def test_a_terminal_that_would_approve_offline_is_not_put_together() -> None:
         both_ways = replace(shop.kernel, terminal_type=0x22)
         with pytest.raises(ValueError, match="offline approvals"):
             assemble(shop.config, shop.devices, shop.loop, shop.keys, kernel=both_ways)
+
+
+def test_a_pin_key_that_no_pin_fits_under_is_the_cards_fault_and_the_digits_are_gone() -> None:
+    """A modulus whose highest bit is not set: the block, which begins with 7F, could be the larger number."""
+    digits = Pin.of("1234")
+    with World("key") as world:
+        driver = card._verify_pin(world.shop, digits, PinKey(b"\x41" * 128, 3), bytes(8))
+        assert driver.send(None) == Draw(111)
+        with pytest.raises(CardError, match="no RSA modulus"):
+            driver.send(bytes(111))
+    assert len(digits) == 0

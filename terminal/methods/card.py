@@ -13,7 +13,7 @@ from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Prese
 from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
-from keys import KeyRefused
+from keys import KeyRefused, Pin
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink.card_messages import CardFields, card_request
@@ -234,7 +234,7 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
                 raise kernel.CardError("removed", removed=True)
             return entry.result
         case kernel.VerifyPin(key, challenge):
-            return await _verify_pin(shop, attempt, key, challenge)
+            return await _verify_pin(shop, attempt.digits, key, challenge)
         case kernel.GoOnline(data):
             return await _go_online(shop, attempt, data)
         case _:
@@ -253,21 +253,21 @@ async def _transceive(shop: Shop, capdu: bytes | bytearray) -> bytes:
         raise kernel.CardError("reader-failed", removed=True) from None
 
 
-async def _verify_pin(shop: Shop, attempt: Attempt, key: kernel.PinKey | None, challenge: bytes) -> bytes:
-    """VERIFY with the digits that were typed, and digits and command wiped, whatever the card says."""
+async def _verify_pin(shop: Shop, digits: Pin, key: kernel.PinKey | None, challenge: bytes) -> bytes:
+    """VERIFY with these digits, and digits and command wiped, whatever the card says."""
     command = bytearray()
     try:
         if key is None:
-            command = verify_plain(attempt.digits)
+            command = verify_plain(digits)
         else:
             padding = await Draw(padding_bytes(key.modulus))
-            command = verify_enciphered(attempt.digits, key.modulus, key.exponent, challenge, padding)
+            command = verify_enciphered(digits, key.modulus, key.exponent, challenge, padding)
         return await _transceive(shop, command)
     except KeyRefused as fault:
         raise kernel.CardError(str(fault)) from None
     finally:
         command[:] = bytes(len(command))
-        attempt.digits.wipe()
+        digits.wipe()
 
 
 # The host

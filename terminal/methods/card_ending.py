@@ -18,6 +18,7 @@ from keys import Pin
 from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.icc import elements
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
@@ -119,8 +120,8 @@ def _undo_approval(shop: Shop, tx: Tx, attempt: Attempt, outcome: kernel.Outcome
     )
     card = unseal_card(shop, tx, attempt.payment)
     if card is not None:
-        told = ((int(tag, 16), outcome.data.get(int(tag, 16))) for tag in shop.profile.reversal_f55_tags)
-        icc = build((tag, value) for tag, value in told if value is not None)
+        told = (*(int(element.tag, 16) for element in elements(card.icc)), SCRIPT_RESULTS_DF31)
+        icc = build((tag, outcome.data[tag]) for tag in told if tag in outcome.data)
         seal_card(shop, tx, attempt.payment, replace(card, icc=icc))
 
 
