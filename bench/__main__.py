@@ -23,7 +23,6 @@ from bench.cases import FULL, ROOT, TINY, Row, Size
 
 OUT = ROOT / "build" / "bench.json"
 CASES = OWN | {
-    "card-chain": kernel_cases.card_chain,
     "keys": key_cases.beside_peers,
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,

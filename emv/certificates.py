@@ -25,7 +25,7 @@ from typing import Final
 
 from emv.commands import CardError
 
-HEADER, TRAILER, PADDING = 0x6A, 0xBC, 0xBB
+HEADER, TRAILER = 0x6A, 0xBC
 SHA_1, RSA_SHA_1 = 0x01, 0x01  # Spec: Book 2 Annex B2, B3: the only indicators that are assigned for RSA.
 HASH_BYTES = 20
 EXPONENTS: Final = frozenset({3, 65537})  # Spec: Book 2 Annex B2.1.

@@ -197,6 +197,13 @@ def test_the_same_application_twice() -> None:
         load_aids(row * 2)
 
 
+def test_more_applications_than_a_card_can_be_asked_for() -> None:
+    codes = "".join(f'tac_{name} = "0000000000"\n' for name in ("denial", "online", "default"))
+    rows = "".join(f'[[aid]]\naid = "A0000003{number:02X}"\nname = "x"\n{codes}' for number in range(65))
+    with pytest.raises(AidListError, match="more than 64 applications"):
+        load_aids(rows)
+
+
 @pytest.mark.parametrize("text", ["", "aid = 3", "[aid]\n", "[[aid]", "aid = [1]"])
 def test_what_is_no_list(text: str) -> None:
     with pytest.raises(AidListError):

@@ -15,7 +15,7 @@ from emv.commands import CardError
 from emv.cvm import parse_cvm_list
 from emv.dol import DolEntry, fill, parse_dol
 from emv.initiate import RECORDS_MAX, parse_afl
-from emv.tlv import BYTES_MAX, COUNT_MAX, DEPTH_MAX, TlvError, build, encode, parse, parse_one, walk
+from emv.tlv import BYTES_MAX, COUNT_MAX, DEPTH_MAX, Tlv, TlvError, build, encode, parse, parse_one, walk
 
 PRIMITIVE = st.sampled_from([0x5A, 0x82, 0x9F02, 0x9F37, 0x5F24, 0xDF31, 0x9F8101, 0xC1])
 CONSTRUCTED = st.sampled_from([0x70, 0x61, 0xA5, 0xBF0C, 0x6F, 0xE1])
@@ -282,3 +282,13 @@ def test_any_five_bytes_are_a_tvr_with_a_line_a_bit(data: bytes) -> None:
     assert bytes(value) == data
     bits = int.from_bytes(data, "big").bit_count()
     assert len(tvr_lines(value)) == len(tvr_lines(value, language="zh-CN")) == bits
+
+
+def test_an_object_is_what_it_says_not_where_it_stands() -> None:
+    here, there, other = Tlv(0x5A, b"\x12\x34", (), 0), Tlv(0x5A, b"\x12\x34", (), 7), Tlv(0x5A, b"\x12\x35")
+    assert here == there
+    assert not here != there  # noqa: SIM202  # `!=` is written by hand too.
+    assert hash(here) == hash(there)
+    assert here != other
+    assert here != (0x5A, b"\x12\x34")
+    assert "1234" not in repr(here)

@@ -216,6 +216,16 @@ def test_what_cannot_be_read_is_not_shown_and_that_is_said() -> None:
     assert not gaps.torn
 
 
+def test_the_commands_alone_whole_and_masked() -> None:
+    card = session()
+    play(card, approved_sale())
+    spoken = [(asked, answer) for asked, answer in approved_sale() if isinstance(answer, str) and asked != "DRAW 4"]
+    assert tracefile.conversation(card, masked=False) == spoken
+    masked = tracefile.conversation(card)
+    assert [asked[:8] for asked, _ in masked] == [asked[:8] for asked, _ in spoken]
+    assert PAN not in str(masked)
+
+
 # Replay
 
 

@@ -33,6 +33,7 @@ class ScriptedCard:
     table: dict[str, Any]
     sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
     told: list[dict[str, str]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     _next: int = 0
@@ -115,9 +116,10 @@ class ScriptedCard:
                     raise Pulled
                 if scripted == "honest":
                     return honest
-                if scripted.startswith("~"):
-                    return honest[:-2] + bytes.fromhex(scripted[1:])
-                return encode(scripted)
+                answer = honest[:-2] + bytes.fromhex(scripted[1:]) if scripted[:1] == "~" else encode(scripted)
+                if words.startswith("GENERATE"):
+                    self.given[-1] = _type_in(answer)
+                return answer
         return honest
 
     def _describe(self, capdu: bytes) -> str:
@@ -205,7 +207,7 @@ class ScriptedCard:
                 return bytes.fromhex("6A82")
             return encode(f"6F[84:'{PSE.decode()}' A5[88:01 5F2D:'zhen']] 9000")
         applications: dict[str, str] = self.table["applications"]
-        fitting = [aid for aid in applications if aid.startswith(name)]
+        fitting = [aid for aid, own in applications.items() if aid.startswith(name) and own != "-"]
         self._next = self._next + 1 if again else 0
         if self._next >= len(fitting):
             return bytes.fromhex("6A82")
@@ -247,12 +249,13 @@ class ScriptedCard:
         gives = self.table.get("gives", [])
         given = gives[number] if number < len(gives) and gives[number] else kind.removesuffix("+CDA")
         cid = f"{TYPES[given]:02X}" if given in TYPES else given
+        self.given.append(_type_of(int(cid, 16)))
         tags = self.tags()
         atc, issuer = tags.get("9F36", ""), tags.get("9F10", "")
         self._exchanged += data
         if kind.endswith("+CDA") and int(cid, 16) & 0xC0 and self.keys is not None:
             head = element("9F27", bytes.fromhex(cid)) + element("9F36", bytes.fromhex(atc))
-            tail = element("9F10", bytes.fromhex(issuer))
+            tail = element("9F10", bytes.fromhex(issuer)) + encode(self.keys.table.get("more", ""))
             exchanged = self._exchanged + head + tail
             signature = self.keys.combined(int(cid, 16), AC, self.told[-1]["9F37"], exchanged)
             return element("77", head + element("9F4B", signature) + tail) + b"\x90\x00"
@@ -264,6 +267,18 @@ class ScriptedCard:
     def _check(self, right: bool, complaint: str) -> None:
         if not right:
             self.complaints.append(complaint)
+
+
+def _type_of(cid: int) -> str:
+    return next(name for name, value in TYPES.items() if value == cid & 0xC0)
+
+
+def _type_in(answer: bytes) -> str:
+    """The type of the cryptogram in a scripted answer, "" if it has none."""
+    at = answer.find(b"\x9f\x27\x01")
+    if answer[:1] == b"\x80":
+        return _type_of(answer[2]) if len(answer) > 4 else ""
+    return _type_of(answer[at + 3]) if at >= 0 else ""
 
 
 def matches(words: str, pattern: str) -> bool:

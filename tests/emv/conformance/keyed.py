@@ -44,17 +44,18 @@ class Keys:
         as they were when the card was signed."""
         data = static(self.table.get("static", {}))
         issuer, icc = self.key("issuer"), self.key("icc")
+        exponents = {"9F32": issuer.exponent, "9F47": icc.exponent, **self._exponents()}
         by_issuer = _issuer(self.table.get("exponent", 3), _frozen(self.table.get("issuer", {})), self.pan)
         by_icc = _icc("icc", self.table.get("exponent", 3), _frozen(self.table.get("icc", {})), self.pan, data)
         static_signature = _static(self.table.get("exponent", 3), data, self.table.get("form", 0x03))
         found: dict[str, str | bytes] = {
             "8F": f"{CA_INDEX[self.table.get('exponent', 3)]:02X}",
-            "90": self._spoilt("90", "ca", by_issuer[0], by_issuer[1] + issuer.exponent),
+            "90": self._spoilt("90", "ca", by_issuer[0], by_issuer[1] + exponents["9F32"]),
             "92": by_issuer[1],
-            "9F32": issuer.exponent,
+            "9F32": exponents["9F32"],
             "93": self._spoilt("93", "issuer", static_signature, data),
-            "9F46": self._spoilt("9F46", "issuer", by_icc[0], by_icc[1] + icc.exponent + data),
-            "9F47": icc.exponent,
+            "9F46": self._spoilt("9F46", "issuer", by_icc[0], by_icc[1] + exponents["9F47"] + data),
+            "9F47": exponents["9F47"],
             "9F48": by_icc[1],
         }
         if "pin" in self.table:
@@ -66,6 +67,10 @@ class Keys:
                 "9F2F": own[1],
             }
         return {tag: value if isinstance(value, str) else value.hex().upper() for tag, value in found.items() if value}
+
+    def _exponents(self) -> dict[str, bytes]:
+        """Exponents that are wrong, and signed as they are."""
+        return {tag: bytes.fromhex(value) for tag, value in self.table.get("exponents", {}).items()}
 
     def dynamic(self, data: bytes) -> bytes:
         """9F4B in the answer to INTERNAL AUTHENTICATE."""
@@ -87,16 +92,15 @@ class Keys:
             bytes.fromhex(cryptogram),
             bytes.fromhex(said["exchanged"]) if "exchanged" in said else exchanged,
         )
-        if "data" in said:
-            body = bytes.fromhex(said["data"])
+        body = bytes.fromhex(said["data"]) if "data" in said else body + bytes.fromhex(said.get("extra", ""))
         signed = _dynamic(self.table.get("exponent", 3), body, over, said.get("form", 0x05))
         return bytes.fromhex(self._spoilt("9F4B", "icc", signed, over))
 
     def _spoilt(self, tag: str, signer: str, signed: bytes, appended: bytes) -> str:
         """`content = { 90 = "14:80" }`: byte 14 of what is signed. A field between header and hash gets a hash that
         fits again, so that the field alone is wrong."""
-        change = self.table.get("content", {}).get(tag)
-        if change is None:
+        change = self.table.get("content", {}).get(tag, "" if not self._exponents() else "1:")
+        if not change:
             return signed.hex().upper()
         key = self.key(signer)
         content = bytearray(pow(int.from_bytes(signed, "big"), key.e, key.n).to_bytes(key.size, "big"))
