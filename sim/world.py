@@ -14,6 +14,7 @@ from typing import Any
 
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
 from keys import KeyStore
+from keys.selftest import run as known_answers
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
@@ -28,11 +29,12 @@ from sim.twins.link import Network, TwinLink
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
 from terminal.assembly import assemble
-from terminal.config import Config, Merchant
+from terminal.config import Config, Keys, Merchant
 from terminal.flows.power_on import power_on
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop import Spawn
+from terminal.manifest import FileCheck
 from terminal.screens.font import Font
 from terminal.shop import Devices, Shop
 
@@ -61,6 +63,9 @@ class World:
         wallet_minor: int = PHONE_BALANCE_MINOR,
         profile: Profile | None = None,
         loop: SimLoop | None = None,
+        keys: Keys | None = None,
+        known_answers: Callable[[], tuple[tuple[str, bool], ...]] = known_answers,
+        file_check: Callable[[], FileCheck] | None = None,
         card_command_ms: int = 15,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
@@ -83,11 +88,24 @@ class World:
             Config.default(),
             general=dataclasses.replace(Config.default().general, language=language),
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
+            keys=keys or Keys(),
         )
-        keys = KeyStore.open(
-            self.data / "keys", terminal_id="simulated", random=self.loop.draw, counters=self.journal.counters
+        self.shop: Shop = assemble(
+            self.config,
+            self.devices,
+            self.loop,
+            KeyStore.open(
+                self.data / "keys",
+                terminal_id="simulated",
+                random=self.loop.draw,
+                test_only=not self.config.keys.real_keys,
+                counters=self.journal.counters,
+            ),
+            profile=profile,
+            font=font,
+            known_answers=known_answers,
+            file_check=file_check,
         )
-        self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, profile=profile, font=font)
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))

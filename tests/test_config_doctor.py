@@ -29,6 +29,7 @@ class Bench(Machine):
     now_s: float = NOVEMBER_2026_S
     free: int = 10**10
     network: bool = True
+    lockable: bool = True
 
     def python(self) -> tuple[int, int, int]:
         return self.version
@@ -53,6 +54,9 @@ class Bench(Machine):
     def core_limit(self) -> int:
         return 0
 
+    def may_lock_memory(self) -> bool:
+        return self.lockable
+
 
 @pytest.fixture
 def pi(tmp_path: Path) -> Bench:
@@ -68,8 +72,10 @@ def pi(tmp_path: Path) -> Bench:
     ca = make_certificates(tmp_path / "tls").ca
     config.write_text(
         '[general]\ndata = "/var/lib/zhanggui"\n[scanner]\ndevice = "/dev/ttyUSB0"\n'
-        f'[link.tls]\non = true\nca = "{ca}"\n'
+        f'[link.tls]\non = true\nca = "{ca}"\n[checks]\nsigner = "{"ab" * 32}"\nmanifest = "/opt/zhanggui/manifest"\n'
     )
+    (tmp_path / "opt/zhanggui").mkdir(parents=True)
+    (tmp_path / "opt/zhanggui/manifest").touch()
     (tmp_path / "var/lib/zhanggui").mkdir(parents=True, mode=0o700)
     return Bench(root=tmp_path)
 
@@ -94,6 +100,22 @@ def test_a_complete_machine_is_well(pi: Bench, capsys: pytest.CaptureFixture[str
     assert {name: row.state for name, row in rows(pi).items() if row.state is not State.OK} == {}
     assert doctor.run(given(), pi) == 0
     assert "All that is needed is here." in capsys.readouterr().out
+
+
+def test_files_are_not_sealed_or_their_list_is_gone(pi: Bench) -> None:
+    assert rows(pi, configured(pi, ""))["files"].state is State.WARN
+    (pi.root / "opt/zhanggui/manifest").unlink()
+    gone = rows(pi)["files"]
+    assert gone.state is State.MISSING
+    assert gone.zh
+    assert "lock itself" in gone.en
+
+
+def test_a_process_that_may_not_lock_its_memory_is_warned(pi: Bench) -> None:
+    found = rows(dataclasses.replace(pi, lockable=False))["memory"]
+    assert found.state is State.WARN
+    assert "LimitMEMLOCK" in found.zh
+    assert "LimitMEMLOCK" in found.en
 
 
 @pytest.mark.parametrize(
