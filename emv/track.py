@@ -215,7 +215,9 @@ def _read_track1(start: int, body: str) -> Track:
 
 def _read_track3(start: int, body: str, track2: Track) -> str:
     """Format code, number, separator; what follows is the issuer's. Spec: ISO/IEC 4909."""
-    number, separator, _ = body.partition("=")
+    number, separator, rest = body.partition("=")
+    if not _DIGITS.fullmatch(rest.replace("=", "")):
+        raise TrackError(3, start + len(number) + 1, "what follows the number is no digits")
     if not separator or not _DIGITS.fullmatch(number) or len(number) < 2:
         raise TrackError(3, start, "no format code and number")
     _check_pan(3, start + 2, number[2:])

@@ -18,6 +18,7 @@ from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
 from sim.card import PROFILES, VirtualCard
+from sim.card.stripe import swipe_of
 from sim.loop import START_WALL_MS, SimLoop
 from sim.phone import Phone, PhoneInHand
 from sim.story import Eyes, StoryError
@@ -27,6 +28,7 @@ from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.twins.link import Network, TwinLink
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
+from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
 from terminal.config import Config, Merchant
 from terminal.flows.power_on import power_on
@@ -60,6 +62,7 @@ class World:
         start_wall_ms: int = START_WALL_MS,
         wallet_minor: int = PHONE_BALANCE_MINOR,
         profile: Profile | None = None,
+        stripe: bool = True,
         loop: SimLoop | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
@@ -77,7 +80,7 @@ class World:
         self.behaviour = "ok"
         weather = network or Network()
         self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
-        self._make_devices(panel)
+        self._make_devices(panel, stripe)
         self.config = dataclasses.replace(
             Config.default(),
             general=dataclasses.replace(Config.default().general, language=language),
@@ -91,7 +94,7 @@ class World:
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
 
-    def _make_devices(self, panel: tuple[int, int]) -> None:
+    def _make_devices(self, panel: tuple[int, int], stripe: bool) -> None:
         spend = self.loop.spend
         self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
@@ -99,6 +102,7 @@ class World:
         self.printer = TwinPrinter(on_slip=lambda lines: self.printer_said(lines))
         self.reader = TwinCardReader(spend=spend)
         self.scanner = TwinScanner()
+        self.stripe = TwinStripeReader(fitted=stripe)
         self.link = TwinLink(self.loop, self._host, self.network, spend=spend)
         self.devices = Devices(
             display=self.display,
@@ -109,6 +113,7 @@ class World:
             printer=self.printer,
             reader=self.reader,
             scanner=self.scanner,
+            stripe=self.stripe,
             link=self.link,
         )
 
@@ -145,6 +150,14 @@ class World:
                 raise StoryError(f"no such card: {profile}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
         self.reader.insert(self.cards[profile])
+
+    def swipe(self, card: str) -> None:
+        """A card through the stripe reader: "CARD", or "FAULT:CARD" (sim.card.stripe)."""
+        try:
+            line = swipe_of(card, with_lrc=self.config.stripe.lrc)
+        except KeyError:
+            raise StoryError(f"no such card: {card}") from None
+        self.stripe.swipe(line)
 
     def remove(self) -> None:
         self.reader.remove()

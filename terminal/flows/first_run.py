@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, Tone
 from terminal.config.rules import Wrong, address
 from terminal.dialogue import acknowledge, choose, type_text
-from terminal.flows.operator import FIRST_OPERATOR, set_password, type_password
 from terminal.flows.self_test import self_test_slip
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
+from terminal.operators import FIRST_OPERATOR, SUPERVISOR, set_password, type_password
 from terminal.printing import keep, print_kept
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop
@@ -46,7 +46,7 @@ async def first_run(shop: Shop) -> bool:
         return False
     if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
         return False
-    await set_password(shop, FIRST_OPERATOR, password, "supervisor")
+    await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
     await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
 
     shop.activation = activation
