@@ -32,6 +32,8 @@ CHIP_SERVICE: Final = ("2", "6")  # First digit of the service code: there is a 
 # Third digit: the PIN is required, or asked for where there is a PIN pad, as there always is here.
 PIN_SERVICE: Final = ("0", "3", "5", "6", "7")
 END: Final = "?"
+EXPIRY: Final = (4, "expiry date")
+SERVICE: Final = (3, "service code")
 # Code of a character without its parity: ASCII less this. The alphabets are the codes' own.
 _ZERO: Final = {1: 0x20, 2: 0x30, 3: 0x30}
 _ALPHABETS: Final = {1: re.compile(r"[ -_]"), 2: re.compile(r"[0-?]"), 3: re.compile(r"[0-?]")}
@@ -237,13 +239,19 @@ def _check_pan(track: int, start: int, pan: str) -> None:
 
 def _after_number(track: int, start: int, rest: str, separator: str) -> tuple[str, str, str]:
     """Expiry, service code and discretionary data; a separator may stand in the place of either of the first two."""
-    expiry, rest = ("", rest[1:]) if rest[:1] == separator else (rest[:4], rest[4:])
-    at = start + (len(expiry) or 1)
-    if expiry and (len(expiry) < 4 or not expiry.isdigit() or not 1 <= int(expiry[2:]) <= 12):
+    expiry, after = _item(track, start, rest, separator, EXPIRY)
+    if expiry and not 1 <= int(expiry[2:]) <= 12:
         raise TrackError(track, start, "the expiry date is no year and month")
-    service, rest = ("", rest[1:]) if rest[:1] == separator else (rest[:3], rest[3:])
-    if service and (len(service) < 3 or not service.isdigit()):
-        raise TrackError(track, at, "the service code is no three digits")
-    if not service and len(expiry) == 0 and not rest:
-        raise TrackError(track, at, "cut short after the card number")
-    return expiry, service, rest
+    service, discretionary = _item(track, start + len(rest) - len(after), after, separator, SERVICE)
+    return expiry, service, discretionary
+
+
+def _item(track: int, at: int, rest: str, separator: str, item: tuple[int, str]) -> tuple[str, str]:
+    """So many digits, or "" for a separator; and what follows. Raises TrackError."""
+    length, name = item
+    if rest.startswith(separator):
+        return "", rest[1:]
+    digits = rest[:length]
+    if len(digits) < length or not _DIGITS.fullmatch(digits):
+        raise TrackError(track, at, f"the {name} is no {length} digits")
+    return digits, rest[length:]
