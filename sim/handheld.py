@@ -213,8 +213,6 @@ class Handheld:
         self._reader.insert(card)
 
     def _swipe(self, name: str) -> None:
-        """A card pulled through; out of its slot first, if it is in."""
-        self._reader.remove()
         try:
             self._stripe.swipe(swipe_of(name))
         except KeyError:
