@@ -150,7 +150,7 @@ def test_a_refusal_ends_in_an_aac(code: bytes) -> None:
     assert outcome.cryptogram is not None and outcome.cryptogram.name == "AAC"
 
 
-@pytest.mark.parametrize("name", sorted(set(PROFILES) - {"mute"} - set(HOSTILE)))
+@pytest.mark.parametrize("name", sorted(set(PROFILES) - MUTE - set(HOSTILE)))
 def test_no_card_is_approved_when_the_issuer_is_silent(name: str) -> None:
     outcome, _ = play(name, arpc="silent")
     assert outcome.result is not Result.APPROVED
