@@ -18,7 +18,7 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
-	test test-quick check format fuzz conformance mutation goldens goldens-check diagrams diagrams-check \
+	test test-quick check format fuzz conformance coverage mutation goldens goldens-check diagrams diagrams-check \
 	bench bench-peers demo day doctor \
 	certs card-keys \
 	system-deps install-pi clean
@@ -98,6 +98,11 @@ conformance: venv ## Each requirement of the kernel, its cases, their results (J
 
 mutation: venv ## Which mutants of the kernel the cases kill (MATRIX=1: and which cases idle)
 	@PYTHONPATH=tests/emv $(PY) -m conformance mutation $(MODULES) $(if $(MATRIX),--matrix) --jobs $(JOBS)
+
+coverage: venv ## Which lines and branches of the kernel its tests and cases run
+	@mkdir -p build
+	@$(PY) -m coverage run -m pytest -n 0 -q -m "not system" tests/test_emv_*.py tests/emv emv
+	@$(PY) -m coverage report
 
 # The world, and how fast it is
 

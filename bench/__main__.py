@@ -16,13 +16,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import key_cases
+from bench import emv_cases, kernel_cases, key_cases
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
 
 OUT = ROOT / "build" / "bench.json"
-CASES = OWN | {"keys": key_cases.beside_peers, "stored-keys": key_cases.stored}
+CASES = OWN | {
+    "keys": key_cases.beside_peers,
+    "stored-keys": key_cases.stored,
+    "emv": emv_cases.beside_peers,
+    "kernel": kernel_cases.kernel,
+    "card-chain": kernel_cases.card_chain,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

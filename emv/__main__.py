@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from emv import explain, ics
 from emv.apdu import COMMANDS, status_words
@@ -54,9 +54,10 @@ class Told:
     status: int = FINE
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The exit status; nothing is raised."""
+def main(arguments: list[str] | None = None, stdin: TextIO | None = None) -> int:
+    """The exit status; nothing is raised. `stdin` stands for standard input."""
     options = _parser().parse_args(arguments)
+    options.stdin = stdin or sys.stdin
     try:
         told: Told = options.run(options)
     except CardError as error:  # TLV: with the position in the bytes.
@@ -110,7 +111,7 @@ def _bytes(options: argparse.Namespace) -> bytes:
     """Raises InputError with the place of the first character that is no hex digit."""
     text = "".join(options.hex)
     if text == "-":
-        text = sys.stdin.read(HEX_MAX + 1)
+        text = options.stdin.read(HEX_MAX + 1)
     digits = "".join(text.split())
     if not 1 <= len(digits) <= HEX_MAX:
         raise InputError(f"give 1 to {HEX_MAX // 2} bytes as hex digits 请给出十六进制数字")
@@ -125,7 +126,7 @@ def _bytes(options: argparse.Namespace) -> bytes:
 def _trace(options: argparse.Namespace) -> Trace:
     """Raises TraceError, OSError, InputError."""
     if options.trace == "-":
-        return parse_trace(sys.stdin.read(TRACE_MAX + 1))
+        return parse_trace(options.stdin.read(TRACE_MAX + 1))
     path = Path(options.trace)
     if path.stat().st_size > TRACE_MAX * 4:
         raise TraceError(f"longer than {TRACE_MAX} characters", 1)

@@ -11,7 +11,7 @@ from importlib import resources
 
 from emv.dol import parse_dol
 from emv.rows import Problem, Row, RowsError, check_names, hex_field, read
-from emv.session import AMOUNT_MAX_MINOR, AidEntry
+from emv.session import AMOUNT_MAX_MINOR, PERCENT, AidEntry
 from emv.tlv import TlvError
 
 AIDS_MAX = 64  # A card without a directory is asked for each; more would take seconds.
@@ -26,7 +26,14 @@ _HEX_BYTES = {
     "default_tdol": range(1, 253),
 }
 _REQUIRED = ("aid", "name", "tac_denial", "tac_online", "tac_default")
-_KNOWN = frozenset({*_HEX_BYTES, "name", "partial", "floor_limit_minor"})
+# Whole numbers and their greatest values.
+_NUMBERS = {
+    "floor_limit_minor": AMOUNT_MAX_MINOR,
+    "random_threshold_minor": AMOUNT_MAX_MINOR,
+    "random_target": PERCENT[-1],
+    "random_target_max": PERCENT[-1],
+}
+_KNOWN = frozenset({*_HEX_BYTES, *_NUMBERS, "name", "partial"})
 
 
 class AidListError(RowsError):
@@ -71,26 +78,38 @@ def _entry(where: str, row: Row, problems: list[Problem]) -> AidEntry | None:
             parse_dol(values.get(key, b""))
         except TlvError as error:
             problems.append(Problem(f"{where}.{key}", str(error)))
-    name, partial, floor = row.get("name", ""), row.get("partial", True), row.get("floor_limit_minor", 0)
+    name, partial = row.get("name", ""), row.get("partial", True)
     if not isinstance(name, str) or ("name" in row and not name.strip()):
         problems.append(Problem(f"{where}.name", "is a text"))
     if not isinstance(partial, bool):
         problems.append(Problem(f"{where}.partial", "is true or false"))
-    if isinstance(floor, bool) or not isinstance(floor, int) or not 0 <= floor <= AMOUNT_MAX_MINOR:
-        problems.append(Problem(f"{where}.floor_limit_minor", "is a whole number of minor units"))
+    numbers = {key: _number(where, row, key, limit, problems) for key, limit in _NUMBERS.items() if key in row}
     if len(problems) > before:
         return None
-    if not (isinstance(name, str) and isinstance(partial, bool) and isinstance(floor, int)):
+    if not (isinstance(name, str) and isinstance(partial, bool)):
         raise TypeError("checked above")
-    return AidEntry(
-        aid=values["aid"],
-        name=name,
-        partial=partial,
-        avn=values.get("avn", b""),
-        floor_limit_minor=floor,
-        tac_denial=values["tac_denial"],
-        tac_online=values["tac_online"],
-        tac_default=values["tac_default"],
-        default_ddol=values.get("default_ddol", b""),
-        default_tdol=values.get("default_tdol", b""),
-    )
+    try:
+        return AidEntry(
+            aid=values["aid"],
+            name=name,
+            partial=partial,
+            avn=values.get("avn", b""),
+            tac_denial=values["tac_denial"],
+            tac_online=values["tac_online"],
+            tac_default=values["tac_default"],
+            default_ddol=values.get("default_ddol", b""),
+            default_tdol=values.get("default_tdol", b""),
+            **numbers,
+        )
+    except ValueError as error:  # Numbers that do not fit each other.
+        problems.append(Problem(where, str(error)))
+        return None
+
+
+def _number(where: str, row: Row, key: str, limit: int, problems: list[Problem]) -> int:
+    """A whole number from 0 to `limit`; 0 if it is none."""
+    value = row[key]
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
+        problems.append(Problem(f"{where}.{key}", f"is a whole number, 0 to {limit}"))
+        return 0
+    return value

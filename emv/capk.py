@@ -137,15 +137,11 @@ def _capk(where: str, row: Row, problems: list[Problem]) -> CaPublicKey | None:
     before = len(problems)
     check_names(where, row, frozenset(_CAPK_KEYS), _CAPK_KEYS, problems)
     values = {key: hex_field(where, row, key, span, problems) for key, span in _CAPK_BYTES.items() if key in row}
-    expiry, which = row.get("expiry"), row.get("set")
-    if "expiry" in row and (not isinstance(expiry, datetime.date) or isinstance(expiry, datetime.datetime)):
-        problems.append(Problem(f"{where}.expiry", "is a date without quotes: 2049-12-31"))
+    expiry, which = _day(where, row, problems), row.get("set")
     if "set" in row and which not in {each.value for each in CapkSet}:
         problems.append(Problem(f"{where}.set", 'is "test" or "production"'))
-    if len(problems) > before:
+    if expiry is None or len(problems) > before:
         return None
-    if not isinstance(expiry, datetime.date):
-        raise TypeError("checked above")
     exponent = int.from_bytes(values["exponent"], "big")
     for key, known in (("hash_algorithm", SHA_1), ("key_algorithm", RSA_SHA_1)):
         if values[key][0] != known:
@@ -158,6 +154,15 @@ def _capk(where: str, row: Row, problems: list[Problem]) -> CaPublicKey | None:
     if checksum(values["rid"], index, values["modulus"], values["exponent"]) != values["checksum"]:
         problems.append(Problem(f"{where}.checksum", "does not fit the key: a digit of the row is wrong"))
     return CaPublicKey(values["rid"], index, PublicKey(values["modulus"], exponent), expiry, CapkSet(which))
+
+
+def _day(where: str, row: Row, problems: list[Problem]) -> datetime.date | None:
+    expiry = row.get("expiry")
+    if isinstance(expiry, datetime.date) and not isinstance(expiry, datetime.datetime):
+        return expiry
+    if "expiry" in row:
+        problems.append(Problem(f"{where}.expiry", "is a date without quotes: 2049-12-31"))
+    return None
 
 
 def _revoked(where: str, row: Row, problems: list[Problem]) -> RevokedCertificate | None:

@@ -46,16 +46,15 @@ def verify_cda(session: Session, answer: bytes, template: Tlv) -> bytes | None:
     `answer` is the response's data and `template` its only object. A card that was asked for a signature and gives
     TC or ARQC without one has failed too. Spec: Book 2 §6.6.2.
     """
-    if session.oda.icc_key is None:
-        raise RuntimeError("CDA was asked for without the card's key")
     signed = template.child(SIGNED_DYNAMIC_APPLICATION_DATA_9F4B)
     kind = template.child(CRYPTOGRAM_INFORMATION_DATA_9F27)
+    key = session.oda.icc_key
     try:
-        if signed is None or kind is None:
+        if signed is None or kind is None or key is None:
             raise OdaFailure(Part.DYNAMIC_DATA, Check.MISSING)
         found = recover_combined(
             signed.value,
-            session.oda.icc_key,
+            key,
             cryptogram_information=kind.value,
             unpredictable=session.data[UNPREDICTABLE_NUMBER_9F37],
             exchanged=session.oda.sent + _answered(answer, template),

@@ -25,7 +25,7 @@ from typing import Final
 
 from emv.commands import CardError
 
-HEADER, TRAILER, PADDING = 0x6A, 0xBC, 0xBB
+HEADER, TRAILER = 0x6A, 0xBC
 SHA_1, RSA_SHA_1 = 0x01, 0x01  # Spec: Book 2 Annex B2, B3: the only indicators that are assigned for RSA.
 HASH_BYTES = 20
 EXPONENTS: Final = frozenset({3, 65537})  # Spec: Book 2 Annex B2.1.
@@ -215,14 +215,14 @@ def recover_key(
     """
     part, fixed = layout.part, layout.fixed
     found = opened(certificate.signed, signer, part, layout.format)
-    identity = found[2 : 2 + layout.identity]
-    expiry, serial = found[fixed - 9 : fixed - 7], found[fixed - 7 : fixed - 4]
-    hash_algorithm, key_algorithm, length, exponent_length = found[fixed - 4 : fixed]
-    digits = found[fixed : -HASH_BYTES - 1]
-    if length > len(digits) and not certificate.remainder:
+    identity, facts = found[2 : 2 + layout.identity], found[2 + layout.identity : fixed]
+    expiry, serial = facts[:2], facts[2:5]
+    hash_algorithm, key_algorithm, length, exponent_length = facts[5:]
+    digits, remainder = found[fixed : -HASH_BYTES - 1], certificate.remainder or b""
+    if length > len(digits) and not remainder:
         # Only now it shows that the remainder was needed. Spec: Book 3 §7.5 (ICC data missing).
         raise OdaFailure(part, Check.MISSING, data_missing=True)
-    _check_hash(found, hash_algorithm, part, (certificate.remainder or b"") + certificate.exponent + static_data)
+    _check_hash(found, hash_algorithm, part, remainder + certificate.exponent + static_data)
     if not belongs(identity):
         raise OdaFailure(part, Check.IDENTITY)
     if month_is_over(expiry, today):
@@ -231,7 +231,7 @@ def recover_key(
         raise OdaFailure(part, Check.REVOKED)
     if key_algorithm != RSA_SHA_1:
         raise OdaFailure(part, Check.KEY_ALGORITHM)
-    modulus = digits[:length] if length <= len(digits) else digits + (certificate.remainder or b"")
+    modulus = digits[:length] if length <= len(digits) else digits + remainder
     if len(modulus) != length or length not in MODULUS_BYTES or not modulus[0]:
         raise OdaFailure(part, Check.KEY_LENGTH)
     exponent = int.from_bytes(certificate.exponent, "big")

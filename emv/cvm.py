@@ -25,7 +25,7 @@ from emv.bits import (
     TransactionType,
 )
 from emv.commands import AskPin, CardError, Outcome, PinResult
-from emv.offline_pin import Pins, Verdict, not_entered, not_typed, offline_pin
+from emv.offline_pin import Pins, not_entered, not_typed, offline_pin
 from emv.records import pan_digits
 from emv.session import Session
 from emv.tags import (
@@ -38,6 +38,7 @@ from emv.tags import (
     TRANSACTION_CURRENCY_CODE_5F2A,
 )
 
+NO_RULES = bytes(8)  # Amounts X and Y, and nothing behind them.
 NOT_PERFORMED = bytes((Cvm.NOT_PERFORMED.value, 0x00, 0x00))
 NONE_APPLIED = bytes((Cvm.NOT_PERFORMED.value, 0x00, CvmResult.FAILED.value))
 
@@ -122,15 +123,11 @@ async def cardholder_verification(session: Session) -> Outcome | None:
         session.note("cvm-not-asked", APPLICATION_INTERCHANGE_PROFILE_82)
         session.left_out("Cardholder verification")
         return None
-    value = session.data.get(CVM_LIST_8E)
-    if value is None:
-        # The card says that it supports verification and sends no list. Spec: Book 3 §7.5, §10.5.
-        session.note("cvm-list-missing", sets=TVR.ICC_DATA_MISSING)
-        session.left_out("Cardholder verification")
-        return None
-    methods = parse_cvm_list(value)
+    methods = parse_cvm_list(session.data.get(CVM_LIST_8E, NO_RULES))
     if not methods.rules:
-        session.note("cvm-list-empty", CVM_LIST_8E)
+        # The card says that it supports verification and sends no list, or one without rules, which counts as none.
+        # Spec: Book 3 §7.5, §10.5 (note).
+        session.note("cvm-list-missing", CVM_LIST_8E, sets=TVR.ICC_DATA_MISSING)
         session.left_out("Cardholder verification")
         return None
     ended = await _apply_rules(session, methods)
@@ -151,10 +148,10 @@ async def _apply_rules(session: Session, methods: CvmList) -> Outcome | None:
         session.note(word, rule=number, code=f"{rule.code:02X}", condition=f"{rule.condition:02X}")
         if not met:
             continue
-        verdict = await _perform(session, rule, pins)
-        if isinstance(verdict, Outcome):
-            return verdict
-        if verdict is Verdict.SUCCESSFUL:
+        succeeded = await _perform(session, rule, pins)
+        if isinstance(succeeded, Outcome):
+            return succeeded
+        if succeeded:
             return None
         # After "fail CVM processing" no further rule is looked at, whatever b7 says. Spec: Book 3 §10.5.5.
         if rule.method is Cvm.FAIL or not rule.next_if_unsuccessful:
@@ -163,45 +160,48 @@ async def _apply_rules(session: Session, methods: CvmList) -> Outcome | None:
     return None
 
 
-async def _perform(session: Session, rule: Rule, pins: Pins) -> Verdict | Outcome:
-    """One rule whose condition is met; 9F34 tells of it if its method was performed. Spec: Book 4 §6.3.4.5."""
+async def _perform(session: Session, rule: Rule, pins: Pins) -> bool | Outcome:
+    """Whether one rule whose condition is met succeeds; 9F34 tells of it if its method was performed.
+
+    Spec: Book 4 §6.3.4.5.
+    """
     method = rule.method
     if method is None:
         session.note("cvm-unrecognised", sets=TVR.UNRECOGNISED_CVM)
-        return Verdict.NOT_PERFORMED
+        return False
     if method is Cvm.FAIL:
         session.note("cvm-fail")
         _keep_result(session, rule, CvmResult.FAILED)
-        return Verdict.UNSUCCESSFUL
+        return False
     if not supported(session, method):
         return _unsupported(session, method)
-    verdict: Verdict | Outcome = Verdict.SUCCESSFUL
+    succeeded: bool | Outcome = True
     if method is Cvm.ONLINE_PIN:
-        verdict = await _online_pin(session, pins)
+        succeeded = await _online_pin(session, pins)
     elif method in OFFLINE_PINS:
-        verdict = await offline_pin(session, method, pins)
-    if isinstance(verdict, Outcome):
-        return verdict
-    if verdict is Verdict.SUCCESSFUL:
+        succeeded = await offline_pin(session, method, pins)
+    if isinstance(succeeded, Outcome):
+        return succeeded
+    if succeeded:
         session.note("cvm-performed", method=method.name)
-    _keep_result(session, rule, RESULTS[method] if verdict is Verdict.SUCCESSFUL else CvmResult.FAILED)
-    return verdict
+    _keep_result(session, rule, RESULTS[method] if succeeded else CvmResult.FAILED)
+    return succeeded
 
 
-def _unsupported(session: Session, method: Cvm) -> Verdict:
-    """A terminal without any PIN of this kind says so in the TVR; one kind of offline PIN stands for the other.
+def _unsupported(session: Session, method: Cvm) -> bool:
+    """False, always. A terminal without any PIN of this kind says so in the TVR.
 
-    Spec: Book 3 §10.5.1 and its footnote, §10.5.2.
+    One kind of offline PIN stands for the other. Spec: Book 3 §10.5.1 and its footnote, §10.5.2.
     """
     kind = CvmCapability.ONLINE_PIN if method is Cvm.ONLINE_PIN else OFFLINE_PIN
     if method in PINS and not session.terminal.capabilities[1] & kind:
         session.note("pin-pad-absent", TERMINAL_CAPABILITIES_9F33, sets=TVR.PIN_PAD_NOT_WORKING)
     else:
         session.note("cvm-unsupported", TERMINAL_CAPABILITIES_9F33)
-    return Verdict.NOT_PERFORMED
+    return False
 
 
-async def _online_pin(session: Session, pins: Pins) -> Verdict | Outcome:
+async def _online_pin(session: Session, pins: Pins) -> bool | Outcome:
     """Spec: Book 3 §10.5.2."""
     if pins.bypassed:
         return not_entered(session)
@@ -209,7 +209,7 @@ async def _online_pin(session: Session, pins: Pins) -> Verdict | Outcome:
     if answer is not PinResult.ENTERED:
         return not_typed(session, answer, pins)
     session.note("online-pin-entered", sets=TVR.ONLINE_PIN_ENTERED)
-    return Verdict.SUCCESSFUL
+    return True
 
 
 def _keep_result(session: Session, rule: Rule, result: CvmResult) -> None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from emv.bits import TSI, TVR, tsi_lines, tvr_lines, tvr_of
+from emv.certificates import failure_words
 from emv.commands import Result
 from emv.replay import bits_of
 from emv.rules import REASONS, STEPS, Verdict
@@ -115,7 +116,17 @@ def sentence(decision: Decision, language: str) -> str:
     facts = "".join(f", {name} {value}" for name, value in decision.facts)
     met = tipped(decision, language)
     said = f"{say((decision.rule.en, decision.rule.zh), language)} [{decision.rule.section}{facts}]"
+    said += why(decision, language)
     return f"{said}; {say(MET, language)}: {'; '.join(met)}" if met else said
+
+
+def why(decision: Decision, language: str) -> str:
+    """Which part of a card's authentication failed and at which check; empty where nothing did."""
+    word = dict(decision.facts).get("failure")
+    try:
+        return f"; {failure_words(str(word), language=language)}" if word else ""
+    except ValueError:
+        return ""  # A trace that somebody wrote by hand.
 
 
 def tipped(decision: Decision, language: str) -> tuple[str, ...]:

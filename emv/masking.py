@@ -49,10 +49,11 @@ def mask_digits(digits: str, number: int = 0) -> str:
 class Masker:
     """Masks one conversation. `today` is the transaction's date (9A); first `learn` every answer, then mask."""
 
-    __slots__ = ("_today", "_tokens", "_values")
+    __slots__ = ("_today", "_tokens", "_values", "torn")
 
     def __init__(self, today: bytes) -> None:
         self._today = today
+        self.torn = False  # Bytes that are no TLV were replaced: what they were cannot be decided again.
         self._tokens: dict[str, str] = {}
         self._values: dict[str, str] = {}  # Whole elements in hex, for where they stand without their tag.
 
@@ -112,17 +113,21 @@ class Masker:
                 tag, length_at = read_tag(bytes(data[:end]), at)
                 length, value_at = read_length(bytes(data[:end]), length_at)
             except TlvError:
-                data[at:end] = bytes(end - at)
+                self._tear(data, at, end)
                 return
             value_end = value_at + length
             if value_end > end or (is_constructed(tag) and depth >= DEPTH_MAX):
-                data[value_at:end] = bytes(end - value_at)
+                self._tear(data, value_at, end)
                 return
             if is_constructed(tag):
                 self._objects(data, value_at, value_end, depth + 1)
             else:
                 data[value_at:value_end] = self.value(tag, bytes(data[value_at:value_end]))
             at = value_end
+
+    def _tear(self, data: bytearray, at: int, end: int) -> None:
+        self.torn = self.torn or any(data[at:end])
+        data[at:end] = bytes(end - at)
 
     def _token(self, account: str) -> str:
         if account and not account.isdigit():

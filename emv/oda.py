@@ -154,7 +154,6 @@ async def _dynamic_data_authentication(session: Session) -> None:
     response = await exchange(apdu.internal_authenticate(data))
     # Another status word, or no signature in the answer, ends the session. Spec: Book 3 §6.5.9.
     signed = _signature(expect_ok(response, "INTERNAL AUTHENTICATE"))
-    session.data[SIGNED_DYNAMIC_APPLICATION_DATA_9F4B] = signed
     session.data[ICC_DYNAMIC_NUMBER_9F4C] = recover_dynamic(signed, icc, data).number
     session.note("dda-good", ICC_DYNAMIC_NUMBER_9F4C)
 

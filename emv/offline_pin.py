@@ -9,7 +9,6 @@ Spec: EMV 4.4 Book 3 §10.5.1 (offline PIN), §6.5.12 (VERIFY); Book 2 §7 (PIN 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from emv import apdu
 from emv.apdu import SW, StatusError, exchange, retrieve, split, status_words
@@ -27,14 +26,6 @@ NO_TRIES_LEFT, COUNTER_MASK = 0x63C0, 0xFFF0  # 63Cx: x more are left.
 ENCIPHERED = frozenset({Cvm.ENCIPHERED_PIN, Cvm.ENCIPHERED_PIN_AND_SIGNATURE})
 
 
-class Verdict(Enum):
-    """What became of one method."""
-
-    SUCCESSFUL = "successful"
-    UNSUCCESSFUL = "unsuccessful"
-    NOT_PERFORMED = "not-performed"  # Unsupported or unrecognised: it leaves no trace in 9F34.
-
-
 @dataclass(slots=True)
 class Pins:
     """What one PIN method leaves to the next of the same transaction.
@@ -46,8 +37,11 @@ class Pins:
     blocked: bool = False
 
 
-async def offline_pin(session: Session, method: Cvm, pins: Pins) -> Verdict | Outcome:
-    """An Outcome if the cardholder gave up. Raises StatusError for an answer to VERIFY that the Books do not have."""
+async def offline_pin(session: Session, method: Cvm, pins: Pins) -> bool | Outcome:
+    """Whether the card found the PIN right; an Outcome if the cardholder gave up.
+
+    Raises StatusError for an answer to VERIFY that the Books do not have.
+    """
     if pins.bypassed:
         return not_entered(session)
     tries = None if pins.blocked else await _try_counter(session)
@@ -58,7 +52,7 @@ async def offline_pin(session: Session, method: Cvm, pins: Pins) -> Verdict | Ou
     if method in ENCIPHERED:
         key = _pin_key(session)
         if key is None:
-            return Verdict.UNSUCCESSFUL
+            return False
     wrong = False
     for _ in range(TRIES_MAX):
         answer = await AskOfflinePin(tries, wrong)
@@ -69,11 +63,11 @@ async def offline_pin(session: Session, method: Cvm, pins: Pins) -> Verdict | Ou
             challenge = await _challenge()
             if not challenge:
                 session.note("pin-challenge-failed")
-                return Verdict.UNSUCCESSFUL
+                return False
         sw = split(await VerifyPin(key, challenge)).sw
         if sw == SW.OK:
             session.note("pin-right")
-            return Verdict.SUCCESSFUL
+            return True
         if sw in (SW.AUTHENTICATION_METHOD_BLOCKED, SW.REFERENCE_DATA_INVALIDATED, NO_TRIES_LEFT):
             break
         if sw & COUNTER_MASK != NO_TRIES_LEFT:
@@ -84,11 +78,11 @@ async def offline_pin(session: Session, method: Cvm, pins: Pins) -> Verdict | Ou
     return _blocked(session, pins)
 
 
-def not_typed(session: Session, answer: PinResult, pins: Pins) -> Verdict | Outcome:
+def not_typed(session: Session, answer: PinResult, pins: Pins) -> bool | Outcome:
     """What it means that no PIN came: of an offline and of an online PIN alike."""
     if answer is PinResult.PAD_FAILED:
         session.note("pin-pad-failed", sets=TVR.PIN_PAD_NOT_WORKING)
-        return Verdict.UNSUCCESSFUL
+        return False
     if answer is PinResult.BYPASSED and session.terminal.pin_bypass:
         pins.bypassed = True
         return not_entered(session)
@@ -97,16 +91,16 @@ def not_typed(session: Session, answer: PinResult, pins: Pins) -> Verdict | Outc
     return session.end(Result.CANCELLED, reason)
 
 
-def not_entered(session: Session) -> Verdict:
-    """PIN entry was bypassed, now or for a rule before this one. Spec: Book 4 §6.3.4.3."""
+def not_entered(session: Session) -> bool:
+    """False, always: PIN entry was bypassed, now or for a rule before this one. Spec: Book 4 §6.3.4.3."""
     session.note("pin-bypassed", sets=TVR.PIN_NOT_ENTERED)
-    return Verdict.UNSUCCESSFUL
+    return False
 
 
-def _blocked(session: Session, pins: Pins) -> Verdict:
+def _blocked(session: Session, pins: Pins) -> bool:
     pins.blocked = True
     session.note("pin-tries-used-up", PIN_TRY_COUNTER_9F17, sets=TVR.PIN_TRY_LIMIT_EXCEEDED)
-    return Verdict.UNSUCCESSFUL
+    return False
 
 
 async def _try_counter(session: Session) -> int | None:
@@ -125,7 +119,7 @@ def _pin_key(session: Session) -> PinKey | None:
     try:
         key = recover_pin_key(session)
     except OdaFailure as failure:
-        session.note("pin-key-missing", why=failure.word)
+        session.note("pin-key-missing", failure=failure.word)
         return None
     return PinKey(key.modulus, key.exponent)
 

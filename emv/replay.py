@@ -2,8 +2,8 @@
 
 A full recording must repeat itself to the last byte of each command. A masked one holds other accounts and dates, and
 no certificates: there the commands are compared by header and length, and whatever offline data authentication decided
-is taken from the trace. Where a later step hangs on what was masked (CDA, an enciphered PIN), the replay says so and
-stops; it never guesses.
+is taken from the trace. Where a later step hangs on what was masked (CDA, an enciphered PIN, bytes that are no TLV),
+the replay says so and stops; it never guesses.
 """
 
 from __future__ import annotations
@@ -81,11 +81,15 @@ def replay(trace: Trace) -> Replay:
     try:
         outcome = _run(session, asked, masked=trace.masked)
     except _Differs as difference:
-        hangs = trace.masked and any(item.rule.word in HANGS_ON_CERTIFICATES for item in trace.decisions)
-        agreement = Agreement.MASKED if hangs else Agreement.DIFFERENT
-        return Replay(agreement, total - len(asked), str(difference))
+        return Replay(_short_of(trace), total - len(asked), str(difference))
     why = _difference(trace, session, outcome, left=len(asked))
-    return Replay(Agreement.DIFFERENT if why else Agreement.SAME, total - len(asked), why, outcome)
+    return Replay(_short_of(trace) if why else Agreement.SAME, total - len(asked), why, outcome)
+
+
+def _short_of(trace: Trace) -> Agreement:
+    """What a difference means: the kernel's, or that of what masking took away."""
+    hangs = trace.torn or any(item.rule.word in HANGS_ON_CERTIFICATES for item in trace.decisions)
+    return Agreement.MASKED if trace.masked and hangs else Agreement.DIFFERENT
 
 
 def _run(session: Session, asked: deque[Asked], *, masked: bool) -> Outcome | None:

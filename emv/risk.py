@@ -92,9 +92,7 @@ def selected_randomly(entry: AidEntry, amount_minor: int, drawn: int) -> bool:
     Under the threshold the target percentage counts as it is; from there to the floor limit it rises evenly to
     the maximum target. Spec: Book 3 §10.6.2.
     """
-    beyond = amount_minor - entry.random_threshold_minor
-    if beyond < 0:
-        return drawn <= entry.random_target
+    beyond = max(0, amount_minor - entry.random_threshold_minor)
     # Both sides times the span, so that nothing is rounded.
     span = entry.floor_limit_minor - entry.random_threshold_minor
     return (drawn - entry.random_target) * span <= (entry.random_target_max - entry.random_target) * beyond
@@ -121,8 +119,9 @@ async def _velocity(session: Session) -> None:
     exceeded = TVR(0)
     if now - last > lower[0]:
         exceeded |= TVR.LOWER_OFFLINE_LIMIT_EXCEEDED
-    if now - last > upper[0]:
-        exceeded |= TVR.UPPER_OFFLINE_LIMIT_EXCEEDED
+        # Only then is the upper limit looked at. Spec: Book 3 §10.6.3.
+        if now - last > upper[0]:
+            exceeded |= TVR.UPPER_OFFLINE_LIMIT_EXCEEDED
     if exceeded:
         session.note("velocity-exceeded", *counters, *limits, sets=exceeded)
     else:

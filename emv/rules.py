@@ -129,8 +129,7 @@ _ROWS: Final = (
     Rule("expired", "Processing restrictions", "Book 3 §10.4.3", FINDING, "The card has expired", "卡片已过期"),
     # Cardholder verification
     Rule("cvm-not-asked", "Cardholder verification", "Book 3 §10.5", SKIPPED, "The card does not support cardholder verification", "卡片不支持持卡人验证"),
-    Rule("cvm-list-missing", "Cardholder verification", "Book 3 §7.5", FINDING, "The card supports cardholder verification and has no list of methods", "卡片支持持卡人验证但没有方法列表"),
-    Rule("cvm-list-empty", "Cardholder verification", "Book 3 §10.5", SKIPPED, "The card's list has no rules: it counts as no list", "方法列表没有规则，视为没有列表"),
+    Rule("cvm-list-missing", "Cardholder verification", "Book 3 §7.5", FINDING, "The card supports cardholder verification and has no list of methods, or one without rules", "卡片支持持卡人验证但没有方法列表，或列表没有规则"),
     Rule("cvm-condition-not-met", "Cardholder verification", "Book 3 §10.5", SKIPPED, "The rule's condition is not met, or is not known: it is passed over", "规则的条件不满足或未知，跳过"),
     Rule("cvm-rule", "Cardholder verification", "Book 3 §10.5", WAY, "The rule's condition is met", "规则的条件满足"),
     Rule("cvm-unrecognised", "Cardholder verification", "Book 3 §10.5", FINDING, "The terminal does not know the method", "终端不认识该验证方法"),

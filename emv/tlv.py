@@ -12,7 +12,7 @@ Spec: EMV 4.4 Book 3 Annex B (rules for BER-TLV data objects); ISO/IEC 7816-4 §
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from emv.commands import CardError
 
@@ -26,14 +26,30 @@ class TlvError(CardError):
     """The bytes are no BER-TLV that the Books allow. `position` is the offset of the faulty byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tlv:
-    """One data object; a constructed one also has its `children`. `position` is where its tag began."""
+class Tlv(NamedTuple):
+    """One data object; a constructed one also has its `children`. `position` is where its tag began.
+
+    A tuple, because a card's record makes twenty of them, and nothing is made faster. Two are equal wherever they
+    stand.
+    """
 
     tag: int
-    value: bytes = field(repr=False)  # It may be a PAN.
+    value: bytes
     children: tuple[Tlv, ...] = ()
-    position: int = field(default=0, compare=False)
+    position: int = 0
+
+    def __repr__(self) -> str:
+        """Without the value, which may be a PAN."""
+        return f"Tlv({self.tag:X}, {len(self.value)} bytes at {self.position})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tlv) and self[:3] == other[:3]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:3])
 
     @property
     def constructed(self) -> bool:
@@ -132,23 +148,34 @@ class _Reader:
         found: list[Tlv] = []
         data = self.data[:end]
         while at < end:
-            if data[at] == 0x00:
+            first = data[at]
+            if first == 0x00:
                 at += 1
                 continue
             start = at
-            tag, at = read_tag(data, at)
-            length, at = read_length(data, at)
+            # The common forms at once: a tag of one byte or two, a length of one. Any other, and any fault, takes the
+            # long way, which says what is wrong.
+            if first & 0x1F != 0x1F:
+                tag, at = first, at + 1
+            elif at + 1 < end and data[at + 1] < 0x80:
+                tag, at = first << 8 | data[at + 1], at + 2
+            else:
+                tag, at = read_tag(data, at)
+            if at < end and data[at] < 0x80:
+                length, at = data[at], at + 1
+            else:
+                length, at = read_length(data, at)
             if at + length > end:
                 raise TlvError(f"tag {tag:X} says {length} bytes, {end - at} are there", position=start)
             self.count += 1
             if self.count > COUNT_MAX:
                 raise TlvError(f"more than {COUNT_MAX} objects", position=start)
             children: tuple[Tlv, ...] = ()
-            if is_constructed(tag):
+            if first & 0x20:
                 if depth > DEPTH_MAX:
                     raise TlvError(f"nested deeper than {DEPTH_MAX}", position=start)
                 children = self.objects(at, at + length, depth=depth + 1)
-            found.append(Tlv(tag, bytes(data[at : at + length]), children, start))
+            found.append(Tlv(tag, data[at : at + length], children, start))
             at += length
         return tuple(found)
 

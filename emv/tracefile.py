@@ -1,6 +1,6 @@
 """A trace as a file: one JSON object a line, versioned, masked unless it is of a test card.
 
-    {"trace": 1, "kernel": "EMV1.0 A469D235", "masked": true, "terminal": {...}, "transaction": {...}}
+    {"trace": 1, "kernel": "EMV1 A469D235", "masked": true, "torn": false, "terminal": {...}, "transaction": {...}}
     {"ask": {"is": "Transceive", "capdu": {"hex": "00A4..."}}, "answer": {"hex": "6F...9000"}}
     {"note": "avn-same", "in": {"9F08": "0030", "9F09": "0030"}}
     {"note": "expired", "in": {...}, "tvr": "0040000000"}
@@ -75,6 +75,7 @@ class Trace:
 
     kernel: str
     masked: bool
+    torn: bool  # Masking replaced bytes of the card that are no TLV.
     terminal: TerminalProfile
     transaction: TransactionData
     items: tuple[Asked | Decision | Ending, ...]
@@ -91,16 +92,13 @@ class Trace:
 
 def write(traced: Session, *, masked: bool = True) -> str:
     """The session's trace as the text of a file."""
-    masker = Masker(traced.data[TRANSACTION_DATE_9A]) if masked else None
-    if masker is not None:
-        for item in traced.trace:
-            if isinstance(item, Exchange) and isinstance(item.request, Transceive) and isinstance(item.answer, bytes):
-                masker.learn(item.answer)
+    masker = _masker(traced) if masked else None
     terminal = traced.terminal if not masked else replace(traced.terminal, ca_keys=capk.CaKeys())
     head = {
         "trace": VERSION,
         "kernel": identity(traced.terminal),
         "masked": masked,
+        "torn": masker is not None and masker.torn,
         "terminal": plain(terminal),
         "transaction": plain(traced.transaction),
     }
@@ -108,26 +106,53 @@ def write(traced: Session, *, masked: bool = True) -> str:
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
+def conversation(traced: Session, *, masked: bool = True) -> list[tuple[str, str]]:
+    """The commands and answers alone, as pairs of upper-case hex."""
+    masker = _masker(traced) if masked else None
+    pairs = _answered(traced)
+    if masker is not None:
+        pairs = [(masker.anywhere(capdu), masker.response(rapdu)) for capdu, rapdu in pairs]
+    return [(capdu.hex().upper(), rapdu.hex().upper()) for capdu, rapdu in pairs]
+
+
+def _masker(traced: Session) -> Masker:
+    masker = Masker(traced.data[TRANSACTION_DATE_9A])
+    for _, rapdu in _answered(traced):
+        masker.learn(rapdu)
+    return masker
+
+
+def _answered(traced: Session) -> list[tuple[bytes, bytes]]:
+    return [
+        (item.request.capdu, item.answer)
+        for item in traced.trace
+        if isinstance(item, Exchange) and isinstance(item.request, Transceive) and isinstance(item.answer, bytes)
+    ]
+
+
 def _item(item: Item, masker: Masker | None) -> dict[str, Any]:
-    match item:
-        case Exchange(request, answer):
-            line = {"ask": ask(request, masker)}
-            if isinstance(answer, CardError):
-                return {**line, "error": {"reason": answer.reason, "removed": answer.removed}}
-            if masker is not None and isinstance(request, Transceive):
-                answer = masker.response(answer)
-            return {**line, "answer": plain(answer)}
-        case Decision(rule, inputs, facts, sets):
-            found: dict[str, Any] = {"note": rule.word}
-            if inputs:
-                found["in"] = {f"{tag:X}": _shown(tag, value, masker) for tag, value in inputs}
-            if facts:
-                found["facts"] = dict(facts)
-            if sets is not None:
-                found["tvr" if isinstance(sets, TVR) else "tsi"] = bytes(sets).hex().upper()
-            return found
-        case Ending(result, reason, problem):
-            return {"end": result.value, "reason": reason, "problem": problem}
+    if isinstance(item, Ending):
+        return {"end": item.result.value, "reason": item.reason, "problem": item.problem}
+    if isinstance(item, Exchange):
+        return _exchange(item, masker)
+    found: dict[str, Any] = {"note": item.rule.word}
+    if item.inputs:
+        found["in"] = {f"{tag:X}": _shown(tag, value, masker) for tag, value in item.inputs}
+    if item.facts:
+        found["facts"] = dict(item.facts)
+    if item.sets is not None:
+        found["tvr" if isinstance(item.sets, TVR) else "tsi"] = bytes(item.sets).hex().upper()
+    return found
+
+
+def _exchange(item: Exchange, masker: Masker | None) -> dict[str, Any]:
+    line = {"ask": ask(item.request, masker)}
+    if isinstance(item.answer, CardError):
+        return {**line, "error": {"reason": item.answer.reason, "removed": item.answer.removed}}
+    answer = item.answer
+    if masker is not None and isinstance(item.request, Transceive):
+        answer = masker.response(answer)
+    return {**line, "answer": plain(answer)}
 
 
 def _shown(tag: int, value: bytes | None, masker: Masker | None) -> str | None:
@@ -186,7 +211,8 @@ def parse(text: str) -> Trace:
     if not isinstance(terminal, TerminalProfile) or not isinstance(transaction, TransactionData):
         raise TraceError("terminal and transaction are not what they should be", 1)
     items = tuple(_read_item(number, found) for number, found in enumerate(objects[1:], 2))
-    return Trace(str(head.get("kernel")), head.get("masked") is not False, terminal, transaction, items)
+    masked, torn = head.get("masked") is not False, head.get("torn") is True
+    return Trace(str(head.get("kernel")), masked, torn, terminal, transaction, items)
 
 
 def _objects(lines: list[str]) -> Iterator[dict[str, Any]]:

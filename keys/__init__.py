@@ -4,6 +4,8 @@
 bytes live in bytearrays that are wiped after use, and only inside this room.
 """
 
+from keys.components import Ceremony, CeremonyRefused, Plan, Reason
+from keys.components import State as CeremonyState
 from keys.dukpt_handle import DukptTransaction, DukptUse
 from keys.errors import KcvMismatch, KeyRefused
 from keys.loading import KeyLayout, KeyScheme
@@ -13,6 +15,9 @@ from keys.refs import KeyRef, Usage
 from keys.store import KeyStore
 
 __all__ = [
+    "Ceremony",
+    "CeremonyRefused",
+    "CeremonyState",
     "DukptTransaction",
     "DukptUse",
     "KcvMismatch",
@@ -23,5 +28,7 @@ __all__ = [
     "KeyStore",
     "MacMethod",
     "Pin",
+    "Plan",
+    "Reason",
     "Usage",
 ]

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from keys import blocks, intake, mac_methods, pin_formats, tdes, usage
 from keys import pin as pin_blocks
+from keys.components import Ceremony
 from keys.device_key import DEVICE_KEY_BYTES, DeviceKeySource
 from keys.dukpt import Counters
 from keys.dukpt_handle import DukptRoom, DukptTransaction, DukptUse, initial_ksn, is_published_initial
@@ -170,6 +171,17 @@ class KeyStore:
             raise KeyRefused("an initial key is loaded with its KSN")
         intake.check_new(self._vault, ref, algorithm, mode, key)
         self._take(ref, algorithm, mode, key, published or test)
+
+    def load_components(self, ref: KeyRef, ceremony: Ceremony) -> None:
+        """Take the key of a ceremony that is READY, which ends it; it will unwrap and do nothing else.
+
+        Raises CeremonyRefused, and KeyRefused as `load_key` does.
+        """
+        key = ceremony.result()
+        try:
+            self.load_key(ref, key, ceremony.plan.algorithm, Mode.DECRYPT)
+        finally:
+            tdes.wipe(key)
 
     def load_initial_key(
         self, ref: KeyRef, key: bytearray, algorithm: Algorithm, ksn: bytes, *, test: bool = False

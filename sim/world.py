@@ -14,6 +14,7 @@ from typing import Any
 
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
 from keys import KeyStore
+from keys.selftest import run as known_answers
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
@@ -30,11 +31,12 @@ from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
-from terminal.config import Config, Merchant
+from terminal.config import Config, Keys, Merchant
 from terminal.flows.power_on import power_on
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop import Spawn
+from terminal.manifest import FileCheck
 from terminal.screens.font import Font
 from terminal.shop import Devices, Shop
 
@@ -64,6 +66,10 @@ class World:
         profile: Profile | None = None,
         stripe: bool = True,
         loop: SimLoop | None = None,
+        keys: Keys | None = None,
+        known_answers: Callable[[], tuple[tuple[str, bool], ...]] = known_answers,
+        file_check: Callable[[], FileCheck] | None = None,
+        card_command_ms: int = 15,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
@@ -80,27 +86,40 @@ class World:
         self.behaviour = "ok"
         weather = network or Network()
         self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
-        self._make_devices(panel, stripe)
+        self._make_devices(panel, card_command_ms, stripe=stripe)
         self.config = dataclasses.replace(
             Config.default(),
             general=dataclasses.replace(Config.default().general, language=language),
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
+            keys=keys or Keys(),
         )
-        keys = KeyStore.open(
-            self.data / "keys", terminal_id="simulated", random=self.loop.draw, counters=self.journal.counters
+        self.shop: Shop = assemble(
+            self.config,
+            self.devices,
+            self.loop,
+            KeyStore.open(
+                self.data / "keys",
+                terminal_id="simulated",
+                random=self.loop.draw,
+                test_only=not self.config.keys.real_keys,
+                counters=self.journal.counters,
+            ),
+            profile=profile,
+            font=font,
+            known_answers=known_answers,
+            file_check=file_check,
         )
-        self.shop: Shop = assemble(self.config, self.devices, self.loop, keys, profile=profile, font=font)
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
 
-    def _make_devices(self, panel: tuple[int, int], stripe: bool) -> None:
+    def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         spend = self.loop.spend
         self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
         self.buzzer, self.lamps, self.tamper = TwinBuzzer(), TwinLamps(), TwinTamperSwitch()
         self.printer = TwinPrinter(on_slip=lambda lines: self.printer_said(lines))
-        self.reader = TwinCardReader(spend=spend)
+        self.reader = TwinCardReader(spend=spend, command_ms=card_command_ms)
         self.scanner = TwinScanner()
         self.stripe = TwinStripeReader(fitted=stripe)
         self.link = TwinLink(self.loop, self._host, self.network, spend=spend)

@@ -11,11 +11,11 @@ import fcntl
 import gc
 import importlib
 import os
-import resource
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
@@ -30,12 +30,14 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from drivers.ports import CardReader, DeviceError, Display, Scanner, StripeReader
     from terminal.config import Config
     from terminal.journal import Journal
+    from terminal.manifest import FileCheck
     from terminal.shop import Devices
 
 SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
 TOOLS = {
     "decode": "a frame of the host link, field by field, PAN masked",
     "card": "run the EMV kernel on a card in a PC/SC reader",
+    "manifest": "make, sign and check the list of installed files",
     "doctor": "what is missing on this machine, and how to mend it",
 }
 CANNOT_START = 3
@@ -69,7 +71,10 @@ def _tool(name: str) -> ModuleType:
 
 def run_terminal(config_path: Path | None) -> int:
     """Run until told to stop; the exit status."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # No memory image with a key in it ever reaches a disk.
+    from terminal.hygiene import seal_process
+
+    if not seal_process().locked:
+        print("terminal: memory is not locked and may be swapped out; doctor says how to mend it", file=sys.stderr)
     import_without_collecting()
     from drivers.display import OledDisplay
     from drivers.ports import DeviceError
@@ -203,6 +208,7 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
         service_reason=service,
         dial=link.dial,
         set_system_clock=set_system_clock,
+        file_check=file_check(config),
     )
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)
@@ -218,6 +224,16 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
     finally:
         loop.close()
     return 0
+
+
+def file_check(config: Config) -> Callable[[], FileCheck] | None:
+    """How to compare the installed files with their signed list; None when there is none."""
+    from terminal.manifest import FileCheck, product_root
+
+    signer, manifest = config.checks.signer, config.checks.manifest
+    if signer is None or manifest is None:
+        return None
+    return partial(FileCheck, product_root(), manifest, bytes.fromhex(signer))
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from emv.aids import default_aids
 from emv.capk import CaKeys, CapkError, default_capks, load_capks
+from emv.ics import identity
 from emv.rows import Problem
 from emv.session import TerminalProfile
 from keys import KeyStore
@@ -22,6 +23,7 @@ from terminal.config import Config
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.journal import Journal
 from terminal.loop import Loop
+from terminal.manifest import FileCheck
 from terminal.screens.font import Font, load_font
 from terminal.shop import Devices, Shop
 from terminal.version import VERSION
@@ -86,16 +88,23 @@ def assemble(
     service_reason: str = "",
     dial: Callable[[str], None] = lambda address: None,
     set_system_clock: Callable[[int], bool] = lambda wall_ms: False,
+    known_answers: Callable[[], tuple[tuple[str, bool], ...]] = key_selftest.run,
+    file_check: Callable[[], FileCheck] | None = None,
 ) -> Shop:
     """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
 
     `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to.
-    Raises CapkError if no `kernel` is given and its CA keys cannot be read.
+    Raises CapkError if no `kernel` is given and its CA keys cannot be read; ValueError for a `kernel` that approves
+    offline, because the host link has no way to upload what it approved.
     """
+    kernel = kernel or kernel_profile(config)
+    if not kernel.online_only:
+        raise ValueError("9F35: this terminal cannot tell its host of offline approvals; the type must be 21 or 24")
 
     def self_tests() -> tuple[tuple[str, bool], ...]:
-        crypto = all(passed for _, passed in key_selftest.run())
-        return (("keys", crypto), ("journal", not service_reason), *device_checks())
+        # Version and checksum of the kernel's options stand among the checks, on the first screen and on the slip.
+        crypto = all(passed for _, passed in known_answers())
+        return (("keys", crypto), ("journal", not service_reason), (identity(kernel), True), *device_checks())
 
     profile = profile or load_profile(config.link.profile)
     profile = replace(
@@ -106,7 +115,7 @@ def assemble(
     return Shop(
         config=config,
         profile=profile,
-        kernel=kernel or kernel_profile(config),
+        kernel=kernel,
         loop=loop,
         devices=devices,
         keys=keys,
@@ -117,4 +126,5 @@ def assemble(
         dial=dial,
         set_system_clock=set_system_clock,
         built_ms=BUILT_MS,
+        file_check=file_check,
     )

@@ -1,13 +1,18 @@
-"""Operators: a number, a password and a role. Three wrong passwords lock an operator for a while, durably."""
+"""Operators: a number, a password of their own, a role. Three wrong passwords lock that operator for a while, durably.
+
+A supervisor adds the others, but each types their own password, twice: nobody knows two. Whether 02 is another person
+than 01 the terminal cannot know; whoever runs a key ceremony has to see to it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import Key, Tone
-from terminal.dialogue import next_key
+from terminal.dialogue import acknowledge, choose, next_key, type_text
 from terminal.loop import Commit, Draw, Now, Offload
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -21,32 +26,94 @@ PASSWORD_MIN, PASSWORD_MAX = 4, 12
 HASH_DEADLINE_MS = 10_000
 SCRYPT_COST = 2**13  # About 25 ms on a PC, 300 ms on a Zero 2 W, 8 MiB.
 FIRST_OPERATOR = "01"
-SUPERVISOR = "supervisor"
+SUPERVISOR, CASHIER = "supervisor", "cashier"
+ROLES = (CASHIER, SUPERVISOR)
 
 
-async def authenticate(shop: Shop, number: str) -> bool:
-    """Ask this operator for the password until it is right; False when cancelled."""
+async def operator_sign_in(shop: Shop) -> bool:
+    """Ask until an operator has signed in; False when nobody wants to (time-out, CANCEL)."""
+    number = await log_in(shop, FIRST_OPERATOR)
+    if number is None:
+        return False
+    shop.operator = number
+    return True
+
+
+async def log_in(shop: Shop, initial: str = "") -> str | None:
+    """Somebody's number and password; the number, or None when nobody wants to (time-out, CANCEL)."""
+    number = await _type_number(shop, "operator", initial)
+    if number is None:
+        return None
     problem = ""
     while True:
         password = await type_password(shop, number, problem)
         if password is None:
-            return False
+            return None
         problem = await _verify(shop, number, password)
         if not problem:
-            return True
+            return number
         shop.sound(Tone.FAILURE)
 
 
-async def supervisor_consents(shop: Shop) -> bool:
-    """A supervisor's password: the operator's own, if that is one, else of the first there is."""
+async def supervisor_agrees(shop: Shop) -> bool:
+    """Whether a supervisor has logged in, now and here."""
+    number = await log_in(shop, FIRST_OPERATOR)
+    return number is not None and await is_supervisor(shop, number)
 
-    def find(tx: Tx) -> str:
-        operators: dict[str, Any] = tx.get("operators", {})
-        supervisors = sorted(number for number, known in operators.items() if known["role"] == SUPERVISOR)
-        return shop.operator if shop.operator in supervisors else next(iter(supervisors), "")
 
-    number = await Commit(find)
-    return bool(number) and await authenticate(shop, number)
+async def is_supervisor(shop: Shop, number: str) -> bool:
+    """Whether the operator is one; says so on the glass when not."""
+    known: dict[str, Any] = await Commit(lambda tx: tx.get("operators", {}).get(number, {}))
+    if known.get("role") == SUPERVISOR:
+        return True
+    shop.sound(Tone.FAILURE)
+    await acknowledge(shop, screens.Refused(reason="not_supervisor"))
+    return False
+
+
+async def add_operator(shop: Shop) -> None:
+    """A new number, what they may do, and their own password. A supervisor has agreed before."""
+    known: Container[str] = await Commit(lambda tx: tuple(tx.get("operators", {})))
+    number = await _type_number(shop, "new_operator", "", known)
+    if number is None:
+        return
+    items = tuple(f"role.{role}" for role in ROLES)
+    chosen = await choose(shop, len(ROLES), lambda at: screens.Menu(title="menu.role", items=items, selected=at))
+    if chosen is None:
+        return
+    password = await choose_password(shop, number)
+    if password is not None:
+        await set_password(shop, number, password, ROLES[chosen])
+        await acknowledge(shop, screens.Problem(title="menu.add_operator", text="operator.added"))
+
+
+async def _type_number(shop: Shop, field: str, initial: str, taken: Container[str] = ()) -> str | None:
+    def check(value: str) -> str:
+        return "operator_taken" if value in taken else "" if len(value) == 2 else "operator_wrong"
+
+    return await type_text(
+        shop,
+        lambda value, problem: screens.EnterNumber(field=field, value=value, hint=problem or "operator"),
+        initial=initial,
+        limit=2,
+        check=check,
+    )
+
+
+async def choose_password(shop: Shop, number: str) -> str | None:
+    """An operator's own password, typed twice: there is no default password to forget to change."""
+    problem = "new"
+    while True:
+        first = await type_password(shop, number, problem)
+        if first is None:
+            return None
+        again = await type_password(shop, number, "repeat")
+        if again is None:
+            return None
+        if first == again:
+            return first
+        shop.sound(Tone.FAILURE)
+        problem = "differs"
 
 
 async def type_password(shop: Shop, number: str, problem: str) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from terminal.config import Config
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.session import HostSession
 from terminal.loop import CallOverdue, Commit, Loop, Mailbox, Now, Offload, Sleep, Spawn, Task, Wait
+from terminal.manifest import FileCheck
 from terminal.model import Mode
 from terminal.screens.catalogue import Screen
 from terminal.screens.font import Font
@@ -65,6 +67,14 @@ class Devices:
     link: Link
 
 
+class Alarm(Enum):
+    """What stops the terminal wherever it is. The value is the reason, as screens and journal have it."""
+
+    CASE = "tamper"  # The switch: keys die.
+    FILES = "files"  # An installed file is not what was signed: keys die.
+    SELF_TEST = "self_test"  # The cryptography is not to be trusted: keys are left alone, and not used.
+
+
 @dataclass(frozen=True, slots=True)
 class Boxes:
     """Where everything unasked arrives."""
@@ -77,7 +87,7 @@ class Boxes:
     link: Mailbox[LinkFrame | LinkClosed] = field(default_factory=lambda: Mailbox("link"))
     screens: Mailbox[tuple[Screen, str]] = field(default_factory=lambda: Mailbox("screens", keep_newest=True))
     sounds: Mailbox[Tone | tuple[Lamp, bool]] = field(default_factory=lambda: Mailbox("sounds", limit=16))
-    tamper: Mailbox[bool] = field(default_factory=lambda: Mailbox("tamper", limit=1))
+    alarms: Mailbox[Alarm] = field(default_factory=lambda: Mailbox("alarms", limit=4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,7 @@ class Shop:
         dial: Callable[[str], None] = lambda address: None,
         set_system_clock: Callable[[int], bool] = lambda wall_ms: False,
         built_ms: int = 0,
+        file_check: Callable[[], FileCheck] | None = None,
     ) -> None:
         self.config = config
         self.profile = profile
@@ -122,6 +133,7 @@ class Shop:
         self.dial = dial
         self.set_system_clock = set_system_clock
         self.built_ms = built_ms
+        self.file_check = file_check  # None: the installed files are not sealed.
         self.boxes = Boxes()
         self.host = HostSession(devices.link, self.boxes.link, profile, keys)
         # Copies of durable settings, changed only right after the commit that changed them.
@@ -130,6 +142,7 @@ class Shop:
         self.activation: Activation | None = None
         self.operator = ""
         self.mode = Mode.BLANK
+        self.busy = False  # Somebody is being served: what can wait, waits.
         self.clock_offset_ms = 0
         self.card_presence = Presence.ABSENT
         self.card_notice = ""  # Why the reader is out of use, in the person's words; "" when it works.
@@ -167,7 +180,7 @@ class Shop:
         devices.scanner.watch(lambda scan: post(boxes.scans, scan))
         devices.stripe.watch(lambda swipe: post(boxes.swipes, swipe))
         devices.link.watch(lambda event: post(boxes.link, event))
-        devices.tamper.watch(lambda: post(boxes.tamper, True))
+        devices.tamper.watch(lambda: post(boxes.alarms, Alarm.CASE))
 
     async def start_tasks(self) -> tuple[Task, ...]:
         return (

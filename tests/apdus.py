@@ -1,4 +1,4 @@
-"""Commands for a virtual card written by hand, and how to bring one to a certain step. Nothing of the product is used."""
+"""Commands for a virtual card written by hand, and how to bring one to a certain step, without the product."""
 
 from __future__ import annotations
 

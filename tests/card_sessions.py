@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from drivers.apdu_chain import ChainBroken, exchange
@@ -19,6 +20,7 @@ from emv.commands import (
     AskPin,
     CardError,
     ChooseApplication,
+    Cryptogram,
     Draw,
     GoOnline,
     OnlineAnswer,
@@ -55,7 +57,7 @@ class Bank:
     code: bytes | None = b"00"
     orders: tuple[Order, ...] = ()  # The script that comes with the answer,
     template: int = AFTER_FINAL
-    spoil_arpc: bool = False
+    arpc: str = "good"  # Or "bad", or "none".
     checked: CheckedCryptogram | None = None
 
     def answer(self, data: dict[int, bytes]) -> OnlineAnswer | None:
@@ -67,9 +69,9 @@ class Bank:
             return OnlineAnswer(b"59")
         self.checked = checked
         code = self.code if checked.genuine else b"59"
-        arpc = checked.answer(code)
-        if self.spoil_arpc:
-            arpc = bytes(len(arpc))
+        arpc = b"" if self.arpc == "none" else checked.answer(code)
+        if self.arpc == "bad":
+            arpc = bytes(8) + arpc[8:]
         scripts = checked.script(*self.orders, template=self.template) if self.orders else b""
         return OnlineAnswer(code, arpc, scripts)
 
@@ -87,17 +89,20 @@ class Played:
     waited_ms: int = 0
     tries: tuple[int | None, ...] = ()  # What was known of the tries left, each time a PIN was asked for the card.
     online_pins: int = 0
+    asked: tuple[str, ...] = ()  # What people and issuer were asked, in order.
+    signature: bool = False
+    cryptogram: Cryptogram | None = None
 
 
 class Counter:
     """Everybody at the counter: answers the kernel's requests until it ends."""
 
-    def __init__(self, card: VirtualCard, bank: Bank, pins: tuple[str, ...], *, t0: bool) -> None:
-        self._card, self._bank, self._t0 = card, bank, t0
+    def __init__(self, transceive: Callable[[bytes], bytes], bank: Bank, pins: tuple[str, ...]) -> None:
+        self._exchange, self._bank = transceive, bank
         self._pins = list(pins)
         self._typed = ""
         self.tries: list[int | None] = []
-        self.online_pins = 0
+        self.asked: list[str] = []
 
     def answer(self, request: Any) -> Any:
         match request:
@@ -105,12 +110,14 @@ class Counter:
                 return self._exchange(capdu)
             case Draw(count):
                 return bytes(range(count))
-            case ChooseApplication():
+            case ChooseApplication(candidates):
+                self.asked.append("choose " + ", ".join(each.label for each in candidates))
                 return 0
             case AskPin():
-                self.online_pins += 1
+                self.asked.append("pin")
                 return PinResult.ENTERED
             case AskOfflinePin(tries_left, _):
+                self.asked.append("card's pin")
                 self.tries.append(tries_left)
                 if not self._pins:
                     return PinResult.BYPASSED
@@ -119,11 +126,9 @@ class Counter:
             case VerifyPin(key, challenge):
                 return self._exchange(verify(self._typed.encode("ascii"), key, challenge))
             case GoOnline(data):
+                self.asked.append("online")
                 return self._bank.answer(data)
         raise TypeError(type(request).__name__)
-
-    def _exchange(self, capdu: bytes) -> bytes:
-        return exchange(self._card.transmit, capdu, t0=self._t0)
 
 
 def verify(pin: bytes, key: PinKey | None, challenge: bytes) -> bytes:
@@ -146,12 +151,18 @@ def play(
     card: VirtualCard | None = None,
     pins: tuple[str, ...] = (),
     amount_minor: int = 12850,
+    transceive: Callable[[bytes], bytes] | None = None,
 ) -> Played:
-    """One purchase. `pins` are typed one after the other when the card's own PIN is asked; none left: bypassed."""
+    """One purchase. `pins` are typed one after the other when the card's own PIN is asked; none left: bypassed.
+
+    `transceive`: another way to the card than in process, with GET RESPONSE done.
+    """
     waited: list[int] = []
-    card = card or VirtualCard(profile, wait=waited.append)
     bank = bank or Bank()
-    counter = Counter(card, bank, pins, t0=card.reset() == ATR_T0)
+    if transceive is None:
+        card = card or VirtualCard(profile, wait=waited.append)
+        transceive = partial(exchange, card.transmit, t0=card.reset() == ATR_T0)
+    counter = Counter(transceive, bank, pins)
     transaction = TransactionData(amount_minor=amount_minor, date="261121", time="120000", counter=1)
     session = Session(terminal or shop_terminal(), transaction)
     kernel = contact_session(session)
@@ -165,6 +176,7 @@ def play(
             outcome: Outcome = end.value
             tvr = TVR(int.from_bytes(outcome.data[0x95], "big"))
             played = Played(broken or outcome.reason, outcome.result, tvr, session.problem, outcome.data)
+            played.signature, played.cryptogram = outcome.signature, outcome.cryptogram
             break
         except CardError:
             played = Played(GONE, None, session.tvr, session.problem, session.data)
@@ -181,5 +193,6 @@ def play(
         raise AssertionError(f"more than {REQUESTS_MAX} requests")
     played.genuine = bank.checked.genuine if bank.checked else None
     played.waited_ms = sum(waited)
-    played.tries, played.online_pins = tuple(counter.tries), counter.online_pins
+    played.tries, played.asked = tuple(counter.tries), tuple(counter.asked)
+    played.online_pins = counter.asked.count("pin")
     return played

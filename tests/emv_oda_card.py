@@ -112,7 +112,7 @@ class KeyedCard:
     def generate_ac(self, command: str, sent: str, kind: str = "80", **changes: Any) -> Exchange:
         """One GENERATE AC with CDA. `command` is header and data; `sent` is what PDOL and CDOLs brought, in hex."""
         head = t("9F27", kind) + t("9F36", "0042")
-        tail = t("9F10", IAD)
+        tail = t("9F10", IAD) + changes.get("more", "")
         exchanged = bytes.fromhex(changes.get("exchanged", sent) + head + tail)
         data = combined_data(NUMBER, changes.get("signed_kind", int(kind, 16)), bytes.fromhex(AC), exchanged)
         signed = signed_dynamic_data(self.key("icc"), data, bytes.fromhex(changes.get("unpredictable", UN)))

@@ -1,8 +1,9 @@
 """A handheld that speaks the panel's protocol and does nothing else: the fake on the wire for the panel's
 tests.
 
-It answers each key with a screen whose text is everything typed so far, prints a slip at ENTER, and ends
-itself with status 3 when its case is opened. Run by the tests as a process: stdin and stdout are the wire.
+It answers each key with a screen whose text is everything typed so far, prints a slip at ENTER, asks for hex
+digits when "hex" is scanned, and ends itself with status 3 when its case is opened. Run by the tests as a
+process: stdin and stdout are the wire.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def slip(text: str) -> None:
 
 
 def main() -> int:
-    typed = ""
+    typed, name = "", "typed"
     say(**{"is": "ready", "pid": os.getpid()})
     say(**{"is": "lamp", "lamp": "power", "lit": True})
     screen("idle", "")
@@ -50,13 +51,14 @@ def main() -> int:
         if message["do"] == "press":
             typed += f"[{message['key']}]"
             say(**{"is": "tone", "tone": "key"})
-            screen("typed", typed)
+            screen(name, typed)
             if message["key"] == "enter":
                 slip(f"SLIP {typed}")
         elif message["do"] == "tamper":
             return 3
         elif message["do"] == "scan":
-            screen("scanned", message["code"])
+            name = "type_component" if message["code"] == "hex" else "typed"
+            screen(name if message["code"] == "hex" else "scanned", message["code"])
         else:
             say(
                 **{"is": "card", "card": message.get("card", "")}

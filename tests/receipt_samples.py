@@ -10,6 +10,8 @@ from terminal.receipts import (
     Chip,
     Ending,
     Head,
+    KeySlip,
+    LockSlip,
     NoticeSlip,
     OpenRow,
     QrOrderSlip,
@@ -109,6 +111,23 @@ SELF_TEST = SelfTestSlip(
     kcvs=(("TMK", "08D7B4"), ("PIK", "82E136"), ("MAK", "00962B"), ("TDK", "A3F1C0")),
 )
 
+LOCK = LockSlip(
+    HEAD,
+    "tamper",
+    (
+        OpenRow(
+            Method.CARD,
+            PaymentState.REVERSING,
+            Money(12850),
+            voucher_no="000042",
+            masked_pan="622500******0014",
+            batch_no="000017",
+        ),
+        OpenRow(Method.QR_SHOWN, PaymentState.UNKNOWN, Money(880), order_no="12345678202603050000420000000001"),
+    ),
+)
+KEY = KeySlip(HEAD, "08D7B4FB", (("01", "CA7E89"), ("02", "BF259A")))
+
 SAMPLES: dict[str, Slip] = {
     "card-signed": CARD_SIGNED,
     "card-pin": CARD_PIN,
@@ -120,4 +139,7 @@ SAMPLES: dict[str, Slip] = {
     "settlement": SETTLEMENT,
     "settlement-unbalanced": UNBALANCED,
     "self-test": SELF_TEST,
+    "lock": LOCK,
+    "lock-for-files": LockSlip(HEAD, "files"),
+    "key": KEY,
 }

@@ -7,10 +7,11 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench import key_cases
+from bench import emv_cases, kernel_cases, key_cases
 from bench.__main__ import line, main
 from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
@@ -19,9 +20,9 @@ FIELDS = {"name", "value", "least", "most", "unit", "peer", "bound", "ratio", "m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, "card-chain", "kernel"])
 def test_a_bench_gives_rows_with_a_peer_and_noise(name: str) -> None:
-    rows = CASES[name](TINY)
+    rows = {**CASES, "card-chain": kernel_cases.card_chain, "kernel": kernel_cases.kernel}[name](TINY)
     assert rows
     for row in rows:
         assert row.name and row.unit and row.peer
@@ -92,16 +93,17 @@ def test_the_peers_side_names_what_it_has_not() -> None:
         peers.timed("nonsense", 1)
 
 
-def test_every_key_case_has_its_peer() -> None:
+def test_every_case_has_its_peer() -> None:
     """The server is a file of the peers' interpreter; its names are read, not run."""
     there = runpy.run_path(str(SERVER))["CASES"]
-    assert {name for _, name, *_ in key_cases.CASES} == set(there)
+    assert {name for _, name, *_ in key_cases.CASES + emv_cases.CASES} == set(there)
 
 
 def test_the_price_of_a_handle_is_told() -> None:
     assert [row.unit for row in key_cases.stored(TINY)] == ["us", "us"]
 
 
-@pytest.mark.parametrize("case", key_cases.CASES, ids=lambda case: case[1])
-def test_our_side_of_each_key_case_runs(case: tuple[str, str, str, Callable[[], Callable[[], bytes]], float]) -> None:
-    assert case[3]()()
+@pytest.mark.parametrize("case", key_cases.CASES + emv_cases.CASES, ids=lambda case: case[1])
+def test_our_side_of_each_key_case_runs(case: tuple[str, str, str, Callable[[], Any], float | None]) -> None:
+    made = case[3]()
+    assert made if isinstance(made, bytes) else made()

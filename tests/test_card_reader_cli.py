@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drivers.ports import CardReader
+from emv import tracefile
+from emv.replay import Agreement, replay
 from sim.card import PROFILES, CardProfile, VirtualCard
 from sim.twins.card_reader import TwinCardReader
 from terminal.tools import card
-from terminal.tools.card_masking import mask_pan_everywhere, mask_response
 
 PAN = "6225001234567890"
 
@@ -142,22 +141,36 @@ def test_what_is_no_amount_is_refused(amount: str) -> None:
     assert ended.value.code == card.USAGE
 
 
-# Masking.
+# Traces
 
 
-@given(st.binary(max_size=260))
-def test_masking_keeps_length_and_status_and_raises_nothing(rapdu: bytes) -> None:
-    masked = mask_response(rapdu)
-    assert len(masked) == len(rapdu)
-    assert masked[-2:] == rapdu[-2:]
-    assert mask_response(masked) == masked
+def test_a_trace_is_written_masked_and_replays(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "sale.jsonl"
+    status, found, _ = run(capsys, put(with_pan("signature")), parsed("--trace", str(path)))
+    assert status == card.APPROVED
+    trace = tracefile.parse(path.read_text(encoding="utf-8"))
+    assert PAN not in path.read_text(encoding="utf-8")
+    again = replay(trace)
+    assert again.outcome is not None
+    assert (again.agreement, again.outcome.reason) == (Agreement.SAME, found["reason"])
 
 
-def test_what_cannot_be_read_is_not_shown() -> None:
-    garbage = bytes.fromhex("7012" + "5A" + "FF" + PAN + "9000")
-    assert PAN[6:12] not in mask_response(garbage).hex()
+def test_a_test_cards_trace_may_be_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "sale.jsonl"
+    run(capsys, put(with_pan("signature")), parsed("--trace", str(path), "--unmasked-test-card"))
+    assert PAN in path.read_text(encoding="utf-8")
+    assert replay(tracefile.parse(path.read_text(encoding="utf-8"))).agreement is Agreement.SAME
 
 
-def test_a_pan_outside_its_tags_is_found() -> None:
-    assert mask_pan_everywhere("80AE" + PAN + "00", PAN) == "80AE622500000000789000"
-    assert PAN.encode().hex() not in mask_pan_everywhere("42" + PAN.encode().hex(), PAN).lower()
+def test_a_card_pulled_out_leaves_its_trace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "sale.jsonl"
+    status, _, _ = run(capsys, put(PROFILES["signature"], tear_at=4), parsed("--trace", str(path)))
+    assert status == card.TROUBLE
+    trace = tracefile.parse(path.read_text(encoding="utf-8"))
+    assert (trace.ending, replay(trace).agreement) == (None, Agreement.SAME)
+
+
+def test_a_trace_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    args = parsed("--trace", str(tmp_path))  # A folder.
+    assert card.run(args, lambda name: put(PROFILES["signature"])) == card.TROUBLE
+    assert "cannot be written" in capsys.readouterr().err

@@ -29,6 +29,7 @@ class Bench(Machine):
     now_s: float = NOVEMBER_2026_S
     free: int = 10**10
     network: bool = True
+    lockable: bool = True
 
     def python(self) -> tuple[int, int, int]:
         return self.version
@@ -53,11 +54,15 @@ class Bench(Machine):
     def core_limit(self) -> int:
         return 0
 
+    def may_lock_memory(self) -> bool:
+        return self.lockable
+
 
 @pytest.fixture
 def pi(tmp_path: Path) -> Bench:
     """A complete Raspberry Pi."""
-    for node in ("dev/i2c-1", "dev/gpiochip0", "dev/serial0", "dev/ttyUSB0", "dev/ttyACM0", "dev/rtc0", "run/pcscd/pcscd.comm"):
+    serial = ("dev/serial0", "dev/ttyUSB0", "dev/ttyACM0")
+    for node in ("dev/i2c-1", "dev/gpiochip0", *serial, "dev/rtc0", "run/pcscd/pcscd.comm"):
         path = tmp_path / node
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -69,8 +74,10 @@ def pi(tmp_path: Path) -> Bench:
     config.write_text(
         '[general]\ndata = "/var/lib/zhanggui"\n[scanner]\ndevice = "/dev/ttyUSB0"\n'
         '[stripe]\ndevice = "/dev/ttyACM0"\n'
-        f'[link.tls]\non = true\nca = "{ca}"\n'
+        f'[link.tls]\non = true\nca = "{ca}"\n[checks]\nsigner = "{"ab" * 32}"\nmanifest = "/opt/zhanggui/manifest"\n'
     )
+    (tmp_path / "opt/zhanggui").mkdir(parents=True)
+    (tmp_path / "opt/zhanggui/manifest").touch()
     (tmp_path / "var/lib/zhanggui").mkdir(parents=True, mode=0o700)
     return Bench(root=tmp_path)
 
@@ -95,6 +102,22 @@ def test_a_complete_machine_is_well(pi: Bench, capsys: pytest.CaptureFixture[str
     assert {name: row.state for name, row in rows(pi).items() if row.state is not State.OK} == {}
     assert doctor.run(given(), pi) == 0
     assert "All that is needed is here." in capsys.readouterr().out
+
+
+def test_files_are_not_sealed_or_their_list_is_gone(pi: Bench) -> None:
+    assert rows(pi, configured(pi, ""))["files"].state is State.WARN
+    (pi.root / "opt/zhanggui/manifest").unlink()
+    gone = rows(pi)["files"]
+    assert gone.state is State.MISSING
+    assert gone.zh
+    assert "lock itself" in gone.en
+
+
+def test_a_process_that_may_not_lock_its_memory_is_warned(pi: Bench) -> None:
+    found = rows(dataclasses.replace(pi, lockable=False))["memory"]
+    assert found.state is State.WARN
+    assert "LimitMEMLOCK" in found.zh
+    assert "LimitMEMLOCK" in found.en
 
 
 @pytest.mark.parametrize(

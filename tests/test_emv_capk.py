@@ -73,6 +73,7 @@ def test_one_digit_wrong_is_no_key() -> None:
         ({"expiry": "2024-12-31T00:00:00"}, "capk[1].expiry: is a date without quotes: 2049-12-31"),
         ({"set": '"live"'}, 'capk[1].set: is "test" or "production"'),
         ({"set": ""}, "capk[1].set: is missing"),
+        ({"expiry": ""}, "capk[1].expiry: is missing"),
         ({"colour": '"red"'}, "capk[1].colour: is unknown"),
         ({"hash_algorithm": '"07"'}, "capk[1].hash_algorithm: is not known; 01 is (SHA-1, RSA)"),
         ({"key_algorithm": '"04"'}, "capk[1].key_algorithm: is not known; 01 is (SHA-1, RSA)"),

@@ -6,6 +6,7 @@ The Visa transcript is somebody else's personalisation, so it shows that reading
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from emv_oda_card import resigned
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emv.certificates import (
@@ -136,6 +137,7 @@ def test_a_chain_at_1984_1408_and_1152_bits(exponent: int, signer: str) -> None:
     assert recover_dynamic(dynamic, icc_key, UN).number == NUMBER
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1), st.binary(min_size=100, max_size=100))
 def test_the_private_key_undoes_the_public_one(which: int, data: bytes) -> None:
     key = published_keys()["pin", (3, 65537)[which]]
@@ -181,11 +183,13 @@ ICC_FIELDS: dict[str, tuple[Certificate, Check]] = {
     "empty": (replace(GOOD, signed=b""), Check.LENGTH),
     "trailer": (raw(-1, 0xBD), Check.TRAILER),
     "header": (raw(0, 0x6B), Check.HEADER),
+    "a lower header": (raw(0, 0x69), Check.HEADER),
     "format of an issuer's": (broken_icc(1, 0x02), Check.FORMAT),
     "remainder absent": (replace(GOOD, remainder=None), Check.MISSING),
     "remainder empty": (replace(GOOD, remainder=b""), Check.MISSING),
     "remainder of another key": (replace(GOOD, remainder=bytes(10)), Check.HASH),
     "hash algorithm": (broken_icc(17, 0x02), Check.HASH_ALGORITHM),
+    "no hash algorithm": (broken_icc(17, 0x00), Check.HASH_ALGORITHM),
     "static data": (broken_icc(17, 0x01, fits=False), Check.HASH),
     "exponent of another key": (replace(GOOD, exponent=b"\x01\x00\x01"), Check.HASH),
     "another PAN": (other(pan="6225000000000022"), Check.IDENTITY),
@@ -195,12 +199,14 @@ ICC_FIELDS: dict[str, tuple[Certificate, Check]] = {
     "month zero": (other(expiry="0030"), Check.EXPIRED),
     "a date of letters": (broken_icc(12, 0x1A), Check.EXPIRED),
     "key algorithm": (broken_icc(18, 0x02), Check.KEY_ALGORITHM),
+    "no key algorithm": (broken_icc(18, 0x00), Check.KEY_ALGORITHM),
     "says a longer key": (broken_icc(19, CARD.size + 1), Check.KEY_LENGTH),
     "says a shorter key": (broken_icc(19, CARD.size - 1), Check.KEY_LENGTH),
     "says a key of no length": (broken_icc(19, 0), Check.KEY_LENGTH),
     "says a key of 63 bytes": (broken_icc(19, 63), Check.KEY_LENGTH),
     "a key that begins with zero": (broken_icc(21, 0), Check.KEY_LENGTH),
     "says a longer exponent": (broken_icc(20, 3), Check.EXPONENT),
+    "says a shorter exponent": (broken_icc(20, 0), Check.EXPONENT),
     "an exponent of neither kind": (other(key=LONG_EXPONENT), Check.EXPONENT),
 }
 
@@ -253,6 +259,8 @@ def test_the_last_day_of_a_month_still_counts() -> None:
     assert month_is_over(bytes.fromhex("1126"), datetime.date(2026, 12, 1))
     assert month_is_over(bytes.fromhex("1299"), datetime.date(2026, 11, 30))  # 1999
     assert not month_is_over(bytes.fromhex("0149"), datetime.date(2048, 12, 1))
+    assert not month_is_over(bytes.fromhex("1299"), datetime.date(1999, 12, 31))
+    assert month_is_over(bytes.fromhex("1299"), datetime.date(2000, 1, 1))
 
 
 def test_a_remainder_that_was_not_needed_is_under_the_hash_and_not_in_the_key() -> None:
@@ -261,6 +269,17 @@ def test_a_remainder_that_was_not_needed_is_under_the_hash_and_not_in_the_key() 
     # Signed as digits, key exponent, then "extra" and exponent: read again with "exponent extra" as the remainder.
     odd = Certificate(signed.certificate, small.exponent + b"extra", small.exponent)
     assert recover_key(odd, public(ISS), ICC, today=TODAY, belongs=is_card_of(PAN)) == public(small)
+
+
+@pytest.mark.parametrize("remainder", [None, b"\x07"])
+def test_a_key_that_just_fits_needs_no_remainder(remainder: bytes | None) -> None:
+    """Under the exponent 1 a signature is its own content, so that a signer of any length can be had."""
+    signer = PublicKey(b"\xff" * (CARD.size + 42), 1)
+    facts = bytes.fromhex("04" + PAN.ljust(20, "F") + "1249" + "000001" + "0101")
+    body = facts + bytes((CARD.size, 1)) + CARD.modulus
+    digest = hashlib.sha1(body + (remainder or b"") + EXPONENT).digest()
+    found = Certificate(b"\x6a" + body + digest + b"\xbc", remainder, EXPONENT)
+    assert recover_key(found, signer, ICC, today=TODAY, belongs=is_card_of(PAN)) == public(CARD)
 
 
 STATIC_FIELDS = {"format": (1, 0x05, Check.FORMAT), "hash algorithm": (2, 0x02, Check.HASH_ALGORITHM)}
@@ -334,6 +353,18 @@ def test_each_field_of_a_signed_cryptogram(change: dict[str, Any], check: Check 
     assert (caught.value.part, caught.value.check) == (Part.DYNAMIC_DATA, check)
 
 
+def test_what_a_scheme_adds_behind_the_transaction_hash_does_not_disturb() -> None:
+    data = combined_data(NUMBER, 0x80, bytes(range(8)), EXCHANGED) + bytes(20)
+    found = recover_combined(
+        signed_dynamic_data(CARD, data, UN),
+        public(CARD),
+        cryptogram_information=b"\x80",
+        unpredictable=UN,
+        exchanged=EXCHANGED,
+    )
+    assert found.cryptogram == bytes(range(8))
+
+
 def test_a_signed_cryptogram_that_is_cut_short() -> None:
     data = combined_data(NUMBER, 0x80, bytes(range(8)), EXCHANGED)
     for short in (data[:-1], data[:9]):
@@ -351,6 +382,7 @@ def test_a_signed_cryptogram_that_is_cut_short() -> None:
 # Whatever a card sends
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["issuer", "icc", "static", "dynamic"]), st.data())
 def test_a_single_bit_flipped_is_a_failure(which: str, data: st.DataObject) -> None:
     signed = {
@@ -365,12 +397,14 @@ def test_a_single_bit_flipped_is_a_failure(which: str, data: st.DataObject) -> N
         check_any(which, wrong)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["issuer", "icc", "static", "dynamic"]), st.binary(max_size=260))
 def test_garbage_is_a_failure_and_never_another_exception(which: str, garbage: bytes) -> None:
     with pytest.raises(OdaFailure):
         check_any(which, garbage)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["issuer", "icc", "static", "dynamic"]), st.binary(min_size=180, max_size=180), st.data())
 def test_signed_garbage_is_a_failure(which: str, garbage: bytes, data: st.DataObject) -> None:
     """An issuer that signs nonsense under a good hash: no field of it may lead astray."""

@@ -105,7 +105,7 @@ CASES = {
     "the pad fails without a next rule": Case("0200", "020001", "8000908000", [PinResult.PAD_FAILED]),
     "the pad fails, then fail": Case("42000000", "000001", "8000908000", [PinResult.PAD_FAILED]),
     # Nothing to verify.
-    "a list without rules": Case("", "3F0000", tsi="2800"),
+    "a list without rules": Case("", "3F0000", "A000008000", tsi="2800"),
 }
 
 

@@ -25,15 +25,18 @@ from emv_card_script import (
     t,
 )
 from emv_oda_card import AC, CDA, CLAIM, DDA, NUMBER, SDA, KeyedCard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emv.capk import CaKeys, CaPublicKey, RevokedCertificate, default_capks
 from emv.certificates import OdaFailure
 from emv.commands import Cryptogram, Result
+from emv.explain import sentence
 from emv.kernel import AidEntry
-from emv.oda import recover_pin_key
+from emv.oda import recover_pin_key, static_data
 from emv.session import CdaMode
 from emv.trace import Decision
-from sim.card.chain import icc_certificate
+from sim.card.chain import combined_data, icc_certificate, signed_dynamic_data
 from sim.card.rsa_keys import published_keys
 
 PERFORMED = 0x80  # TSI byte 1 b8.
@@ -126,6 +129,7 @@ def test_the_answer_to_internal_authenticate_in_format_2() -> None:
         ("6985", "card-refused"),
         (ok(t("77", t("9F27", "80"))), "data-missing"),
         (ok(t("70", t("9F4B", "00"))), "bad-data"),
+        (ok(t("A5", t("9F4B", "00"))), "bad-data"),
         (ok(), "bad-data"),
         (ok(t("80", "00") * 2), "bad-data"),
     ],
@@ -184,7 +188,7 @@ def expiring(*last_day: int) -> CaPublicKey:
 
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no CA key of this index": ({"changes": {"8F": "F3"}}, {}, "ca-key/missing"),
-    "an index of two bytes": ({"changes": {"8F": "00F1"}}, {}, "ca-key/missing"),
+    "an index of two bytes": ({"changes": {"8F": "F1F1"}}, {}, "ca-key/missing"),
     "no CA keys at all": ({}, {"ca_keys": CaKeys()}, "ca-key/missing"),
     "an expired CA key": ({}, {"ca_keys": CaKeys((expiring(2024, 6, 14),))}, "ca-key/expired"),
     "the other CA's certificate": ({"changes": {"8F": "F2"}}, {}, "issuer-key/trailer"),
@@ -220,6 +224,7 @@ WRONG_ICC = {
 }
 WRONG_DDA = {
     "a DDOL without the unpredictable number": ({"changes": {"9F49": "9A03"}}, {}, "dynamic-data/ddol"),
+    "a DDOL of something else": ({"changes": {"9F49": "9F4104"}}, {}, "dynamic-data/ddol"),
     "a DDOL that asks for none of it": ({"changes": {"9F49": "9F3700"}}, {}, "dynamic-data/ddol"),
     "a DDOL that is cut short": ({"changes": {"9F49": "9F37"}}, {}, "dynamic-data/ddol"),
     "no DDOL on either side": (
@@ -254,15 +259,34 @@ def test_what_is_wrong_fails_the_method_and_nothing_else(aip: str, name: str) ->
     assert {0x9F45, 0x9F4C}.isdisjoint(kernel.data)
 
 
+def test_the_trace_says_why_in_both_languages() -> None:
+    kernel, _ = to_first_ac(KeyedCard(aip=SDA, issuer={"expiry": "0524"}), "4200048000")
+    (failed,) = [item for item in kernel.trace if isinstance(item, Decision) and item.rule.word == "sda-failed"]
+    assert sentence(failed, "en").endswith("Issuer public key certificate: expired, or its date is none")
+    assert sentence(failed, "zh-CN").endswith("发卡行公钥证书: 已过期或日期无效")
+    assert sentence(replace(failed, facts=(("failure", "nonsense"),)), "en").endswith("failure nonsense]")
+
+
 def test_a_ca_key_on_its_last_day() -> None:
     to_first_ac(KeyedCard(aip=SDA), "0200048000", ca_keys=CaKeys((expiring(2024, 6, 15),)))
 
 
-def test_a_signed_record_that_is_no_template() -> None:
+def test_the_files_up_to_10_are_signed_without_their_template() -> None:
+    kernel = KeyedCard().session()
+    kernel.data[0x82] = bytes.fromhex("1C00")
+    record = bytes.fromhex("7081025A00")  # The length in a longer form than needed.
+    kernel.oda.records = [(1, record), (10, record), (11, record), (30, record)]
+    assert static_data(kernel) == 2 * record[3:] + 2 * record
+    kernel.data[0x9F4A] = b"\x82"
+    assert static_data(kernel) == 2 * record[3:] + 2 * record + bytes.fromhex("1C00")
+
+
+@pytest.mark.parametrize("answer", ["DF0102AA55", "6103DF0100"])
+def test_a_signed_record_that_is_no_template(answer: str) -> None:
     """In the files above 10 the session goes on, and authentication has failed. Spec: Book 3 §10.3."""
     card = KeyedCard(aip=SDA)
     kernel = card.session()
-    conversation = [*card.start()[:-1], ("00B2015C00", ok("DF0102AA55"))]
+    conversation = [*card.start()[:-1], ("00B2015C00", ok(answer))]
     play(kernel, [*conversation, *pin(), *first_generate_ac("4200048000", given="00")])
     assert kernel.oda.failure is not None
     assert kernel.oda.failure.word == "static-data/record"
@@ -319,6 +343,17 @@ def test_cda_in_both_generate_acs(exponent: int) -> None:
     assert played.outcome.data[0x95].hex() == TVR_GOOD
     assert played.outcome.data[0x9F4C] == NUMBER
     assert words(kernel).count("cda-good") == 2
+
+
+@pytest.mark.parametrize("more", [t("DF01", "AA"), t("BF0C", t("9F4D", "0B0A")), "9F60" + "8101" + "00"])
+def test_every_object_of_the_answer_is_under_the_signature(more: str) -> None:
+    """Unknown ones, templates, and lengths in the form in which the card wrote them."""
+    card = KeyedCard(aip=CDA)
+    kernel = card.session()
+    conversation = with_cda(card, card.generate_ac(f"80AE90001D{FIRST}00", FIRST, more=more))
+    with pytest.raises(AssertionError, match="asks ONLINE"):
+        play(kernel, conversation)
+    assert "cda-good" in words(kernel)
 
 
 def test_the_pdol_is_under_the_signature() -> None:
@@ -449,6 +484,56 @@ def test_keys_that_cannot_be_recovered_count_before_terminal_action_analysis() -
     assert outcome.result is Result.APPROVED
 
 
+GOOD_CARD = KeyedCard(aip=CDA)
+GOOD_SALE = with_cda(
+    GOOD_CARD,
+    GOOD_CARD.generate_ac(f"80AE90001D{FIRST}00", FIRST),
+    *online(),
+    *authenticate(),
+    GOOD_CARD.generate_ac(f"80AE500015{SECOND}00", FIRST + SECOND, "40"),
+)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_whoever_changes_one_bit_of_a_signed_answer_gets_no_approval(data: st.DataObject) -> None:
+    """A wedge between card and terminal: every byte of both answers is under the signature or breaks its reading."""
+    place = data.draw(st.sampled_from([-1, -4]))
+    command, answer = GOOD_SALE[place]
+    bit = data.draw(st.integers(0, 4 * len(answer) - 1))
+    torn = f"{int(answer, 16) ^ 1 << bit:0{len(answer)}X}"
+    conversation = [*GOOD_SALE]
+    conversation[place] = (command, torn)
+    kernel = GOOD_CARD.session()
+    try:
+        outcome = play(kernel, conversation).outcome
+    except AssertionError:  # It ended before, or asked for an AAC: the way of the approved sale was left.
+        assert "cda-failed" in words(kernel) or kernel.problem
+        return
+    assert outcome.result is not Result.APPROVED
+
+
+@pytest.mark.parametrize("step", ["records", "cryptogram"])
+def test_a_clone_without_the_private_key_is_not_approved(step: str) -> None:
+    """A copy of everything that can be read from the card, with a key of its own behind it."""
+    other = published_keys()["icc", 65537]
+    data = combined_data(NUMBER, 0x80, bytes.fromhex(AC), bytes.fromhex(FIRST))
+    forged = signed_dynamic_data(other, data, bytes.fromhex(UN)).hex()
+    aac = (f"80AE000015{'5A31' + '00' * 10 + '0400048000' + UN}00", ok(t("80", "00", "0043", AC, IAD)))
+    if step == "cryptogram":
+        answer = ok(t("77", t("9F27", "80"), t("9F36", "0042"), t("9F4B", forged), t("9F10", IAD)))
+        kernel = GOOD_CARD.session()
+        outcome = play(kernel, with_cda(GOOD_CARD, (f"80AE90001D{FIRST}00", answer), aac)).outcome
+        assert outcome.reason == "card-not-authenticated"
+        return
+    # Its own key in the certificate: the issuer never signed it.
+    made = icc_certificate(other, other, PAN, GOOD_CARD.static_data)
+    changes = {"9F46": made.certificate.hex(), "9F47": "010001", "9F48": made.remainder.hex()}
+    kernel, _ = to_first_ac(KeyedCard(aip=CDA, changes=changes), "0400048000")
+    assert kernel.oda.failure is not None
+    assert kernel.oda.failure.word == "icc-key/length"
+
+
 # The key for PIN encipherment. Spec: Book 2 §7.1.
 
 
@@ -479,6 +564,13 @@ def test_a_wrong_pin_key_is_no_reason_to_take_another() -> None:
     with pytest.raises(OdaFailure) as caught:
         recovered(KeyedCard(changes=pin_certificate("6222021234567894322")))
     assert caught.value.word == "pin-key/identity"
+
+
+@pytest.mark.parametrize("tag", ["8F", "90", "9F32"])
+def test_a_pin_key_of_its_own_needs_the_issuers(tag: str) -> None:
+    with pytest.raises(OdaFailure) as caught:
+        recovered(KeyedCard(changes={**pin_certificate(), tag: None}))
+    assert caught.value.data_missing
 
 
 def test_no_key_at_all() -> None:

@@ -142,7 +142,7 @@ def test_without_a_key_nobody_is_asked_and_the_method_has_failed(name: str) -> N
     outcome = play(card, transcript).outcome
     assert outcome.data[0x9F34].hex() == "1f0002"
     noted = [item for item in card.trace if isinstance(item, Decision) and item.rule.word == "pin-key-missing"]
-    assert [item.facts for item in noted] == [(("why", why),)]
+    assert [item.facts for item in noted] == [(("failure", why),)]
 
 
 @pytest.mark.parametrize("answer", ["9000", CHALLENGE[:14] + "9000", CHALLENGE + "AA9000", CHALLENGE + "6283", "6D00"])

@@ -10,7 +10,8 @@ from emv_card_script import UNIONPAY
 
 from emv.__main__ import main
 from emv.aids import AidListError, default_aids, load_aids
-from emv.kernel import AidEntry, TerminalProfile, TransactionData
+from emv.commands import Result
+from emv.kernel import AidEntry, Session, TerminalProfile, TransactionData
 
 
 @pytest.mark.parametrize(
@@ -155,12 +156,52 @@ def test_ten_mistakes_are_ten_lines() -> None:
     ]
 
 
+ROW = """
+[[aid]]
+aid = "A000000333"
+name = "UnionPay"
+floor_limit_minor = 20000
+tac_denial = "0000000000"
+tac_online = "0000000000"
+tac_default = "0000000000"
+"""
+
+
+def test_random_selection_by_the_file() -> None:
+    text = ROW + "random_target = 10\nrandom_target_max = 90\nrandom_threshold_minor = 1000\n"
+    (row,) = load_aids(text)
+    assert (row.random_target, row.random_target_max, row.random_threshold_minor) == (10, 90, 1000)
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("random_target = 100", "aid[1].random_target"),
+        ("random_target = true", "aid[1].random_target"),
+        ("random_threshold_minor = -1", "aid[1].random_threshold_minor"),
+        ("random_target = 5", "aid[1]"),  # More than the maximum, which is 0.
+        ("random_threshold_minor = 20000", "aid[1]"),  # Not under the floor limit.
+    ],
+)
+def test_random_selection_that_cannot_be(line: str, where: str) -> None:
+    with pytest.raises(AidListError) as caught:
+        load_aids(ROW + line)
+    assert [problem.where for problem in caught.value.problems] == [where]
+
+
 def test_the_same_application_twice() -> None:
     codes = "".join(f'tac_{name} = "0000000000"\n' for name in ("denial", "online", "default"))
     row = f'[[aid]]\naid = "A000000333"\nname = "x"\n{codes}'
     assert len(load_aids(row)) == 1
     with pytest.raises(AidListError, match=r"aid\[2\].aid: is the same as aid\[1\].aid"):
         load_aids(row * 2)
+
+
+def test_more_applications_than_a_card_can_be_asked_for() -> None:
+    codes = "".join(f'tac_{name} = "0000000000"\n' for name in ("denial", "online", "default"))
+    rows = "".join(f'[[aid]]\naid = "A0000003{number:02X}"\nname = "x"\n{codes}' for number in range(65))
+    with pytest.raises(AidListError, match="more than 64 applications"):
+        load_aids(rows)
 
 
 @pytest.mark.parametrize("text", ["", "aid = 3", "[aid]\n", "[[aid]", "aid = [1]"])
@@ -172,6 +213,20 @@ def test_what_is_no_list(text: str) -> None:
 def test_no_toml_names_the_line() -> None:
     with pytest.raises(AidListError, match="line 2"):
         load_aids("[[aid]]\naid = ?\n")
+
+
+# The session
+
+
+def test_a_session_keeps_to_its_words() -> None:
+    card = Session(TerminalProfile(aids=(UNIONPAY,)), TransactionData(1, "240615", "143000", 1))
+    with pytest.raises(RuntimeError, match="no application"):
+        card.selected()
+    with pytest.raises(KeyError):
+        card.end(Result.DECLINED, "because")
+    card.left_out("Velocity checking")
+    card.left_out("Velocity checking")
+    assert card.not_performed == ["Velocity checking"]
 
 
 # python -m emv

@@ -29,9 +29,10 @@ from emv_card_script import (
     text,
 )
 
-from emv.commands import PinResult, Result
-from emv.kernel import AidEntry
-from emv.selection import PSE_RECORDS_MAX, SELECT_NEXT_MAX
+from emv.commands import PinResult, Result, Transceive
+from emv.kernel import AidEntry, TerminalProfile, contact_session
+from emv.selection import PSE_RECORDS_MAX, SELECT_NEXT_MAX, code_table_supported
+from emv.trace import APDUS_MAX
 
 BRAND = "A000000333"
 EXACT = AidEntry(bytes.fromhex(CREDIT), "UnionPay Credit", partial=False)
@@ -278,6 +279,24 @@ def test_a_card_that_has_always_another_application_is_bounded() -> None:
     assert selected(transcript) == CREDIT
 
 
+def test_a_card_whose_lists_have_no_end_meets_the_limit_of_a_session() -> None:
+    """Forty brands with always another application of each: every bound by itself is kept, and their sum is not."""
+    brands = [bytes.fromhex(f"A0000003{number:02X}") for number in range(40)]
+    card = session(aids=tuple(AidEntry(aid, "Brand") for aid in brands))
+    kernel = contact_session(card)
+    request = kernel.send(None)
+    sent = 0
+    try:
+        while True:
+            assert isinstance(request, Transceive)
+            sent += 1
+            name = request.capdu[5:-1].hex().upper()
+            answer = "6A82" if name == PSE else ok(fci(name + "01", t("50", text("A"))))
+            request = kernel.send(bytes.fromhex(answer))
+    except StopIteration as end:
+        assert (end.value.reason, sent) == ("too-much", APDUS_MAX)
+
+
 # The final selection
 
 
@@ -349,7 +368,17 @@ def test_get_processing_options_sends_back_to_the_list() -> None:
     assert selected(transcript) == DEBIT
 
 
+def test_a_choice_that_was_not_offered_is_the_drivers_fault() -> None:
+    with pytest.raises(IndexError):
+        play(session(), [*directory(application(CREDIT, "C", "81")), ("CHOOSE C", 1)])
+
+
 # What the cardholder reads
+
+
+@pytest.mark.parametrize("index", ["", "00", "11", "0A", "0101"])
+def test_what_names_no_alphabet(index: str) -> None:
+    assert not code_table_supported(bytes.fromhex(index), TerminalProfile(aids=()))
 
 
 @pytest.mark.parametrize(
@@ -358,6 +387,7 @@ def test_get_processing_options_sends_back_to_the_list() -> None:
         (t("50", text("LABEL")) + t("9F12", "C9E9"), "0000000001", "Éé"),
         (t("50", text("LABEL")) + t("9F12", "C9E9"), "0000000002", "LABEL"),  # Table 2 only.
         (t("50", text("LABEL")), "0000000001", "LABEL"),
+        (t("50", text("LABEL")) + t("9F12", "0A0D"), "0000000001", "LABEL"),  # Nothing of it can be shown.
         (t("50", "0A0D1B"), "0000000001", "UnionPay"),  # Nothing printable: our own name.
         ("", "0000000001", "UnionPay"),
         (t("50", text("A LABEL OF MORE THAN SIXTEEN")), "0000000001", "A LABEL OF MORE"),

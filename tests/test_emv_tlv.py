@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emv import tags, tlv
-from emv.apdu import RESPONSE_MAX, STATUS_WORDS, SW, split, status_words
-from emv.bits import AIP, AUC, TSI, TSI_WORDS, TVR, TVR_WORDS, tsi_lines, tvr_lines, tvr_of
+from emv.apdu import RESPONSE_MAX, STATUS_WORDS, SW, command, split, status_words
+from emv.bits import AIP, AUC, TSI, TSI_WORDS, TVR, TVR_WORDS, tsi_lines, tvr_lines, tvr_of, wants_signature
 from emv.commands import CardError
 from emv.cvm import parse_cvm_list
 from emv.dol import DolEntry, fill, parse_dol
 from emv.initiate import RECORDS_MAX, parse_afl
-from emv.tlv import BYTES_MAX, COUNT_MAX, DEPTH_MAX, TlvError, build, encode, parse, parse_one, walk
+from emv.tlv import BYTES_MAX, COUNT_MAX, DEPTH_MAX, Tlv, TlvError, build, encode, parse, parse_one, walk
 
 PRIMITIVE = st.sampled_from([0x5A, 0x82, 0x9F02, 0x9F37, 0x5F24, 0xDF31, 0x9F8101, 0xC1])
 CONSTRUCTED = st.sampled_from([0x70, 0x61, 0xA5, 0xBF0C, 0x6F, 0xE1])
@@ -217,6 +219,32 @@ def test_an_afl_without_end_is_bounded() -> None:
         parse_afl(bytes((8, 1, RECORDS_MAX, 0, 16, 1, 1, 0)))
 
 
+# What only our own fault could bring.
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda: tlv.tag_bytes(0),
+        lambda: tlv.encode_length(0x10000),
+        lambda: command(0, 0xA4, 4, 0, bytes(256)),
+        lambda: tvr_of(bytes(4)),
+        lambda: tlv.read_tag(b"", 0),
+    ],
+)
+def test_what_the_kernel_itself_may_not_ask_of_its_codecs(broken: Callable[[], object]) -> None:
+    with pytest.raises((ValueError, TlvError)):
+        broken()
+
+
+@pytest.mark.parametrize(
+    ("results", "wanted"),
+    [("", False), ("1E0300", True), ("1E0301", False), ("030300", True), ("450302", True), ("020300", False)],
+)
+def test_when_a_signature_is_due(results: str, wanted: bool) -> None:
+    assert wants_signature(bytes.fromhex(results)) is wanted
+
+
 # The tables.
 
 
@@ -254,3 +282,13 @@ def test_any_five_bytes_are_a_tvr_with_a_line_a_bit(data: bytes) -> None:
     assert bytes(value) == data
     bits = int.from_bytes(data, "big").bit_count()
     assert len(tvr_lines(value)) == len(tvr_lines(value, language="zh-CN")) == bits
+
+
+def test_an_object_is_what_it_says_not_where_it_stands() -> None:
+    here, there, other = Tlv(0x5A, b"\x12\x34", (), 0), Tlv(0x5A, b"\x12\x34", (), 7), Tlv(0x5A, b"\x12\x35")
+    assert here == there
+    assert not here != there  # noqa: SIM202  # `!=` is written by hand too.
+    assert hash(here) == hash(there)
+    assert here != other
+    assert here != (0x5A, b"\x12\x34")
+    assert "1234" not in repr(here)

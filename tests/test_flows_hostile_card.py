@@ -35,6 +35,19 @@ def odd_card(base: str, **changes: Any) -> VirtualCard:
     return VirtualCard(dataclasses.replace(profile, applications=(application,)))
 
 
+@pytest.mark.parametrize(("command_ms", "ending"), [(4_000, "approved:"), (15_000, "card_problem: ENTER")])
+def test_a_card_has_ninety_seconds_in_all(command_ms: int, ending: str) -> None:
+    """Each answer is in time by itself, and there are eleven of them."""
+    with World("slow", card_command_ms=command_ms) as world:
+
+        async def people() -> None:
+            await play(world, START + sale("signature") + f"{ending}\nremove_card: remove\n")
+
+        world.run(people())
+        assert (states(world) == ("completed",)) is (ending == "approved:")
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
 @pytest.mark.parametrize(
     ("base", "changes"),
     [

@@ -23,7 +23,8 @@ from sim.world import World
 from terminal.config.settings import Stripe
 from terminal.hostlink.codec import Message, decode
 from terminal.hostlink.frame import unwrap
-from terminal.hostlink.profile import Fallback, PinRule, Profile, load_profile
+from terminal.hostlink.profile import PROFILES as FOLDER
+from terminal.hostlink.profile import Fallback, PinRule, Profile, ProfileError, load_profile, parse_profile
 from terminal.methods.fallback import MUTE, READER_LOST, RULES, Failed, Verdict, allowed
 
 UNIONPAY = load_profile("unionpay")
@@ -93,16 +94,18 @@ STORIES = (
           buy(MUTE_THRICE + "offer_fallback: ENTER\nswipe_card: swipe mute\n" + PIN + "approved:\nidle:"),
           ("completed",), slip=FALLBACK_SLIP, fallbacks=1),
     Story("fallback by a supervisor",
-          buy(MUTE_THRICE + "offer_fallback: ENTER\noperator_password: 1234 ENTER\nswipe_card: swipe mute\n" + PIN
-              + "approved:\nidle:"),
+          buy(MUTE_THRICE + "offer_fallback: ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
+              "swipe_card: swipe mute\n" + PIN + "approved:\nidle:"),
           ("completed",), slip=FALLBACK_SLIP, profile=SUPERVISED, fallbacks=1),
     Story("no supervisor, no fallback",
-          buy(MUTE_THRICE + "offer_fallback: ENTER\noperator_password: CANCEL\nidle:"), (), "", profile=SUPERVISED),
+          buy(MUTE_THRICE + "offer_fallback: ENTER\nenter_number: ENTER\noperator_password: CANCEL\nidle:"),
+          (), "", profile=SUPERVISED),
     Story("the operator does not agree", buy(MUTE_THRICE + "offer_fallback: CANCEL\nidle:"), (), ""),
     Story("nobody answers the offer", buy(MUTE_THRICE + "offer_fallback:\nidle:"), (), ""),
     Story("nobody swipes", buy(MUTE_THRICE + "offer_fallback: ENTER\nswipe_card:\nidle:"), (), ""),
     Story("fallback with a card that has no chip",
-          buy(MUTE_THRICE + "offer_fallback: ENTER\nswipe_card: swipe stripe-debit\ncard_problem: CANCEL\nidle:"), (), ""),
+          buy(MUTE_THRICE + "offer_fallback: ENTER\nswipe_card: swipe stripe-debit\ncard_problem: CANCEL\nidle:"),
+          (), ""),
     Story("fallback with a stripe that cannot be read, and then can",
           buy(MUTE_THRICE + "offer_fallback: ENTER\nswipe_card: swipe short:mute\ncard_problem: swipe mute\n" + PIN
               + "approved:\nidle:"),
@@ -159,6 +162,15 @@ def events(world: World) -> tuple[Any, ...]:
 # On the wire
 
 
+def profile_with(*changes: tuple[str, str]) -> Profile:
+    """The shipped profile with words of its text changed."""
+    text = (FOLDER / "unionpay.toml").read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return parse_profile(text, source="test")
+
+
 def sent(story: str, *, profile: Profile = UNIONPAY, at: str = "0200", setup: Callable[[World], None] = lambda w: None
          ) -> list[Message]:  # fmt: skip
     """The messages of one MTI of a story."""
@@ -200,9 +212,14 @@ def test_a_swipe_s_reversal_has_no_track_and_the_original_s_f22() -> None:
     ids=["with PIN", "without"],
 )
 def test_an_encrypted_track_is_opened_by_the_host(card: str, text: str, security: str) -> None:
-    source = BY_SERVICE_CODE
-    hidden = dataclasses.replace(source, tracks_encrypted=True, fields=load_encrypted().fields)
-    (request,) = sent(buy(f"insert_card: swipe {card}\n{text}approved:\nidle:"), profile=hidden, setup=same_profile(hidden))
+    encrypted = ("tracks_encrypted = false", "tracks_encrypted = true")
+    hidden = profile_with(encrypted, ('pin = "always"', 'pin = "service-code"'))
+
+    def same_at_the_host(world: World) -> None:
+        world.acquirer.profile = hidden
+
+    story = buy(f"insert_card: swipe {card}\n{text}approved:\nidle:")
+    (request,) = sent(story, profile=hidden, setup=same_at_the_host)
     app = PROFILES[card].applications[0]
     track = f"{app.pan}D{app.expiry[:4]}{app.service_code}{app.discretionary}"
     assert len(request.text(35)) == len(track)
@@ -210,26 +227,18 @@ def test_an_encrypted_track_is_opened_by_the_host(card: str, text: str, security
     assert request.text(53) == security
 
 
-def load_encrypted() -> Profile:
-    from terminal.hostlink.profile import PROFILES as FOLDER
-    from terminal.hostlink.profile import parse_profile
-
-    text = (FOLDER / "unionpay.toml").read_text(encoding="utf-8")
-    return parse_profile(text.replace("tracks_encrypted = false", "tracks_encrypted = true"), source="test")
-
-
-def same_profile(profile: Profile) -> Callable[[World], None]:
-    def set_up(world: World) -> None:
-        world.acquirer.profile = profile
-
-    return set_up
+def test_an_encrypted_track_needs_a_key_for_it() -> None:
+    """A sign-in that gives no TDK, and a cipher that nobody says how to use."""
+    on = ("tracks_encrypted = false", "tracks_encrypted = true")
+    for change in (('scheme = "004"', 'scheme = "003"'), ('cipher = "3des"', 'cipher = "sm4"')):
+        with pytest.raises(ProfileError, match="sale.tracks_encrypted"):
+            profile_with(on, change)
 
 
 # Refusals of the host's own
 
 
 def test_a_host_refuses_a_chip_card_s_stripe_unless_its_chip_failed() -> None:
-    """The terminal's own refusal is taken away by losing its chip reader after the swipe was begun."""
     with World("host 45") as world:
         world.acquirer.registry.fallback = False
         story = MUTE_THRICE + "offer_fallback: ENTER\nswipe_card: swipe mute\n" + PIN
@@ -246,7 +255,8 @@ def test_with_the_chip_reader_lost_a_chip_card_is_a_fallback_and_another_is_not(
             await play(world, START + "idle: 12850 ENTER\nchoose_method: 1\ninsert_card:")
             world.reader.unplug()
             await play(world, "card_problem: swipe stripe-debit\n" + PIN + "approved:\nidle:")
-            await play(world, "idle: 12850 ENTER\nchoose_method: 1\ncard_problem: swipe signature\noffer_fallback: ENTER")
+            await play(world, "idle: 12850 ENTER\nchoose_method: 1\ncard_problem: swipe signature")
+            await play(world, "offer_fallback: ENTER")
             await play(world, "enter_pin: ENTER wait 1 CANCEL\ncancelled: ENTER\nidle:")
 
         world.run(people())

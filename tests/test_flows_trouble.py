@@ -88,8 +88,8 @@ def test_a_case_opened_in_the_middle_of_a_sale_stops_it_there(at: str) -> None:
         world.run(people())
         assert world.shop.mode is Mode.LOCKED
         assert not world.shop.keys.working_keys_ready()
-        # What may have been sent is not forgotten: it stays open, and is reversed once there are keys again.
-        assert states(world)[-1:] == {"insert_card": (), "enter_pin": ("new",), "waiting": ("requested",)}[at]
+        # What may have been sent is not forgotten: it is reversed once there are keys again.
+        assert states(world)[-1:] == {"insert_card": (), "enter_pin": ("abandoned",), "waiting": ("reversing",)}[at]
 
 
 def test_in_service_mode_nothing_is_sold() -> None:

@@ -30,7 +30,8 @@ def test_scripts_are_sound_bash(script: Path) -> None:
 
 def test_the_unit_has_what_the_terminal_relies_on() -> None:
     unit = (INSTALL / "zhanggui.service").read_text(encoding="utf-8")
-    for line in ("Type=notify", "Restart=always", "LimitCORE=0", "StateDirectory=zhanggui", "StartLimitIntervalSec=0"):
+    limits = ("LimitCORE=0", "LimitMEMLOCK=infinity", "StartLimitIntervalSec=0")
+    for line in ("Type=notify", "Restart=always", "StateDirectory=zhanggui", *limits):
         assert f"\n{line}\n" in unit
     assert int(re.findall(r"\nWatchdogSec=(\d+)\n", unit)[0]) >= 10
     groups = re.findall(r"\nSupplementaryGroups=(.*)\n", unit)[0].split()
@@ -59,6 +60,27 @@ def test_a_dry_run_prints_and_does_nothing() -> None:
     for word in ("useradd", "zhanggui.service", "[card,pi]", "apt-get install", "zhanggui.toml"):
         assert word in result.stdout
     assert not Path("/opt/zhanggui").exists() or "would" in result.stdout
+
+
+def test_the_list_of_files_is_named_in_the_installed_configuration(tmp_path: Path) -> None:
+    """The script's own sed, on the example: signer and list come from the comments, and the result loads."""
+    script = (INSTALL / "install-pi.sh").read_text(encoding="utf-8")
+    command = next(line.strip() for line in script.splitlines() if line.strip().startswith("sed -i"))
+    config = tmp_path / "zhanggui.toml"
+    config.write_bytes((ROOT / "terminal" / "zhanggui.example.toml").read_bytes())
+    told = f'line=\'signer = "{"ab" * 32}"\'; manifest=/opt/zhanggui/manifest; config={config}; '
+    assert run("bash", "-c", told + command).stderr == ""
+    checks = parse_config(config.read_text(encoding="utf-8"), folder=tmp_path).checks
+    assert (checks.signer, checks.manifest) == ("ab" * 32, Path("/opt/zhanggui/manifest"))
+
+
+def test_a_dry_run_says_what_it_would_sign(tmp_path: Path) -> None:
+    if shutil.which("apt-get") is None:
+        pytest.skip("apt-get is missing: the installation is for Debian and Raspberry Pi OS")
+    key = tmp_path / "signer.pem"
+    key.touch()
+    result = run("env", f"SIGNER={key}", "bash", INSTALL / "install-pi.sh", "--dry-run")
+    assert f"would sign: /opt/zhanggui/manifest with {key}" in result.stdout
 
 
 def test_the_installed_configuration_is_the_example_with_its_own_folder(tmp_path: Path) -> None:

@@ -93,6 +93,27 @@ def test_typing_into_the_scanner_s_field_presses_no_key(browser: Browser) -> Non
 
 
 @pytest.mark.usefixtures("panel")
+def test_letters_are_keys_where_hex_is_typed_and_nowhere_else(browser: Browser) -> None:
+    def scan(code: str) -> None:
+        browser.click("#scan-code")
+        browser.run("document.querySelector('#scan-code').value = ''")
+        for letter in code:
+            browser.type_key(letter, ord(letter.upper()), letter)
+        browser.type_key("Enter", 13, "\r")
+        browser.until(f"document.querySelector('#screen-text').textContent === '{code}'")
+        browser.run("document.activeElement.blur()")
+
+    scan("hex")
+    for letter in "a5F":
+        browser.type_key(letter, ord(letter.upper()), letter)
+    browser.until("document.querySelector('#screen-text').textContent.endsWith('[up][1][5][up][6]')")
+    scan("beef")
+    browser.type_key("a", 65, "a")
+    browser.type_key("7", 55, "7")
+    browser.until("document.querySelector('#screen-text').textContent.endsWith('[up][6][7]')")
+
+
+@pytest.mark.usefixtures("panel")
 def test_a_card_goes_in_and_comes_out(browser: Browser) -> None:
     browser.click('[data-card="good"]')
     browser.until("document.querySelector('.card-in')")

@@ -20,7 +20,9 @@ def plain(block: bytes) -> bytes:
     return apdu("00200080", block, le=False)
 
 
-def enciphered(card: VirtualCard, block: bytes, *, header: int = 0x7F, role: str = "pin", challenge: bytes = b"") -> bytes:
+def enciphered(
+    card: VirtualCard, block: bytes, *, header: int = 0x7F, role: str = "pin", challenge: bytes = b""
+) -> bytes:
     """VERIFY as a terminal makes it, under the key that the card's certificate names."""
     challenge = challenge or card.transmit(apdu("00840000"))[:-2]
     key = published_keys()[role, 3]

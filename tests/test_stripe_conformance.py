@@ -88,13 +88,13 @@ def test_an_empty_line_is_no_swipe(rig: Rig) -> None:
     assert seen.get(timeout=WAIT_S) == SWIPE
 
 
-def test_it_is_watched_once(rig: Rig) -> None:
-    watched(rig.reader)
-    with pytest.raises(ValueError, match="watched already"):
-        rig.reader.watch(lambda line: None)
-
-
 # What only a wire can do
+
+
+def test_it_is_watched_once(wired: Wired) -> None:
+    watched(wired.reader)
+    with pytest.raises(ValueError, match="watched already"):
+        wired.reader.watch(lambda line: None)
 
 
 def test_a_babbling_reader_is_reported_once_and_then_works_again(wired: Wired) -> None:

@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,10 +57,10 @@ def slot(pcscd: PrivatePcscd) -> Iterator[Slot]:
 
 
 def command(
-    pcscd: PrivatePcscd, *, reader: str | None = None, issuer: str = "approve"
+    pcscd: PrivatePcscd, *more: str, reader: str | None = None, issuer: str = "approve"
 ) -> tuple[int, dict[str, Any], str]:
     """Exit status, the last line's object, everything printed."""
-    words = ["--reader", reader or pcscd.reader(0), "--amount", "10.00", "--issuer", issuer, "--json"]
+    words = ["--reader", reader or pcscd.reader(0), "--amount", "10.00", "--issuer", issuer, "--json", *more]
     done = subprocess.run(
         [sys.executable, "-m", "terminal", "card", *words],
         env={**os.environ, **pcscd.environment},
@@ -78,6 +79,21 @@ def test_an_approval(pcscd: PrivatePcscd, slot: Slot, name: str) -> None:
     status, found, _ = command(pcscd)
     assert (status, found["outcome"], found["cryptogram_type"]) == (0, "approved", "TC")
     assert all(len(pair) == 2 and pair[1].endswith(("9000", "6A83")) for pair in found["apdus"])
+
+
+def test_a_trace_of_a_real_reader_replays_without_it(pcscd: PrivatePcscd, slot: Slot, tmp_path: Path) -> None:
+    slot.insert("unionpay-credit-pin")
+    status, _, _ = command(pcscd, "--trace", str(tmp_path / "sale.jsonl"))
+    assert status == 0
+    again = subprocess.run(
+        [sys.executable, "-m", "emv", "replay", str(tmp_path / "sale.jsonl"), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert again.stdout, again.stderr
+    assert json.loads(again.stdout)["agreement"] == "same"
 
 
 @pytest.mark.parametrize("issuer", ["decline", "none"])

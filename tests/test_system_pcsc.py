@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from card_sessions import GONE, play
 from chip_cards import ATR_T1, CardInVpcd, TableCard
 
 from drivers.card_reader import PcscCardReader, reader_names
@@ -111,6 +112,30 @@ def test_the_virtual_card_keeps_its_transaction_while_pcscd_looks_at_it(
     record = watched.reader.transceive(bytes.fromhex("00b2021400"))
     assert (record[0], record[-2:]) == (0x70, b"\x90\x00")
     assert len(record) > 66  # More than one GET RESPONSE's worth of this card.
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("cda", "approved-online"),
+        ("offline-pin-enciphered", "approved-online"),
+        ("mastercard-like-cda", "approved-online"),
+        ("cda-lies", "card-not-authenticated"),
+        ("pulled-at-ac", GONE),
+        ("one-byte-answers", GONE),
+        ("slow", "approved-online"),
+        ("endless-61xx", "card-fault"),
+    ],
+)
+def test_a_payment_through_the_whole_stack_ends_as_in_process(
+    name: str, reason: str, open_reader: Callable[[int], Watched], insert: Callable[..., CardInVpcd]
+) -> None:
+    watched = open_reader(0)
+    watched.sees(Presence.ABSENT)
+    insert(VirtualCard(PROFILES[name]))
+    watched.sees(Presence.PRESENT)
+    watched.reader.power_on()
+    assert play(PROFILES[name], pins=("123456",), transceive=watched.reader.transceive).reason == reason
 
 
 def test_a_restart_of_pcscd_is_survived(

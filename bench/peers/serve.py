@@ -88,6 +88,59 @@ def _sm4() -> Call:
     return call
 
 
+# A record of a card, as in bench/emv_cases.py.
+RECORD = bytes.fromhex(
+    "5A0862128000000000155F24033012315F25032001015F280201565F34010157136212800000000015D30122011234567890000F"
+    "5F300202019F0702FF008C1B9F02069F03069F1A0295055F2A029A039C019F37049F21039F4E148D1A8A029F02069F03069F1A0295"
+    "055F2A029A039C019F37049F21039F1F0C3031323334353637383930318E0E000000000000000042031E031F009F0D05D8609CA800"
+    "9F0E0500100000009F0F05D8689CF8009F4A01829F420201569F4401025F20105445535420434152442F5A4820202020"
+)
+
+
+def _count(items: int) -> bytes:
+    return items.to_bytes(2, "big")
+
+
+def _emv() -> Call:
+    from emv.protocol.structures import TLV
+
+    data = list(RECORD)
+    return lambda: _count(len(TLV.unmarshal(data)))
+
+
+def _ber_tlv() -> Call:
+    from ber_tlv.tlv import Tlv
+
+    return lambda: _count(len(Tlv.parse(RECORD)))
+
+
+def _pytlv() -> Call:
+    from pytlv.TLV import TLV
+
+    text = RECORD.hex().upper()
+    parser = TLV()  # With its own list of tags, as its page shows it.
+    return lambda: _count(len(parser.parse(text)))
+
+
+def _pyemv_tlv() -> Call:
+    from pyemv import tlv
+
+    return lambda: _count(len(tlv.decode(RECORD)))
+
+
+def _arqc() -> Call:
+    from pyemv import ac, kd
+
+    data = bytes.fromhex("0000000128500000000000000156800000000001562611260011223344") + b"\x7c\x00\x00\x12"
+
+    def call() -> bytes:
+        master = kd.derive_icc_mk_a(TMK, "6212800000000015", "01")
+        session = kd.derive_common_sk(master, bytes.fromhex("0012") + bytes(6))
+        return ac.generate_ac(session, data, padding_type=ac.PaddingType.EMV)
+
+    return call
+
+
 CASES: dict[str, Callable[[], Call]] = {
     "dukpt-first": lambda: _dukpt(FIRST),
     "dukpt-worst": lambda: _dukpt(WORST),
@@ -100,6 +153,11 @@ CASES: dict[str, Callable[[], Call]] = {
     "unionpay-mac": _unionpay_mac,
     "check-value": _check_value,
     "sm4": _sm4,
+    "tlv-emv": _emv,
+    "tlv-ber-tlv": _ber_tlv,
+    "tlv-pytlv": _pytlv,
+    "tlv-pyemv": _pyemv_tlv,
+    "arqc": _arqc,
 }
 
 

@@ -103,7 +103,8 @@ def _application(app: CardApplication) -> list[str]:
     lines = [
         f"  {app.aid.hex().upper()} {app.label}{' (blocked)' if app.blocked else ''}",
         f"    {mask_pan(app.pan)}/{app.sequence}, {app.effective} to {app.expiry}, service code {app.service_code}",
-        f"    {app.family}, cryptogram version {app.cvn:02X}; AIP {app.aip.hex().upper()}, AUC {app.usage.hex().upper()}",
+        f"    {app.family}, cryptogram version {app.cvn:02X}",
+        f"    AIP {app.aip.hex().upper()}, AUC {app.usage.hex().upper()}",
         f"    AFL {made.locator.hex(' ', 4).upper()}",
     ]
     lines += [f"    CVM {each}" for each in words(app.cvm_list)]

@@ -13,8 +13,6 @@ class TwinStripeReader:
         self._on_swipe: Callable[[bytes], None] | None = None
 
     def watch(self, on_swipe: Callable[[bytes], None]) -> None:
-        if self._on_swipe is not None:
-            raise ValueError("the stripe reader is watched already")
         self._on_swipe = on_swipe
 
     def swipe(self, line: bytes) -> None:

@@ -12,6 +12,7 @@ from terminal.config.reading import ConfigErrors, load_config, parse_config
 from terminal.config.rules import Address, Problem
 from terminal.config.settings import (
     Card,
+    Checks,
     Config,
     Display,
     General,
@@ -29,6 +30,7 @@ from terminal.config.settings import (
 __all__ = [
     "Address",
     "Card",
+    "Checks",
     "Config",
     "ConfigErrors",
     "Display",

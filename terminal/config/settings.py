@@ -63,10 +63,13 @@ class Merchant:
 class Keys:
     """`real_keys` lets keys be loaded that are not published. This is no certified device: it is for a laboratory.
 
+    `test_keys` false takes the published ones off the menus, where a terminal must never fall back to them.
+
     `device_key` says what the stored keys rest under: a file alone, or also a Pi's one-time memory.
     """
 
     real_keys: bool = option(False, flag())
+    test_keys: bool = option(True, flag())
     device_key: str = option("file", one_of("file", "pi-otp"))
     otp: Path | None = option(None, path())
 
@@ -202,6 +205,26 @@ class Gpio:
 
 
 @dataclass(frozen=True, slots=True)
+class Checks:
+    """The daily self-test, and the signed list of installed files (`python -m terminal manifest`).
+
+    `signer` is the public key that the list must be signed by. It stands here, and not beside the files, so that
+    whoever can change the files cannot choose it.
+    """
+
+    daily: str = option("03:30", matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "须为 时:分", 'must be "hh:mm"'))
+    signer: str | None = option(
+        None, matching(r"[0-9a-f]{64}", "须为 64 位小写十六进制", "must be 64 lower-case hex digits")
+    )
+    manifest: Path | None = option(None, path())
+
+    def complaints(self) -> Iterator[Complaint]:
+        if (self.signer is None) != (self.manifest is None):
+            there = "signer" if self.signer else "manifest"
+            yield there, Wrong("signer 与 manifest 须同时设置", "signer and manifest are set together or not at all")
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long the terminal waits for a person before it gives the sale up."""
 
@@ -226,6 +249,7 @@ class Config:
     scanner: Scanner = field(default_factory=Scanner)
     stripe: Stripe = field(default_factory=Stripe)
     gpio: Gpio = field(default_factory=Gpio)
+    checks: Checks = field(default_factory=Checks)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     @classmethod
@@ -237,7 +261,6 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
     {
         "general": General,
         "merchant": Merchant,
-        "keys": Keys,
         "link": Link,
         "link.tls": Tls,
         "display": Display,
@@ -247,6 +270,8 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "scanner": Scanner,
         "stripe": Stripe,
         "gpio": Gpio,
+        "keys": Keys,
+        "checks": Checks,
         "timeouts": Timeouts,
     }
 )

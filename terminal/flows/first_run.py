@@ -1,20 +1,23 @@
-"""The first run: language, numbers, link, the first operator's password, test keys, and a self-test slip.
+"""The first run: language, numbers, link, the first operator's password, keys, and a self-test slip.
 
 Each answer is one question with a prepared value from the configuration. Nothing is kept until the last question is
-answered; then all of it in one commit, and it is never asked again.
+answered; then all of it in one commit, and it is never asked again. Where real keys are allowed the keys are the test
+keys or a ceremony's, for which a second operator is added first; a ceremony that is left off begins the first run anew.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from drivers.ports import Key, Tone
+from drivers.ports import Key
 from terminal.config.rules import Wrong, address
 from terminal.dialogue import acknowledge, choose, type_text
+from terminal.flows import key_loading
 from terminal.flows.self_test import self_test_slip
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
-from terminal.operators import FIRST_OPERATOR, SUPERVISOR, set_password, type_password
+from terminal.operators import FIRST_OPERATOR, SUPERVISOR, add_operator, choose_password, set_password
 from terminal.printing import keep, print_kept
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop
@@ -41,12 +44,15 @@ async def first_run(shop: Shop) -> bool:
     activation = await _numbers(shop)
     if activation is None:
         return False
-    password = await _first_password(shop)
+    password = await choose_password(shop, FIRST_OPERATOR)
     if password is None:
         return False
+    if shop.config.keys.real_keys:
+        await _first_operator(shop, password)
+        return await _with_real_keys(shop, activation)
     if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
         return False
-    await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
+    await _first_operator(shop, password)
     await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
 
     shop.activation = activation
@@ -54,15 +60,7 @@ async def first_run(shop: Shop) -> bool:
 
     def keep_all(tx: Tx) -> int:
         """The terminal's numbers and the slip that proves them: a power cut leaves both or neither."""
-        tx.set("language", shop.language)
-        tx.set(
-            "activation",
-            {
-                "merchant_no": activation.merchant_no,
-                "terminal_no": activation.terminal_no,
-                "host": activation.host,
-            },
-        )
+        _keep_numbers(shop, tx, activation)
         tx.set_mode(Mode.KEYED)
         return keep(tx, slip)
 
@@ -71,6 +69,40 @@ async def first_run(shop: Shop) -> bool:
     shop.dial(activation.host)
     await print_kept(shop, slip_id, slip)
     return True
+
+
+async def _first_operator(shop: Shop, password: str) -> None:
+    """The supervisor; whoever was added in a first run that was left off is forgotten."""
+    await Commit(lambda tx: tx.set("operators", None))
+    await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
+
+
+async def _with_real_keys(shop: Shop, activation: Activation) -> bool:
+    """The last step where real keys are allowed: whoever comes for the second component gets a number first."""
+    shop.activation = activation  # For the slip's head.
+    while True:
+        items = ("menu.add_operator", *key_loading.offered(shop))
+        chosen = await choose(shop, len(items), partial(_key_menu, items))
+        if chosen is None:
+            shop.activation = None
+            return False
+        if chosen == 0:
+            await add_operator(shop)
+        elif await key_loading.load(shop, items[chosen], lambda tx: _keep_numbers(shop, tx, activation)):
+            shop.dial(activation.host)
+            return True
+
+
+def _key_menu(items: tuple[str, ...], selected: int) -> screens.Menu:
+    return screens.Menu(title="menu.load_keys", items=items, selected=selected)
+
+
+def _keep_numbers(shop: Shop, tx: Tx, activation: Activation) -> None:
+    tx.set("language", shop.language)
+    tx.set(
+        "activation",
+        {"merchant_no": activation.merchant_no, "terminal_no": activation.terminal_no, "host": activation.host},
+    )
 
 
 async def _numbers(shop: Shop) -> Activation | None:
@@ -107,19 +139,3 @@ def _is_address(typed: str) -> bool:
     except Wrong:
         return False
     return True
-
-
-async def _first_password(shop: Shop) -> str | None:
-    """The first operator's own password, typed twice: there is no default password to forget to change."""
-    problem = "new"
-    while True:
-        first = await type_password(shop, FIRST_OPERATOR, problem)
-        if first is None:
-            return None
-        again = await type_password(shop, FIRST_OPERATOR, "repeat")
-        if again is None:
-            return None
-        if first == again:
-            return first
-        shop.sound(Tone.FAILURE)
-        problem = "differs"

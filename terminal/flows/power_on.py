@@ -1,7 +1,8 @@
 """From power on to the next customer: the terminal's outermost flow.
 
 Boot screen → first run (once) → recovery → operator → 签到 → trading, for ever. Trading is one small loop: the idle
-screen, and what a key, a card or the case switch starts from it.
+screen, and what a key or a card starts from it. An alarm (an opened case, a changed file, a failed self-test) ends
+whatever it was doing, there and then.
 """
 
 from __future__ import annotations
@@ -10,22 +11,23 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.flows import recovery
+from terminal.flows import checks, key_loading, recovery
 from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.first_run import first_run
-from terminal.flows.operator import operator_sign_in
+from terminal.flows.locked import destroy_keys, lock_without_keys, locked
 from terminal.flows.sale import sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
 from terminal.flows.today import today
-from terminal.loop import Commit, Offload, Race, Sleep, Spawn, Wait
+from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
+from terminal.operators import add_operator, is_supervisor, operator_sign_in
 from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
-from terminal.shop import Shop, load_settings, wall_ms
+from terminal.shop import Alarm, Shop, load_settings, wall_ms
 from terminal.strings import LANGUAGES
 
 if TYPE_CHECKING:
@@ -34,38 +36,48 @@ if TYPE_CHECKING:
 BOOT_MS = 1_500  # Long enough to read a failed check, short enough not to be waited for.
 CLOCK_TICK_MS = 15_000
 KEY_AGE_MS = 24 * 3_600_000  # Working keys older than a day are renewed (host-link digest §9).
-KEY_DEADLINE_MS = 30_000
 
 
 async def power_on(shop: Shop) -> None:
-    """Run the terminal until its case is opened: whatever it was doing stops there, and the keys die at once."""
+    """Run the terminal for ever."""
     shop.connect_devices()
     await shop.start_tasks()
-    trading = await Spawn(_trade(shop), "trading")
-    await Wait(shop.boxes.tamper)
-    trading.close()
-    await _destroy_keys(shop)
+    await Spawn(checks.daily(shop), "checks")
+    trading = await Spawn(_start(shop), "trading")
     while True:
-        await _locked(shop)
+        alarm = await Wait(shop.boxes.alarms)
+        trading.close()
+        shop.busy = False
+        if alarm is Alarm.SELF_TEST:
+            shop.service_reason = alarm.value
+        else:
+            await destroy_keys(shop, alarm)
+        trading = await Spawn(_serve(shop), "trading")
 
 
-async def _trade(shop: Shop) -> None:
+async def _start(shop: Shop) -> None:
     await load_settings(shop)
     shop.lamp(Lamp.POWER, True)
     await hold_clock_floor(shop)
-    checks = shop.self_tests()
-    shop.show(screens.Boot(version=shop.version, checks=checks))
+    shop.show(screens.Boot(version=shop.version, checks=await checks.check(shop)))
     await Sleep(BOOT_MS)
-    while shop.mode is Mode.BLANK:
-        if not await first_run(shop):
-            await Sleep(BOOT_MS)
-    await recovery.lock_without_keys(shop)
+    await _serve(shop)
+
+
+async def _serve(shop: Shop) -> None:
+    """Recover what an end without a word has left, then serve whoever comes."""
+    if shop.service_reason == Alarm.SELF_TEST.value:
+        await _stopped(shop)
+    await lock_without_keys(shop)
     await recovery.recover_payments(shop)
     await recovery.destroy_settled(shop)
     await recovery.print_unprinted(shop)
     while True:
-        if shop.mode is Mode.LOCKED:
-            await _locked(shop)
+        if shop.mode is Mode.BLANK:
+            if not await first_run(shop):
+                await Sleep(BOOT_MS)
+        elif shop.mode is Mode.LOCKED:
+            await locked(shop)
         elif not shop.operator:
             if await operator_sign_in(shop):
                 await _start_of_day(shop)
@@ -117,12 +129,14 @@ async def _idle(shop: Shop) -> None:
         if won == 0:
             break
     shop.sound(Tone.KEY)
+    shop.busy = True
     if value.digits:
         await sale(shop, value)
     elif value is Key.ENTER and why_not_selling(shop) in ("sign_in", "settling"):
         await (settle(shop) if shop.mode is Mode.SETTLING else sign_in(shop))
     elif value in (Key.ENTER, Key.UP, Key.DOWN):
         await menu(shop)
+    shop.busy = False
 
 
 async def menu(shop: Shop) -> None:
@@ -154,6 +168,11 @@ async def menu(shop: Shop) -> None:
             await print_self_test(shop)
         case "menu.operator":
             shop.operator = ""
+        case "menu.load_keys":
+            await _load_keys(shop)
+        case "menu.add_operator":
+            if await is_supervisor(shop, shop.operator):
+                await add_operator(shop)
 
 
 MENU = (
@@ -167,6 +186,8 @@ MENU = (
     "menu.self_test",
     "menu.set_clock",
     "menu.operator",
+    "menu.load_keys",
+    "menu.add_operator",
 )
 
 
@@ -204,20 +225,18 @@ async def _choose_language(shop: Shop) -> None:
         shop.language = language
 
 
-async def _destroy_keys(shop: Shop) -> None:
-    """The keys die first; then everything is locked. A cut in between is made good by recovery."""
-    await Offload("keys", shop.keys.zeroise, KEY_DEADLINE_MS)
-    await Commit(_lock)
-    shop.mode = Mode.LOCKED
+async def _load_keys(shop: Shop) -> None:
+    """A new master key for a terminal that has one. An open settlement needs the keys that it began with."""
+    if shop.mode is Mode.SETTLING:
+        await acknowledge(shop, screens.Refused(reason="settling"))
+    elif await is_supervisor(shop, shop.operator):
+        await key_loading.choose_and_load(shop)
 
 
-def _lock(tx: Tx) -> None:
-    if tx.mode is not Mode.LOCKED:
-        tx.set_mode(Mode.LOCKED, reason="tamper")
-
-
-async def _locked(shop: Shop) -> None:
+async def _stopped(shop: Shop) -> None:
+    """The self-test failed: nothing is computed any more, not even a reversal. Only a restart tries again."""
     shop.lamp(Lamp.ALERT, True)
     shop.lamp(Lamp.ONLINE, False)
-    shop.show(screens.Locked(reason="tamper"))
-    await Wait(shop.boxes.keys)
+    while True:
+        shop.show(screens.ServiceMode(reason=shop.service_reason))
+        await Wait(shop.boxes.keys)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from keys import KeyRef, Usage
 from terminal.loop import Commit, Offload
 from terminal.methods import qr
-from terminal.model import Method, Mode, PaymentState
+from terminal.model import Method, PaymentState
 from terminal.printing import print_kept
 from terminal.receipts import SlipError, from_record
 from terminal.shop import Shop
@@ -28,32 +27,25 @@ KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls f
 
 async def recover_payments(shop: Shop) -> int:
     """Move every open payment out of the states that only a running flow may be in; how many were open."""
+    return await Commit(lambda tx: end_running(shop, tx, "power-cut"))
+
+
+def end_running(shop: Shop, tx: Tx, why: str) -> int:
+    """The same inside a transaction: whatever ended the flows that had them."""
     reason = shop.profile.no_response_reason
     undone = shop.profile.terminal_failure_reason
-
-    def recover(tx: Tx) -> int:
-        open_payments = tx.open_payments()
-        for payment in open_payments:
-            card = payment.method is Method.CARD
-            if payment.state is S.NEW:
-                tx.move(payment.id, S.ABANDONED, why="power-cut")
-            elif payment.state is S.REQUESTED and card:
-                tx.move(payment.id, S.REVERSING, reversal_reason=reason, why="power-cut")
-            elif payment.state is S.APPROVED and card:
-                tx.move(payment.id, S.REVERSING, reversal_reason=undone, why="power-cut")
-            elif payment.state is S.REQUESTED:
-                tx.move(payment.id, S.UNKNOWN, why="power-cut")
-        return len(open_payments)
-
-    return await Commit(recover)
-
-
-async def lock_without_keys(shop: Shop) -> None:
-    """A case that was opened and lost its power at once: the keys died first, and the lock is made good now."""
-    if shop.mode in (Mode.BLANK, Mode.LOCKED) or shop.keys.has(KeyRef(Usage.TMK)):
-        return
-    await Commit(lambda tx: tx.set_mode(Mode.LOCKED, reason="keys-gone"))
-    shop.mode = Mode.LOCKED
+    open_payments = tx.open_payments()
+    for payment in open_payments:
+        card = payment.method is Method.CARD
+        if payment.state is S.NEW:
+            tx.move(payment.id, S.ABANDONED, why=why)
+        elif payment.state is S.REQUESTED and card:
+            tx.move(payment.id, S.REVERSING, reversal_reason=reason, why=why)
+        elif payment.state is S.APPROVED and card:
+            tx.move(payment.id, S.REVERSING, reversal_reason=undone, why=why)
+        elif payment.state is S.REQUESTED:
+            tx.move(payment.id, S.UNKNOWN, why=why)
+    return len(open_payments)
 
 
 def still_needed(tx: Tx, batch: int) -> bool:

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Install the terminal as a service on a Raspberry Pi (64-bit Raspberry Pi OS 12 or 13). Run as root; running it again
-# changes nothing but the program. --dry-run prints what would be done and does nothing.
+# changes nothing but the program. --dry-run prints what would be done and does nothing. SIGNER=KEYFILE seals the
+# installed files: their list is signed by this key (python -m terminal manifest --make-key), and the terminal destroys
+# its keys when they differ.
 set -eu
 
 dry=""
@@ -11,6 +13,8 @@ home=/opt/zhanggui
 state=/var/lib/zhanggui
 config=/etc/zhanggui/zhanggui.toml
 user=zhanggui
+manifest=$home/manifest
+signer=${SIGNER:+$(realpath "$SIGNER")}
 
 say() { printf '\n== %s\n' "$*"; }
 run() {
@@ -55,6 +59,14 @@ if ! getent passwd "$user" >/dev/null; then
 fi
 
 say "Program in $home"
+if [ -e "$manifest" ]; then
+    if [ -z "$signer" ]; then
+        echo "The installed files are sealed. To change them name the key that signs the list: SIGNER=KEYFILE" >&2
+        exit 1
+    fi
+    # A terminal that looks at its files while they change would find somebody at work.
+    run systemctl stop zhanggui.service
+fi
 [ -x "$home/venv/bin/python" ] || run python3 -m venv "$home/venv"
 run "$home/venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "$source_tree[card,pi]"
 
@@ -68,6 +80,18 @@ else
     sed "s#^data = \"data\" .*#data = \"$state\"#" "$source_tree/terminal/zhanggui.example.toml" >"$config"
     chown root:"$user" "$config"
     chmod 0640 "$config"
+fi
+
+if [ -n "$signer" ]; then
+    say "Signed list of files in $manifest"
+    if [ -n "$dry" ]; then
+        echo "would sign: $manifest with $signer, and name both in $config"
+    else
+        # From /: in a checkout -m would find the checkout's files instead of the installed ones.
+        line=$(cd / && "$home/venv/bin/python" -m terminal manifest --sign "$signer" --out "$manifest")
+        sed -i "s#^\# signer = .*#$line#; s#^\# manifest = .*#manifest = \"$manifest\"#" "$config"
+        (cd / && "$home/venv/bin/python" -m terminal manifest --check --config "$config")
+    fi
 fi
 
 say "Devices"

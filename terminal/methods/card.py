@@ -14,14 +14,14 @@ from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
 from emv.track import Stripe
-from keys import KeyRefused
+from keys import KeyRefused, Pin
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink.card_messages import CardFields
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
-from terminal.loop import CallOverdue, Commit, Draw, Offload
+from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
 from terminal.methods import fallback, magstripe
 from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, conclude, new_payment
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord
 
 APDU_DEADLINE_MS = 30_000  # A silent card held a real reader for 25 s; after that the reader is quarantined.
+CARD_TIME_MS = 90_000  # Of one session, spent waiting for the card. A slow card takes ten seconds in all.
 EXPIRY_5F24, PAN_5A, PSN_5F34, TRACK2_57 = 0x5F24, 0x5A, 0x5F34, 0x57
 # Field 55 of a sale. Source: host-link digest §3.
 SALE_TAGS = (
@@ -45,7 +46,8 @@ SALE_TAGS = (
 )  # fmt: skip
 NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
 # What the cardholder reads is shown in the card's language. Spec: EMV 4.4 Book 4 §11.1.
-TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin)
+TO_THE_CARD = (kernel.Transceive, kernel.VerifyPin)
+TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin, kernel.AskOfflinePin)
 SPOKEN = {"zh": "zh-CN", "en": "en"}  # ISO 639, as the kernel names languages, to ours.
 
 
@@ -130,6 +132,7 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
     coroutine = contact_session(session)
     answer: Any = None
     error: kernel.CardError | None = None
+    card_ms = 0
     try:
         while True:
             try:
@@ -141,10 +144,15 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
                 return early
             answer = error = None
             shop.spoken = SPOKEN.get(session.language, "") if isinstance(request, TO_THE_CARDHOLDER) else ""
+            began_ms = (await Now()).mono_ms
             try:
                 answer = await _answer(shop, attempt, request)
             except kernel.CardError as fault:
                 error = fault
+            if isinstance(request, TO_THE_CARD):
+                card_ms += (await Now()).mono_ms - began_ms
+                if card_ms > CARD_TIME_MS:
+                    error = error or kernel.CardError("the card takes too long")
     finally:
         shop.spoken = ""
         coroutine.close()
@@ -178,7 +186,7 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
                 raise kernel.CardError("removed", removed=True)
             return entry.result
         case kernel.VerifyPin(key, challenge):
-            return await _verify_pin(shop, attempt, key, challenge)
+            return await _verify_pin(shop, attempt.digits, key, challenge)
         case kernel.GoOnline(data):
             return await _go_online(shop, attempt, data)
         case _:
@@ -197,21 +205,21 @@ async def _transceive(shop: Shop, capdu: bytes | bytearray) -> bytes:
         raise kernel.CardError("reader-failed", removed=True) from None
 
 
-async def _verify_pin(shop: Shop, attempt: Attempt, key: kernel.PinKey | None, challenge: bytes) -> bytes:
-    """VERIFY with the digits that were typed, and digits and command wiped, whatever the card says."""
+async def _verify_pin(shop: Shop, digits: Pin, key: kernel.PinKey | None, challenge: bytes) -> bytes:
+    """VERIFY with these digits, and digits and command wiped, whatever the card says."""
     command = bytearray()
     try:
         if key is None:
-            command = verify_plain(attempt.digits)
+            command = verify_plain(digits)
         else:
             padding = await Draw(padding_bytes(key.modulus))
-            command = verify_enciphered(attempt.digits, key.modulus, key.exponent, challenge, padding)
+            command = verify_enciphered(digits, key.modulus, key.exponent, challenge, padding)
         return await _transceive(shop, command)
     except KeyRefused as fault:
         raise kernel.CardError(str(fault)) from None
     finally:
         command[:] = bytes(len(command))
-        attempt.digits.wipe()
+        digits.wipe()
 
 
 # The host

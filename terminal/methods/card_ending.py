@@ -19,6 +19,7 @@ from keys import Pin
 from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.icc import elements
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
@@ -129,8 +130,8 @@ def _undo_approval(shop: Shop, tx: Tx, attempt: Attempt, outcome: kernel.Outcome
     )
     card = unseal_card(shop, tx, attempt.payment)
     if card is not None:
-        told = ((int(tag, 16), outcome.data.get(int(tag, 16))) for tag in shop.profile.reversal_f55_tags)
-        icc = build((tag, value) for tag, value in told if value is not None)
+        told = (*(int(element.tag, 16) for element in elements(card.icc)), SCRIPT_RESULTS_DF31)
+        icc = build((tag, outcome.data[tag]) for tag in told if tag in outcome.data)
         seal_card(shop, tx, attempt.payment, replace(card, icc=icc))
 
 
@@ -169,8 +170,6 @@ async def _never_asked(
     shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
 ) -> None:
     """The session ended before the host was asked: nothing is owed to anybody."""
-    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED:
-        raise RuntimeError("the kernel approved offline, and there is no way to tell the host yet")
     reason = outcome.reason
     await move(attempt, PaymentState.ABANDONED, why=reason)
     if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
@@ -192,6 +191,7 @@ CARD_PROBLEMS = {
     "declined-offline": "declined",
     "cryptogram-not-allowed": "declined",
     "pin-tries-exceeded": "declined",
+    "issuer-not-authentic": "declined",
     "card-not-authenticated": "declined",
 }
 

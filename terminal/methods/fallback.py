@@ -28,7 +28,7 @@ from terminal.loop import Commit, Now, Race, Sleep, Wait
 from terminal.methods import magstripe
 from terminal.methods.card_ending import Deal
 from terminal.methods.card_entry import SWIPES, read_stripe
-from terminal.operators import supervisor_consents
+from terminal.operators import supervisor_agrees
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -120,7 +120,7 @@ async def offer(
             shop.sound(Tone.FAILURE)
             await acknowledge(shop, screens.CardProblem(reason="reader_lost"))
         return None
-    if not await _agreed(shop, deal):
+    if not await _agreed(shop):
         return None
     stripe = swiped or await _swipe(shop, deal, failed)
     if stripe is None:
@@ -130,10 +130,10 @@ async def offer(
     return await magstripe.pay(shop, named, stripe, CHIP_FAILED)
 
 
-async def _agreed(shop: Shop, deal: Deal) -> bool:
-    if await acknowledge(shop, screens.OfferFallback(amount=deal.amount), OFFER_MS) is not Key.ENTER:
+async def _agreed(shop: Shop) -> bool:
+    if await acknowledge(shop, screens.OfferFallback(), OFFER_MS) is not Key.ENTER:
         return False
-    return shop.profile.fallback is not Fallback.SUPERVISOR or await supervisor_consents(shop)
+    return shop.profile.fallback is not Fallback.SUPERVISOR or await supervisor_agrees(shop)
 
 
 async def _swipe(shop: Shop, deal: Deal, failed: Failed) -> Stripe | None:

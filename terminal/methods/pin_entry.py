@@ -1,7 +1,7 @@
 """PIN entry: digits to an encrypted block for the issuer, or to the card's own VERIFY, and nothing else leaves.
 
 Three mailboxes race: the keys, the card's removal, and time. Digits are masked, every key sounds the same, the block
-is encrypted at once and the digits are wiped on every way out.
+is encrypted at once and the digits are wiped on every way out. How often anybody may try, `pin_rate` says.
 Spec: ISO 9564-1 §5, §6; EMV 4.4 Book 3 §10.5.2, Book 4 §11.
 """
 
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from drivers.ports import Key, Presence, Tone
 from emv.commands import PinResult
 from keys import KeyRef, Pin, Usage
-from terminal.loop import Now, Race, Sleep, Wait
+from terminal.dialogue import acknowledge
+from terminal.loop import Commit, Now, Race, Sleep, Wait
+from terminal.methods.pin_rate import take_entry
 from terminal.model import Money
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -61,9 +63,13 @@ async def type_pin(
 ) -> PinEntry:
     """Let the cardholder type into `pin`, which the caller wipes; at most `config.timeouts.pin_ms` from key to key.
 
-    `tries_left` and `wrong` are the card's words about its own PIN (EMV 4.4 Book 3 §10.5.1).
+    More entries than `pin_rate` allows are refused, and cancelled. `tries_left` and `wrong` are the card's words about
+    its own PIN (EMV 4.4 Book 3 §10.5.1).
     """
     pin.wipe()
+    if not await Commit(take_entry):
+        await acknowledge(shop, screens.Refused(reason="pin_rate"))
+        return PinEntry(PinResult.CANCELLED)
     shop.boxes.keys.renew()
     deadline_ms = (await Now()).mono_ms + shop.config.timeouts.pin_ms
     while True:

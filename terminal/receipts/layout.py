@@ -20,7 +20,10 @@ from terminal.receipts.slips import (
     Chip,
     Copy,
     Head,
+    KeySlip,
+    LockSlip,
     NoticeSlip,
+    OpenRow,
     QrOrderSlip,
     QrSlip,
     SelfTestSlip,
@@ -28,7 +31,18 @@ from terminal.receipts.slips import (
     Slip,
     Verification,
 )
-from terminal.receipts.words import BALANCES, CHECKS, ENDINGS, KINDS, LANGUAGES, METHODS, PHRASES, STATES, WALLETS
+from terminal.receipts.words import (
+    BALANCES,
+    CHECKS,
+    ENDINGS,
+    KINDS,
+    LANGUAGES,
+    LOCKS,
+    METHODS,
+    PHRASES,
+    STATES,
+    WALLETS,
+)
 
 WIDTHS = (32, 48)  # 58 mm and 80 mm paper in 12-dot cells.
 TEAR_LINES = 3  # From the print head to the tear bar.
@@ -41,7 +55,7 @@ def lay_out(
     """The lines of one copy of a slip, each at most `cells` half-width cells (32 or 48) wide.
 
     `language` is "zh-CN" (Chinese labels with the English in brackets) or "en". `reprint` marks it 重打印.
-    A notice, a settlement, a self-test and a QR order have one copy: `copy` says nothing to them.
+    A notice, a settlement, a self-test, a QR order, a lock and a key have one copy: `copy` says nothing to them.
     Raises ValueError for another width or language.
     """
     if cells not in WIDTHS or language not in LANGUAGES:
@@ -61,6 +75,10 @@ def lay_out(
         _cash(page, slip, copy)
     elif isinstance(slip, SettlementSlip):
         _settlement(page, slip)
+    elif isinstance(slip, LockSlip):
+        _lock(page, slip)
+    elif isinstance(slip, KeySlip):
+        _key(page, slip)
     else:
         _self_test(page, slip)
     if slip.head.test_keys:
@@ -110,6 +128,12 @@ class _Page:
             parts = [f"{before}{chinese}{after}", f"{before}{english}{after}"]
         for part in parts:
             self.text(part, align=Align.CENTRE, bold=bold)
+
+    def sentence(self, pair: tuple[str, str], *, bold: bool = False) -> None:
+        """Too long to stand side by side: the Chinese, and below it the English."""
+        if self.chinese:
+            self.text(pair[0], bold=bold)
+        self.text(pair[1], bold=bold)
 
     def rule(self) -> None:
         self.lines.append(Text("-" * self.cells))
@@ -217,10 +241,7 @@ def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
         page.packed([f"{chinese}", f"{english}:"] if page.chinese else [f"{english}:"])
         page.lines.append(Feed(SIGNING_LINES))
         page.text("_" * page.cells)
-    chinese, english = PHRASES["agreement"]
-    if page.chinese:
-        page.text(chinese)
-    page.text(english)
+    page.sentence(PHRASES["agreement"])
 
 
 def _qr(page: _Page, slip: QrSlip, copy: Copy) -> None:
@@ -324,17 +345,48 @@ def _settlement(page: _Page, slip: SettlementSlip) -> None:
         bold = balance in (Balance.UNBALANCED, Balance.ERROR)
         page.row(page.word(PHRASES[key], " "), page.word(BALANCES[balance], " "), bold=bold)
     page.rule()
-    _open_rows(page, slip)
+    _open_rows(page, slip.open_rows)
 
 
-def _open_rows(page: _Page, slip: SettlementSlip) -> None:
-    if not slip.open_rows:
+def _open_rows(page: _Page, rows: tuple[OpenRow, ...]) -> None:
+    if not rows:
         page.say("no_open")
         return
-    page.text(f"{page.word(PHRASES['open_title'], ' ')} ({len(slip.open_rows)})", bold=True)
-    for row in slip.open_rows:
+    page.text(f"{page.word(PHRASES['open_title'], ' ')} ({len(rows)})", bold=True)
+    for row in rows:
         page.row(page.word(METHODS[row.method], " "), row.voucher_no or row.order_no)
         page.row(" " + page.word(STATES[row.state], " "), str(row.amount))
+        page.pair("card_no", row.masked_pan)
+        page.pair("batch_no", row.batch_no)
+
+
+def _lock(page: _Page, slip: LockSlip) -> None:
+    page.title("lock_title")
+    _head(page, slip.head)
+    page.pair("batch_no", slip.head.batch_no)
+    page.pair("at", _when(slip.head))
+    page.rule()
+    page.sentence(LOCKS[slip.reason], bold=True)
+    page.sentence(PHRASES["lock_advice"])
+    page.rule()
+    _open_rows(page, slip.open_rows)
+    if slip.open_rows:
+        page.sentence(PHRASES["settle_by_phone"])
+
+
+def _key(page: _Page, slip: KeySlip) -> None:
+    page.title("key_title")
+    _head(page, slip.head)
+    page.pair("at", _when(slip.head))
+    page.rule()
+    page.row(page.word(PHRASES["master_key"], " "), slip.kcv, bold=True)
+    for number, (holder, kcv) in enumerate(slip.components, 1):
+        page.rule()
+        page.row(f"{page.word(PHRASES['component'], ' ')} {number}", kcv)
+        page.pair("holder", holder)
+        page.text(page.label("holder_signature"))
+        page.lines.append(Feed(SIGNING_LINES))
+        page.text("_" * page.cells)
 
 
 def _self_test(page: _Page, slip: SelfTestSlip) -> None:

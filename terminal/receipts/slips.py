@@ -210,13 +210,22 @@ class TotalRow:
 
 @dataclass(frozen=True, slots=True)
 class OpenRow:
-    """What settlement could not close: a pending reversal, an unknown wallet order, a failed upload."""
+    """What is open: a pending reversal, an unknown wallet order, a failed upload.
+
+    `masked_pan` and `batch_no` where somebody has to find it at the host by telephone.
+    """
 
     method: Method
     state: PaymentState
     amount: Money
     voucher_no: str = ""
     order_no: str = ""
+    masked_pan: str = ""
+    batch_no: str = ""
+
+    def __post_init__(self) -> None:
+        if CLEAR_DIGITS.search(self.masked_pan):
+            raise SlipError("OpenRow.masked_pan is not masked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +254,38 @@ class SelfTestSlip:
     kcvs: tuple[tuple[str, str], ...] = ()
 
 
-Slip = CardSlip | NoticeSlip | QrSlip | QrOrderSlip | CashSlip | SettlementSlip | SelfTestSlip
-SLIPS: tuple[type[Slip], ...] = (CardSlip, NoticeSlip, QrSlip, QrOrderSlip, CashSlip, SettlementSlip, SelfTestSlip)
+@dataclass(frozen=True, slots=True)
+class LockSlip:
+    """The terminal locked itself. `reason` is a word of the table LOCKS; the rows are for the telephone."""
+
+    record_kind: ClassVar[str] = "lock"
+    head: Head
+    reason: str
+    open_rows: tuple[OpenRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeySlip:
+    """A master key was loaded: `components` as (holder's number, check value), none for a test key."""
+
+    record_kind: ClassVar[str] = "key"
+    head: Head
+    kcv: str
+    components: tuple[tuple[str, str], ...] = ()
+
+
+Slip = CardSlip | NoticeSlip | QrSlip | QrOrderSlip | CashSlip | SettlementSlip | SelfTestSlip | LockSlip | KeySlip
+SLIPS: tuple[type[Slip], ...] = (
+    CardSlip,
+    NoticeSlip,
+    QrSlip,
+    QrOrderSlip,
+    CashSlip,
+    SettlementSlip,
+    SelfTestSlip,
+    LockSlip,
+    KeySlip,
+)
 
 
 def to_record(slip: Slip) -> dict[str, Any]:

@@ -23,6 +23,8 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "cash_title": ("现金收款凭证", "CASH RECEIPT"),
         "settlement_title": ("结算总计单", "SETTLEMENT"),
         "self_test_title": ("自检单", "SELF-TEST"),
+        "lock_title": ("终端已锁定", "LOCKED"),
+        "key_title": ("密钥装载单", "KEY LOADED"),
         # Labels
         "merchant_name": ("商户名称", "MERCHANT NAME"),
         "merchant_no": ("商户编号", "MERCHANT NO"),
@@ -62,6 +64,11 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "not_in_host_totals": ("* 不计入主机总计", "* NOT IN THE HOST'S TOTALS"),
         "open_title": ("未决交易", "OPEN ITEMS"),
         "no_open": ("无未决交易", "NO OPEN ITEMS"),
+        # Keys
+        "master_key": ("主密钥校验值", "MASTER KEY KCV"),
+        "component": ("分量校验值", "COMPONENT KCV"),
+        "holder": ("持有人", "HOLDER"),
+        "holder_signature": ("持有人签名", "HOLDER SIGNATURE"),
         # Sentences
         "signature": ("持卡人签名", "CARDHOLDER SIGNATURE"),
         "pin_entered": ("已输入密码，无需签名", "PIN ENTERED, NO SIGNATURE REQUIRED"),
@@ -76,6 +83,14 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "customer_copy": ("顾客存根", "CUSTOMER COPY"),
         "reprint": ("重打印", "DUPLICATED"),
         "test_keys": ("测试密钥", "TEST KEYS"),
+        "lock_advice": (
+            "密钥已销毁，重新装入密钥前不能交易。请联系服务商。",
+            "KEYS DESTROYED. NO SALES UNTIL KEYS ARE LOADED AGAIN. CALL SERVICE.",
+        ),
+        "settle_by_phone": (
+            "以上交易装入密钥并签到后自动冲正；等不及请持此单致电收单方。",
+            "REVERSED AFTER KEYS AND SIGN-IN. IF THAT MUST NOT WAIT, CALL THE ACQUIRER WITH THIS SLIP.",
+        ),
         "result": ("结果", "RESULT"),
         "no_receipt": ("此单不是收据", "THIS IS NOT A RECEIPT"),
         "passed": ("通过", "OK"),
@@ -164,8 +179,18 @@ CHECKS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "config": ("配置", "CONFIG"),
         "font": ("字库", "FONT"),
         "tamper": ("防拆", "TAMPER"),
+        "files": ("程序文件", "PROGRAM FILES"),
         "buzzer": ("蜂鸣器", "BUZZER"),
         "lamps": ("指示灯", "LAMPS"),
+    }
+)
+
+# Why a terminal locked itself, by the journal's word for it.
+LOCKS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        "tamper": ("机壳被打开", "THE CASE WAS OPENED"),
+        "files": ("程序文件被改动", "A PROGRAM FILE WAS CHANGED"),
+        "keys-gone": ("开机时密钥已不在", "NO KEYS WERE FOUND AT POWER-ON"),
     }
 )
 

@@ -102,6 +102,89 @@ class ConfirmTestKeys:
 
 
 @value
+class NextHolder:
+    """Whose turn it is in a key ceremony: component `number` of `count`."""
+
+    name: ClassVar[str] = "next_holder"
+    number: int
+    count: int
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["load_keys.title"],
+            headline=words.say("next_holder.text", number=self.number),
+            corner=words.say("page", page=self.number, pages=self.count),
+            mark=Mark.LOCK,
+            hint=_hint(words, "stop", "log_in"),
+        )
+
+
+@value
+class TypeComponent:
+    """How many hex digits are typed of how many; which ones no screen knows. `problem` in room "component", or ""."""
+
+    name: ClassVar[str] = "type_component"
+    number: int
+    count: int
+    digits: int
+    length: int
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        # Printed components stand in groups of four: the dots of this group are what an eye can count.
+        group, dots = divmod(self.digits, 4)
+        return Entry(
+            words.say("component.title", number=self.number, count=self.count),
+            masked=dots,
+            corner=words.say("page", page=self.digits, pages=self.length),
+            label=words.about("component", self.problem or "keys"),
+            note=words.say("component.group", group=group + 1, groups=self.length // 4),
+            hint=_hint(words, "stop", ""),
+        )
+
+
+@value
+class ConfirmKcv:
+    """A check value to be compared with paper: of component `number`, or of the whole key (0)."""
+
+    name: ClassVar[str] = "confirm_kcv"
+    number: int
+    kcv: str
+    parity_errors: int
+
+    def lay(self, words: Words) -> Layout:
+        parity = words.say("kcv.parity", count=self.parity_errors) if self.parity_errors else ""
+        title = words["kcv.key"]
+        if self.number:  # A component without odd parity is no fault, so it is news and stands in the corner.
+            title = words.say("kcv.short" if parity else "kcv.component", number=self.number)
+        lines = (words["kcv.compare"],)
+        return Notice(title, amount=self.kcv, lines=lines, corner=parity, hint=_hint(words, "differs", "same"))
+
+
+@value
+class CeremonyProblem:
+    """`reason` in room "ceremony": what a key ceremony does not take, or why it ended."""
+
+    name: ClassVar[str] = "ceremony_problem"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("ceremony", self.reason)
+        return Notice(words["load_keys.title"], headline=text, mark=Mark.FAILED, hint=_hint(words, "", "ok"))
+
+
+@value
+class KeysLoaded:
+    name: ClassVar[str] = "keys_loaded"
+    kcv: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words["keys_loaded.then"],)
+        hint = _hint(words, "", "ok")
+        return Notice(words["keys_loaded.title"], amount=self.kcv, lines=lines, mark=Mark.DONE, hint=hint)
+
+
+@value
 class SelfTest:
     """`checks` as in Boot."""
 
@@ -267,13 +350,11 @@ class OfferFallback:
     """The chip cannot be read: swipe it instead?"""
 
     name: ClassVar[str] = "offer_fallback"
-    amount: Money
 
     def lay(self, words: Words) -> Layout:
         return Notice(
             words["offer_fallback.title"],
             headline=words["offer_fallback.text"],
-            amount=words.money(self.amount),
             mark=Mark.CARD,
             hint=_hint(words, "no", "yes"),
         )
@@ -755,7 +836,7 @@ class Refused:
 
 @value
 class ServiceMode:
-    """`reason` in room "service_mode": crashes, journal, keys."""
+    """`reason` in room "service_mode": crashes, journal, keys, self_test."""
 
     name: ClassVar[str] = "service_mode"
     reason: str
@@ -780,14 +861,14 @@ class CheckClock:
 
 @value
 class Locked:
-    """`reason` in room "locked": tamper, zeroised."""
+    """`reason` in room "locked": tamper, files, keys-gone."""
 
     name: ClassVar[str] = "locked"
     reason: str
 
     def lay(self, words: Words) -> Layout:
         text = words.about("locked", self.reason)
-        hint = Hint(words["idle.service"])
+        hint = Hint(words["locked.call"], words["hint.recover"])
         return Notice(words["locked.title"], headline=text, mark=Mark.LOCK, hint=hint)
 
 
@@ -810,8 +891,20 @@ CARD_REASONS = (
     "mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined",
     "bad_stripe", "chip_card_swiped", "another_card",
 )  # fmt: skip
+REFUSALS = (
+    "sign_in",
+    "amount_limit",
+    "batch_full",
+    "no_slip",
+    "nothing_to_settle",
+    "too_late",
+    "not_supervisor",
+    "pin_rate",
+)
+CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
+    Boot("0.1.0", (("keys", True), ("journal", True), ("unsealed", False))),
     ChooseLanguage(0),
     EnterNumber("merchant_no", "104110070110", "merchant_no"),
     EnterNumber("terminal_no", "", "terminal_no"),
@@ -823,7 +916,20 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterNumber("link", "acquirer.example.com:99999", "link_wrong"),
     EnterNumber("operator", "0", "operator_wrong"),
     EnterNumber("clock", "202611229942", "clock_wrong"),
+    EnterNumber("new_operator", "", "operator"),
+    EnterNumber("new_operator", "01", "operator_taken"),
     ConfirmTestKeys(),
+    *(NextHolder(number, 2) for number in (1, 2)),
+    TypeComponent(1, 2, 0, 32, ""),
+    TypeComponent(1, 2, 13, 32, ""),
+    TypeComponent(3, 3, 31, 32, "letter"),
+    ConfirmKcv(1, "8D2270", 0),
+    ConfirmKcv(3, "08D7B4", 16),
+    ConfirmKcv(0, "08D7B4", 0),
+    *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
+    KeysLoaded("08D7B4FB"),
+    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys"), 0),
+    Menu("menu.role", ("role.cashier", "role.supervisor"), 0),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
     *(OperatorPassword("01", 0, problem) for problem in ("wrong", "short", "unknown", "locked", "new", "repeat")),
@@ -846,8 +952,7 @@ EXAMPLES: tuple[Screen, ...] = (
     InsertCard(_SALE, swipe=False),
     InsertCard(_SALE, swipe=True),
     InsertCard(Money(88888888), swipe=True),
-    OfferFallback(_SALE),
-    OfferFallback(_LARGE),
+    OfferFallback(),
     SwipeCard(_SALE),
     *(
         CardProblem(reason)
@@ -905,13 +1010,9 @@ EXAMPLES: tuple[Screen, ...] = (
     Settled(False, 12, _SALE),
     Problem("", "Something that nobody foresaw has happened; call the service line and read them this text"),
     Problem("problem.title", "配置文件第12行有误，请联系服务商"),
-    *(
-        Refused(reason)
-        for reason in ("sign_in", "amount_limit", "batch_full", "no_slip", "nothing_to_settle", "too_late")
-    ),
-    *(ServiceMode(reason) for reason in ("crashes", "journal", "keys")),
+    *(Refused(reason) for reason in REFUSALS),
+    *(ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test")),
     CheckClock("2026-11-22 01:35"),
-    Locked("tamper"),
-    Locked("zeroised"),
+    *(Locked(reason) for reason in ("tamper", "files", "keys-gone")),
     Cancelled(),
 )

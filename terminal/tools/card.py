@@ -25,7 +25,9 @@ from typing import Any, TypeVar
 
 from drivers.apdu_chain import ChainBroken
 from drivers.ports import CardGone, CardReader, DeviceError, Presence
+from emv import tracefile
 from emv.aids import default_aids, load_aids
+from emv.apdu import COMMANDS
 from emv.capk import default_capks, load_capks
 from emv.commands import (
     AskPin,
@@ -47,13 +49,10 @@ from emv.session import Session, TerminalProfile, TransactionData
 from emv.tags import (
     ADF_NAME_4F,
     CVM_RESULTS_9F34,
-    PAN_5A,
     TERMINAL_VERIFICATION_RESULTS_95,
-    TRACK_2_EQUIVALENT_DATA_57,
     TRANSACTION_STATUS_INFORMATION_9B,
 )
 from terminal.assembly import CAPABILITIES
-from terminal.tools.card_masking import pairs_of_hex
 
 T = TypeVar("T")
 
@@ -61,8 +60,6 @@ APPROVED, REFUSED, USAGE, TROUBLE = 0, 1, 2, 3
 ISSUERS = {"approve": b"00", "decline": b"05", "none": None}  # Tag 8A; the bytes are its ASCII characters.
 WAIT_LIMIT_S = 600
 AMOUNT = re.compile(r"(\d{1,10})(?:\.(\d{2}))?", re.ASCII)
-NAMES = {0xA4: "SELECT", 0xB2: "READ RECORD", 0xA8: "GET PROCESSING OPTIONS", 0xAE: "GENERATE AC",
-         0x82: "EXTERNAL AUTHENTICATE", 0xCA: "GET DATA", 0x84: "GET CHALLENGE", 0x20: "VERIFY"}  # fmt: skip
 RESULTS = {
     Result.APPROVED: "APPROVED 批准",
     Result.DECLINED: "DECLINED 拒绝",
@@ -88,6 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show every byte; otherwise the middle digits of the PAN, track data, names and expiry dates "
         "are zeros (lengths stay, so that the TLV can be read). For TEST CARDS ONLY 仅限测试卡",
+    )
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="write down what the kernel decided and why, for python -m emv explain and replay; masked like the rest "
+        "写下内核的决定及依据",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
 
@@ -123,6 +127,19 @@ def run(args: argparse.Namespace, open_reader: Callable[[str], CardReader]) -> i
         return USAGE
     case = _Case(args.issuer, masked=not args.unmasked_test_card)
     session = Session(profile, _transaction(args.amount))
+    status = _run_card(args, case, session, open_reader)
+    if args.trace is not None:
+        try:
+            args.trace.write_text(tracefile.write(session, masked=not args.unmasked_test_card), encoding="utf-8")
+        except OSError as error:
+            print(f"card: {args.trace} cannot be written: {error}", file=sys.stderr)
+            return TROUBLE
+    return status
+
+
+def _run_card(
+    args: argparse.Namespace, case: _Case, session: Session, open_reader: Callable[[str], CardReader]
+) -> int:
     try:
         reader = open_reader(args.reader)
         try:
@@ -186,7 +203,6 @@ class _Case:
     def __init__(self, issuer: str, *, masked: bool) -> None:
         self._issuer = issuer
         self._masked = masked
-        self._exchanges: list[tuple[bytes, bytes]] = []
         self._told = 0
         self._left_out = 0
 
@@ -217,8 +233,6 @@ class _Case:
     def found(self, session: Session) -> dict[str, Any]:
         """What the card and the kernel have said so far, for programs."""
         data = session.elements()
-        number = data.get(PAN_5A) or data.get(TRACK_2_EQUIVALENT_DATA_57, b"")
-        pan = number.hex().upper().partition("D")[0].rstrip("F")
         return {
             "aid": _aid(session),
             "tvr": data[TERMINAL_VERIFICATION_RESULTS_95].hex().upper(),
@@ -227,7 +241,7 @@ class _Case:
             "cryptogram_type": session.cryptogram.name if session.cryptogram else None,
             "steps": list(session.steps),
             "not_performed": list(session.not_performed),
-            "apdus": pairs_of_hex(self._exchanges, pan=pan, masked=self._masked),
+            "apdus": tracefile.conversation(session, masked=self._masked),
         }
 
     def _answer(self, reader: CardReader, request: KernelRequest[Any]) -> Any:
@@ -255,8 +269,7 @@ class _Case:
             raise CardError(str(gone), removed=True) from gone
         except ChainBroken as broken:
             raise CardError(str(broken)) from broken
-        self._exchanges.append((capdu, rapdu))
-        name = NAMES.get(capdu[1], f"INS {capdu[1]:02X}")
+        name = COMMANDS[capdu[1]][0]
         print(f"  {name:24} {capdu[:4].hex().upper()}  →  {rapdu[-2:].hex().upper()}, {len(rapdu) - 2} bytes 字节")
         return rapdu
 

@@ -65,6 +65,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "tls": ("TLS", "TLS"),
     "font": ("字库", "font"),
     "core": ("内存转储", "core dumps"),
+    "memory": ("内存锁定", "memory lock"),
+    "files": ("程序文件", "installed files"),
 }
 MARKS = {State.OK: "[ok]", State.WARN: "[!]", State.MISSING: "[x]"}
 
@@ -126,7 +128,8 @@ def examine(machine: Machine, config_path: Path | None = None) -> Iterator[Row]:
         except ConfigErrors as errors:
             yield Row("config", State.MISSING, str(path), errors.text("zh-CN"), errors.text("en"))
     checks: tuple[Callable[[Machine, Config], Iterator[Row]], ...] = (
-        _python, _packages, _display, _gpio, _printer, _scanner, _stripe, _reader, _clock, _data, _tls, _font, _core,
+        _python, _packages, _display, _gpio, _printer, _scanner, _stripe, _reader, _clock, _data, _tls, _font,
+        _core, _memory, _files,
     )  # fmt: skip
     for check in checks:
         yield from check(machine, config)
@@ -337,3 +340,27 @@ def _core(machine: Machine, config: Config) -> Iterator[Row]:
             "off in the service (LimitCORE=0); by hand: ulimit -c 0",
         )
         yield Row("core", State.WARN, "on", zh, en)
+
+
+def _memory(machine: Machine, config: Config) -> Iterator[Row]:
+    if machine.may_lock_memory():
+        yield Row("memory", State.OK, "allowed")
+    else:
+        zh, en = (
+            "密钥可能被换出到磁盘: 以服务方式运行 (LimitMEMLOCK=infinity) 或关闭 swap",
+            "a key may be swapped out: run it as the service (LimitMEMLOCK=infinity), or switch swap off",
+        )
+        yield Row("memory", State.WARN, "limited", zh, en)
+
+
+def _files(machine: Machine, config: Config) -> Iterator[Row]:
+    """Whether they are sealed; what is in them the terminal looks at itself, at each start and each day."""
+    manifest = config.checks.manifest
+    if manifest is None:
+        zh, en = "程序文件未封存: 见 docs/raspberry-pi.md", "files not sealed: docs/raspberry-pi.md says how"
+        yield Row("files", State.WARN, "-", zh, en)
+    elif machine.exists(manifest):
+        yield Row("files", State.OK, str(manifest))
+    else:
+        zh, en = "清单不存在, 终端会锁定", "there is no such list: the terminal will lock itself"
+        yield Row("files", State.MISSING, str(manifest), zh, en)

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from terminal.hygiene import may_lock
+
 CONNECT_S = 2.0  # A printer on the same network answers in milliseconds.
 
 
@@ -84,3 +86,6 @@ class Machine:
 
     def core_limit(self) -> int:
         return resource.getrlimit(resource.RLIMIT_CORE)[0]
+
+    def may_lock_memory(self) -> bool:
+        return may_lock(self.under("/proc/self/status"))

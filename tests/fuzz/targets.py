@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from emv import explain as kernel_explain
 from emv.capk import CapkError, load_capks
 from emv.certificates import (
     ICC,
@@ -31,8 +32,14 @@ from emv.commands import CardError
 from emv.cvm import parse_cvm_list
 from emv.dol import fill, parse_dol
 from emv.initiate import parse_afl
+from emv.masking import Masker
+from emv.replay import replay
 from emv.selection import parse_fci
+from emv.session import Session, TerminalProfile, TransactionData
 from emv.tlv import parse
+from emv.tracefile import TraceError
+from emv.tracefile import parse as parse_trace
+from emv.tracefile import write as write_trace
 from emv.track import TrackError, from_tag_57, read_swipe
 from keys import KeyLayout, KeyRefused, blocks, dukpt_aes, dukpt_tdes
 from keys.block_header import FIXED_CHARACTERS, Header, KeyUsage, OptionalBlock, Version
@@ -74,6 +81,36 @@ def run(target: Target, data: bytes) -> None:
 def _vectors(name: str) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = json.loads((VECTORS / name).read_text(encoding="utf-8"))
     return found
+
+
+# The kernel's traces
+
+
+def _trace(data: bytes) -> object:
+    """A trace, read; what could be read is replayed and told, and neither may stumble."""
+    trace = parse_trace(data.decode("utf-8", "replace"))
+    replay(trace)
+    return kernel_explain.to_json(trace, "zh-CN")
+
+
+def _trace_seeds() -> tuple[bytes, ...]:
+    """A session that has only begun, and one with a command, a decision and an end."""
+    begun = write_trace(Session(TerminalProfile(aids=()), TransactionData(1, "240615", "143000", 1)))
+    lines = (
+        ('{"ask": {"is": "Transceive", "capdu": {"hex": "00A404000E315041592E5359532E444446303100"}}, '
+        '"answer": {"hex": "6A81"}}'),
+        '{"note": "card-blocked", "facts": {"sw": "6A81"}}',
+        '{"end": "terminated", "reason": "card-blocked", "problem": ""}',
+    )
+    return begun.encode(), (begun + "\n".join(lines)).encode()
+
+
+def _masked(data: bytes) -> object:
+    """Length and status stay."""
+    masked = Masker(bytes.fromhex("240615")).response(data)
+    if len(masked) != len(data) or masked[-2:] != data[-2:]:
+        raise RuntimeError("masking changed the length or the status")
+    return masked
 
 
 # Key blocks
@@ -268,6 +305,8 @@ TARGETS = {
         Target("fci", parse_fci, (CardError,), 256, _FCI),
         Target("afl", parse_afl, (CardError,), 256, _hexed("0801010010010301")),
         Target("cvm-list", parse_cvm_list, (CardError,), 256, _hexed("000000000000000042031E031F00")),
+        Target("trace", _trace, (TraceError,), 4096, _trace_seeds),
+        Target("masked-answer", _masked, (), 260, _FCI),
         Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
         Target("dynamic-data", _dynamic, (CardError,), 128, _dynamic_seeds),
         Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),

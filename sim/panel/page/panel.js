@@ -76,15 +76,25 @@ function drawKeys() {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input")) return;
-  const key = /^\d$/.test(event.key) ? event.key : KEYBOARD[event.key];
-  if (!key) return;
+  const keys = pressed(event.key);
+  if (!keys) return;
   // Enter on a focused button of the bench is that button's; everywhere else it is the keypad's.
   if (event.key === "Enter" && event.target.closest("button:not(.key), a, summary")) return;
   event.preventDefault();
   if (event.repeat) return;
-  flash(key);
-  press(key);
+  for (const key of keys) {
+    flash(key);
+    press(key);
+  }
 });
+
+// What the keypad needs for a key of the computer: a to f, where hex is typed, are ▲ and 1 to 6.
+function pressed(name) {
+  if (/^\d$/.test(name)) return [name];
+  if (KEYBOARD[name]) return [KEYBOARD[name]];
+  const letter = /^[a-f]$/i.test(name) && seen.screen?.name === "type_component";
+  return letter ? ["up", String("abcdef".indexOf(name.toLowerCase()) + 1)] : null;
+}
 
 // Display, lamps, power.
 

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from conformance.case import TAG
+from conformance.keyed import Keys, signed_record
 from conformance.notation import element, encode, list_entries, list_values, named
 
 PSE = b"1PAY.SYS.DDF01"
@@ -32,23 +33,33 @@ class ScriptedCard:
     table: dict[str, Any]
     sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
     told: list[dict[str, str]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     _next: int = 0
     _queues: dict[str, list[str]] = field(default_factory=dict)
+    _tags: dict[str, str] = field(default_factory=dict)
+    _exchanged: bytes = b""  # What PDOL and CDOLs brought, and goes under a CDA signature.
 
     def __post_init__(self) -> None:
         self._queues = {pattern: list(answers) for pattern, answers in self.table.get("answers", {}).items()}
+        for tag, value in self.table.items():
+            if TAG.fullmatch(tag) and value != "-":
+                self._tags[tag] = encode(value).hex().upper() if isinstance(value, str) else named(tag, value)
+        if self.keys is not None:
+            made = self.keys.elements(self.static_data)
+            self._tags = {**{tag: value for tag, value in made.items() if tag not in self.table}, **self._tags}
 
     # Its data
 
+    @property
+    def keys(self) -> Keys | None:
+        pan = str(self.table.get("5A", "")).rstrip("F")
+        return Keys(self.table["keys"], pan) if "keys" in self.table else None
+
     def tags(self) -> dict[str, str]:
-        """Every element that it has, in hex; "-" took it away, a list names an action code's bits."""
-        found = {}
-        for tag, value in self.table.items():
-            if TAG.fullmatch(tag) and value != "-":
-                found[tag] = encode(value).hex().upper() if isinstance(value, str) else named(tag, value)
-        return found
+        """Every element that it has, in hex: those of the table (but for "-"), and those that its keys made."""
+        return self._tags
 
     def layout(self) -> dict[str, list[str]]:
         """Place → tags; what has no place of its own lies at the end of the last record."""
@@ -58,9 +69,21 @@ class ScriptedCard:
         places[last] += [tag for tag in self.tags() if tag not in placed and tag not in ANSWERED]
         return places
 
-    def content(self, place: str) -> bytes:
-        tags = self.tags()
+    def content(self, place: str, tags: dict[str, str] | None = None) -> bytes:
+        tags = self.tags() if tags is None else tags
         return b"".join(element(tag, bytes.fromhex(tags[tag])) for tag in self.layout()[place] if tag in tags)
+
+    def static_data(self, changes: dict[str, str]) -> bytes:
+        """The signed records' data, with some elements as they were when the card was signed."""
+        tags = {**self.tags(), **changes}
+        data = b""
+        for place in self.layout():
+            if place in PLACES:
+                continue
+            sfi, number = (int(part) for part in place.split("."))
+            if number <= self.table.get("signed", {}).get(str(sfi), 0):
+                data += signed_record(sfi, self.content(place, tags))
+        return data + (bytes.fromhex(tags["82"]) if tags.get("9F4A") == "82" else b"")
 
     def locator(self) -> str:
         """Tag 94: given, or made from the layout."""
@@ -93,9 +116,10 @@ class ScriptedCard:
                     raise Pulled
                 if scripted == "honest":
                     return honest
-                if scripted.startswith("~"):
-                    return honest[:-2] + bytes.fromhex(scripted[1:])
-                return encode(scripted)
+                answer = honest[:-2] + bytes.fromhex(scripted[1:]) if scripted[:1] == "~" else encode(scripted)
+                if words.startswith("GENERATE"):
+                    self.given[-1] = _type_in(answer)
+                return answer
         return honest
 
     def _describe(self, capdu: bytes) -> str:
@@ -165,6 +189,10 @@ class ScriptedCard:
                 if tag in self.layout().get("get data", []) and tag in tags:
                     return element(tag, bytes.fromhex(tags[tag])) + b"\x90\x00"
                 return bytes.fromhex("6A88")
+            case "INTERNAL" if self.keys is not None:
+                wanted = sum(length for _, length in list_entries(bytes.fromhex(self.tags().get("9F49", "9F3704"))))
+                self._check(len(data) == wanted, f"INTERNAL AUTHENTICATE carries {len(data)} bytes")
+                return element("80", self.keys.dynamic(data)) + b"\x90\x00"
             case "EXTERNAL":
                 return bytes.fromhex(self.table.get("authenticate", "9000"))
             case "GET":
@@ -179,7 +207,7 @@ class ScriptedCard:
                 return bytes.fromhex("6A82")
             return encode(f"6F[84:'{PSE.decode()}' A5[88:01 5F2D:'zhen']] 9000")
         applications: dict[str, str] = self.table["applications"]
-        fitting = [aid for aid in applications if aid.startswith(name)]
+        fitting = [aid for aid, own in applications.items() if aid.startswith(name) and own != "-"]
         self._next = self._next + 1 if again else 0
         if self._next >= len(fitting):
             return bytes.fromhex("6A82")
@@ -201,6 +229,7 @@ class ScriptedCard:
     def _options(self, data: bytes) -> bytes:
         wanted = sum(length for _, length in list_entries(bytes.fromhex(self.tags().get("9F38", ""))))
         self._check(data == element("83", data[-wanted:] if wanted else b""), f"GPO carries {data.hex()}")
+        self._exchanged += data[-wanted:] if wanted else b""
         tags = self.tags()
         profile, locator = tags.get("82", ""), self.locator()
         if self.table.get("format") == "77":
@@ -220,8 +249,16 @@ class ScriptedCard:
         gives = self.table.get("gives", [])
         given = gives[number] if number < len(gives) and gives[number] else kind.removesuffix("+CDA")
         cid = f"{TYPES[given]:02X}" if given in TYPES else given
+        self.given.append(_type_of(int(cid, 16)))
         tags = self.tags()
         atc, issuer = tags.get("9F36", ""), tags.get("9F10", "")
+        self._exchanged += data
+        if kind.endswith("+CDA") and int(cid, 16) & 0xC0 and self.keys is not None:
+            head = element("9F27", bytes.fromhex(cid)) + element("9F36", bytes.fromhex(atc))
+            tail = element("9F10", bytes.fromhex(issuer)) + encode(self.keys.table.get("more", ""))
+            exchanged = self._exchanged + head + tail
+            signature = self.keys.combined(int(cid, 16), AC, self.told[-1]["9F37"], exchanged)
+            return element("77", head + element("9F4B", signature) + tail) + b"\x90\x00"
         if self.table.get("format") == "77":
             parts = (("9F27", cid), ("9F36", atc), ("9F26", AC), ("9F10", issuer))
             return element("77", b"".join(element(t, bytes.fromhex(v)) for t, v in parts if v)) + b"\x90\x00"
@@ -230,6 +267,18 @@ class ScriptedCard:
     def _check(self, right: bool, complaint: str) -> None:
         if not right:
             self.complaints.append(complaint)
+
+
+def _type_of(cid: int) -> str:
+    return next(name for name, value in TYPES.items() if value == cid & 0xC0)
+
+
+def _type_in(answer: bytes) -> str:
+    """The type of the cryptogram in a scripted answer, "" if it has none."""
+    at = answer.find(b"\x9f\x27\x01")
+    if answer[:1] == b"\x80":
+        return _type_of(answer[2]) if len(answer) > 4 else ""
+    return _type_of(answer[at + 3]) if at >= 0 else ""
 
 
 def matches(words: str, pattern: str) -> bool:

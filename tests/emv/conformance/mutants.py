@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 # Calls that tell people, not the transaction.
-TALK = frozenset({"performed", "left_out", "field", "cast", "TypeVar"})
+TALK = frozenset({"__init__", "performed", "left_out", "field", "cast", "TypeVar"})
 ERRORS = frozenset({"MissingData", "WrongCryptogram"})
 NOTE = "note"  # Tells people, too, but for its `sets`.
 # Enumerations whose members stand for one another by mistake.
@@ -25,6 +25,7 @@ ENUMS = frozenset(
     {"TVR", "TSI", "AIP", "AUC", "Cvm", "CvmCondition", "CvmResult", "CvmCapability", "SecurityCapability"}
     | {"PinResult", "Result", "Cryptogram", "Verdict", "SW", "TransactionType"}
 )
+FLAGS = frozenset({"TVR", "TSI", "AIP", "AUC", "CvmCapability", "SecurityCapability"})
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.NotEq),
     ast.LtE: (ast.Lt, ast.Eq),
@@ -112,10 +113,14 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
     body: list[ast.stmt] = getattr(parent, field)
     for index, statement in enumerate(list(body)):
         own = (statement.lineno, statement.end_lineno or statement.lineno) if where != "top" else None
+        if isinstance(statement, ast.FunctionDef) and statement.name.endswith("_words"):
+            continue  # For people.
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             inner = statement.name if where == "top" else f"{where}.{statement.name}"
             yield from _in_body(statement, "body", inner, own)
             continue
+        if isinstance(parent, ast.ClassDef):
+            own = None  # Run when the module is imported, and in no case.
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
             continue
         gone = _removed(statement)
@@ -242,6 +247,9 @@ def _variants(node: ast.AST, parent: ast.AST, field: str) -> Iterator[ast.AST]:
         case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in ENUMS and attr.isupper():
             for member in sorted(_others(name, attr)):
                 yield ast.Attribute(node.value, member, node.ctx)
+            if name in FLAGS and not (isinstance(parent, ast.keyword) and parent.arg == "sets"):
+                none = ast.Call(node.value, [ast.Constant(0)], [])
+                yield from (none, ast.UnaryOp(ast.Invert(), none))
         case ast.match_case(guard=None) if not _irrefutable(node.pattern):
             yield ast.match_case(node.pattern, ast.Constant(False), node.body)
     if isinstance(parent, ast.keyword) and parent.arg == "sets":

@@ -15,18 +15,40 @@ import resource
 import signal
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from conformance.card import ScriptedCard
 from conformance.case import Case, cases
 from conformance.mutants import ROOT, Mutant, mutants, mutated, source
 from conformance.notation import FOLDER
 
-# The steps that decide about money.
-MODULES = ("emv.cvm", "emv.action", "emv.risk", "emv.oda", "emv.restrictions")
+# The steps that decide about money, with the files that they are made of.
+DECIDING = (
+    "emv.cvm",
+    "emv.offline_pin",
+    "emv.action",
+    "emv.risk",
+    "emv.oda",
+    "emv.cda",
+    "emv.certificates",
+    "emv.restrictions",
+)
+# The others that a case can be about.
+OTHERS = (
+    "emv.selection",
+    "emv.initiate",
+    "emv.records",
+    "emv.dol",
+    "emv.tlv",
+    "emv.online",
+    "emv.scripts",
+    "emv.kernel",
+)
 CPU_SECONDS = 20  # A mutant that loops is killed by this; all cases together take one second.
 MEMORY_BYTES = 1 << 30
 TIMEOUT = "(endless)"
@@ -37,7 +59,7 @@ Lines = dict[str, set[int]]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`killers`: the cases that failed (only the first unless all were asked for)."""
+    """`killers`: the first cases that failed; two are enough to know that none is needed alone."""
 
     mutant: Mutant
     killers: tuple[str, ...]
@@ -131,7 +153,7 @@ def tried(mutant: Mutant, ran: dict[str, Lines]) -> list[Case]:
     return sorted(found, key=lambda case: not case.file.startswith(area))
 
 
-def judge(mutant: Mutant, ran: dict[str, Lines], *, all_killers: bool) -> Result:
+def judge(mutant: Mutant, ran: dict[str, Lines], *, enough: int) -> Result:
     candidates = tried(mutant, ran)
     tree = mutated(mutant.module, mutant.number)
 
@@ -146,7 +168,7 @@ def judge(mutant: Mutant, ran: dict[str, Lines], *, all_killers: bool) -> Result
             for case in candidates:
                 if _fails(run, case):
                     killers.append(case.id)
-                    if not all_killers:
+                    if len(killers) == enough:
                         break
             return tuple(killers)
 
@@ -161,14 +183,16 @@ def _fails(run: Callable[[Case], list[str]], case: Case) -> bool:
         return True
 
 
-def mutate(modules: Sequence[str], *, jobs: int, all_killers: bool) -> list[Result]:
+def mutate(modules: Sequence[str], *, jobs: int, enough: int) -> list[Result]:
     """Every mutant of the modules, judged. Must run before this process imports the kernel."""
     if any(name == "emv" or name.startswith("emv.") for name in sys.modules):
         raise RuntimeError("the kernel is imported already: its mutants would not be seen")
     every = [mutant for module in modules for mutant in mutants(module)]
+    for case in cases():
+        ScriptedCard(case.card)  # Its certificates are made once, here, and not in each fork.
     ran = executed(modules)
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(lambda mutant: judge(mutant, ran, all_killers=all_killers), every))
+        return list(pool.map(lambda mutant: judge(mutant, ran, enough=enough), every))
 
 
 def survivors_explained() -> dict[str, str]:
@@ -189,7 +213,7 @@ def only_killers(results: Sequence[Result]) -> dict[str, list[Mutant]]:
 
 def print_mutation(modules: Sequence[str], *, jobs: int, matrix: bool) -> int:
     """The table; exit status 1 if a survivor is not explained."""
-    results = mutate(modules, jobs=jobs, all_killers=matrix)
+    results = mutate(modules, jobs=jobs, enough=2 if matrix else 1)
     explained = survivors_explained()
     unexplained = 0
     killed = 0
@@ -220,9 +244,14 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _print_cases(results: Sequence[Result]) -> None:
+    """The cases that neither kill a mutant alone, nor are the only one of a requirement, nor say why they stand."""
     only = only_killers(results)
-    idle = [case for case in cases() if case.id not in only]
-    print(f"\n{len(cases()) - len(idle)} of {len(cases())} cases kill a mutant that no other case kills")
+    shown = Counter(name for case in cases() for name in case.shows)
+    sole = {case.id for case in cases() if any(shown[name] == 1 for name in case.shows)}
+    idle = [case for case in cases() if case.id not in only and case.id not in sole]
+    alone = sum(case.id in only for case in cases())
+    more = sum(case.id in sole and case.id not in only for case in cases())
+    print(f"\n{alone} of {len(cases())} cases kill a mutant that no other case kills")
+    print(f"{more} more are the only case of a requirement")
     for case in idle:
-        kills = sum(case.id in result.killers for result in results)
-        print(f"    {case.id}: {kills} shared kills; {case.stands or 'NO REASON to stand'}")
+        print(f"    {case.id}: {case.stands or 'NO REASON to stand'}")

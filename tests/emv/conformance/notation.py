@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1]
-_TOKEN = re.compile(r"\s+|([0-9A-F]+)\[|(\])|([0-9A-F]+):(?:'([^']*)'|([0-9A-F]*)(?:\*(\d+))?)|'([^']*)'|([0-9A-F]+)")
+_TOKEN = re.compile(
+    r"\s+|([0-9A-F]+)\[|(\])|([0-9A-F]+):(?:'([^']*)'|([0-9A-F]*)(?:\*(\d+))?)|'([^']*)'|([0-9A-F]+)(?:\*(\d+))?"
+)
 
 
 def encode(notation: str) -> bytes:
@@ -31,7 +33,7 @@ def encode(notation: str) -> bytes:
         if token is None:
             raise ValueError(f"{notation[at : at + 12]!r} is no TLV notation")
         at = token.end()
-        template, end, tag, words, value, times, bare, raw = token.groups()
+        template, end, tag, words, value, times, bare, raw, again = token.groups()
         if template:
             open_templates.append((template, done))
             done = b""
@@ -41,11 +43,13 @@ def encode(notation: str) -> bytes:
             name, before = open_templates.pop()
             done = before + element(name, done)
         elif tag:
-            done += element(tag, words.encode("latin-1") if words is not None else bytes.fromhex(value) * int(times or 1))
+            done += element(
+                tag, words.encode("latin-1") if words is not None else bytes.fromhex(value) * int(times or 1)
+            )
         elif bare is not None:
             done += bare.encode("latin-1")
         elif raw:
-            done += bytes.fromhex(raw)
+            done += bytes.fromhex(raw) * int(again or 1)
     if open_templates:
         raise ValueError(f"{notation!r} leaves a template open")
     return done

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import typing
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 from conformance.card import Pulled, ScriptedCard, matches
 from conformance.case import Case
-from conformance.notation import encode, names_of
+from conformance.notation import encode, named, names_of
+from emv.capk import CaKeys, RevokedCertificate, default_capks
 from emv.commands import (
     AskOfflinePin,
     AskPin,
@@ -25,10 +29,28 @@ from emv.commands import (
     VerifyPin,
 )
 from emv.kernel import AidEntry, Session, TerminalProfile, TransactionData, contact_session
+from emv.trace import Decision
 
 REQUESTS_MAX = 400  # A kernel that goes on and on fails the case.
 REMOVED = "card-removed"  # The end of a session whose card was pulled: the error comes out of the kernel.
 ANY = "..."
+# What an end means; every other one terminates the session.
+RESULTS = {
+    "approved-online": "approved",
+    "approved-offline": "approved",
+    "declined-offline": "declined",
+    "declined-by-card": "declined",
+    "declined-by-issuer": "declined",
+    "service-not-allowed": "declined",
+    "pin-tries-exceeded": "declined",
+    "issuer-not-authentic": "declined",
+    "card-not-authenticated": "declined",
+    "unable-to-go-online": "declined",
+    "referred": "declined",
+    "cancelled": "cancelled",
+    "pin-cancelled": "cancelled",
+    "pin-timed-out": "cancelled",
+}
 PIN_BLOCK = "241234FFFFFFFFFF"
 
 
@@ -64,7 +86,10 @@ class World:
                 return self.card.transmit(bytes.fromhex(head) + block, challenge=challenge)
             case Draw(count):
                 self.draws += 1
-                return bytes.fromhex(self._from("draw", self.draws))[:count]
+                drawn = bytes.fromhex(self._from("draw", self.draws))
+                if len(drawn) != count:
+                    raise Stuck(f"the kernel draws {count} bytes, the case has {len(drawn)}")
+                return drawn
             case AskPin():
                 self.pins.append("online")
                 return PinResult[self._from("pin", len(self.pins))]
@@ -97,8 +122,18 @@ class World:
 
 def run(case: Case) -> list[str]:
     """What the kernel did otherwise than the case says; empty if nothing."""
+    return played(case)[1]
+
+
+def decisions(case: Case) -> set[str]:
+    """The words of emv.rules that the kernel noted."""
+    return {item.rule.word for item in played(case)[0].trace if isinstance(item, Decision)}
+
+
+def played(case: Case) -> tuple[Session, list[str]]:
+    """The session as it ended, and what differs."""
     world = World(case, ScriptedCard(case.card))
-    session = Session(built(TerminalProfile, {"aids": _aids(case), **case.terminal}), built(TransactionData, case.sale))
+    session = Session(built(TerminalProfile, {**case.terminal, "aids": _aids(case)}), built(TransactionData, case.sale))
     kernel = contact_session(session)
     outcome: Outcome | None = None
     reason = REMOVED
@@ -116,16 +151,29 @@ def run(case: Case) -> list[str]:
         reason = end.value.reason
     except CardError as error:
         if not error.removed:
-            return [f"a CardError came out of the kernel: {error}"]
+            return session, [f"a CardError came out of the kernel: {error}"]
     except Stuck as stuck:
         kernel.close()
-        return [str(stuck), f"sent: {world.card.sent[-3:]}"]
-    return [*world.card.complaints, *_differences(case, world, session, outcome, reason)]
+        return session, [str(stuck), f"sent: {world.card.sent[-3:]}"]
+    return session, [*world.card.complaints, *_differences(case, world, session, outcome, reason)]
 
 
 def _aids(case: Case) -> tuple[AidEntry, ...]:
     rows = case.terminal.get("aids", [{}])
     return tuple(built(AidEntry, {**case.aid, **row}) for row in rows)
+
+
+def ca_keys(table: dict[str, str]) -> CaKeys:
+    """The simulator's CA keys; `last_day` is theirs, `revoked` is RID/index/serial."""
+    keys = default_capks().keys
+    if "last_day" in table:
+        last_day = datetime.date.fromisoformat(table["last_day"])
+        keys = tuple(dataclasses.replace(key, expiry=last_day) for key in keys)
+    revoked: frozenset[RevokedCertificate] = frozenset()
+    if "revoked" in table:
+        rid, index, serial = table["revoked"].split("/")
+        revoked = frozenset({RevokedCertificate(bytes.fromhex(rid), int(index, 16), bytes.fromhex(serial))})
+    return CaKeys(keys, revoked)
 
 
 def built(kind: type[Any], table: dict[str, Any]) -> Any:
@@ -136,16 +184,18 @@ def built(kind: type[Any], table: dict[str, Any]) -> Any:
         if name not in hints:
             raise KeyError(f"{kind.__name__} has no {name}")
         values[name] = _typed(hints[name], name, value)
-    if kind is TerminalProfile:
-        values["aids"] = table["aids"] if not isinstance(table["aids"], list) else values["aids"]
     return kind(**values)
 
 
 def _typed(hint: Any, name: str, value: Any) -> Any:
     if hint is bytes:
-        return bytes.fromhex(value)
+        return bytes.fromhex(named("95", value) if isinstance(value, list) else value)
     if hint is int and isinstance(value, str):
         return int(value, 16)
+    if hint is CaKeys:
+        return ca_keys(value)
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return hint(value)
     if isinstance(value, list) and typing.get_origin(hint) is frozenset:
         return frozenset(value)
     if isinstance(value, list):
@@ -171,13 +221,14 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         "looked_up": world.looked_up,
         "advice": outcome is not None and outcome.advice,
         "online": world.request is not None,
+        "failure": session.oda.failure.word if session.oda.failure else "",
     }
     found = []
     for word, value in got.items():
         # A session that broke off is held to what the case itself says, a whole one to everything.
         if word not in expect or not (whole or word in case.said or word == "end"):
             continue
-        if not (follows(value, expect[word]) if word == "pins" else value == expect[word]):
+        if not (repeats(value, expect[word]) if word == "pins" else value == expect[word]):
             found.append(_said(word, expect[word], value))
     if "sent" in expect and (whole or "sent" in case.said) and not follows(world.card.sent, expect["sent"]):
         found.append("sent: " + " | ".join(world.card.sent))
@@ -189,20 +240,43 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         found += _elements("request", expect["request"], world.request or {})
     if "data" in case.said:
         found += _elements("data", expect["data"], data)
+    if "decided" in case.said:
+        found += _decisions(expect["decided"], session)
     if "problem" in case.said and expect["problem"] not in session.problem:
         found.append(_said("problem", expect["problem"], session.problem))
-    if outcome is not None and outcome.online != got["online"]:
-        found.append(_said("Outcome.online", got["online"], outcome.online))
-    return found
+    return found + (_outcome(outcome, world) if outcome is not None else [])
+
+
+def _outcome(outcome: Outcome, world: World) -> list[str]:
+    """What the outcome says of itself must fit its reason and what happened."""
+    given = world.card.given[-1] if world.card.given else None
+    facts = (
+        ("Outcome.result", RESULTS.get(outcome.reason, "terminated"), outcome.result.value),
+        ("Outcome.online", world.request is not None, outcome.online),
+        ("Outcome.cryptogram", given, outcome.cryptogram.name if outcome.cryptogram else None),
+    )
+    whole = outcome.result.value in ("approved", "declined")
+    return [
+        _said(name, wanted, said) for name, wanted, said in facts if wanted != said and (whole or name != facts[2][0])
+    ]
+
+
+def _decisions(expected: list[str], session: Session) -> list[str]:
+    """Words of emv.rules that the trace must have, or with "-" must not have."""
+    taken = {item.rule.word for item in session.trace if isinstance(item, Decision)}
+    wrong = [word for word in expected if (word.lstrip("-") in taken) == word.startswith("-")]
+    return [_said("decided", wrong, sorted(taken))] if wrong else []
 
 
 def _elements(word: str, expected: dict[str, str], got: dict[str, str]) -> list[str]:
-    """ "-" expects an absent element."""
-    return [
-        _said(f"{word} {tag}", value, got.get(tag, "-"))
-        for tag, value in expected.items()
-        if got.get(tag, "-") != (value if value == "-" else encode(value).hex().upper())
-    ]
+    """`-` expects an absent element, `+` one of any value."""
+    wrong = []
+    for tag, value in expected.items():
+        there = got.get(tag, "-")
+        fits = there != "-" if value == "+" else there == (value if value == "-" else encode(value).hex().upper())
+        if not fits:
+            wrong.append(_said(f"{word} {tag}", value, there))
+    return wrong
 
 
 def _said(word: str, expected: Any, got: Any) -> str:
@@ -210,6 +284,18 @@ def _said(word: str, expected: Any, got: Any) -> str:
         tag = "95" if word == "tvr" else "9B"
         return f"{word}: {got} ({names_of(tag, got)}), expected {expected} ({names_of(tag, expected)})"
     return f"{word}: {got!r}, expected {expected!r}"
+
+
+def repeats(got: list[str], expected: list[str]) -> bool:
+    """Whether both are equal; `...` at the end stands for the one before it, any number of times.
+
+    >>> repeats(["offline 3", "offline 1", "offline 1"], ["offline 3", "offline 1", "..."])
+    True
+    """
+    if expected[-1:] != [ANY]:
+        return got == expected
+    first = expected[:-1]
+    return got[: len(first)] == first and set(got[len(first) :]) <= {first[-1]}
 
 
 def follows(sent: list[str], patterns: list[str]) -> bool:
