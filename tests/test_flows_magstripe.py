@@ -17,7 +17,7 @@ from test_flows_trouble import slip_of, states
 from emv.rules import REASONS
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments, discrepancies
-from sim.card import PROFILES
+from sim.card import PROFILES, VirtualCard
 from sim.story import play
 from sim.world import World
 from terminal.config.settings import Stripe
@@ -51,6 +51,10 @@ class Story:
     faults: tuple[Fault, ...] = ()
 
 
+GARBAGE_SECOND_AC = dataclasses.replace(
+    PROFILES["unionpay-credit-pin"],
+    quirks=tuple(dataclasses.replace(quirk, at="ac2") for quirk in PROFILES["garbage-ac"].quirks),
+)
 SALE_SLIP = {"entry": "S", "verification": "pin-and-signature"}
 FALLBACK_SLIP = {"entry": "F", "verification": "pin-and-signature"}
 STORIES = (
@@ -130,6 +134,20 @@ STORIES = (
     Story("nor is a card that declines",
           buy("insert_card: insert declines-first\n" + PIN + "card_problem: ENTER\nremove_card: remove\nidle:"),
           ("abandoned",), ""),
+    Story("another chip card than the one whose chip failed",
+          buy("insert_card: insert garbage-ac\n" + PIN + "card_problem: ENTER\nremove_card: remove\n"
+              "offer_fallback: ENTER\nswipe_card: swipe signature\ncard_problem: swipe garbage-ac\n" + PIN
+              + "approved:\nidle:"),
+          ("abandoned", "completed"), slip=FALLBACK_SLIP, fallbacks=1),
+    Story("a chip that fails after the host has approved is reversed, and that is all",
+          buy("insert_card: insert garbage-second-ac\n" + PIN + "reversal_done: ENTER\nremove_card: remove\nidle:"),
+          ("reversed",), "051"),
+    Story("a swipe that nobody asked for",
+          "idle: swipe stripe-debit wait 1\n" + buy("insert_card: wait 2 CANCEL\nidle:"), (), ""),
+    Story("another card in the slot while the PIN of a swiped one is typed",
+          buy("insert_card: swipe stripe-debit\nenter_pin: 12 insert signature wait 1 remove wait 1 3456 ENTER\n"
+              "approved:\nidle:"),
+          ("completed",), slip=SALE_SLIP),
     Story("a chip whose data cannot be read",
           buy("insert_card: insert garbage-tlv\ncard_problem: ENTER\nremove_card: remove\noffer_fallback: ENTER\n"
               "swipe_card: swipe garbage-tlv\n" + PIN + "approved:\nidle:"),
@@ -140,10 +158,12 @@ STORIES = (
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_story(story: Story) -> None:
     with World(story.name, profile=story.profile) as world:
+        world.cards["garbage-second-ac"] = VirtualCard(GARBAGE_SECOND_AC, wait=world.loop.spend)
         for fault in story.faults:
             world.acquirer.faults.add(fault)
         world.run(play(world, START + story.text))
         assert states(world) == story.states
+        assert ("offer_fallback" in world.eyes.history) == ("offer_fallback" in story.text)
         last = all_payments(world.journal)[:1]
         assert [payment.facts.get("entry_mode", "") for payment in last] == ([story.entry] if story.states else [])
         assert discrepancies(world.journal, world.acquirer) == []
@@ -192,6 +212,36 @@ def test_a_swipe_is_f22_02_with_track_2_and_without_field_55() -> None:
     assert (request.text(2), request.text(14)) == (app.pan, app.expiry[:4])
     assert not {23, 36, 55} & set(request.fields)
     assert {26, 52, 53} <= set(request.fields)
+
+
+def test_track_3_goes_along_where_the_reader_has_read_it() -> None:
+    app = PROFILES["stripe-credit"].applications[0]
+    swipe = f";{app.pan}=3012101?;99{app.pan}=156156000?".encode()
+    with World("track 3", profile=BY_SERVICE_CODE) as world:
+        frames: list[bytes] = []
+        world.on_frame = frames.append
+
+        async def people() -> None:
+            await play(world, START + buy("insert_card:"))
+            world.stripe.swipe(swipe)
+            await play(world, "approved:\nidle:")
+
+        world.run(people())
+    messages = [decode(unwrap(frame, UNIONPAY).body, UNIONPAY) for frame in frames]
+    (track3,) = [message.text(36) for message in messages if message.mti == "0200"]
+    assert track3 == f"99{app.pan}D156156000"
+
+
+def test_a_number_too_short_for_a_pin_block_is_never_sent() -> None:
+    with World("short PAN") as world:
+
+        async def people() -> None:
+            await play(world, START + buy("insert_card:"))
+            world.stripe.swipe(b";622500000006=3012101?")
+            await play(world, "card_problem: ENTER\nidle:")
+
+        world.run(people())
+        assert states(world) == ("abandoned",)
 
 
 def test_a_fallback_says_that_the_chip_failed() -> None:

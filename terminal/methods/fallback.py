@@ -95,11 +95,9 @@ class Failed:
 
     @classmethod
     def from_kernel(cls, outcome: kernel.Outcome | kernel.CardError) -> Failed:
-        """What the kernel says. After a first cryptogram the chip was read, whatever came then."""
+        """What the kernel says of a session that never asked the host."""
         if isinstance(outcome, kernel.CardError):
             return cls(outcome.reason)
-        if outcome.cryptogram is not None or outcome.result is not kernel.Result.TERMINATED:
-            return cls("")
         return cls(outcome.reason, outcome.data.get(PAN_5A, b"").hex().rstrip("f"))
 
 
