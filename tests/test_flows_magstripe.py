@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from test_flows_stories import START
+from test_flows_stories import OPERATOR, START
 from test_flows_trouble import slip_of, states
 
 from emv.rules import REASONS
@@ -357,3 +358,14 @@ def test_an_unknown_reason_is_no_reason() -> None:
 
 def test_what_a_failed_chip_knows_is_not_in_its_repr() -> None:
     assert "6225" not in repr(Failed("bad-data", "6225000000000014"))
+
+
+def test_a_power_cut_while_the_host_is_asked_ends_in_a_reversal(tmp_path: Path) -> None:
+    with World("cut", data=tmp_path) as world:
+        world.run(play(world, START + buy("insert_card: host mute swipe stripe-debit\n" + PIN + "waiting:")))
+        assert states(world) == ("requested",)
+        acquirer, at_ms = world.acquirer, world.loop.now().wall_ms
+    with World("cut again", data=tmp_path, acquirer=acquirer, start_wall_ms=at_ms) as world:
+        world.run(play(world, OPERATOR + "reversing:\nidle: wait 1"))
+        assert states(world) == ("reversed",)
+        assert discrepancies(world.journal, acquirer) == []
