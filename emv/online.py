@@ -76,8 +76,8 @@ async def completion(session: Session, answer: OnlineAnswer | None) -> Outcome:
     """
     scripts = parse_scripts(answer.scripts) if answer is not None else ()
     await issuer_scripts(session, scripts, BEFORE)
-    if session.oda.icc_key is not None:
-        # Whatever was left open with the first cryptogram, and before the default codes. Spec: Book 2 §6.6.
+    if session.oda.icc_key is not None and session.tvr & TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED:
+        # What was left open with the first cryptogram; before the default codes are looked at. Spec: Book 2 §6.6.
         session.note("cda-still-open", clears=TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED)
     approved = _unable_to_go_online(session) if answer is None else _approved(session, answer)
     wanted = Cryptogram.TC if approved else Cryptogram.AAC
