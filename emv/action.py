@@ -48,17 +48,11 @@ REASON_MASK = 0x07  # CID b3-b1.
 REFUSALS: Final = MappingProxyType(
     {0x01: "service-not-allowed", 0x02: "pin-tries-exceeded", 0x03: "issuer-not-authentic"}
 )
-# A card may give less than it is asked for and never more; the last time it may not go online. Spec: Book 3 §9.3.
-MAY_GIVE_FIRST: Final = MappingProxyType(
+# A card may give less than it is asked for and never more. Spec: Book 3 §9.3.
+MAY_GIVE: Final = MappingProxyType(
     {
         Cryptogram.TC: frozenset(Cryptogram),
         Cryptogram.ARQC: frozenset({Cryptogram.ARQC, Cryptogram.AAC}),
-        Cryptogram.AAC: frozenset({Cryptogram.AAC}),
-    }
-)
-MAY_GIVE_LAST: Final = MappingProxyType(
-    {
-        Cryptogram.TC: frozenset({Cryptogram.TC, Cryptogram.AAC}),
         Cryptogram.AAC: frozenset({Cryptogram.AAC}),
     }
 )
@@ -127,7 +121,7 @@ async def card_action_analysis(session: Session, wanted: Cryptogram) -> Outcome 
     given = await generate_ac(session, wanted, CDOL1_8C, cda=cda)
     session.note("first-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, sets=TSI.CARD_RISK_MANAGEMENT_PERFORMED)
     session.performed("Card action analysis")
-    if given not in MAY_GIVE_FIRST[wanted]:
+    if given not in MAY_GIVE[wanted]:
         session.note("cryptogram-not-allowed", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
         raise WrongCryptogram(f"the card answered {given.name if given else 'RFU'} to a request for {wanted.name}")
     if session.oda.signature_failed:
@@ -155,10 +149,10 @@ async def last_cryptogram(session: Session, wanted: Cryptogram, *, cda: bool) ->
     """The second GENERATE AC. What a card may not give then counts as an AAC. Raises CardError. Spec: Book 3 §9.3."""
     given = await generate_ac(session, wanted, CDOL2_8D, cda=cda)
     session.note("last-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
-    if given is None or given not in MAY_GIVE_LAST[wanted]:
+    if given not in (wanted, Cryptogram.AAC):
         session.note("cryptogram-counts-as-aac", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
-        given = session.cryptogram = Cryptogram.AAC
-    return given
+    session.cryptogram = wanted if given is wanted else Cryptogram.AAC
+    return session.cryptogram
 
 
 async def _signature_failed(session: Session, given: Cryptogram) -> Outcome:
