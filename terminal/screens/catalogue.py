@@ -310,12 +310,15 @@ class ChooseMethod:
 
 @value
 class InsertCard:
+    """`swipe`: a stripe reader is fitted, too."""
+
     name: ClassVar[str] = "insert_card"
     amount: Money
+    swipe: bool
 
     def lay(self, words: Words) -> Layout:
         return Notice(
-            words["insert_card.title"],
+            words["insert_card.or_swipe" if self.swipe else "insert_card.title"],
             amount=words.money(self.amount),
             mark=Mark.CARD,
             hint=_hint(words, "cancel", ""),
@@ -323,7 +326,7 @@ class InsertCard:
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
-_CARD_CAN_COME = ("mute", "upside_down", "reader_lost")
+_CARD_CAN_COME = ("mute", "upside_down", "reader_lost", "bad_stripe", "chip_card_swiped", "another_card")
 
 
 @value
@@ -339,6 +342,35 @@ class CardProblem:
             headline=words.about("card_problem", self.reason),
             mark=Mark.CARD,
             hint=_hint(words, "cancel", "") if self.reason in _CARD_CAN_COME else _hint(words, "", "ok"),
+        )
+
+
+@value
+class OfferFallback:
+    """The chip cannot be read: swipe it instead?"""
+
+    name: ClassVar[str] = "offer_fallback"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["offer_fallback.title"],
+            headline=words["offer_fallback.text"],
+            mark=Mark.CARD,
+            hint=_hint(words, "no", "yes"),
+        )
+
+
+@value
+class SwipeCard:
+    name: ClassVar[str] = "swipe_card"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["swipe_card.title"],
+            amount=words.money(self.amount),
+            mark=Mark.CARD,
+            hint=_hint(words, "cancel", ""),
         )
 
 
@@ -394,7 +426,7 @@ class EnterPin:
 
 @value
 class Connecting:
-    """`what` in room "what": sign_in, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
+    """`what` in room "what": sign_in, host_key, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
 
     name: ClassVar[str] = "connecting"
     what: str
@@ -855,7 +887,10 @@ _ROWS = (
 )
 
 # One of every screen at least, and of most reasons that have words: what goldens and the gallery show.
-CARD_REASONS = ("mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined")
+CARD_REASONS = (
+    "mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined",
+    "bad_stripe", "chip_card_swiped", "another_card",
+)  # fmt: skip
 REFUSALS = (
     "sign_in",
     "amount_limit",
@@ -866,7 +901,10 @@ REFUSALS = (
     "not_supervisor",
     "pin_rate",
 )
-CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
+CEREMONY_REASONS = (
+    *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
+    *("bad_block", "host_refused", "no_answer"),
+)
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
     Boot("0.1.0", (("keys", True), ("journal", True), ("unsealed", False))),
@@ -893,7 +931,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ConfirmKcv(0, "08D7B4", 0),
     *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
     KeysLoaded("08D7B4FB"),
-    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys"), 0),
+    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys", "menu.host_key"), 0),
     Menu("menu.role", ("role.cashier", "role.supervisor"), 0),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
@@ -914,8 +952,11 @@ EXAMPLES: tuple[Screen, ...] = (
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
-    InsertCard(_SALE),
-    InsertCard(Money(88888888)),
+    InsertCard(_SALE, swipe=False),
+    InsertCard(_SALE, swipe=True),
+    InsertCard(Money(88888888), swipe=True),
+    OfferFallback(),
+    SwipeCard(_SALE),
     *(
         CardProblem(reason)
         for reason in CARD_REASONS
