@@ -67,6 +67,7 @@ class World:
         known_answers: Callable[[], tuple[tuple[str, bool], ...]] = known_answers,
         file_check: Callable[[], FileCheck] | None = None,
         card_command_ms: int = 15,
+        serial: str = "simulated",
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
@@ -105,6 +106,7 @@ class World:
             font=font,
             known_answers=known_answers,
             file_check=file_check,
+            serial=serial,
         )
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
