@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from key_papers import LOG_IN, another_operator, menu_item
 from test_flows_recovery import CutLoop, PowerCut
 from test_flows_stories import START
 
@@ -22,20 +23,22 @@ from sim.books import all_payments
 from sim.card import PROFILES
 from sim.story import play, press
 from sim.world import World, hash_seed
+from terminal.flows.power_on import MENU
 from terminal.hostlink.downloads import DOWNLOADS, ListName
 from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import load_profile
 
-MENU = "idle: ENTER\nmenu: UP ENTER\ndownloads:"
+CHOSEN = menu_item(MENU.index("menu.downloads") + 1)
+OPEN = f"idle: ENTER\nmenu: {CHOSEN}\ndownloads:"
 LOADED = "downloads: CANCEL\nidle:\n"
-EVERYTHING = MENU + " ENTER\ndownloading:\n" + LOADED
+EVERYTHING = OPEN + " ENTER\ndownloading:\n" + LOADED
 OPERATOR = "boot:\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
 PAN = PROFILES["unionpay-credit-pin"].applications[0].pan
 
 
 def only(name: ListName) -> str:
     """The story of loading one list, up to its first frame."""
-    return MENU + f" {tuple(ListName).index(name) + 2}\ndownloading:\n"
+    return OPEN + f" {tuple(ListName).index(name) + 2}\ndownloading:\n"
 
 
 def test_everything_is_loaded_and_in_force_without_a_restart() -> None:
@@ -138,16 +141,16 @@ def test_a_download_that_is_lost_in_its_middle_leaves_the_old_list_and_is_tried_
 
 
 def test_whoever_is_no_supervisor_or_not_signed_in_loads_nothing() -> None:
-    add_cashier = "idle: ENTER\nmenu: UP UP ENTER\nenter_number: 02 ENTER\nmenu: ENTER\n"
-    passwords = "operator_password: 2222 ENTER\noperator_password: wait 1 2222 ENTER\nproblem: ENTER\n"
-    change = "idle: ENTER\nmenu: UP UP UP UP ENTER\nenter_number: CLEAR CLEAR 02 ENTER\noperator_password: 2222 ENTER\n"
+    change = f"idle: ENTER\nmenu: {menu_item(MENU.index('menu.operator') + 1)}\n"
+    log_in = f"enter_number: CLEAR CLEAR {LOG_IN['02']}\n"
+    refused = f"idle: ENTER\nmenu: {CHOSEN}\nrefused:"
     with World("cashier") as world:
-        world.run(play(world, START + add_cashier + passwords + change + "idle: ENTER\nmenu: UP ENTER\nrefused:"))
+        world.run(play(world, START + another_operator("02") + change + log_in + refused))
         assert world.acquirer.downloads.ended == {}
     with World("signed-out") as world:
         no_sign_in = START.rpartition("idle:")[0] + "sign_in_failed: CANCEL\n"
         world.host_behaviour("refused")
-        world.run(play(world, no_sign_in + "idle: DOWN\nmenu: UP ENTER\ndownloads: ENTER\nrefused:"))
+        world.run(play(world, no_sign_in + f"idle: DOWN\nmenu: {CHOSEN}\ndownloads: ENTER\nrefused:"))
 
 
 def test_the_lists_that_were_never_loaded_come_after_the_sign_in_where_the_profile_says_so() -> None:
@@ -156,6 +159,17 @@ def test_the_lists_that_were_never_loaded_come_after_the_sign_in_where_the_profi
         world.run(play(world, START))
         assert world.shop.downloaded.count(ListName.AIDS) == 5
         assert world.shop.downloaded.count(ListName.CARD_BINS) == 0
+
+
+def test_the_self_test_slip_tells_what_is_in_force() -> None:
+    self_test = f"idle: ENTER\nmenu: {menu_item(MENU.index('menu.self_test') + 1)}\nprinting:\nidle:"
+    with World("slip") as world:
+        world.run(play(world, START + only(ListName.AIDS) + LOADED + self_test))
+        record = world.journal.transact(lambda tx: tx.last_slip())
+        assert record is not None
+        rows = {name: (count, bool(since)) for name, count, since in record.body["lists"]}
+        assert rows["aids"] == (5, True)
+        assert rows["ca_keys"] == (0, False)
 
 
 def test_lists_outlive_a_restart_and_die_with_the_keys(tmp_path: Path) -> None:
