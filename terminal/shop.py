@@ -144,6 +144,7 @@ class Shop:
         self.spoken = ""  # The language of a cardholder who is asked something, if it is another.
         self.activation: Activation | None = None
         self.downloaded = Downloaded()
+        self.download_wanted = False  # A host's header has asked for a list; not tried yet.
         self.operator = ""
         self.mode = Mode.BLANK
         self.busy = False  # Somebody is being served: what can wait, waits.

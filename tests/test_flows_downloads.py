@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from key_papers import LOG_IN, another_operator, menu_item
 from test_flows_recovery import CutLoop, PowerCut
-from test_flows_stories import START
+from test_flows_stories import START, sale
 
 from emv.aids import default_aids
 from sim.acquirer import Acquirer, Fault, FaultKind
@@ -24,15 +24,17 @@ from sim.card import PROFILES
 from sim.story import play, press
 from sim.world import World, hash_seed
 from terminal.flows.power_on import MENU
-from terminal.hostlink.downloads import DOWNLOADS, ListName
+from terminal.hostlink.downloads import DOWNLOADS, ListName, wanted
 from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import load_profile
+from terminal.methods.asking import DOWNLOADS_DUE
 
 CHOSEN = menu_item(MENU.index("menu.downloads") + 1)
 OPEN = f"idle: ENTER\nmenu: {CHOSEN}\ndownloads:"
 LOADED = "downloads: CANCEL\nidle:\n"
 EVERYTHING = OPEN + " ENTER\ndownloading:\n" + LOADED
 OPERATOR = "boot:\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
+PAID = sale("unionpay-credit-pin", "100") + "enter_pin: 123456 ENTER\napproved:\nremove_card: remove\n"
 PAN = PROFILES["unionpay-credit-pin"].applications[0].pan
 
 
@@ -159,6 +161,30 @@ def test_the_lists_that_were_never_loaded_come_after_the_sign_in_where_the_profi
         world.run(play(world, START))
         assert world.shop.downloaded.count(ListName.AIDS) == 5
         assert world.shop.downloaded.count(ListName.CARD_BINS) == 0
+
+
+@pytest.mark.parametrize("digit", [1, 4, 5, 7])
+def test_what_a_header_asks_for_is_loaded_after_the_transaction(digit: int) -> None:
+    with World(f"requirement-{digit}") as world:
+        world.acquirer.faults.add(Fault(FaultKind.REQUIREMENT, mti="0200", digit=digit))
+        paid = PAID + "downloading:\nidle:"
+        world.run(play(world, START + paid))
+        assert [payment.state.value for payment in all_payments(world.journal)] == ["completed"]
+        assert set(world.acquirer.downloads.ended) == {DOWNLOADS[name].end for name in wanted(digit)}
+        assert world.journal.transact(lambda tx: tx.get(DOWNLOADS_DUE)) is None
+
+
+def test_what_was_asked_for_and_failed_is_tried_again_when_an_operator_signs_in(tmp_path: Path) -> None:
+    acquirer = Acquirer(seed=hash_seed("due"))
+    with World("due", data=tmp_path, acquirer=acquirer) as world:
+        acquirer.faults.add(Fault(FaultKind.REQUIREMENT, mti="0200", digit=5))
+        acquirer.faults.add(Fault(FaultKind.CODE, mti="0820", code="96"))
+        failed = "download_failed: CANCEL\nidle:"
+        world.run(play(world, START + PAID + failed))
+        assert world.shop.downloaded == Downloaded()
+    with World("due", data=tmp_path, acquirer=acquirer) as world:
+        world.run(play(world, OPERATOR + "downloading:\nidle:"))
+        assert world.shop.downloaded.count(ListName.AIDS) == 5
 
 
 def test_the_self_test_slip_tells_what_is_in_force() -> None:

@@ -37,7 +37,7 @@ from terminal.hostlink.downloads import (
 )
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
-from terminal.methods.asking import ask
+from terminal.methods.asking import DOWNLOADS_DUE, ask
 from terminal.methods.reversal import identity
 from terminal.model import Mode
 from terminal.screens import catalogue as screens
@@ -77,8 +77,17 @@ async def download(shop: Shop, names: Iterable[ListName]) -> bool:
     return True
 
 
+async def load_due(shop: Shop) -> bool:
+    """What the host's headers have asked for. What fails stays due until an operator next signs in."""
+    shop.download_wanted = False
+    due = await Commit(lambda tx: tx.get(DOWNLOADS_DUE, ()))
+    return await download(shop, tuple(ListName(name) for name in due))
+
+
 async def load_needed(shop: Shop) -> bool:
-    """After a sign-in: what the kernel needs and the host has never given, if the profile wants it so."""
+    """After a sign-in: what is due, and, if the profile wants it so, what the kernel needs and was never given."""
+    if not await load_due(shop):
+        return False
     if not shop.profile.downloads_at_sign_in:
         return True
     return await download(shop, tuple(name for name in NEEDED if not shop.downloaded.count(name)))
@@ -127,7 +136,13 @@ async def _load(shop: Shop, row: Row) -> None:
     clear = b"\n".join(entry.hex().encode("ascii") for entry in entries)
     sealed = await Offload("keys", lambda: shop.keys.seal(STANDING, _context(row.name), clear), KEY_DEADLINE_MS)
     now_ms = await wall_ms()
-    await Commit(lambda tx: tx.set(_setting(row.name), {"sealed_hex": sealed.hex(), "loaded_ms": now_ms}))
+
+    def replace_old(tx: Tx) -> None:
+        tx.set(_setting(row.name), {"sealed_hex": sealed.hex(), "loaded_ms": now_ms})
+        due: tuple[str, ...] = tx.get(DOWNLOADS_DUE, ())
+        tx.set(DOWNLOADS_DUE, [name for name in due if name != row.name.value] or None)
+
+    await Commit(replace_old)
     shop.use(having)
 
 

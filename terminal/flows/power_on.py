@@ -13,7 +13,7 @@ from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
 from terminal.flows import checks, key_loading, recovery
 from terminal.flows.clock import hold_clock_floor, set_clock
-from terminal.flows.downloads import downloads_menu, load_needed, restore
+from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
 from terminal.flows.first_run import first_run
 from terminal.flows.locked import destroy_keys, lock_without_keys, locked
 from terminal.flows.operator import add_operator, is_supervisor, operator_sign_in
@@ -120,7 +120,9 @@ def _keys_are_due(tx: Tx) -> None:
 
 
 async def _idle(shop: Shop) -> None:
-    """The idle screen until somebody wants something."""
+    """The idle screen until somebody wants something; what the host has asked for comes first."""
+    if shop.download_wanted and shop.mode is Mode.SIGNED_IN:
+        await load_due(shop)
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
     pending = await Commit(lambda tx: sum(is_card_reversal(p) for p in tx.open_payments()))
