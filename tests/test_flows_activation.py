@@ -6,6 +6,7 @@ that an answer which no terminal could trade under is refused.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,13 @@ def test_the_same_device_may_ask_again_when_an_answer_was_lost() -> None:
     with World("lost", acquirer=host, serial="A1B2C3") as world:
         world.run(play(world, BY_CODE + "activation_failed: ENTER\nactivated: ENTER\n" + REST + "idle:"))
         assert world.shop.mode is Mode.SIGNED_IN
+
+
+def test_a_code_in_the_configuration_need_not_be_typed() -> None:
+    with World("prepared", acquirer=acquirer()) as world:
+        config = world.shop.config
+        world.shop.config = replace(config, merchant=replace(config.merchant, activation_code=CODE))
+        world.run(play(world, BY_CODE.replace(CODE, "") + "activated: ENTER\noperator_password:"))
 
 
 def test_numbers_that_the_person_does_not_recognise_are_not_kept() -> None:

@@ -134,7 +134,8 @@ async def _by_code(shop: Shop) -> Activation | None:
     host = await _host(shop)
     if host is None:
         return None
-    code = await _ask(shop, "activation_code", "", CODE_DIGITS[-1], lambda v: len(v) in CODE_DIGITS)
+    prepared = shop.config.merchant.activation_code or ""
+    code = await _ask(shop, "activation_code", prepared, CODE_DIGITS[-1], lambda v: len(v) in CODE_DIGITS)
     return None if code is None else await activate(shop, host, code)
 
 

@@ -2,7 +2,8 @@
 
 A host may want a new sign-in in two ways: by field 39 (77, 99, A0: it no longer shares our keys or our batch), or by
 the header's processing requirement, which may also ask for a download. All of it is heard here, after any exchange of a
-signed-in terminal, so that no flow can forget it. The transaction itself goes on: what the answer says of it is judged by whoever has asked.
+signed-in terminal, so that no flow can forget it. The transaction itself goes on: what the answer says of it is judged
+by whoever has asked.
 Source: docs/host-link.md §1, §8, §11.
 """
 
