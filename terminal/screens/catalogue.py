@@ -394,7 +394,7 @@ class EnterPin:
 
 @value
 class Connecting:
-    """`what` in room "what": sign_in, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
+    """`what` in room "what": sign_in, host_key, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
 
     name: ClassVar[str] = "connecting"
     what: str
@@ -955,7 +955,10 @@ REFUSALS = (
     "not_supervisor",
     "pin_rate",
 )
-CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
+CEREMONY_REASONS = (
+    *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
+    *("bad_block", "host_refused", "no_answer"),
+)
 LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
@@ -983,7 +986,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ConfirmKcv(0, "08D7B4", 0),
     *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
     KeysLoaded("08D7B4FB"),
-    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys"), 0),
+    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys", "menu.host_key"), 0),
     Menu("menu.role", ("role.cashier", "role.supervisor"), 0),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
