@@ -19,13 +19,14 @@ from test_flows_stories import START, sale
 from emv.aids import default_aids
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.downloads import Lists, aid_entry
+from sim.acquirer.faults import EVERY
 from sim.books import all_payments
 from sim.card import PROFILES
 from sim.story import play, press
 from sim.world import World, hash_seed
 from terminal.flows.power_on import MENU
 from terminal.hostlink.downloads import DOWNLOADS, ListName, wanted
-from terminal.hostlink.lists import Downloaded
+from terminal.hostlink.lists import Downloaded, read_parameters
 from terminal.hostlink.profile import load_profile
 from terminal.methods.asking import DOWNLOADS_DUE
 
@@ -196,6 +197,26 @@ def test_the_self_test_slip_tells_what_is_in_force() -> None:
         rows = {name: (count, bool(since)) for name, count, since in record.body["lists"]}
         assert rows["aids"] == (5, True)
         assert rows["ca_keys"] == (0, False)
+
+
+def test_a_host_that_makes_no_mac_can_be_asked_without_one() -> None:
+    with World("bare", profile=replace(load_profile("unionpay"), downloads_mac=False)) as world:
+        world.acquirer.faults.add(Fault(FaultKind.NO_MAC, mti="0800", times=EVERY))
+        world.acquirer.faults.add(Fault(FaultKind.NO_MAC, mti="0820", times=EVERY))
+        world.run(play(world, START + EVERYTHING))
+        assert world.shop.downloaded.count(ListName.CA_KEYS) == 6
+
+
+def test_a_time_out_in_the_configuration_is_stronger_than_the_host_s() -> None:
+    with World("configured") as world:
+        shop = world.shop
+        configured = replace(shop.config.link, reply_ms=20_000)
+        told = Downloaded(parameters=read_parameters([b"1245", b"231"]))
+        shop.use(told)
+        assert (shop.profile.response_timeout_ms, shop.host.profile.reversal_resend_count) == (45_000, 1)
+        shop.config = replace(shop.config, link=configured)
+        shop.use(told)
+        assert shop.profile.response_timeout_ms == 60_000, "the one that the terminal was assembled with"
 
 
 def test_lists_outlive_a_restart_and_die_with_the_keys(tmp_path: Path) -> None:

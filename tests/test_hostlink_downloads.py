@@ -6,6 +6,7 @@ never gets in, and that the acquirer's own writing of an AID or a key comes back
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from emv import tlv
 from emv.aids import default_aids
 from emv.capk import CapkSet, default_capks
+from emv.certificates import OdaFailure
 from emv.rows import RowsError
 from emv.session import AidEntry, TerminalProfile
 from sim.acquirer.downloads import aid_entry, ca_key_entry, parameter
@@ -71,6 +73,14 @@ def test_ca_keys_come_back_as_they_were() -> None:
 def test_the_date_may_be_written_in_ascii() -> None:
     entry = ca_key_entry(KEYS[0]).replace(bytes.fromhex("DF050420491231"), b"\xdf\x05\x0820491231")
     assert read_ca_keys([entry], CapkSet.TEST).keys == KEYS[:1]
+
+
+def test_an_expired_key_is_kept_and_not_used() -> None:
+    entry = ca_key_entry(KEYS[0]).replace(bytes.fromhex("DF050420491231"), bytes.fromhex("DF050420251231"))
+    keys = read_ca_keys([entry], CapkSet.TEST)
+    assert keys.find(KEYS[0].rid, KEYS[0].index, datetime.date(2025, 12, 31)) == KEYS[0].key
+    with pytest.raises(OdaFailure):
+        keys.find(KEYS[0].rid, KEYS[0].index, datetime.date(2026, 1, 1))
 
 
 def test_a_published_test_key_is_none_of_production() -> None:

@@ -175,11 +175,9 @@ async def _in_parts(shop: Shop, row: Row) -> tuple[bytes, ...]:
 
 
 def _check(row: Row, entries: tuple[bytes, ...]) -> None:
-    """Raises Stopped at once for a list that will not do, however much of it is still to come."""
+    """Raises Stopped at once for a list that is too long, however much of it is still to come."""
     if len(entries) > row.limit:
         raise Stopped("too_long")
-    if len(set(entries)) != len(entries):
-        raise Stopped("bad_list")
 
 
 async def _exchange(shop: Shop, row: Row, received: int, build: Callable[..., Message]) -> Message:
