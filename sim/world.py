@@ -70,6 +70,7 @@ class World:
         known_answers: Callable[[], tuple[tuple[str, bool], ...]] = known_answers,
         file_check: Callable[[], FileCheck] | None = None,
         card_command_ms: int = 15,
+        serial: str = "simulated",
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
@@ -108,6 +109,7 @@ class World:
             font=font,
             known_answers=known_answers,
             file_check=file_check,
+            serial=serial,
         )
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}

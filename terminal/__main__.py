@@ -183,7 +183,7 @@ def out_of_service(config: Config, display: Display, reason: str) -> int:
 
 def _trade(config: Config, journal: Journal, display: Display) -> int:
     from keys import KeyRefused
-    from terminal.assembly import assemble, kernel_profile, open_keys
+    from terminal.assembly import assemble, device_id, kernel_profile, open_keys
     from terminal.flows.power_on import power_on
     from terminal.real_loop import RealLoop
     from terminal.supervision import clean_stop, record_start
@@ -209,6 +209,7 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
         dial=link.dial,
         set_system_clock=set_system_clock,
         file_check=file_check(config),
+        serial=device_id(config.general.data),
     )
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)

@@ -122,6 +122,15 @@ SELF_TEST = SelfTestSlip(
     (("display", True), ("keypad", True), ("printer", True), ("card_reader", False), ("journal", True)),
     link="tls://acquirer.example.cn:8443",
     kcvs=(("TMK", "08D7B4"), ("PIK", "82E136"), ("MAK", "00962B"), ("TDK", "A3F1C0")),
+    lists=(
+        ("parameters", 7, "11-22"),
+        ("ca_keys", 6, "11-22"),
+        ("aids", 5, "11-22"),
+        ("blacklist", 1024, "11-23"),
+        ("no_pin_bins", 0, "11-22"),
+        ("bin_blacklist", 0, ""),
+        ("card_bins", 2, "11-22"),
+    ),
 )
 
 LOCK = LockSlip(

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
 from sim.acquirer.book import Batch, Book, EntryState, Settlement, TerminalId
+from sim.acquirer.downloads import DownloadDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
@@ -96,6 +97,7 @@ class Acquirer:
         self._draw = draw or random.Random(seed).randbytes
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self._orders = OrderDesk(self.gateway, self.book, self.profile)
+        self.downloads = DownloadDesk()
         self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
         self._keys: dict[TerminalId, WorkingKeys] = {}
         self.master_keys = MasterKeys(self.registry)
@@ -146,6 +148,8 @@ class Acquirer:
         if FaultKind.CODE in faults:
             keys = self._keys.get((message.text(42), message.text(41)))
             return Answer(faults[FaultKind.CODE].code, {}, keys)
+        if self.downloads.activates(message):
+            return self.downloads.activate(message)
         verified: WorkingKeys | None = None
         try:
             request = self._identify(message, body, now_ms, faults)
@@ -201,7 +205,9 @@ class Acquirer:
         if self.profile.tmk_download and layout == self.profile.tmk_download:
             return Answer(APPROVED, {62: self.master_keys.block(request.terminal, request.row)})
         if layout not in SCHEMES[self.profile.key_cipher][1]:
-            return Answer(NOT_SUPPORTED)
+            return self._download(request)
+        if self.downloads.is_bound_elsewhere(request.message):
+            return Answer(TERMINAL_UNKNOWN)
         keys = WorkingKeys(self._draw, self.profile.key_cipher, self.profile.mac)
         block = keys.block(request.row.tmk, layout, wrong_kcv=FaultKind.BAD_KCV in request.faults)
         self._keys[request.terminal] = keys
@@ -221,7 +227,10 @@ class Acquirer:
                 return Answer(APPROVED)
             case "301":
                 return Answer(APPROVED)
-        return Answer(NOT_SUPPORTED)
+        return self._download(request)
+
+    def _download(self, request: Request) -> Answer:
+        return self.downloads.answer(request.message, request.body, self._keys.get(request.terminal))
 
     # Sale, reversal, orders
 

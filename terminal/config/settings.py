@@ -48,7 +48,7 @@ class General:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Fields 42 and 41 of the host link. What is not set here is asked for at the first run."""
+    """Fields 42 and 41 of the host link, or the code that gives both. What is not set is asked for at the first run."""
 
     name: str = option("掌柜演示商店", text(40))
     merchant_no: str | None = option(
@@ -56,6 +56,9 @@ class Merchant:
     )
     terminal_no: str | None = option(
         None, matching(r"[0-9A-Za-z]{8}", "须为 8 位数字或字母", "must have 8 digits or letters")
+    )
+    activation_code: str | None = option(
+        None, matching(r"[0-9]{8,16}", "须为 8 至 16 位数字", "must have 8 to 16 digits")
     )
 
 

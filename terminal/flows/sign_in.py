@@ -64,7 +64,8 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
         if tx.mode is Mode.SIGNED_IN:
             tx.set_mode(Mode.KEYED, reason="signing-in")
         stan = f"{tx.count('stan', limit=999_999):06d}"
-        return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan)
+        serial = shop.activation.serial if shop.activation else ""
+        return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan, serial=serial)
 
     request = await Commit(prepare)
     shop.mode = Mode.KEYED

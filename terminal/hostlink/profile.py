@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from emv.capk import CapkSet
 from keys import KeyLayout, KeyScheme, MacMethod
 from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix
 from terminal.hostlink.transactions import TRANSACTIONS, Row
@@ -85,6 +86,9 @@ class Profile:
     qr_terminal_capability: str
     qr_in_totals: bool
     currency: str
+    downloads_mac: bool
+    downloads_at_sign_in: bool
+    ca_key_set: CapkSet
     fields: Mapping[int, Field]
     transactions: Mapping[Kind, Row]
 
@@ -229,6 +233,9 @@ _SETTINGS = (
     _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", _flag),
     _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
+    _Setting("downloads.mac", "downloads_mac", _flag),
+    _Setting("downloads.at_sign_in", "downloads_at_sign_in", _flag),
+    _Setting("downloads.ca_keys", "ca_key_set", _one_of({world.value: world for world in CapkSet})),
 )
 _SECTIONS = frozenset(setting.key.split(".")[0] for setting in _SETTINGS if "." in setting.key)
 

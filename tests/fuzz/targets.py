@@ -18,7 +18,7 @@ from pathlib import Path
 from kernel_card import run_kernel
 
 from emv import explain as kernel_explain
-from emv.capk import CapkError, load_capks
+from emv.capk import CapkError, CapkSet, load_capks
 from emv.certificates import (
     ICC,
     ISSUER,
@@ -36,6 +36,7 @@ from emv.dol import fill, parse_dol
 from emv.initiate import parse_afl
 from emv.masking import Masker
 from emv.replay import replay
+from emv.rows import RowsError
 from emv.selection import parse_fci
 from emv.session import Session, TerminalProfile, TransactionData
 from emv.tlv import parse
@@ -49,9 +50,12 @@ from keys.ksn import AES_KSN, TDES_KSN, Ksn, KsnLayout
 from keys.loading import unwrap_working_keys
 from keys.remote import read_token
 from keys.usage import Algorithm, Mode
-from terminal.hostlink.codec import FrameError, decode
+from sim.acquirer.downloads import Lists
+from terminal.hostlink.codec import FrameError, Message, decode
+from terminal.hostlink.downloads import DOWNLOADS, ListName, read_entry, read_names, read_part
 from terminal.hostlink.explain import explain
 from terminal.hostlink.frame import unwrap
+from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import Profile, load_profile
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -279,6 +283,31 @@ def _frame_seeds() -> tuple[bytes, ...]:
     return tuple(bytes.fromhex(vector["hex"])[2 if vector["has_length_prefix"] else 0 :] for vector in found)
 
 
+def _download(data: bytes) -> object:
+    """The first byte picks the list, the rest is field 62 of its reply; what can be cut is read as the list, too."""
+    row = tuple(DOWNLOADS.values())[data[0] % len(DOWNLOADS)] if data else DOWNLOADS[ListName.PARAMETERS]
+    reply = Message("0810", {62: data[1:]})
+    if row.names:
+        read_names(reply)
+        entries: tuple[bytes, ...] = (read_entry(reply, b""),)
+    else:
+        entries = read_part(row, reply).entries
+    return Downloaded().having(row.name, entries, world=CapkSet.TEST, known=())
+
+
+def _download_seeds() -> tuple[bytes, ...]:
+    given = Lists()
+    parts = {
+        ListName.PARAMETERS: b"".join(given.parameters),
+        ListName.CA_KEYS: given.ca_keys[0],
+        ListName.AIDS: given.aids[0],
+        ListName.BLACKLIST: b",".join(given.blacklist),
+        ListName.CARD_BINS: b",".join(given.card_bins),
+    }
+    places = tuple(DOWNLOADS)
+    return tuple(bytes((places.index(name),)) + b"1" + part for name, part in parts.items())
+
+
 def _hexed(*texts: str) -> Callable[[], tuple[bytes, ...]]:
     return lambda: tuple(bytes.fromhex(text) for text in texts)
 
@@ -322,6 +351,7 @@ TARGETS = {
         Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),
         Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
+        Target("download", _download, (FrameError, RowsError), 512, _download_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
     )
 }
