@@ -367,7 +367,7 @@ def test_any_bytes_get_a_status_word(apdus: list[bytes], name: str) -> None:
     made = card(name)
     for apdu in apdus:
         answer = made.transmit(apdu)
-        assert len(answer) >= 2 or name == "mute"
+        assert len(answer) >= 2 or PROFILES[name].mute
 
 
 HEADERS = st.sampled_from(
