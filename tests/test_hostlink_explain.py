@@ -275,3 +275,9 @@ def test_the_check_values_of_each_sign_in_layout(layout: KeyLayout) -> None:
     (line,) = [one for one in explain(wrap(encode(reply, PROFILE), PROFILE), PROFILE).lines if one.number == 62]
     expected = [f"{usage.name} KCV {f'{place:02d}' * 4}" for place, usage in enumerate(layout.usages, start=1)]
     assert list(line.notes) == expected
+
+
+def test_a_balance_is_told_with_its_sign() -> None:
+    for sign, shown in (("C", "128.50 156"), ("D", "-128.50 156")):
+        body = encode(Message("0210", {54: f"1002156{sign}000000012850"}), PROFILE)
+        assert explain(body, PROFILE, bare=True).lines[0].notes == (f"账户 account 10, 类型 type 02: {shown}",)

@@ -18,6 +18,7 @@ from keys import KeyLayout
 from keys.mac import unionpay_mac
 from terminal.hostlink.codec import FIELDS_OFFSET, FRAMING, FrameError, Placed, read_mti, walk
 from terminal.hostlink.codes import RESPONSE_CODES, lookup
+from terminal.hostlink.details import read_additional_amounts
 from terminal.hostlink.frame import TPDU_BYTES, TPDU_ID, preamble_bytes, unwrap
 from terminal.hostlink.icc import elements
 from terminal.hostlink.masking import mask_digit_runs, mask_element, masked_raw, masked_value
@@ -218,6 +219,14 @@ def _icc(item: Placed, mti: str) -> tuple[str, ...]:
     )
 
 
+def _additional(item: Placed, mti: str) -> tuple[str, ...]:
+    return tuple(
+        f"账户 account {one.account}, 类型 type {one.type}: {'-' if one.amount_minor < 0 else ''}"
+        f"{abs(one.amount_minor) // 100}.{abs(one.amount_minor) % 100:02d} {one.currency}"
+        for one in read_additional_amounts(_text(item))
+    )
+
+
 def _order(item: Placed, mti: str) -> tuple[str, ...]:
     notes: list[str] = []
     for tag, value in read_tlv(_text(item)).items():
@@ -273,6 +282,7 @@ _MEANINGS: Mapping[int, Callable[[Placed, str], tuple[str, ...]]] = MappingProxy
         22: _entry_mode,
         25: _condition,
         39: _code,
+        54: _additional,
         55: _icc,
         59: _order,
         60: _reserved,

@@ -52,6 +52,7 @@ from keys.remote import read_token
 from keys.usage import Algorithm, Mode
 from sim.acquirer.downloads import Lists
 from terminal.hostlink.codec import FrameError, Message, decode
+from terminal.hostlink.details import read_additional_amounts, read_batch_details, read_remarks
 from terminal.hostlink.downloads import DOWNLOADS, ListName, read_entry, read_names, read_part
 from terminal.hostlink.explain import explain
 from terminal.hostlink.frame import unwrap
@@ -105,8 +106,10 @@ def _trace_seeds() -> tuple[bytes, ...]:
     """A session that has only begun, and one with a command, a decision and an end."""
     begun = write_trace(Session(TerminalProfile(aids=()), TransactionData(1, "240615", "143000", 1)))
     lines = (
-        ('{"ask": {"is": "Transceive", "capdu": {"hex": "00A404000E315041592E5359532E444446303100"}}, '
-        '"answer": {"hex": "6A81"}}'),
+        (
+            '{"ask": {"is": "Transceive", "capdu": {"hex": "00A404000E315041592E5359532E444446303100"}}, '
+            '"answer": {"hex": "6A81"}}'
+        ),
         '{"note": "card-blocked", "facts": {"sw": "6A81"}}',
         '{"end": "terminated", "reason": "card-blocked", "problem": ""}',
     )
@@ -278,6 +281,17 @@ def _explain(data: bytes) -> object:
     return explain(data, _profile()).to_json()
 
 
+def _details(data: bytes) -> object:
+    """The first byte chooses which field's inside the rest is."""
+    readers = (read_batch_details, read_additional_amounts, read_remarks)
+    return readers[data[0] % 3](data[1:].decode("gb18030", "replace")) if data else None
+
+
+def _details_seeds() -> tuple[bytes, ...]:
+    detail = b"\x0001" + b"00" + b"000042" + b"00006225000000000014" + b"000000012850"
+    return (detail, b"\x011002156C000000012850", b"\x02CUP" + "余额不足".encode("gb18030").ljust(20))
+
+
 def _frame_seeds() -> tuple[bytes, ...]:
     found = [vector for vector in _vectors("hostlink.json")["vectors"] if vector["id"].startswith("frame-")]
     return tuple(bytes.fromhex(vector["hex"])[2 if vector["has_length_prefix"] else 0 :] for vector in found)
@@ -352,6 +366,7 @@ TARGETS = {
         Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
         Target("download", _download, (FrameError, RowsError), 512, _download_seeds),
+        Target("field-details", _details, (FrameError,), 400, _details_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
     )
 }
