@@ -4,6 +4,7 @@
     {"ask": {"is": "Transceive", "capdu": {"hex": "00A4..."}}, "answer": {"hex": "6F...9000"}}
     {"note": "avn-same", "in": {"9F08": "0030", "9F09": "0030"}}
     {"note": "expired", "in": {...}, "tvr": "0040000000"}
+    {"note": "cda-still-open", "cleared": "8000000000"}
     {"end": "declined", "reason": "declined-by-issuer", "problem": ""}
 
 Masked, the file holds no account, track, name or expiry date (`emv.masking`); a PIN it never holds, nor the list of
