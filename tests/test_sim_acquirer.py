@@ -133,6 +133,16 @@ def test_a_sign_out_may_be_one_batch_off(bench: Bench, batch_no: str, expected: 
     assert bench.acquirer.signed_in(TEST_MERCHANT, TEST_TERMINAL) == (expected == "77")
 
 
+def test_a_cashier_has_a_number_and_a_terminal_that_is_signed_in(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench()
+    fields = {11: "000102", 41: TEST_TERMINAL, 42: TEST_MERCHANT, 60: "00000001401"}
+    cashier = Message("0820", fields | {63: "01 "})
+    assert code(bench.caller.call(cashier)) == "77"
+    bench.signed_in()
+    assert code(bench.caller.call(cashier)) == "00"
+    assert code(bench.caller.call(Message("0820", fields))) == "30"
+
+
 # Sale
 
 

@@ -215,6 +215,10 @@ class Acquirer:
                 return Answer(APPROVED)
             case "301":
                 return Answer(APPROVED)
+            case "401":  # A cashier: whoever it is works on a terminal that has signed in itself.
+                if request.terminal not in self._keys:
+                    raise Refused(BATCH_MISMATCH)
+                return Answer(APPROVED if request.message.text(63).strip() else FORMAT_ERROR)
         return Answer(NOT_SUPPORTED)
 
     def _check_batch_at_sign_out(self, request: Request) -> None:
