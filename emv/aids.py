@@ -7,6 +7,7 @@ Spec: EMV 4.4 Book 1 §12.2.1 (data in the terminal), Book 4 §10.2 (application
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from importlib import resources
 
 from emv.dol import parse_dol
@@ -50,6 +51,15 @@ def load_aids(text: str) -> tuple[AidEntry, ...]:
     """
     problems: list[Problem] = []
     rows = read(text, ("aid",), problems)["aid"]
+    return aids_of(rows, problems)
+
+
+def aids_of(rows: Sequence[Row], found: Iterable[Problem] = ()) -> tuple[AidEntry, ...]:
+    """The entries of rows, whoever wrote them: a file, or an acquirer's download.
+
+    Raises AidListError with all mistakes, those already `found` first.
+    """
+    problems = list(found)
     if not rows and not problems:
         problems.append(Problem("aid", "the list has no application"))
     if len(rows) > AIDS_MAX:

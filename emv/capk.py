@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import resources
@@ -114,11 +114,20 @@ def load_capks(text: str) -> CaKeys:
     """
     problems: list[Problem] = []
     tables = read(text, ("capk", "revoked"), problems)
-    for key, limit in (("capk", CAPKS_MAX), ("revoked", REVOKED_MAX)):
-        if len(tables[key]) > limit:
+    return capks_of(tables["capk"], tables["revoked"], problems)
+
+
+def capks_of(rows: Sequence[Row], revoked_rows: Sequence[Row] = (), found: Iterable[Problem] = ()) -> CaKeys:
+    """Keys and revocations of rows, whoever wrote them: a file, or an acquirer's download.
+
+    Raises CapkError with all mistakes, those already `found` first.
+    """
+    problems = list(found)
+    for key, count, limit in (("capk", len(rows), CAPKS_MAX), ("revoked", len(revoked_rows), REVOKED_MAX)):
+        if count > limit:
             problems.append(Problem(key, f"more than {limit} rows"))
-    keys = [_capk(f"capk[{number}]", row, problems) for number, row in enumerate(tables["capk"], 1)]
-    revoked = [_revoked(f"revoked[{number}]", row, problems) for number, row in enumerate(tables["revoked"], 1)]
+    keys = [_capk(f"capk[{number}]", row, problems) for number, row in enumerate(rows, 1)]
+    revoked = [_revoked(f"revoked[{number}]", row, problems) for number, row in enumerate(revoked_rows, 1)]
     _check_once(keys, problems)
     if not problems:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sim.card import PROFILES
 from sim.story import KEY_MS, press
 from terminal.loop import Sleep
 from terminal.model import Method
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "1234"
 LOCKABLE = "unionpay-credit-pin"  # The third wrong PIN is for good, and each card stands for many customers.
+GAP_MS = (20_000, 100_000)
 SETTLEMENT_KEY = "4"  # 结算 is the fourth row of the menu.
 # What customers pay with: (weight, method, card or wallet). The rich card has a balance for a whole day.
 TENDERS = (
@@ -31,6 +33,7 @@ TENDERS = (
     (2, Method.CARD, "declines-after-approval"),
     (1, Method.CARD, "garbage-tlv"),
     (1, Method.CARD, "expired"),
+    (3, Method.CARD, "stripe-debit"),
     (10, Method.QR_SHOWN, "wechat"),
     (7, Method.QR_SCANNED, "alipay"),
     (10, Method.CASH, ""),
@@ -62,6 +65,11 @@ def draw_intent(seed: int | str, transaction: int) -> Intent:
     )
 
 
+def draw_gap_ms(seed: int | str, transaction: int) -> int:
+    """How long after the last customer this one comes: a shop that is busy, and takes fewer than 120 PINs an hour."""
+    return random.Random(f"{seed}/{transaction}/gap").randrange(*GAP_MS)
+
+
 class People:
     """Everybody at the counter for `transactions` sales, with a settlement after each `settle_every` and at the end."""
 
@@ -88,8 +96,11 @@ class People:
 
     async def live(self) -> None:
         """React until every sale is done and the batch is settled."""
+        name = ""
         while True:
-            name = await self._world.eyes.see_any()
+            before, name = name, await self._world.eyes.see_any()
+            if before == name == "idle":
+                continue  # Its clock went on, nothing else.
             if name == "settled":
                 await press(self._world, "ENTER")
                 self._settled_at = self._done
@@ -107,6 +118,8 @@ class People:
         elif self._done == self._transactions or self._done - self._settled_at >= self._settle_every:
             await press(world, "DOWN")
         else:
+            await Sleep(draw_gap_ms(self._seed, self._done))
+            world.eyes.look_again()
             self._intent = self._draw(self._seed, self._done)
             self._pins_tried, self._paid = 0, False
             self._done += 1
@@ -122,7 +135,10 @@ class People:
 
     async def _insert_card(self) -> None:
         await Sleep(KEY_MS)
-        self._world.insert(self._intent.means)
+        if PROFILES[self._intent.means].mute:
+            self._world.swipe(self._intent.means)
+        else:
+            self._world.insert(self._intent.means)
 
     async def _enter_pin(self) -> None:
         """Only at the first look: the screen comes again with each digit and each second."""
@@ -131,7 +147,7 @@ class People:
         if self._intent.cancels_pin:
             await press(self._world, "CANCEL")
             return
-        right = self._world.cards[self._intent.means].profile.pin
+        right = PROFILES[self._intent.means].pin
         wrong = self._pins_tried < self._intent.wrong_pins
         self._pins_tried += 1
         await press(self._world, "9999" if wrong else right)

@@ -90,6 +90,7 @@ def assemble(
     set_system_clock: Callable[[int], bool] = lambda wall_ms: False,
     known_answers: Callable[[], tuple[tuple[str, bool], ...]] = key_selftest.run,
     file_check: Callable[[], FileCheck] | None = None,
+    serial: str = "",
 ) -> Shop:
     """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
 
@@ -127,4 +128,5 @@ def assemble(
         set_system_clock=set_system_clock,
         built_ms=BUILT_MS,
         file_check=file_check,
+        serial=serial,
     )

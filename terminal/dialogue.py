@@ -59,10 +59,11 @@ async def type_text(
     limit: int,
     check: Callable[[str], str],
     extra: dict[Key, str] | None = None,
+    instead: dict[Key, str] | None = None,
 ) -> str | None:
     """Type digits (and what `extra` maps keys to). `check` gives "" or the reason why the value will not do.
 
-    `screen(value, problem)` draws it.
+    `screen(value, problem)` draws it. A key of `instead` leaves at once with that word as the answer.
     """
     value, problem = initial, ""
     while True:
@@ -70,6 +71,8 @@ async def type_text(
         key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is None or key is Key.CANCEL:
             return None
+        if instead and key in instead:
+            return instead[key]
         problem = ""
         if key is Key.CLEAR:
             value = value[:-1]

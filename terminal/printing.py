@@ -25,7 +25,7 @@ PAPER_POLL_MS = 1_000
 async def slip_head(shop: Shop, batch_no: str) -> Head:
     now = shop.local_time(await wall_ms())
     return Head(
-        merchant_name=shop.config.merchant.name,
+        merchant_name=shop.merchant_name,
         merchant_no=shop.activation.merchant_no if shop.activation else "",
         terminal_no=shop.activation.terminal_no if shop.activation else "",
         operator=shop.operator,

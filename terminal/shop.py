@@ -29,12 +29,14 @@ from drivers.ports import (
     Presence,
     Printer,
     Scanner,
+    StripeReader,
     TamperSwitch,
     Tone,
 )
 from emv.session import TerminalProfile
 from keys import KeyStore
 from terminal.config import Config
+from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.session import HostSession
 from terminal.loop import CallOverdue, Commit, Loop, Mailbox, Now, Offload, Sleep, Spawn, Task, Wait
@@ -62,6 +64,7 @@ class Devices:
     printer: Printer
     reader: CardReader
     scanner: Scanner
+    stripe: StripeReader
     link: Link
 
 
@@ -81,6 +84,7 @@ class Boxes:
     presence: Mailbox[Presence] = field(default_factory=lambda: Mailbox("presence"))
     cards: Mailbox[Presence] = field(default_factory=lambda: Mailbox("cards"))
     scans: Mailbox[bytes] = field(default_factory=lambda: Mailbox("scans", limit=4))
+    swipes: Mailbox[bytes] = field(default_factory=lambda: Mailbox("swipes", limit=2))
     link: Mailbox[LinkFrame | LinkClosed] = field(default_factory=lambda: Mailbox("link"))
     screens: Mailbox[tuple[Screen, str]] = field(default_factory=lambda: Mailbox("screens", keep_newest=True))
     sounds: Mailbox[Tone | tuple[Lamp, bool]] = field(default_factory=lambda: Mailbox("sounds", limit=16))
@@ -94,6 +98,8 @@ class Activation:
     merchant_no: str
     terminal_no: str
     host: str  # "address:port"
+    merchant_name: str = ""  # Told with an activation code; "" when the numbers were typed.
+    serial: str = ""  # What the code was spent on: this device, as the acquirer knows it.
 
 
 class Shop:
@@ -116,6 +122,7 @@ class Shop:
         set_system_clock: Callable[[int], bool] = lambda wall_ms: False,
         built_ms: int = 0,
         file_check: Callable[[], FileCheck] | None = None,
+        serial: str = "",
     ) -> None:
         self.config = config
         self.profile = profile
@@ -131,12 +138,16 @@ class Shop:
         self.set_system_clock = set_system_clock
         self.built_ms = built_ms
         self.file_check = file_check  # None: the installed files are not sealed.
+        self.serial = serial  # This device's own name, which an activation code is spent on.
+        self._own_profile = profile
         self.boxes = Boxes()
         self.host = HostSession(devices.link, self.boxes.link, profile, keys)
         # Copies of durable settings, changed only right after the commit that changed them.
         self.language = config.general.language
         self.spoken = ""  # The language of a cardholder who is asked something, if it is another.
         self.activation: Activation | None = None
+        self.downloaded = Downloaded()
+        self.download_wanted = False  # A host's header has asked for a list; not tried yet.
         self.operator = ""
         self.mode = Mode.BLANK
         self.busy = False  # Somebody is being served: what can wait, waits.
@@ -145,11 +156,27 @@ class Shop:
         self.card_notice = ""  # Why the reader is out of use, in the person's words; "" when it works.
 
     def kernel_profile(self) -> TerminalProfile:
-        """The kernel's terminal data with this terminal's own numbers (tags 9F16, 9F1C)."""
+        """The kernel's terminal data with the host's lists and this terminal's own numbers (tags 9F16, 9F1C)."""
+        kernel = self.downloaded.kernel(self.kernel)
         if self.activation is None:
-            return self.kernel
+            return kernel
         numbers = self.activation
-        return replace(self.kernel, merchant_no=numbers.merchant_no, terminal_no=numbers.terminal_no)
+        return replace(kernel, merchant_no=numbers.merchant_no, terminal_no=numbers.terminal_no)
+
+    def use(self, downloaded: Downloaded) -> None:
+        """From now on these lists are in force. A time-out that stands in the configuration is stronger."""
+        self.downloaded = downloaded
+        told = downloaded.profile(self._own_profile)
+        if self.config.link.reply_ms:
+            told = replace(told, response_timeout_ms=self._own_profile.response_timeout_ms)
+        self.profile = self.host.profile = told
+
+    @property
+    def merchant_name(self) -> str:
+        """The name on slips: the host's last word, else the one told at activation, else the configured one."""
+        told = self.downloaded.parameters
+        named = self.activation.merchant_name if self.activation else ""
+        return (told.merchant_name if told else None) or named or self.config.merchant.name
 
     # People
 
@@ -175,6 +202,7 @@ class Shop:
         devices.keypad.watch(lambda key: post(boxes.keys, key))
         devices.reader.watch(lambda presence: post(boxes.presence, presence))
         devices.scanner.watch(lambda scan: post(boxes.scans, scan))
+        devices.stripe.watch(lambda swipe: post(boxes.swipes, swipe))
         devices.link.watch(lambda event: post(boxes.link, event))
         devices.tamper.watch(lambda: post(boxes.alarms, Alarm.CASE))
 

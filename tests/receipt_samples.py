@@ -9,6 +9,7 @@ from terminal.receipts import (
     CashSlip,
     Chip,
     Ending,
+    Entry,
     Head,
     KeySlip,
     LockSlip,
@@ -60,6 +61,18 @@ CARD_PIN = CardSlip(
     ref_no="260305142240",
     chip=CHIP,
 )
+CARD_FALLBACK = CardSlip(
+    HEAD,
+    Money(12850),
+    "622500******0170",
+    "000047",
+    entry=Entry.FALLBACK,
+    verification=Verification.PIN_AND_SIGNATURE,
+    acquirer="银联商务",
+    issuer="示例银行",
+    auth_code="000002",
+    ref_no="260305142245",
+)
 NOTICE = NoticeSlip(
     HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "51", "余额不足", "insufficient funds"
 )
@@ -109,6 +122,15 @@ SELF_TEST = SelfTestSlip(
     (("display", True), ("keypad", True), ("printer", True), ("card_reader", False), ("journal", True)),
     link="tls://acquirer.example.cn:8443",
     kcvs=(("TMK", "08D7B4"), ("PIK", "82E136"), ("MAK", "00962B"), ("TDK", "A3F1C0")),
+    lists=(
+        ("parameters", 7, "11-22"),
+        ("ca_keys", 6, "11-22"),
+        ("aids", 5, "11-22"),
+        ("blacklist", 1024, "11-23"),
+        ("no_pin_bins", 0, "11-22"),
+        ("bin_blacklist", 0, ""),
+        ("card_bins", 2, "11-22"),
+    ),
 )
 
 LOCK = LockSlip(
@@ -131,6 +153,7 @@ KEY = KeySlip(HEAD, "08D7B4FB", (("01", "CA7E89"), ("02", "BF259A")))
 SAMPLES: dict[str, Slip] = {
     "card-signed": CARD_SIGNED,
     "card-pin": CARD_PIN,
+    "card-fallback": CARD_FALLBACK,
     "notice": NOTICE,
     "notice-reversing": NOTICE_REVERSING,
     "qr": QR,

@@ -18,8 +18,10 @@ from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
 from sim.acquirer.book import BATCH_LIMIT, Batch, Book, EntryState, Settlement, TerminalId
+from sim.acquirer.downloads import DownloadDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
+from sim.acquirer.master_keys import MasterKeys
 from sim.acquirer.orders import OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
 from sim.acquirer.requests import (
@@ -95,8 +97,10 @@ class Acquirer:
         self._draw = draw or random.Random(seed).randbytes
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self._orders = OrderDesk(self.gateway, self.book, self.profile)
+        self.downloads = DownloadDesk()
         self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
         self._keys: dict[TerminalId, WorkingKeys] = {}
+        self.master_keys = MasterKeys(self.registry)
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
             "0200": self._sale_or_order,
@@ -144,6 +148,8 @@ class Acquirer:
         if FaultKind.CODE in faults:
             keys = self._keys.get((message.text(42), message.text(41)))
             return Answer(faults[FaultKind.CODE].code, {}, keys)
+        if self.downloads.activates(message):
+            return self.downloads.activate(message)
         verified: WorkingKeys | None = None
         try:
             request = self._identify(message, body, now_ms, faults)
@@ -196,8 +202,12 @@ class Acquirer:
 
     def _sign_in(self, request: Request) -> Answer:
         layout = request.f60.network_management
+        if self.profile.tmk_download and layout == self.profile.tmk_download:
+            return Answer(APPROVED, {62: self.master_keys.block(request.terminal, request.row)})
         if layout not in SCHEMES[self.profile.key_cipher][1]:
-            return Answer(NOT_SUPPORTED)
+            return self._download(request)
+        if self.downloads.is_bound_elsewhere(request.message):
+            return Answer(TERMINAL_UNKNOWN)
         keys = WorkingKeys(self._draw, self.profile.key_cipher, self.profile.mac)
         block = keys.block(request.row.tmk, layout, wrong_kcv=FaultKind.BAD_KCV in request.faults)
         self._keys[request.terminal] = keys
@@ -208,6 +218,9 @@ class Acquirer:
         )
 
     def _network(self, request: Request) -> Answer:
+        if self.profile.tmk_download and request.f60.network_management == self.profile.tmk_download:
+            known = self.master_keys.taken(request.terminal, request.row, request.message.binary(62))
+            return Answer(APPROVED if known else NOT_FOUND)
         match request.f60.network_management:
             case "002":
                 self._check_batch_at_sign_out(request)
@@ -219,7 +232,10 @@ class Acquirer:
                 if request.terminal not in self._keys:
                     raise Refused(BATCH_MISMATCH)
                 return Answer(APPROVED if request.message.text(63).strip() else FORMAT_ERROR)
-        return Answer(NOT_SUPPORTED)
+        return self._download(request)
+
+    def _download(self, request: Request) -> Answer:
+        return self.downloads.answer(request.message, request.body, self._keys.get(request.terminal))
 
     def _check_batch_at_sign_out(self, request: Request) -> None:
         """A terminal that has just settled may already count one batch further than the book, or not yet."""

@@ -48,7 +48,7 @@ class General:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Fields 42 and 41 of the host link. What is not set here is asked for at the first run."""
+    """Fields 42 and 41 of the host link, or the code that gives both. What is not set is asked for at the first run."""
 
     name: str = option("掌柜演示商店", text(40))
     merchant_no: str | None = option(
@@ -56,6 +56,9 @@ class Merchant:
     )
     terminal_no: str | None = option(
         None, matching(r"[0-9A-Za-z]{8}", "须为 8 位数字或字母", "must have 8 digits or letters")
+    )
+    activation_code: str | None = option(
+        None, matching(r"[0-9]{8,16}", "须为 8 至 16 位数字", "must have 8 to 16 digits")
     )
 
 
@@ -168,6 +171,15 @@ class Scanner:
 
 
 @dataclass(frozen=True, slots=True)
+class Stripe:
+    """A serial swipe reader; no device means none. `lrc`: it hands on the character after each track's end."""
+
+    device: str | None = option(None, text())
+    baud: int = option(9600, one_of(*BAUDS))
+    lrc: bool = option(False, flag())
+
+
+@dataclass(frozen=True, slots=True)
 class Gpio:
     """BCM pins of the 4 x 4 keypad, the buzzer, the lamps and the tamper switch (None: not there)."""
 
@@ -238,6 +250,7 @@ class Config:
     reader: Reader = field(default_factory=Reader)
     card: Card = field(default_factory=Card)
     scanner: Scanner = field(default_factory=Scanner)
+    stripe: Stripe = field(default_factory=Stripe)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -258,6 +271,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "reader": Reader,
         "card": Card,
         "scanner": Scanner,
+        "stripe": Stripe,
         "gpio": Gpio,
         "keys": Keys,
         "checks": Checks,

@@ -1,12 +1,14 @@
 """The first run: language, numbers, link, the first operator's password, keys, and a self-test slip.
 
-Each answer is one question with a prepared value from the configuration. Nothing is kept until the last question is
+Each answer is one question with a prepared value from the configuration; ▲ at the first number takes an activation
+code in the place of both (flows/activation.py). Nothing is kept until the last question is
 answered; then all of it in one commit, and it is never asked again. Where real keys are allowed the keys are the test
 keys or a ceremony's, for which a second operator is added first; a ceremony that is left off begins the first run anew.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,11 @@ from drivers.ports import Key
 from terminal.config.rules import Wrong, address
 from terminal.dialogue import acknowledge, choose, type_text
 from terminal.flows import key_loading
-from terminal.flows.operator import FIRST_OPERATOR, SUPERVISOR, add_operator, choose_password, set_password
+from terminal.flows.activation import activate
 from terminal.flows.self_test import self_test_slip
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
+from terminal.operators import FIRST_OPERATOR, SUPERVISOR, add_operator, choose_password, set_password
 from terminal.printing import keep, print_kept
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 KEY_DEADLINE_MS = 30_000
 LINK_KEYS = {Key.UP: ".", Key.DOWN: ":"}
+BY_CODE = "by_code"  # No merchant number has an underscore.
+CODE_DIGITS = range(8, 17)
 
 
 async def first_run(shop: Shop) -> bool:
@@ -99,28 +104,53 @@ def _key_menu(items: tuple[str, ...], selected: int) -> screens.Menu:
 
 def _keep_numbers(shop: Shop, tx: Tx, activation: Activation) -> None:
     tx.set("language", shop.language)
-    tx.set(
-        "activation",
-        {"merchant_no": activation.merchant_no, "terminal_no": activation.terminal_no, "host": activation.host},
-    )
+    tx.set("activation", asdict(activation))
 
 
 async def _numbers(shop: Shop) -> Activation | None:
     config = shop.config
-    merchant_no = await _ask(shop, "merchant_no", config.merchant.merchant_no or "", 15, lambda v: len(v) == 15)
+    merchant_no = await _ask(
+        shop,
+        "merchant_no",
+        config.merchant.merchant_no or "",
+        15,
+        lambda v: len(v) == 15,
+        instead={Key.UP: BY_CODE},
+    )
     if merchant_no is None:
         return None
+    if merchant_no == BY_CODE:
+        return await _by_code(shop)
     terminal_no = await _ask(shop, "terminal_no", config.merchant.terminal_no or "", 8, lambda v: len(v) == 8)
     if terminal_no is None:
         return None
-    host = await _ask(shop, "link", str(config.link.hosts[0]), 64, _is_address, LINK_KEYS)
+    host = await _host(shop)
     if host is None:
         return None
     return Activation(merchant_no=merchant_no, terminal_no=terminal_no, host=host)
 
 
+async def _by_code(shop: Shop) -> Activation | None:
+    host = await _host(shop)
+    if host is None:
+        return None
+    prepared = shop.config.merchant.activation_code or ""
+    code = await _ask(shop, "activation_code", prepared, CODE_DIGITS[-1], lambda v: len(v) in CODE_DIGITS)
+    return None if code is None else await activate(shop, host, code)
+
+
+async def _host(shop: Shop) -> str | None:
+    return await _ask(shop, "link", str(shop.config.link.hosts[0]), 64, _is_address, LINK_KEYS)
+
+
 async def _ask(  # type: ignore[no-untyped-def]  # `good` is a plain predicate
-    shop: Shop, name: str, initial: str, limit: int, good, extra: dict[Key, str] | None = None
+    shop: Shop,
+    name: str,
+    initial: str,
+    limit: int,
+    good,
+    extra: dict[Key, str] | None = None,
+    instead: dict[Key, str] | None = None,
 ) -> str | None:
     return await type_text(
         shop,
@@ -129,6 +159,7 @@ async def _ask(  # type: ignore[no-untyped-def]  # `good` is a plain predicate
         limit=limit,
         check=lambda value: "" if good(value) else f"{name}_wrong",
         extra=extra,
+        instead=instead,
     )
 
 

@@ -13,9 +13,9 @@ from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
 from terminal.flows import checks, key_loading, recovery
 from terminal.flows.clock import hold_clock_floor, set_clock
+from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
 from terminal.flows.first_run import first_run
 from terminal.flows.locked import destroy_keys, lock_without_keys, locked
-from terminal.flows.operator import add_operator, is_supervisor, operator_sign_in
 from terminal.flows.sale import sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
@@ -25,6 +25,7 @@ from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
+from terminal.operators import add_operator, is_supervisor, operator_sign_in
 from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
 from terminal.shop import Alarm, Shop, load_settings, wall_ms
@@ -57,6 +58,7 @@ async def power_on(shop: Shop) -> None:
 
 async def _start(shop: Shop) -> None:
     await load_settings(shop)
+    await restore(shop)
     shop.lamp(Lamp.POWER, True)
     await hold_clock_floor(shop)
     shop.show(screens.Boot(version=shop.version, checks=await checks.check(shop)))
@@ -101,6 +103,7 @@ async def _start_of_day(shop: Shop) -> None:
         return
     if shop.mode is Mode.SIGNED_IN:
         await clear_reversals(shop)
+        await load_needed(shop)
         await recovery.query_orders(shop)
 
 
@@ -117,7 +120,9 @@ def _keys_are_due(tx: Tx) -> None:
 
 
 async def _idle(shop: Shop) -> None:
-    """The idle screen until somebody wants something."""
+    """The idle screen until somebody wants something; what the host has asked for comes first."""
+    if shop.download_wanted and shop.mode is Mode.SIGNED_IN:
+        await load_due(shop)
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
     pending = await Commit(lambda tx: sum(is_card_reversal(p) for p in tx.open_payments()))
@@ -173,6 +178,9 @@ async def menu(shop: Shop) -> None:
         case "menu.add_operator":
             if await is_supervisor(shop, shop.operator):
                 await add_operator(shop)
+        case "menu.downloads":
+            if await is_supervisor(shop, shop.operator):
+                await downloads_menu(shop)
 
 
 MENU = (
@@ -188,6 +196,7 @@ MENU = (
     "menu.operator",
     "menu.load_keys",
     "menu.add_operator",
+    "menu.downloads",
 )
 
 

@@ -1,7 +1,8 @@
-"""The self-test slip: version, checks, numbers, link and key check values on paper."""
+"""The self-test slip: version, checks, numbers, link, key check values and the host's lists on paper."""
 
 from __future__ import annotations
 
+from terminal.flows.downloads import loaded
 from terminal.loop import Commit
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import SelfTestSlip
@@ -21,10 +22,12 @@ async def self_test_slip(shop: Shop) -> SelfTestSlip:
         (ref.usage.name if ref.slot == 0 else f"{ref.usage.name} {ref.slot}", value)
         for ref, value in shop.keys.check_values()
     )
+    lists = await loaded(shop)
     return SelfTestSlip(
         head=head,
         version=shop.version,
         checks=shop.self_tests(),
         link=shop.activation.host if shop.activation else "",
         kcvs=kcvs,
+        lists=lists if any(since for _, _, since in lists) else (),
     )

@@ -21,6 +21,7 @@ from terminal.model import Money
 
 MAC_FIELD = 64
 MAC_BYTES = 8
+NO_BATCH = "000000"
 
 SALE = "000000"
 QR_CREATE = "700000"
@@ -32,6 +33,7 @@ SCANNED = "031"  # F22 of a code that the terminal scans.
 
 TOTAL_COUNT_LIMIT = 999  # F48 holds three digits of each count.
 ORDER_NO_LIMIT = 32
+NO_CERTIFICATE = "0000"  # Before the serial in a sign-in's F62: the product's certificate, which this one has not.
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,28 @@ def base(terminal: Terminal, stan: str, f60: str) -> dict[int, str | bytes]:
     return {11: stan, 41: terminal.terminal_no, 42: terminal.merchant_no, 60: f60}
 
 
-def sign_in(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
-    """0800, 签到: ask for working keys, batch number and clock. Carries no MAC."""
+def sign_in(terminal: Terminal, profile: Profile, *, stan: str, serial: str = "") -> Message:
+    """0800, 签到: ask for working keys, batch number and clock. Carries no MAC.
+
+    `serial`: the device that an activation code was spent on; the host refuses another under the same numbers.
+    """
     fields = base(terminal, stan, f"00{terminal.batch_no}{profile.key_scheme}")
     fields[63] = terminal.operator.ljust(3)
-    if profile.sequence_no:
-        number = profile.sequence_no
+    number = profile.sequence_no or (f"{NO_CERTIFICATE}{serial}" if serial else "")
+    if number:
         fields[62] = f"Sequence No{len(number):02d}{number}".encode("ascii")
     return Message("0800", fields)
+
+
+def tmk_request(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
+    """0800, 主密钥下载: ask for a new TMK under the present one. Carries no MAC; the batch is 000000."""
+    return Message("0800", base(terminal, stan, f"00{NO_BATCH}{profile.tmk_download}"))
+
+
+def tmk_taken(terminal: Terminal, profile: Profile, *, stan: str, kcv: str) -> Message:
+    """0820 with the same F60.3: this is the check value (8 hex digits) of the TMK that the terminal has now."""
+    fields = base(terminal, stan, f"00{NO_BATCH}{profile.tmk_download}")
+    return Message("0820", {**fields, 62: bytes.fromhex(kcv)})
 
 
 def sign_out(terminal: Terminal, profile: Profile, *, stan: str) -> Message:

@@ -1,8 +1,9 @@
 """One question to the host, and what the host demands with its answer, whoever has asked.
 
 A host may want a new sign-in in two ways: by field 39 (77, 99, A0: it no longer shares our keys or our batch), or by
-the header's processing requirement. Both are obeyed here, after any exchange of a signed-in terminal, so that no
-flow can forget it. The transaction itself goes on: what the answer says of it is judged by whoever has asked.
+the header's processing requirement, which may also ask for a download. All of it is heard here, after any exchange of a
+signed-in terminal, so that no flow can forget it. The transaction itself goes on: what the answer says of it is judged
+by whoever has asked.
 Source: docs/host-link.md §1, §8, §11.
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from terminal.hostlink import messages
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.downloads import wanted
 from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.session import Answered, Silence
 from terminal.loop import Commit
@@ -22,6 +24,8 @@ from terminal.shop import Shop
 
 if TYPE_CHECKING:
     from terminal.journal import Tx
+
+DOWNLOADS_DUE = "downloads_due"  # Lists by name, until each has been loaded.
 
 
 async def ask_authenticated(shop: Shop, request: Message, what: str) -> Answered | Silence:
@@ -38,11 +42,29 @@ async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
     answer = await shop.host.exchange(request, count_down if what else None)
     if isinstance(answer, Answered):
         code = answer.verdict.code
+        await _note_wanted(shop, answer.requirement)
         if lookup(code).sign_in or answer.requirement == SIGN_IN_AGAIN:
             # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a
             # sign-in.
             await _require_sign_in(shop, code)
     return answer
+
+
+async def _note_wanted(shop: Shop, requirement: int) -> None:
+    """Lists that the header asks for, durably: flows/downloads.py loads them once the transaction is over.
+
+    Believed without a MAC, too: a forged one costs a download, which is authenticated itself.
+    """
+    names = [name.value for name in wanted(requirement)]
+    if not names:
+        return
+
+    def note(tx: Tx) -> None:
+        due: list[str] = list(tx.get(DOWNLOADS_DUE, ()))
+        tx.set(DOWNLOADS_DUE, due + [name for name in names if name not in due])
+
+    await Commit(note)
+    shop.download_wanted = True
 
 
 async def _require_sign_in(shop: Shop, code: str) -> None:

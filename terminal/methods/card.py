@@ -1,4 +1,4 @@
-"""Pay by chip card: the one place that drives a kernel, and what its outcome means for the payment.
+"""Pay by card, by its chip: the one place that drives a kernel, and what its outcome means for the payment.
 
 One `send` loop and one exhaustive match translate the kernel's requests into device calls, screens and host messages.
 The payment's state in the journal always comes first: durable before the request leaves, decided before the next
@@ -9,44 +9,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Presence, Tone
+from drivers.ports import CardFault, CardGone, DeviceError, Key, Presence
 from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session
 from emv.tlv import build
+from emv.track import Stripe
 from keys import KeyRefused, Pin
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
-from terminal.hostlink.card_messages import CardFields, card_request
-from terminal.hostlink.codec import FrameError, Message, encode
-from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
+from terminal.hostlink.card_messages import CardFields
+from terminal.hostlink.codec import FrameError, Message
+from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
-from terminal.hostlink.reply import VerdictKind
-from terminal.hostlink.session import Silence
-from terminal.journal import harmless
-from terminal.loop import CallOverdue, Commit, Draw, Now, Offload, Race, Sleep, Wait
-from terminal.methods.asking import ask_authenticated
-from terminal.methods.card_ending import WRONG_PIN, Attempt, Deal, conclude, move, must_reverse
-from terminal.methods.pin_entry import enter_pin, type_pin
-from terminal.methods.reversal import (
-    CardData,
-    clear_reversals_for_sale,
-    identity,
-    pending_reversals,
-    seal_card,
-)
-from terminal.model import Kind, Method, Mode, Money, PaymentState, mask_pan
+from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
+from terminal.methods import fallback, magstripe
+from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, conclude, new_payment
+from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
+from terminal.methods.card_host import ask_host, durable_request
+from terminal.methods.fallback import MUTE, READER_LOST, Failed
+from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
+from terminal.methods.reversal import clear_reversals_for_sale, pending_reversals
+from terminal.model import Kind, Mode, Money, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord, Tx
+    from terminal.journal import PaymentRecord
 
 APDU_DEADLINE_MS = 30_000  # A silent card held a real reader for 25 s; after that the reader is quarantined.
 CARD_TIME_MS = 90_000  # Of one session, spent waiting for the card. A slow card takes ten seconds in all.
-RESET_DEADLINE_MS = 15_000
-PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
-RESETS = 3  # Times that a mute card may be turned round.
-REMOVE_TONE_MS = 2_000
 EXPIRY_5F24, PAN_5A, PSN_5F34, TRACK2_57 = 0x5F24, 0x5A, 0x5F34, 0x57
 # Field 55 of a sale. Source: host-link digest §3.
 SALE_TAGS = (
@@ -58,16 +49,18 @@ NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothin
 TO_THE_CARD = (kernel.Transceive, kernel.VerifyPin)
 TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin, kernel.AskOfflinePin)
 SPOKEN = {"zh": "zh-CN", "en": "en"}  # ISO 639, as the kernel names languages, to ours.
-PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
 
 
 async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
-    """A chip sale from "insert card" to "remove card"; the payment as it ended, None if no card ever came."""
+    """A sale by chip or stripe from "insert card" to its end; the payment as it ended, None if no card ever came."""
     return await transact(shop, Deal(Kind.SALE, due))
 
 
 async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
-    """Any kind of transaction with a whole EMV session (Card.FULL in its row), as `pay`."""
+    """Any kind of transaction with a whole EMV session (Card.FULL in its row), as `pay`.
+
+    Where a stripe reader is fitted the card may be swiped, if it has no chip or its chip cannot be read.
+    """
     if not await clear_reversals_for_sale(shop):
         count = len(await pending_reversals(shop))
         await acknowledge(shop, screens.ReversalPending(count=count))
@@ -75,74 +68,41 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
     if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
         await acknowledge(shop, screens.Refused(reason="sign_in"))
         return None
-    payment: PaymentRecord | None = None
-    if await _card_inserted(shop, deal.amount):
-        for attempt_no in range(1, PIN_TRIES + 1):
-            attempt = Attempt(await Commit(lambda tx: _new_payment(shop, tx, deal)), deal)
-            outcome = await _run(shop, attempt)
-            payment = await conclude(shop, attempt, outcome)
-            again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
-            if not again or shop.card_presence is not Presence.PRESENT or shop.mode is not Mode.SIGNED_IN:
-                break
-            if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
-                break
-    await _power_off(shop)
-    await _card_removed(shop)
+    payment = await _by_chip_or_stripe(shop, deal, stripe=shop.devices.stripe.fitted)
+    if payment is not None and magstripe.chip_wanted(payment):
+        await card_removed(shop)
+        payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
     return payment
 
 
-def _new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
-    return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
+async def _by_chip_or_stripe(shop: Shop, deal: Deal, *, stripe: bool) -> PaymentRecord | None:
+    came = await card_comes(shop, deal.amount, stripe=stripe)
+    if isinstance(came, Stripe) and not came.track2.has_chip:
+        return await magstripe.pay(shop, deal, came)
+    if isinstance(came, Stripe):  # Nobody can insert it: the chip reader is out of use.
+        return await fallback.offer(shop, deal, Failed(READER_LOST), came)
+    if came is Came.NOBODY:
+        return None
+    payment, failed = await _by_chip(shop, deal) if came is Came.CHIP else (None, Failed(MUTE))
+    swiped = await fallback.offer(shop, deal, failed) if stripe else None
+    return swiped or payment
 
 
-# The card's way in and out
-
-
-async def _card_inserted(shop: Shop, due: Money) -> bool:
-    """Wait for a card that answers to reset; False when cancelled or nobody came."""
-    for _ in range(RESETS):
-        if not await _wait_for_card(shop, due):
-            return False
-        shop.show(screens.ReadingCard())
-        try:
-            await Offload("reader", shop.devices.reader.power_on, RESET_DEADLINE_MS)
-            return True
-        except CardMute:
-            shop.sound(Tone.FAILURE)
-            shop.show(screens.CardProblem(reason="mute"))
-        except (DeviceError, CallOverdue):
-            shop.sound(Tone.FAILURE)
-            shop.show(screens.CardProblem(reason="reader_lost"))
-        if not await _wait_until_absent(shop):
-            return False
-    return False
-
-
-async def _wait_for_card(shop: Shop, due: Money) -> bool:
-    shop.boxes.keys.renew()
-    shop.boxes.cards.renew()
-    presence = shop.card_presence
-    while presence is not Presence.PRESENT:
-        lost = presence is Presence.READER_LOST
-        shop.show(screens.CardProblem(reason="reader_lost") if lost else screens.InsertCard(amount=due))
-        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.timeouts.card_ms))
-        if won == 2:
-            return False
-        if won == 0:
-            presence = value
-        elif value is Key.CANCEL:
-            shop.sound(Tone.KEY)
-            return False
-    return True
-
-
-async def _wait_until_absent(shop: Shop) -> bool:
-    """Until the card that would not answer is out; False on CANCEL or when nobody moves."""
-    while shop.card_presence is Presence.PRESENT:
-        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.timeouts.card_ms))
-        if won == 2 or (won == 1 and value is Key.CANCEL):
-            return False
-    return True
+async def _by_chip(shop: Shop, deal: Deal) -> tuple[PaymentRecord, Failed]:
+    """The powered card through the kernel, until it is out of the slot; and how its chip failed, if it did."""
+    for attempt_no in range(1, PIN_TRIES + 1):
+        attempt = Attempt(await Commit(lambda tx: new_payment(shop, tx, deal)), deal)
+        outcome = await _run(shop, attempt)
+        asked = attempt.payment.state is not PaymentState.NEW
+        payment = await conclude(shop, attempt, outcome)
+        again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
+        if not again or shop.card_presence is not Presence.PRESENT or shop.mode is not Mode.SIGNED_IN:
+            break
+        if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
+            break
+    await _power_off(shop)
+    await card_removed(shop)
+    return payment, Failed("") if asked else Failed.from_kernel(outcome)
 
 
 async def _power_off(shop: Shop) -> None:
@@ -150,14 +110,6 @@ async def _power_off(shop: Shop) -> None:
         await Offload("reader", shop.devices.reader.power_off, RESET_DEADLINE_MS)
     except (DeviceError, CallOverdue):
         return  # The card is out, or the reader is; either way nothing is powered.
-
-
-async def _card_removed(shop: Shop) -> None:
-    """请取卡: until the slot is empty."""
-    while shop.card_presence is Presence.PRESENT:
-        shop.show(screens.RemoveCard())
-        shop.sound(Tone.ATTENTION)
-        await Race(Wait(shop.boxes.cards), Sleep(REMOVE_TONE_MS))
 
 
 # The kernel
@@ -275,44 +227,13 @@ async def _verify_pin(shop: Shop, digits: Pin, key: kernel.PinKey | None, challe
 
 async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> kernel.OnlineAnswer | None:
     """0200 and its answer, and what it makes of the payment; None tells the kernel that nobody answered."""
-    request = await _request(shop, attempt, data)
-    shop.show(screens.Connecting(what="sale"))
-    answer = await ask_authenticated(shop, request, "sale")
-    if isinstance(answer, Silence):
-        attempt.fault = answer.reason
-        if answer.sent:
-            await must_reverse(attempt, shop.profile.no_response_reason)
-        else:
-            await move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
+    reply = await ask_host(shop, attempt, await _request(shop, attempt, data))
+    if reply is None:
         return None
-    verdict = answer.verdict
-    if not verdict.answered:
-        attempt.fault = "unauthenticated"
-        await must_reverse(attempt, shop.profile.mac_error_reason)
-        return None
-    if not is_last_word(verdict.code):
-        attempt.fault = "unsure"
-        await must_reverse(attempt, shop.profile.no_response_reason, response_code=verdict.code)
-        return None
-    attempt.host_code = verdict.code
-    reply = answer.reply
-    said = {
-        "response_code": verdict.code,
-        "rrn": reply.text(37).strip(),
-        "auth_code": reply.text(38).rstrip(),  # A reversal repeats it at its full length.
-        "host_date": reply.text(13),
-        "host_time": reply.text(12),
-        "issuer": reply.text(44)[:11].strip(),
-        "acquirer": reply.text(44)[11:].strip(),
-    }
-    facts = {name: harmless(name, text) for name, text in said.items()}
-    if verdict.code == PARTIAL_APPROVAL:
-        # We cannot sell a part, so the part is given back; field 55 would tell the card of an approval.
-        await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
+    if attempt.host_code == PARTIAL_APPROVAL:  # Field 55 would tell the card of an approval.
         return kernel.OnlineAnswer(NOT_THE_WHOLE)
-    approved = verdict.kind is VerdictKind.APPROVED
-    await move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
-    return _issuer_answer(reply.binary(55), b"00" if approved else verdict.code.encode("ascii"))
+    approved = attempt.payment.state is PaymentState.APPROVED
+    return _issuer_answer(reply.binary(55), b"00" if approved else attempt.host_code.encode("ascii"))
 
 
 def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
@@ -330,53 +251,17 @@ def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
 
 
 async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Message:
-    """Make the request durable (STAN, sealed reversal) and give its message, still without MAC.
-
-    Raises CardError for data that no message can carry: before anything is durable, so that nobody was asked.
-    """
+    """As `durable_request`. Raises CardError for data that no message can carry, and nobody was asked."""
     if TRACK2_57 not in data:
         raise kernel.CardError("the track 2 equivalent data are missing")
-    pan = data[PAN_5A].hex().rstrip("f")
-    card = CardData(
-        pan=pan,
+    fields = CardFields(
+        pan=data[PAN_5A].hex().rstrip("f"),
         expiry=data[EXPIRY_5F24].hex()[:4],
-        card_sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
+        sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
+        track2=data[TRACK2_57].hex().upper().rstrip("F"),
         icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data),
     )
-    pin_block = attempt.pin.block if attempt.pin else b""
-    row = shop.profile.transactions[attempt.deal.kind]
-    track2 = data[TRACK2_57].hex().upper().rstrip("F")
-    fields = CardFields(card.pan, card.expiry, card.card_sequence, track2=track2, icc=card.icc)
-
-    def prepare(tx: Tx) -> Message:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
-        batch_no = tx.get("batch_no", "000001")
-        request = card_request(
-            row,
-            identity(shop, batch_no),
-            shop.profile,
-            stan=stan,
-            card=fields,
-            amount=attempt.payment.amount if row.kind is not Kind.BALANCE else None,
-            pin_block=pin_block,
-            original=attempt.deal.about,
-            extra=attempt.deal.extra,
-        )
-        encode(request, shop.profile)
-        attempt.payment = tx.move(
-            attempt.payment.id,
-            PaymentState.REQUESTED,
-            stan=stan,
-            batch_no=batch_no,
-            masked_pan=mask_pan(pan),
-            entry_mode=request.text(22),
-            f60_no=request.text(60),
-            f61_no=request.text(61),
-        )
-        seal_card(shop, tx, attempt.payment, card)
-        return request
-
     try:
-        return await Commit(prepare)
-    except FrameError as fault:
+        return await durable_request(shop, attempt, fields)
+    except (FrameError, KeyRefused) as fault:
         raise kernel.CardError(str(fault)) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import Tone
@@ -23,9 +24,9 @@ from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import pending_reversals, seal_card, send_reversal, unseal_card
-from terminal.model import Kind, Money, PaymentState
+from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
-from terminal.receipts import CardSlip, Chip, Ending, Head, NoticeSlip, Verification
+from terminal.receipts import CardSlip, Chip, Ending, Entry, Head, NoticeSlip, Verification
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
+PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
 
 
@@ -62,6 +65,10 @@ class Attempt:
     fault: str = ""  # Why nothing was sent, or why the answer is missing.
 
 
+def new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
+    return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
+
+
 async def move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
     attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
 
@@ -82,21 +89,24 @@ async def conclude(
     if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
         await _complete(shop, attempt, outcome)
         return attempt.payment
-    shop.sound(Tone.FAILURE)
-    screen, ending = await _no_sale(shop, attempt, outcome)
-    await acknowledge(shop, screen)
-    if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
-        await _print_notice(shop, attempt, ending)
+    if state is PaymentState.APPROVED:
+        await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
+    await not_sold(shop, attempt)
     return attempt.payment
 
 
-async def _no_sale(
-    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
-) -> tuple[screens.Screen, Ending]:
+async def not_sold(shop: Shop, attempt: Attempt) -> None:
+    """Say on screen and paper how a request that did not become a sale has ended."""
+    shop.sound(Tone.FAILURE)
+    screen, ending = await _no_sale(shop, attempt)
+    await acknowledge(shop, screen)
+    if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
+        await _print_notice(shop, attempt, ending)
+
+
+async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending]:
     """What the person sees, and what the paper says, of a request that did not become a sale."""
     amount = attempt.payment.amount
-    if attempt.payment.state is PaymentState.APPROVED:
-        await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
     if attempt.payment.state is PaymentState.REVERSING:
         # An approval is undone at once, while the host answers; after silence, before the next sale.
         if attempt.host_code and await send_reversal(shop, attempt.payment):
@@ -187,60 +197,82 @@ CARD_PROBLEMS = {
 
 
 async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> None:
+    head = await slip_head(shop, str(attempt.payment.facts["batch_no"]))
+    pin = bool(attempt.pin and attempt.pin.block) or verified_by_card(outcome.data.get(CVM_RESULTS_9F34, b""))
+    slip = card_slip(
+        attempt.payment,
+        head,
+        verification=VERIFICATIONS[pin, outcome.signature],
+        entry=Entry.CHIP,
+        chip=chip_block(outcome),
+    )
+    await complete(shop, attempt, slip, issuer_facts(outcome))
+
+
+async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, facts: Mapping[str, Any] = _NOTHING) -> None:
     """COMPLETED and its slip in one commit; then paper and the good news."""
     payment = attempt.payment
-    head = await slip_head(shop, str(payment.facts["batch_no"]))
-    pin = bool(attempt.pin and attempt.pin.block) or verified_by_card(outcome.data.get(CVM_RESULTS_9F34, b""))
-    slip = card_slip(shop, payment, outcome, pin=pin, head=head)
 
-    def complete(tx: Tx) -> int:
-        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **issuer_facts(outcome))
+    def commit(tx: Tx) -> int:
+        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **facts)
         return keep(tx, slip, payment.id)
 
-    slip_id = await Commit(complete)
+    slip_id = await Commit(commit)
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
     await print_kept(shop, slip_id, slip)
 
 
-def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pin: bool, head: Head) -> CardSlip:
-    """The slip of a completed chip sale: masked number, EMV block, and what the cardholder has done."""
-    data, facts = outcome.data, payment.facts
+# By (PIN, signature).
+VERIFICATIONS: Mapping[tuple[bool, bool], Verification] = {
+    (True, True): Verification.PIN_AND_SIGNATURE,
+    (True, False): Verification.PIN,
+    (False, True): Verification.SIGNATURE,
+    (False, False): Verification.NONE,
+}
 
-    def hexed(tag: int) -> str:
-        return data.get(tag, b"").hex().upper()
 
-    verification = {
-        (True, True): Verification.PIN_AND_SIGNATURE,
-        (True, False): Verification.PIN,
-        (False, True): Verification.SIGNATURE,
-        (False, False): Verification.NONE,
-    }[(pin, outcome.signature)]
+def card_slip(
+    payment: PaymentRecord, head: Head, *, verification: Verification, entry: Entry, chip: Chip | None = None
+) -> CardSlip:
+    """The slip of a completed sale by card: masked number, what host and cardholder have said and done."""
+    facts = payment.facts
     return CardSlip(
         head=head,
         amount=payment.amount,
         masked_pan=str(facts["masked_pan"]),
         voucher_no=str(payment.stan),
         kind=payment.kind,
+        entry=entry,
         verification=verification,
         acquirer=str(facts.get("acquirer", "")),
         issuer=str(facts.get("issuer", "")),
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
-        chip=Chip(
-            aid=hexed(0x84),
-            label=harmless("label", data.get(0x50, b"").decode("ascii", "replace")),
-            cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
-            cryptogram=hexed(0x9F26),
-            tvr=hexed(0x95),
-            tsi=hexed(0x9B),
-            atc=hexed(0x9F36),
-            unpredictable_number=hexed(0x9F37),
-            aip=hexed(0x82),
-            cvm_results=hexed(0x9F34),
-            issuer_application_data=harmless("issuer_application_data", hexed(0x9F10)),
-            terminal_capabilities=hexed(0x9F33),
-            card_sequence_no=hexed(PSN_5F34),
-        ),
+        chip=chip,
+    )
+
+
+def chip_block(outcome: kernel.Outcome) -> Chip:
+    """The slip's EMV block."""
+    data = outcome.data
+
+    def hexed(tag: int) -> str:
+        return data.get(tag, b"").hex().upper()
+
+    return Chip(
+        aid=hexed(0x84),
+        label=harmless("label", data.get(0x50, b"").decode("ascii", "replace")),
+        cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
+        cryptogram=hexed(0x9F26),
+        tvr=hexed(0x95),
+        tsi=hexed(0x9B),
+        atc=hexed(0x9F36),
+        unpredictable_number=hexed(0x9F37),
+        aip=hexed(0x82),
+        cvm_results=hexed(0x9F34),
+        issuer_application_data=harmless("issuer_application_data", hexed(0x9F10)),
+        terminal_capabilities=hexed(0x9F33),
+        card_sequence_no=hexed(PSN_5F34),
     )

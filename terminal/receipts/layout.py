@@ -37,6 +37,7 @@ from terminal.receipts.words import (
     ENDINGS,
     KINDS,
     LANGUAGES,
+    LISTS,
     LOCKS,
     METHODS,
     PHRASES,
@@ -405,6 +406,11 @@ def _self_test(page: _Page, slip: SelfTestSlip) -> None:
         page.text(page.label("kcv"))
         for name, kcv in slip.kcvs:
             page.row(name, kcv)
+    if slip.lists:
+        page.rule()
+        page.text(page.label("lists"))
+        for name, count, since in slip.lists:
+            page.row(page.word(LISTS[name], " "), f"{count} {since or '--/--'}")
     page.rule()
     page.pair("paper", f"{page.cells}")
     page.text(("1234567890" * 5)[: page.cells])

@@ -244,7 +244,10 @@ class SettlementSlip:
 
 @dataclass(frozen=True, slots=True)
 class SelfTestSlip:
-    """The self-test: `checks` as (name, passed), `kcvs` as (key's name, KCV in hex); a KCV is no secret."""
+    """The self-test: `checks` as (name, passed), `kcvs` as (key's name, KCV in hex); a KCV is no secret.
+
+    `lists`: what the host has given, as (list of the table LISTS, entries, date or "").
+    """
 
     record_kind: ClassVar[str] = "self-test"
     head: Head
@@ -252,6 +255,7 @@ class SelfTestSlip:
     checks: tuple[tuple[str, bool], ...]
     link: str = ""
     kcvs: tuple[tuple[str, str], ...] = ()
+    lists: tuple[tuple[str, int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

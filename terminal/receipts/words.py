@@ -53,6 +53,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "link": ("通讯", "LINK"),
         "kcv": ("密钥校验值", "KEY CHECK VALUES"),
         "checks": ("检查项目", "CHECKS"),
+        "lists": ("主机下发", "FROM THE HOST"),
         "paper": ("纸宽", "PAPER"),
         # Table of the settlement
         "col_type": ("类型/TYPE", "TYPE"),
@@ -161,6 +162,19 @@ BALANCES: MappingProxyType[Balance, tuple[str, str]] = MappingProxyType(
         Balance.UNBALANCED: ("对账不平", "NOT BALANCED"),
         Balance.ERROR: ("对账错", "RECONCILIATION ERROR"),
         Balance.NOT_REPORTED: ("主机未对账", "NOT REPORTED"),
+    }
+)
+
+# What a host gives, and the self-test tells.
+LISTS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        "parameters": ("终端参数", "PARAMETERS"),
+        "ca_keys": ("CA公钥", "CA KEYS"),
+        "aids": ("AID参数", "AIDS"),
+        "blacklist": ("卡黑名单", "BLACKLIST"),
+        "no_pin_bins": ("免密BIN", "NO-PIN BINS"),
+        "bin_blacklist": ("BIN黑名单", "BIN BLACKLIST"),
+        "card_bins": ("卡BIN", "CARD BINS"),
     }
 )
 

@@ -310,12 +310,15 @@ class ChooseMethod:
 
 @value
 class InsertCard:
+    """`swipe`: a stripe reader is fitted, too."""
+
     name: ClassVar[str] = "insert_card"
     amount: Money
+    swipe: bool
 
     def lay(self, words: Words) -> Layout:
         return Notice(
-            words["insert_card.title"],
+            words["insert_card.or_swipe" if self.swipe else "insert_card.title"],
             amount=words.money(self.amount),
             mark=Mark.CARD,
             hint=_hint(words, "cancel", ""),
@@ -323,7 +326,7 @@ class InsertCard:
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
-_CARD_CAN_COME = ("mute", "upside_down", "reader_lost")
+_CARD_CAN_COME = ("mute", "upside_down", "reader_lost", "bad_stripe", "chip_card_swiped", "another_card")
 
 
 @value
@@ -339,6 +342,35 @@ class CardProblem:
             headline=words.about("card_problem", self.reason),
             mark=Mark.CARD,
             hint=_hint(words, "cancel", "") if self.reason in _CARD_CAN_COME else _hint(words, "", "ok"),
+        )
+
+
+@value
+class OfferFallback:
+    """The chip cannot be read: swipe it instead?"""
+
+    name: ClassVar[str] = "offer_fallback"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["offer_fallback.title"],
+            headline=words["offer_fallback.text"],
+            mark=Mark.CARD,
+            hint=_hint(words, "no", "yes"),
+        )
+
+
+@value
+class SwipeCard:
+    name: ClassVar[str] = "swipe_card"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["swipe_card.title"],
+            amount=words.money(self.amount),
+            mark=Mark.CARD,
+            hint=_hint(words, "cancel", ""),
         )
 
 
@@ -394,7 +426,7 @@ class EnterPin:
 
 @value
 class Connecting:
-    """`what` in room "what": sign_in, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
+    """`what` in room "what": sign_in, host_key, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
 
     name: ClassVar[str] = "connecting"
     what: str
@@ -772,6 +804,95 @@ class Settled:
         )
 
 
+# Activation, downloads
+
+
+@value
+class Activating:
+    name: ClassVar[str] = "activating"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["activation.title"], headline=words["activation.asking"], mark=Mark.WAIT)
+
+
+@value
+class Activated:
+    """What the code was good for, to be compared with the contract."""
+
+    name: ClassVar[str] = "activated"
+    merchant_name: str
+    merchant_no: str
+    terminal_no: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (self.merchant_no, self.terminal_no)
+        hint = _hint(words, "no", "yes")
+        return Notice(words["activation.done"], headline=self.merchant_name, lines=lines, hint=hint)
+
+
+@value
+class ActivationFailed:
+    """`reason` in room "activation" or a fault of the link; `code` is field 39, or ""."""
+
+    name: ClassVar[str] = "activation_failed"
+    reason: str
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        text = _fault(words, "activation", self.reason)
+        hint = _hint(words, "back", "retry")
+        return Notice(words["activation.failed"], headline=text, corner=self.code, mark=Mark.CAUTION, hint=hint)
+
+
+@value
+class Downloading:
+    """`what` in room "list"; `received` entries of it have come."""
+
+    name: ClassVar[str] = "downloading"
+    what: str
+    received: int
+
+    def lay(self, words: Words) -> Layout:
+        corner = str(self.received) if self.received else ""
+        headline = words.about("list", self.what)
+        return Notice(words["downloading.title"], headline=headline, corner=corner, mark=Mark.WAIT)
+
+
+@value
+class DownloadFailed:
+    """`reason` in room "download" or a fault of the link; the old list stays in force, and the screen says so."""
+
+    name: ClassVar[str] = "download_failed"
+    what: str
+    reason: str
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        text = _fault(words, "download", self.reason)
+        lines = (words["download.old_stays"],)
+        hint = _hint(words, "back", "retry")
+        title = words.about("list", self.what)
+        return Notice(title, headline=text, lines=lines, corner=self.code, mark=Mark.CAUTION, hint=hint)
+
+
+@value
+class Downloads:
+    """What is in force and can be loaded anew: all of it, or one of `rows`, (list in room "list", entries, date or "").
+
+    `selected` 0 is all of it. The chosen list's date stands in the corner.
+    """
+
+    name: ClassVar[str] = "downloads"
+    rows: tuple[tuple[str, int, str], ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        lists = (f"{words.about('list', name)} {count}" for name, count, _ in self.rows)
+        since = self.rows[self.selected - 1][2] if self.selected else ""
+        items = _numbered((words["downloads.all"], *lists))
+        return MenuList(words["menu.downloads"], items, self.selected, corner=since)
+
+
 # Trouble
 
 
@@ -855,7 +976,10 @@ _ROWS = (
 )
 
 # One of every screen at least, and of most reasons that have words: what goldens and the gallery show.
-CARD_REASONS = ("mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined")
+CARD_REASONS = (
+    "mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined",
+    "bad_stripe", "chip_card_swiped", "another_card",
+)  # fmt: skip
 REFUSALS = (
     "sign_in",
     "amount_limit",
@@ -866,7 +990,11 @@ REFUSALS = (
     "not_supervisor",
     "pin_rate",
 )
-CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
+CEREMONY_REASONS = (
+    *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
+    *("bad_block", "host_refused", "no_answer"),
+)
+LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
     Boot("0.1.0", (("keys", True), ("journal", True), ("unsealed", False))),
@@ -893,7 +1021,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ConfirmKcv(0, "08D7B4", 0),
     *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
     KeysLoaded("08D7B4FB"),
-    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys"), 0),
+    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys", "menu.host_key"), 0),
     Menu("menu.role", ("role.cashier", "role.supervisor"), 0),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
@@ -914,8 +1042,11 @@ EXAMPLES: tuple[Screen, ...] = (
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
-    InsertCard(_SALE),
-    InsertCard(Money(88888888)),
+    InsertCard(_SALE, swipe=False),
+    InsertCard(_SALE, swipe=True),
+    InsertCard(Money(88888888), swipe=True),
+    OfferFallback(),
+    SwipeCard(_SALE),
     *(
         CardProblem(reason)
         for reason in CARD_REASONS
@@ -970,6 +1101,14 @@ EXAMPLES: tuple[Screen, ...] = (
     *(Settling(step) for step in ("recover", "reversals", "totals", "upload", "print", "close")),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
+    Activating(),
+    Activated("掌柜测试商户", "898440153110001", "10000001"),
+    *(ActivationFailed(reason, code) for reason, code in (("declined", "97"), ("used", "58"), ("timeout", ""))),
+    Downloading("parameters", 0),
+    *(Downloading(name, 128) for name in LISTS[1:]),
+    *(DownloadFailed("ca_keys", reason, "") for reason in ("bad_list", "too_long", "bad_reply", "timeout")),
+    DownloadFailed("blacklist", "declined", "40"),
+    *(Downloads(tuple((n, at * 170, "11-22" if at else "") for at, n in enumerate(LISTS)), at) for at in (0, 1, 6)),
     Problem("", "Something that nobody foresaw has happened; call the service line and read them this text"),
     Problem("problem.title", "配置文件第12行有误，请联系服务商"),
     *(Refused(reason) for reason in REFUSALS),

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from kernel_card import run_kernel
+
 from emv import explain as kernel_explain
-from emv.capk import CapkError, load_capks
+from emv.capk import CapkError, CapkSet, load_capks
 from emv.certificates import (
     ICC,
     ISSUER,
@@ -34,20 +36,26 @@ from emv.dol import fill, parse_dol
 from emv.initiate import parse_afl
 from emv.masking import Masker
 from emv.replay import replay
+from emv.rows import RowsError
 from emv.selection import parse_fci
 from emv.session import Session, TerminalProfile, TransactionData
 from emv.tlv import parse
 from emv.tracefile import TraceError
 from emv.tracefile import parse as parse_trace
 from emv.tracefile import write as write_trace
+from emv.track import TrackError, from_tag_57, read_swipe
 from keys import KeyLayout, KeyRefused, blocks, dukpt_aes, dukpt_tdes
 from keys.block_header import FIXED_CHARACTERS, Header, KeyUsage, OptionalBlock, Version
 from keys.ksn import AES_KSN, TDES_KSN, Ksn, KsnLayout
 from keys.loading import unwrap_working_keys
+from keys.remote import read_token
 from keys.usage import Algorithm, Mode
-from terminal.hostlink.codec import FrameError, decode
+from sim.acquirer.downloads import Lists
+from terminal.hostlink.codec import FrameError, Message, decode
+from terminal.hostlink.downloads import DOWNLOADS, ListName, read_entry, read_names, read_part
 from terminal.hostlink.explain import explain
 from terminal.hostlink.frame import unwrap
+from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import Profile, load_profile
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -59,13 +67,14 @@ BDK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried."""
+    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried; `runs` as many are tried."""
 
     name: str
     read: Callable[[bytes], object]
     errors: tuple[type[Exception], ...]
     limit_bytes: int
     seeds: Callable[[], tuple[bytes, ...]]
+    runs: int = 10_000_000
 
 
 def run(target: Target, data: bytes) -> None:
@@ -164,6 +173,10 @@ def _mac_bytes(text: str) -> int:
 def _authentic_seeds() -> tuple[bytes, ...]:
     clear = bytes.fromhex("0080") + bytes(range(16))
     return tuple(f"{version}0000P0TE00N0000".encode("ascii") + clear for version in "ABCDE")
+
+
+def _token_seeds() -> tuple[bytes, ...]:
+    return (bytes.fromhex(json.loads((VECTORS / "keys_remote.json").read_text(encoding="utf-8"))["token"]),)
 
 
 # Sign-in and serial numbers
@@ -270,8 +283,47 @@ def _frame_seeds() -> tuple[bytes, ...]:
     return tuple(bytes.fromhex(vector["hex"])[2 if vector["has_length_prefix"] else 0 :] for vector in found)
 
 
+def _download(data: bytes) -> object:
+    """The first byte picks the list, the rest is field 62 of its reply; what can be cut is read as the list, too."""
+    row = tuple(DOWNLOADS.values())[data[0] % len(DOWNLOADS)] if data else DOWNLOADS[ListName.PARAMETERS]
+    reply = Message("0810", {62: data[1:]})
+    if row.names:
+        read_names(reply)
+        entries: tuple[bytes, ...] = (read_entry(reply, b""),)
+    else:
+        entries = read_part(row, reply).entries
+    return Downloaded().having(row.name, entries, world=CapkSet.TEST, known=())
+
+
+def _download_seeds() -> tuple[bytes, ...]:
+    given = Lists()
+    parts = {
+        ListName.PARAMETERS: b"".join(given.parameters),
+        ListName.CA_KEYS: given.ca_keys[0],
+        ListName.AIDS: given.aids[0],
+        ListName.BLACKLIST: b",".join(given.blacklist),
+        ListName.CARD_BINS: b",".join(given.card_bins),
+    }
+    places = tuple(DOWNLOADS)
+    return tuple(bytes((places.index(name),)) + b"1" + part for name, part in parts.items())
+
+
 def _hexed(*texts: str) -> Callable[[], tuple[bytes, ...]]:
     return lambda: tuple(bytes.fromhex(text) for text in texts)
+
+
+def _swipe(data: bytes) -> object:
+    """The first byte says whether the reader hands the LRC on. What is read comes back by way of tag 57."""
+    stripe = read_swipe(data[1:], with_lrc=bool(data[:1] > b"~"))
+    if from_tag_57(stripe.track2.tag_57) != stripe.track2:
+        raise ValueError("tag 57 is not the same track 2")
+    return stripe
+
+
+def _swipe_seeds() -> tuple[bytes, ...]:
+    found = _vectors("track_swipes.json")
+    plain = (f" {vector['swipe']}".encode("ascii") for vector in (*found["good"], *found["bad"]))
+    return (*plain, *(b"\xff" + vector["swipe"].encode("ascii") for vector in found["good_with_lrc"]))
 
 
 _TLV = _hexed("70155A0862128000000000155F24033012319F0702FF00", "77129F2701809F360200019F26080102030405060708")
@@ -285,17 +337,21 @@ TARGETS = {
         Target("sign-in-block", _working_keys, (KeyRefused,), 128, _working_key_seeds),
         Target("ksn-tdes", _ksn(TDES_KSN), (KeyRefused,), 16, _hexed("FFFF9876543210E00008")),
         Target("ksn-aes", _ksn(AES_KSN), (KeyRefused,), 16, _hexed("123456789012345600000001")),
+        Target("token", read_token, (KeyRefused,), 2048, _token_seeds),
         Target("tlv", parse, (CardError,), 512, _TLV),
         Target("dol", _dol, (CardError,), 256, _hexed("9F02069F03069F1A0295055F2A029A039C019F3704")),
         Target("fci", parse_fci, (CardError,), 256, _FCI),
         Target("afl", parse_afl, (CardError,), 256, _hexed("0801010010010301")),
         Target("cvm-list", parse_cvm_list, (CardError,), 256, _hexed("000000000000000042031E031F00")),
+        Target("kernel", run_kernel, (), 1024, _hexed("00", "01" + "00" * 40 + "C10570"), 1_000_000),
         Target("trace", _trace, (TraceError,), 4096, _trace_seeds),
         Target("masked-answer", _masked, (), 260, _FCI),
         Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
         Target("dynamic-data", _dynamic, (CardError,), 128, _dynamic_seeds),
         Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),
+        Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
+        Target("download", _download, (FrameError, RowsError), 512, _download_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
     )
 }

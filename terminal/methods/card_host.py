@@ -1,0 +1,128 @@
+"""The host's part of a payment by card, chip or stripe: the durable request, and what the answer makes of it.
+
+The request is durable, with its sealed reversal, before it leaves; the answer moves the payment before anybody sees
+or hears of it. What the card's own side makes of the answer is its method's affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from keys import KeyRef, Usage
+from terminal.hostlink.card_messages import CardFields, card_request
+from terminal.hostlink.codec import Message, encode
+from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
+from terminal.hostlink.reply import VerdictKind
+from terminal.hostlink.session import Silence
+from terminal.journal import harmless
+from terminal.loop import Commit
+from terminal.methods.asking import ask_authenticated
+from terminal.methods.card_ending import Attempt, move, must_reverse
+from terminal.methods.reversal import CardData, identity, seal_card
+from terminal.model import Kind, PaymentState, mask_pan
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
+
+TDK = KeyRef(Usage.TDK)
+
+
+async def durable_request(shop: Shop, attempt: Attempt, fields: CardFields) -> Message:
+    """Make the request durable (STAN, sealed reversal) and give its message, still without MAC.
+
+    Raises FrameError for data that no message can carry and KeyRefused for a track that cannot be encrypted: before
+    anything is durable, so that nobody was asked.
+    """
+    card = CardData(fields.pan, fields.expiry, fields.sequence, fields.icc)
+    sent = _hidden(shop, fields)
+    pin_block = attempt.pin.block if attempt.pin else b""
+    row = shop.profile.transactions[attempt.deal.kind]
+
+    def prepare(tx: Tx) -> Message:
+        stan = f"{tx.count('stan', limit=999_999):06d}"
+        batch_no = tx.get("batch_no", "000001")
+        request = card_request(
+            row,
+            identity(shop, batch_no),
+            shop.profile,
+            stan=stan,
+            card=sent,
+            amount=attempt.payment.amount if row.kind is not Kind.BALANCE else None,
+            pin_block=pin_block,
+            original=attempt.deal.about,
+            extra=attempt.deal.extra,
+        )
+        encode(request, shop.profile)
+        attempt.payment = tx.move(
+            attempt.payment.id,
+            PaymentState.REQUESTED,
+            stan=stan,
+            batch_no=batch_no,
+            masked_pan=mask_pan(fields.pan),
+            entry_mode=request.text(22),
+            f60_no=request.text(60),
+            f61_no=request.text(61),
+        )
+        seal_card(shop, tx, attempt.payment, card)
+        return request
+
+    return await Commit(prepare)
+
+
+def _hidden(shop: Shop, fields: CardFields) -> CardFields:
+    """The tracks under the TDK where the profile wants that. Raises KeyRefused."""
+    if not shop.profile.tracks_encrypted:
+        return fields
+    track2, track3 = (shop.keys.encrypt_track(TDK, track) if track else "" for track in (fields.track2, fields.track3))
+    return replace(fields, track2=track2, track3=track3)
+
+
+async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | None:
+    """Send it, and move the payment by what comes back: the reply that decided, or None without one.
+
+    After None `attempt.fault` says why, and the payment is REVERSING, or ABANDONED if no byte had left; after a
+    reply `attempt.host_code` is field 39, and the payment APPROVED or DECLINED, or REVERSING for a part.
+    """
+    shop.show(screens.Connecting(what="sale"))
+    answer = await ask_authenticated(shop, request, "sale")
+    if isinstance(answer, Silence):
+        attempt.fault = answer.reason
+        if answer.sent:
+            await must_reverse(attempt, shop.profile.no_response_reason)
+        else:
+            await move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
+        return None
+    verdict, reply = answer.verdict, answer.reply
+    if not verdict.answered:
+        attempt.fault = "unauthenticated"
+        await must_reverse(attempt, shop.profile.mac_error_reason)
+        return None
+    if not is_last_word(verdict.code):
+        attempt.fault = "unsure"
+        await must_reverse(attempt, shop.profile.no_response_reason, response_code=verdict.code)
+        return None
+    attempt.host_code = verdict.code
+    facts = _said(verdict.code, reply)
+    if verdict.code == PARTIAL_APPROVAL:  # We cannot sell a part, so the part is given back.
+        await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
+    else:
+        approved = verdict.kind is VerdictKind.APPROVED
+        await move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
+    return reply
+
+
+def _said(code: str, reply: Message) -> dict[str, str]:
+    """What the host has said, fit for the journal."""
+    said = {
+        "response_code": code,
+        "rrn": reply.text(37).strip(),
+        "auth_code": reply.text(38).rstrip(),  # A reversal repeats it at its full length.
+        "host_date": reply.text(13),
+        "host_time": reply.text(12),
+        "issuer": reply.text(44)[:11].strip(),
+        "acquirer": reply.text(44)[11:].strip(),
+    }
+    return {name: harmless(name, text) for name, text in said.items()}
