@@ -122,6 +122,27 @@ def test_echo_and_sign_out(bench: Bench) -> None:
     assert code(caller.sale(100)) == "77"
 
 
+@pytest.mark.parametrize(
+    ("batch_no", "expected"),
+    [("000001", "00"), ("000002", "00"), ("999999", "00"), ("000003", "77")],
+)
+def test_a_sign_out_may_be_one_batch_off(bench: Bench, batch_no: str, expected: str) -> None:
+    caller = bench.caller
+    terminal = Terminal(TEST_MERCHANT, TEST_TERMINAL, batch_no)
+    assert code(caller.call(messages.sign_out(terminal, caller.profile, stan="000101"))) == expected
+    assert bench.acquirer.signed_in(TEST_MERCHANT, TEST_TERMINAL) == (expected == "77")
+
+
+def test_a_cashier_has_a_number_and_a_terminal_that_is_signed_in(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench()
+    fields = {11: "000102", 41: TEST_TERMINAL, 42: TEST_MERCHANT, 60: "00000001401"}
+    cashier = Message("0820", fields | {63: "01 "})
+    assert code(bench.caller.call(cashier)) == "77"
+    bench.signed_in()
+    assert code(bench.caller.call(cashier)) == "00"
+    assert code(bench.caller.call(Message("0820", fields))) == "30"
+
+
 # Sale
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
-from sim.acquirer.book import Batch, Book, EntryState, Settlement, TerminalId
+from sim.acquirer.book import BATCH_LIMIT, Batch, Book, EntryState, Settlement, TerminalId
 from sim.acquirer.downloads import DownloadDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
@@ -223,14 +223,29 @@ class Acquirer:
             return Answer(APPROVED if known else NOT_FOUND)
         match request.f60.network_management:
             case "002":
+                self._check_batch_at_sign_out(request)
                 self._keys.pop(request.terminal, None)
                 return Answer(APPROVED)
             case "301":
                 return Answer(APPROVED)
+            case "401":  # A cashier: whoever it is works on a terminal that has signed in itself.
+                if request.terminal not in self._keys:
+                    raise Refused(BATCH_MISMATCH)
+                return Answer(APPROVED if request.message.text(63).strip() else FORMAT_ERROR)
         return self._download(request)
 
     def _download(self, request: Request) -> Answer:
         return self.downloads.answer(request.message, request.body, self._keys.get(request.terminal))
+
+    def _check_batch_at_sign_out(self, request: Request) -> None:
+        """A terminal that has just settled may already count one batch further than the book, or not yet."""
+        batch = self.book.current(request.terminal)
+        told = request.f60.batch_no
+        if batch is None or not told.isdecimal():
+            raise Refused(BATCH_MISMATCH)
+        ahead = (int(told) - int(batch.batch_no)) % BATCH_LIMIT  # 999999 is followed by 000001.
+        if ahead not in (0, 1, BATCH_LIMIT - 1):
+            raise Refused(BATCH_MISMATCH)
 
     # Sale, reversal, orders
 
