@@ -29,6 +29,8 @@ from terminal.config.rules import (
 
 LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
+# What may be on the menu beside the sale, by the words of `transactions.offered`.
+OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion")
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
@@ -216,6 +218,14 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
+class Transactions:
+    """`offered` beside the sale: what this merchant's contract has. `supervisor`: what one must agree to each time."""
+
+    offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERED), 0, len(OFFERED)))
+    supervisor: tuple[str, ...] = option(("void", "refund"), several(one_of(*OFFERED), 0, len(OFFERED)))
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long the terminal waits for a person before it gives the sale up."""
 
@@ -240,6 +250,7 @@ class Config:
     scanner: Scanner = field(default_factory=Scanner)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
+    transactions: Transactions = field(default_factory=Transactions)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     @classmethod
@@ -261,6 +272,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "gpio": Gpio,
         "keys": Keys,
         "checks": Checks,
+        "transactions": Transactions,
         "timeouts": Timeouts,
     }
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods import qr
 from terminal.model import Method, PaymentState
@@ -37,12 +38,15 @@ def end_running(shop: Shop, tx: Tx, why: str) -> int:
     open_payments = tx.open_payments()
     for payment in open_payments:
         card = payment.method is Method.CARD
-        if payment.state is S.NEW:
+        silence = shop.profile.transactions[payment.kind].silence
+        if payment.state is S.NEW or payment.state is S.REQUESTED and card and silence is Silence.NOTHING:
             tx.move(payment.id, S.ABANDONED, why=why)
-        elif payment.state is S.REQUESTED and card:
+        elif payment.state is S.REQUESTED and card and silence is Silence.REVERSE:
             tx.move(payment.id, S.REVERSING, reversal_reason=reason, why=why)
-        elif payment.state is S.APPROVED and card:
+        elif payment.state is S.APPROVED and card and silence is Silence.REVERSE:
             tx.move(payment.id, S.REVERSING, reversal_reason=undone, why=why)
+        elif payment.state is S.APPROVED and card:
+            tx.move(payment.id, S.COMPLETED, why=why)  # The host has done it, and nothing takes it back.
         elif payment.state is S.REQUESTED:
             tx.move(payment.id, S.UNKNOWN, why=why)
     return len(open_payments)

@@ -261,6 +261,14 @@ class Tx:
             raise JournalError(f"there is no payment {payment_id}")
         return _payment_record(row)
 
+    def by_stan(self, batch: int, stan: str) -> PaymentRecord | None:
+        """The payment of a local batch that has this STAN (its voucher number)."""
+        row = self._one(
+            f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE batch = ? AND stan = ? ORDER BY id DESC LIMIT 1",
+            (batch, stan),
+        )
+        return _payment_record(row) if row else None
+
     def open_payments(self) -> tuple[PaymentRecord, ...]:
         """What recovery has to look at, oldest first."""
         self._check_open()

@@ -1,4 +1,4 @@
-"""Pay by chip card: the one place that drives a kernel, and what its outcome means for the payment.
+"""Pay by chip card, or undo it: the one place that drives a kernel, and what its outcome means for the payment.
 
 One `send` loop and one exhaustive match translate the kernel's requests into device calls, screens and host messages.
 The payment's state in the journal always comes first: durable before the request leaves, decided before the next
@@ -7,15 +7,17 @@ screen. What the kernel says at the end can only confirm or undo what the host h
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Presence, Tone
 from emv import commands as kernel
-from emv.kernel import Session, TransactionData, contact_session
+from emv.kernel import Session, TransactionData, contact_session, read_card
 from emv.tlv import build
 from keys import KeyRefused, Pin
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
+from terminal.hostlink import transactions
 from terminal.hostlink.card_messages import CardFields, card_request
 from terminal.hostlink.codec import FrameError, Message, encode
 from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
@@ -25,7 +27,7 @@ from terminal.hostlink.session import Silence
 from terminal.journal import harmless
 from terminal.loop import CallOverdue, Commit, Draw, Now, Offload, Race, Sleep, Wait
 from terminal.methods.asking import ask_authenticated
-from terminal.methods.card_ending import WRONG_PIN, Attempt, Deal, conclude, move, must_reverse
+from terminal.methods.card_ending import WRONG_PIN, Attempt, Deal, conclude, move, must_reverse, unanswered
 from terminal.methods.pin_entry import enter_pin, type_pin
 from terminal.methods.reversal import (
     CardData,
@@ -33,6 +35,7 @@ from terminal.methods.reversal import (
     identity,
     pending_reversals,
     seal_card,
+    unseal_card,
 )
 from terminal.model import Kind, Method, Mode, Money, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
@@ -67,19 +70,14 @@ async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
 
 
 async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
-    """Any kind of transaction with a whole EMV session (Card.FULL in its row), as `pay`."""
-    if not await clear_reversals_for_sale(shop):
-        count = len(await pending_reversals(shop))
-        await acknowledge(shop, screens.ReversalPending(count=count))
-        return None
-    if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
+    """Any kind of transaction with a card in the slot, as `pay`. Its row says how far the card takes part."""
+    if not await way_is_clear(shop):
         return None
     payment: PaymentRecord | None = None
     if await _card_inserted(shop, deal.amount):
         for attempt_no in range(1, PIN_TRIES + 1):
-            attempt = Attempt(await Commit(lambda tx: _new_payment(shop, tx, deal)), deal)
-            outcome = await _run(shop, attempt)
+            attempt = await begin(shop, deal)
+            outcome = await _session(shop, attempt)
             payment = await conclude(shop, attempt, outcome)
             again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
             if not again or shop.card_presence is not Presence.PRESENT or shop.mode is not Mode.SIGNED_IN:
@@ -91,8 +89,25 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
     return payment
 
 
-def _new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
-    return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
+async def way_is_clear(shop: Shop) -> bool:
+    """Whether a new request may be sent: no reversal is open, and the terminal is signed in. Says why not."""
+    if not await clear_reversals_for_sale(shop):
+        count = len(await pending_reversals(shop))
+        await acknowledge(shop, screens.ReversalPending(count=count))
+        return False
+    if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
+        await acknowledge(shop, screens.Refused(reason="sign_in"))
+        return False
+    return True
+
+
+async def begin(shop: Shop, deal: Deal) -> Attempt:
+    """The payment of a deal, in state NEW."""
+
+    def new(tx: Tx) -> PaymentRecord:
+        return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
+
+    return Attempt(await Commit(new), deal)
 
 
 # The card's way in and out
@@ -163,7 +178,52 @@ async def _card_removed(shop: Shop) -> None:
 # The kernel
 
 
-async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardError:
+async def _session(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardError:
+    """A whole EMV transaction; or the card is read, and the host asked without its cryptogram."""
+    if shop.profile.transactions[attempt.deal.kind].card is transactions.Card.FULL:
+        return await _run(shop, attempt, contact_session)
+    outcome = await _run(shop, attempt, read_card)
+    if isinstance(outcome, kernel.CardError) or outcome.result is not kernel.Result.READ:
+        return outcome
+    try:
+        await _after_reading(shop, attempt, outcome.data)
+    except kernel.CardError as early:
+        return early
+    return outcome
+
+
+async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> None:
+    """Whose card it is, its PIN where one belongs to it, and the host. Raises CardError for the card's end."""
+    deal, pan = attempt.deal, data[PAN_5A].hex().rstrip("f")
+    if not await Commit(lambda tx: _is_the_same(shop, tx, deal, pan)):
+        raise kernel.CardError("other-card")
+    if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
+        if len(pan) not in PIN_PAN_DIGITS:
+            raise kernel.CardError("the PAN is too short for a PIN block")
+        attempt.pin = await enter_pin(shop, deal.amount, pan, may_skip=deal.undoes is None)
+        if attempt.pin.removed:
+            raise kernel.CardError("removed", removed=True)
+        if attempt.pin.result not in (kernel.PinResult.ENTERED, kernel.PinResult.BYPASSED):
+            raise kernel.CardError("pin-cancelled")
+    await _go_online(shop, attempt, data)
+
+
+def _is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
+    """Whether this is the original's card: by its sealed number, or once that is destroyed by what slips show."""
+    if deal.undoes is None:
+        return True
+    sealed = unseal_card(shop, tx, deal.undoes)
+    return sealed.pan == pan if sealed else deal.undoes.facts.get("masked_pan") == mask_pan(pan)
+
+
+def _had_pin(deal: Deal) -> bool:
+    """Whether the original went with a PIN; of one that is not ours nobody knows, so the cardholder decides."""
+    return deal.undoes is None or str(deal.undoes.facts.get("entry_mode", ""))[2:] == "1"
+
+
+async def _run(
+    shop: Shop, attempt: Attempt, start: Callable[[Session], Coroutine[Any, Any, kernel.Outcome]]
+) -> kernel.Outcome | kernel.CardError:
     """Drive one kernel session. A CardError is the card's early end (removed, or a broken channel)."""
     now = shop.local_time(await wall_ms())
     counter = await Commit(lambda tx: tx.count("emv", limit=99_999_999))
@@ -177,7 +237,7 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
             kind=int(shop.profile.transactions[attempt.deal.kind].processing_code[:2], 16),  # 9C is F3's beginning.
         ),
     )
-    coroutine = contact_session(session)
+    coroutine = start(session)
     answer: Any = None
     error: kernel.CardError | None = None
     card_ms = 0
@@ -281,18 +341,18 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
     if isinstance(answer, Silence):
         attempt.fault = answer.reason
         if answer.sent:
-            await must_reverse(attempt, shop.profile.no_response_reason)
+            await unanswered(shop, attempt, shop.profile.no_response_reason)
         else:
             await move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
         return None
     verdict = answer.verdict
     if not verdict.answered:
         attempt.fault = "unauthenticated"
-        await must_reverse(attempt, shop.profile.mac_error_reason)
+        await unanswered(shop, attempt, shop.profile.mac_error_reason)
         return None
     if not is_last_word(verdict.code):
         attempt.fault = "unsure"
-        await must_reverse(attempt, shop.profile.no_response_reason, response_code=verdict.code)
+        await unanswered(shop, attempt, shop.profile.no_response_reason, response_code=verdict.code)
         return None
     attempt.host_code = verdict.code
     reply = answer.reply
@@ -306,7 +366,7 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
         "acquirer": reply.text(44)[11:].strip(),
     }
     facts = {name: harmless(name, text) for name, text in said.items()}
-    if verdict.code == PARTIAL_APPROVAL:
+    if verdict.code == PARTIAL_APPROVAL and shop.profile.transactions[attempt.deal.kind].reversible:
         # We cannot sell a part, so the part is given back; field 55 would tell the card of an approval.
         await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
         return kernel.OnlineAnswer(NOT_THE_WHOLE)
@@ -332,19 +392,21 @@ def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
 async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Message:
     """Make the request durable (STAN, sealed reversal) and give its message, still without MAC.
 
-    Raises CardError for data that no message can carry: before anything is durable, so that nobody was asked.
+    Field 55 goes along only with a cryptogram in it. Raises CardError for data that no message can carry: before
+    anything is durable, so that nobody was asked.
     """
     if TRACK2_57 not in data:
         raise kernel.CardError("the track 2 equivalent data are missing")
     pan = data[PAN_5A].hex().rstrip("f")
+    row = shop.profile.transactions[attempt.deal.kind]
+    full = row.card is transactions.Card.FULL
     card = CardData(
         pan=pan,
         expiry=data[EXPIRY_5F24].hex()[:4],
         card_sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
-        icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data),
+        icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data) if full else b"",
     )
     pin_block = attempt.pin.block if attempt.pin else b""
-    row = shop.profile.transactions[attempt.deal.kind]
     track2 = data[TRACK2_57].hex().upper().rstrip("F")
     fields = CardFields(card.pan, card.expiry, card.card_sequence, track2=track2, icc=card.icc)
 

@@ -19,6 +19,7 @@ from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
+from terminal.hostlink.transactions import Names, Silence
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
+CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
 
 
@@ -48,6 +50,7 @@ class Deal:
     about: Original | None = None
     extra: Mapping[int, str | bytes] = field(default_factory=dict, repr=False)
     facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+    undoes: PaymentRecord | None = None  # The original, where it is in our journal: its card, and its end.
 
 
 @dataclass(slots=True)
@@ -70,6 +73,17 @@ async def must_reverse(attempt: Attempt, reason: str, **facts: str | int | bool)
     await move(attempt, PaymentState.REVERSING, reversal_reason=reason, **facts)
 
 
+async def unanswered(shop: Shop, attempt: Attempt, reason: str, **facts: str | int | bool) -> None:
+    """The host may have acted, and nobody can say: what that means is a column of TRANSACTIONS."""
+    match shop.profile.transactions[attempt.deal.kind].silence:
+        case Silence.REVERSE:
+            await must_reverse(attempt, reason, **facts)
+        case Silence.UNKNOWN | Silence.REPEAT:
+            await move(attempt, PaymentState.UNKNOWN, **facts)
+        case Silence.NOTHING:
+            await move(attempt, PaymentState.ABANDONED, why="unanswered", **facts)
+
+
 async def conclude(
     shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
 ) -> PaymentRecord:
@@ -78,7 +92,7 @@ async def conclude(
     if state is PaymentState.NEW:
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
-    approved = isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED
+    approved = isinstance(outcome, kernel.Outcome) and outcome.result in CARD_AGREES
     if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
         await _complete(shop, attempt, outcome)
         return attempt.payment
@@ -102,6 +116,8 @@ async def _no_sale(
         if attempt.host_code and await send_reversal(shop, attempt.payment):
             return screens.ReversalDone(amount=amount), Ending.REVERSED
         return screens.ReversalPending(count=len(await pending_reversals(shop))), Ending.REVERSING
+    if attempt.payment.state is PaymentState.UNKNOWN:
+        return screens.OutcomeUnknown(amount=amount), Ending.UNKNOWN
     if attempt.payment.state is PaymentState.ABANDONED:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
     words = lookup(attempt.host_code)
@@ -162,7 +178,9 @@ async def _never_asked(
     """The session ended before the host was asked: nothing is owed to anybody."""
     reason = outcome.reason
     await move(attempt, PaymentState.ABANDONED, why=reason)
-    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
+    if reason == "pin-cancelled" or (
+        isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED
+    ):
         await acknowledge(shop, screens.Cancelled())
         return
     shop.sound(Tone.FAILURE)
@@ -181,6 +199,7 @@ CARD_PROBLEMS = {
     "declined-offline": "declined",
     "cryptogram-not-allowed": "declined",
     "pin-tries-exceeded": "declined",
+    "other-card": "other_card",
     "issuer-not-authentic": "declined",
     "card-not-authenticated": "declined",
 }
@@ -195,6 +214,7 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> No
 
     def complete(tx: Tx) -> int:
         attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **issuer_facts(outcome))
+        end_original(shop, tx, attempt.deal)
         return keep(tx, slip, payment.id)
 
     slip_id = await Commit(complete)
@@ -202,6 +222,12 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> No
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
     await print_kept(shop, slip_id, slip)
+
+
+def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
+    """Inside the commit that completes it: a sale that was taken back is VOIDED from now on."""
+    if deal.undoes is not None and shop.profile.transactions[deal.kind].names is Names.STAN:
+        tx.move(deal.undoes.id, PaymentState.VOIDED)
 
 
 def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pin: bool, head: Head) -> CardSlip:
@@ -216,7 +242,7 @@ def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pi
         (True, False): Verification.PIN,
         (False, True): Verification.SIGNATURE,
         (False, False): Verification.NONE,
-    }[(pin, outcome.signature)]
+    }[(pin, outcome.signature or (outcome.result is kernel.Result.READ and not pin))]
     return CardSlip(
         head=head,
         amount=payment.amount,
@@ -228,7 +254,8 @@ def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pi
         issuer=str(facts.get("issuer", "")),
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
-        chip=Chip(
+        original=str(facts.get("original_no", "")),
+        chip=None if outcome.result is kernel.Result.READ else Chip(
             aid=hexed(0x84),
             label=harmless("label", data.get(0x50, b"").decode("ascii", "replace")),
             cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",

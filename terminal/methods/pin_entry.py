@@ -36,11 +36,14 @@ class PinEntry:
         return f"PinEntry({self.result}, removed={self.removed})"
 
 
-async def enter_pin(shop: Shop, amount: Money, pan: str) -> PinEntry:
-    """Ask for the online PIN of `pan`: the block is encrypted and the digits are wiped before this returns."""
+async def enter_pin(shop: Shop, amount: Money, pan: str, *, may_skip: bool = False) -> PinEntry:
+    """Ask for the online PIN of `pan`: the block is encrypted and the digits are wiped before this returns.
+
+    `may_skip`: ENTER alone says that there is none.
+    """
     pin = Pin()
     try:
-        entry = await type_pin(shop, amount, pin)
+        entry = await type_pin(shop, amount, pin, may_skip=may_skip)
         if entry.result is PinResult.ENTERED:
             return PinEntry(PinResult.ENTERED, shop.keys.pin_block(PIK, pin, pan))
         return entry
@@ -49,7 +52,13 @@ async def enter_pin(shop: Shop, amount: Money, pan: str) -> PinEntry:
 
 
 async def type_pin(
-    shop: Shop, amount: Money, pin: Pin, *, tries_left: int | None = None, wrong: bool = False
+    shop: Shop,
+    amount: Money,
+    pin: Pin,
+    *,
+    tries_left: int | None = None,
+    wrong: bool = False,
+    may_skip: bool = False,
 ) -> PinEntry:
     """Let the cardholder type into `pin`, which the caller wipes; at most `config.timeouts.pin_ms` from key to key.
 
@@ -80,7 +89,7 @@ async def type_pin(
         if value is Key.CLEAR:
             pin.wipe()
         elif value is Key.ENTER:
-            if len(pin) == 0 and shop.kernel.pin_bypass:
+            if len(pin) == 0 and (may_skip or shop.kernel.pin_bypass):
                 return PinEntry(PinResult.BYPASSED)
             if PIN_MIN <= len(pin) <= PIN_MAX:
                 return PinEntry(PinResult.ENTERED)
