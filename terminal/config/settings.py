@@ -223,6 +223,7 @@ class Transactions:
 
     offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERED), 0, len(OFFERED)))
     supervisor: tuple[str, ...] = option(("void", "refund"), several(one_of(*OFFERED), 0, len(OFFERED)))
+    completion_percent: int = option(115, number(100, 200))  # Of what was authorised, the most that is completed.
 
 
 @dataclass(frozen=True, slots=True)

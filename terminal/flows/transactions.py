@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from terminal.dialogue import choose
+from terminal.flows.card_only import authorise, balance
+from terminal.flows.later import complete, refund, void_authorisation
 from terminal.flows.sale import sale
 from terminal.flows.void import void
 from terminal.screens import catalogue as screens
@@ -19,6 +21,11 @@ SALE = "sale"  # Is always offered.
 FLOWS: tuple[tuple[str, Flow], ...] = (
     (SALE, sale),
     ("void", void),
+    ("refund", refund),
+    ("auth", authorise),
+    ("auth-void", void_authorisation),
+    ("completion", complete),
+    ("balance", balance),
 )
 
 

@@ -269,6 +269,15 @@ class Tx:
         )
         return _payment_record(row) if row else None
 
+    def with_fact(self, name: str, value: str | int) -> tuple[PaymentRecord, ...]:
+        """Payments of any batch whose fact `name` is this value, newest first, at most a page. Reads them all."""
+        self._check_open()
+        rows = self._db.execute(
+            f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE json_extract(facts, ?) = ? ORDER BY id DESC LIMIT ?",
+            (f"$.{name}", value, PAGE_LIMIT),
+        )
+        return tuple(_payment_record(row) for row in rows)
+
     def open_payments(self) -> tuple[PaymentRecord, ...]:
         """What recovery has to look at, oldest first."""
         self._check_open()

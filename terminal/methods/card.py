@@ -356,6 +356,7 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
         return None
     attempt.host_code = verdict.code
     reply = answer.reply
+    attempt.balance = reply.text(54)
     said = {
         "response_code": verdict.code,
         "rrn": reply.text(37).strip(),

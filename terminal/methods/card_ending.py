@@ -16,7 +16,9 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
+from terminal.hostlink.balance import read_balance
 from terminal.hostlink.card_messages import Original
+from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
+TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
 CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
 
@@ -62,6 +65,7 @@ class Attempt:
     pin: PinEntry | None = field(default=None, repr=False)
     digits: Pin = field(default_factory=Pin, repr=False)  # For the card's own check; wiped with VERIFY.
     host_code: str = ""  # Field 39, or "" when there was no believable answer.
+    balance: str = field(default="", repr=False)  # Field 54, for the glass alone.
     fault: str = ""  # Why nothing was sent, or why the answer is missing.
 
 
@@ -92,6 +96,9 @@ async def conclude(
     if state is PaymentState.NEW:
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
+    if state is PaymentState.APPROVED and payment_is_told(shop, attempt):
+        await _tell_balance(shop, attempt)
+        return attempt.payment
     approved = isinstance(outcome, kernel.Outcome) and outcome.result in CARD_AGREES
     if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
         await _complete(shop, attempt, outcome)
@@ -102,6 +109,24 @@ async def conclude(
     if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
         await _print_notice(shop, attempt, ending)
     return attempt.payment
+
+
+def payment_is_told(shop: Shop, attempt: Attempt) -> bool:
+    """Whether no money moves: the host's word is all there is to it, and the card's last one changes nothing."""
+    return shop.profile.transactions[attempt.deal.kind].silence is Silence.NOTHING
+
+
+async def _tell_balance(shop: Shop, attempt: Attempt) -> None:
+    """The balance is for the cardholder's eyes: on the glass, and neither on paper nor in the journal."""
+    await move(attempt, PaymentState.COMPLETED)
+    try:
+        amount = read_balance(attempt.balance)
+    except FrameError:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason="no_balance"))
+        return
+    shop.sound(Tone.SUCCESS)
+    await acknowledge(shop, screens.Balance(amount=amount), shop.config.timeouts.key_ms)
 
 
 async def _no_sale(
@@ -225,9 +250,21 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> No
 
 
 def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
-    """Inside the commit that completes it: a sale that was taken back is VOIDED from now on."""
-    if deal.undoes is not None and shop.profile.transactions[deal.kind].names is Names.STAN:
-        tx.move(deal.undoes.id, PaymentState.VOIDED)
+    """Inside the commit that completes it: what was taken back is VOIDED, an authorisation has had its end.
+
+    A completion that is taken back leaves its authorisation as it was before it.
+    """
+    original, row = deal.undoes, shop.profile.transactions[deal.kind]
+    if original is None or row.silence is Silence.UNKNOWN:
+        return
+    if row.names is Names.STAN:
+        tx.move(original.id, PaymentState.VOIDED)
+        if isinstance(before := original.facts.get("undoes"), int):
+            tx.note(before, ended="")
+        return
+    tx.note(original.id, ended=deal.kind.value)
+    if row.processing_code[:2] == TAKEN_BACK and original.state is PaymentState.COMPLETED:
+        tx.move(original.id, PaymentState.VOIDED)
 
 
 def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pin: bool, head: Head) -> CardSlip:

@@ -554,6 +554,17 @@ class Original:
 
 
 @value
+class Balance:
+    """What the cardholder's account holds."""
+
+    name: ClassVar[str] = "balance"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["balance.title"], amount=words.money(self.amount), hint=_hint(words, "", "ok"))
+
+
+@value
 class OutcomeUnknown:
     """A request that may not be repeated went unanswered."""
 
@@ -919,6 +930,11 @@ REFUSALS = (
     "adjusted",
     "not_voidable",
     "original_settled",
+    "already_completed",
+    "over_original",
+    "over_authorised",
+    "not_whole",
+    "no_balance",
 )
 CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
 EXAMPLES: tuple[Screen, ...] = (
@@ -1002,6 +1018,13 @@ EXAMPLES: tuple[Screen, ...] = (
     Original("completion", _LARGE, "6217000*********0013", "000007"),
     Original("repayment", _LARGE, "6217000*********0013", "999999"),
     OutcomeUnknown(_SALE),
+    Balance(_SALE),
+    EnterNumber("rrn", "326112212345", "rrn"),
+    EnterNumber("rrn", "3261", "rrn_wrong"),
+    EnterNumber("auth_code", "123456", "auth_code"),
+    EnterNumber("auth_code", "1", "auth_code_wrong"),
+    EnterNumber("host_date", "1122", "host_date"),
+    EnterNumber("host_date", "1322", "host_date_wrong"),
     EnterNumber("voucher_no", "000042", "voucher_no"),
     EnterNumber("voucher_no", "", "not_found"),
     *(

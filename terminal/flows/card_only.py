@@ -1,0 +1,37 @@
+"""预授权, 余额查询: a whole EMV transaction that is no sale. The row of TRANSACTIONS says what it is on the wire."""
+
+from __future__ import annotations
+
+from drivers.ports import Tone
+from terminal.dialogue import acknowledge, type_amount
+from terminal.flows.sale import batch_is_full, why_not_selling
+from terminal.loop import Commit
+from terminal.methods import card
+from terminal.methods.card_ending import Deal
+from terminal.model import Kind, Money
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+
+async def may_ask(shop: Shop) -> bool:
+    """Whether a card transaction may begin now; says why not."""
+    refused = why_not_selling(shop) or ("batch_full" if await Commit(batch_is_full) else "")
+    if refused:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason=refused))
+    return not refused
+
+
+async def authorise(shop: Shop) -> None:
+    """预授权: the issuer holds an amount, until a completion or a void of it."""
+    if not await may_ask(shop):
+        return
+    amount = await type_amount(shop)
+    if amount is not None:
+        await card.transact(shop, Deal(Kind.AUTH, amount))
+
+
+async def balance(shop: Shop) -> None:
+    """余额查询: for the cardholder's eyes."""
+    if await may_ask(shop):
+        await card.transact(shop, Deal(Kind.BALANCE, Money(0)))
