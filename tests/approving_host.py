@@ -48,7 +48,7 @@ class ApprovingHost(Acquirer):
         return super()._sale_or_order(request) if plain or order else self._other(request)
 
     def _reversal(self, request: Request) -> Answer:
-        if request.message.text(3) == SALE:
+        if request.message.text(3) == SALE and request.message.text(25) == "00":
             return super()._reversal(request)
         self.asked.append(request.message)
         return Answer("00", {}, self._keys[request.terminal])

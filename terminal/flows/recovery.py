@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods import qr
+from terminal.methods.card_ending import card_slip
 from terminal.model import Method, PaymentState
-from terminal.printing import print_kept
+from terminal.printing import head_at, keep, print_kept
 from terminal.receipts import SlipError, from_record
 from terminal.shop import Shop
 
@@ -46,10 +47,18 @@ def end_running(shop: Shop, tx: Tx, why: str) -> int:
         elif payment.state is S.APPROVED and card and silence is Silence.REVERSE:
             tx.move(payment.id, S.REVERSING, reversal_reason=undone, why=why)
         elif payment.state is S.APPROVED and card:
-            tx.move(payment.id, S.COMPLETED, why=why)  # The host has done it, and nothing takes it back.
+            _complete(shop, tx, payment, why)
         elif payment.state is S.REQUESTED:
             tx.move(payment.id, S.UNKNOWN, why=why)
     return len(open_payments)
+
+
+def _complete(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
+    """The host has done it and nothing takes it back, so the paper that was not made yet is made now."""
+    done = tx.move(payment.id, S.COMPLETED, why=why)
+    if shop.profile.transactions[payment.kind].silence is not Silence.NOTHING:
+        head = head_at(shop, str(done.facts["batch_no"]), tx.now_ms)
+        keep(tx, card_slip(done, None, pin=str(done.facts["entry_mode"])[2:] == "1", head=head), done.id)
 
 
 def still_needed(tx: Tx, batch: int) -> bool:

@@ -235,7 +235,7 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> No
     payment = attempt.payment
     head = await slip_head(shop, str(payment.facts["batch_no"]))
     pin = bool(attempt.pin and attempt.pin.block) or verified_by_card(outcome.data.get(CVM_RESULTS_9F34, b""))
-    slip = card_slip(shop, payment, outcome, pin=pin, head=head)
+    slip = card_slip(payment, None if outcome.result is kernel.Result.READ else outcome, pin=pin, head=head)
 
     def complete(tx: Tx) -> int:
         attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **issuer_facts(outcome))
@@ -267,19 +267,19 @@ def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
         tx.move(original.id, PaymentState.VOIDED)
 
 
-def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pin: bool, head: Head) -> CardSlip:
-    """The slip of a completed chip sale: masked number, EMV block, and what the cardholder has done."""
-    data, facts = outcome.data, payment.facts
+def card_slip(payment: PaymentRecord, outcome: kernel.Outcome | None, *, pin: bool, head: Head) -> CardSlip:
+    """The slip of a completed card payment: masked number, EMV block, and what the cardholder has done.
 
-    def hexed(tag: int) -> str:
-        return data.get(tag, b"").hex().upper()
-
+    `outcome` None: no cryptogram was asked for, and who types no PIN signs.
+    """
+    facts = payment.facts
+    signature = outcome.signature if outcome else not pin
     verification = {
         (True, True): Verification.PIN_AND_SIGNATURE,
         (True, False): Verification.PIN,
         (False, True): Verification.SIGNATURE,
         (False, False): Verification.NONE,
-    }[(pin, outcome.signature or (outcome.result is kernel.Result.READ and not pin))]
+    }[(pin, signature)]
     return CardSlip(
         head=head,
         amount=payment.amount,
@@ -292,19 +292,28 @@ def card_slip(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, *, pi
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
         original=str(facts.get("original_no", "")),
-        chip=None if outcome.result is kernel.Result.READ else Chip(
-            aid=hexed(0x84),
-            label=harmless("label", data.get(0x50, b"").decode("ascii", "replace")),
-            cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
-            cryptogram=hexed(0x9F26),
-            tvr=hexed(0x95),
-            tsi=hexed(0x9B),
-            atc=hexed(0x9F36),
-            unpredictable_number=hexed(0x9F37),
-            aip=hexed(0x82),
-            cvm_results=hexed(0x9F34),
-            issuer_application_data=harmless("issuer_application_data", hexed(0x9F10)),
-            terminal_capabilities=hexed(0x9F33),
-            card_sequence_no=hexed(PSN_5F34),
-        ),
+        chip=_chip(outcome) if outcome else None,
+    )
+
+
+def _chip(outcome: kernel.Outcome) -> Chip:
+    data = outcome.data
+
+    def hexed(tag: int) -> str:
+        return data.get(tag, b"").hex().upper()
+
+    return Chip(
+        aid=hexed(0x84),
+        label=harmless("label", data.get(0x50, b"").decode("ascii", "replace")),
+        cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
+        cryptogram=hexed(0x9F26),
+        tvr=hexed(0x95),
+        tsi=hexed(0x9B),
+        atc=hexed(0x9F36),
+        unpredictable_number=hexed(0x9F37),
+        aip=hexed(0x82),
+        cvm_results=hexed(0x9F34),
+        issuer_application_data=harmless("issuer_application_data", hexed(0x9F10)),
+        terminal_capabilities=hexed(0x9F33),
+        card_sequence_no=hexed(PSN_5F34),
     )
