@@ -9,6 +9,7 @@ from approving_host import ApprovingHost
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
+from sim.card import PROFILES
 from sim.story import FIRST_RUN, OPERATOR, play
 from sim.world import World
 from terminal.journal import PaymentRecord
@@ -132,3 +133,24 @@ def test_a_merchant_may_not_offer_it() -> None:
         rights = dataclasses.replace(world.config.transactions, offered=())
         world.shop.config = dataclasses.replace(world.config, transactions=rights)
         world.run(play(world, START + "idle: DOWN\nmenu: 1\nmenu: 2 CANCEL\nidle:"))
+
+
+MENU_SIGNATURE = "idle: DOWN\nmenu: 1\nmenu: 8\n"
+
+
+def test_a_signature_that_differs_voids_the_sale_at_once_without_its_card() -> None:
+    host = ApprovingHost()
+    with World("signature", acquirer=host) as world:
+        world.run(play(world, START + sale("signature") + MENU_SIGNATURE + "original: ENTER\napproved:\nidle:"))
+        assert states(world) == [("sale", "voided"), ("void", "completed")]
+        (request,) = host.asked
+        assert request.text(22) == "012"
+        assert request.text(2) == PROFILES["signature"].applications[0].pan
+        assert not {35, 52, 55} & set(request.fields)
+
+
+@pytest.mark.parametrize("before", ["", sale("no-cvm"), sale("unionpay-credit-pin", "123456")])
+def test_only_a_signed_sale_has_a_signature_that_differs(before: str) -> None:
+    with World("unsigned", acquirer=ApprovingHost()) as world:
+        world.run(play(world, START + before + ("" if before else "idle: CANCEL\n") + MENU_SIGNATURE + "refused:"))
+        assert all(state == "completed" for _, state in states(world))

@@ -30,7 +30,7 @@ from terminal.config.rules import (
 LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 # What may be on the menu beside the sale, by the words of `transactions.offered`.
-OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion")
+OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)

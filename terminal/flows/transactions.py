@@ -12,7 +12,7 @@ from terminal.dialogue import choose
 from terminal.flows.card_only import authorise, balance
 from terminal.flows.later import complete, refund, void_authorisation
 from terminal.flows.sale import sale
-from terminal.flows.void import void
+from terminal.flows.void import signature_differs, void
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -26,6 +26,7 @@ FLOWS: tuple[tuple[str, Flow], ...] = (
     ("auth-void", void_authorisation),
     ("completion", complete),
     ("balance", balance),
+    ("signature", signature_differs),
 )
 
 

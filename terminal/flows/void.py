@@ -19,6 +19,7 @@ from terminal.hostlink.transactions import Card, Effect, Names, Row
 from terminal.loop import Commit
 from terminal.methods import card
 from terminal.methods.card_ending import Deal
+from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Kind, Method, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -45,6 +46,23 @@ async def void(shop: Shop) -> None:
         await acknowledge(shop, screens.Refused(reason=refused))
     elif original is not None and await _is_meant(shop, original) and await agreed(shop, "void"):
         await card.transact(shop, void_of(shop, original))
+
+
+async def signature_differs(shop: Shop) -> None:
+    """签名不符: the sale just signed for is taken back at once, without its card and without a supervisor."""
+    refused = why_not_selling(shop)
+    last = None if refused else await Commit(_last_payment)
+    if not refused and (last is None or not last.facts.get("signed") or why_not_voided(shop, last)):
+        refused = "not_signed"
+    if refused or last is None:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason=refused))
+    elif await _is_meant(shop, last):
+        await transact_sealed(shop, void_of(shop, last))
+
+
+def _last_payment(tx: Tx) -> PaymentRecord | None:
+    return next(iter(tx.payments(batch=tx.get("batch", 1), limit=1)), None)
 
 
 def void_row(shop: Shop, kind: Kind) -> Row | None:

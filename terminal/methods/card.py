@@ -334,8 +334,19 @@ async def _verify_pin(shop: Shop, digits: Pin, key: kernel.PinKey | None, challe
 
 
 async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> kernel.OnlineAnswer | None:
-    """0200 and its answer, and what it makes of the payment; None tells the kernel that nobody answered."""
-    request = await _request(shop, attempt, data)
+    """`ask_issuer` with what the card has said."""
+    full = shop.profile.transactions[attempt.deal.kind].card is transactions.Card.FULL
+    return await ask_issuer(shop, attempt, *_card_of(data, full=full))
+
+
+async def ask_issuer(
+    shop: Shop, attempt: Attempt, card: CardData, fields: CardFields
+) -> kernel.OnlineAnswer | None:
+    """The request and its answer, and what it makes of the payment; None tells the kernel that nobody answered.
+
+    `card` is what a reversal would repeat. Raises CardError for data that no message can carry.
+    """
+    request = await _request(shop, attempt, card, fields)
     shop.show(screens.Connecting(what="sale"))
     answer = await ask_authenticated(shop, request, "sale")
     if isinstance(answer, Silence):
@@ -390,26 +401,28 @@ def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
     )
 
 
-async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Message:
-    """Make the request durable (STAN, sealed reversal) and give its message, still without MAC.
-
-    Field 55 goes along only with a cryptogram in it. Raises CardError for data that no message can carry: before
-    anything is durable, so that nobody was asked.
-    """
+def _card_of(data: dict[int, bytes], *, full: bool) -> tuple[CardData, CardFields]:
+    """The card's words for the host; field 55 only with a cryptogram in it. Raises CardError."""
     if TRACK2_57 not in data:
         raise kernel.CardError("the track 2 equivalent data are missing")
     pan = data[PAN_5A].hex().rstrip("f")
-    row = shop.profile.transactions[attempt.deal.kind]
-    full = row.card is transactions.Card.FULL
     card = CardData(
         pan=pan,
         expiry=data[EXPIRY_5F24].hex()[:4],
         card_sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
         icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data) if full else b"",
     )
-    pin_block = attempt.pin.block if attempt.pin else b""
     track2 = data[TRACK2_57].hex().upper().rstrip("F")
-    fields = CardFields(card.pan, card.expiry, card.card_sequence, track2=track2, icc=card.icc)
+    return card, CardFields(card.pan, card.expiry, card.card_sequence, track2=track2, icc=card.icc)
+
+
+async def _request(shop: Shop, attempt: Attempt, card: CardData, fields: CardFields) -> Message:
+    """Make the request durable (STAN, sealed reversal) and give its message, still without MAC.
+
+    Raises CardError for data that no message can carry: before anything is durable, so that nobody was asked.
+    """
+    pin_block = attempt.pin.block if attempt.pin else b""
+    row = shop.profile.transactions[attempt.deal.kind]
 
     def prepare(tx: Tx) -> Message:
         stan = f"{tx.count('stan', limit=999_999):06d}"
@@ -431,7 +444,7 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Mess
             PaymentState.REQUESTED,
             stan=stan,
             batch_no=batch_no,
-            masked_pan=mask_pan(pan),
+            masked_pan=mask_pan(card.pan),
             entry_mode=request.text(22),
             f60_no=request.text(60),
             f61_no=request.text(61),

@@ -17,7 +17,7 @@ from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
 from terminal.hostlink.balance import read_balance
-from terminal.hostlink.card_messages import Original
+from terminal.hostlink.card_messages import MANUAL, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
@@ -28,7 +28,7 @@ from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import pending_reversals, seal_card, send_reversal, unseal_card
 from terminal.model import Kind, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
-from terminal.receipts import CardSlip, Chip, Ending, Head, NoticeSlip, Verification
+from terminal.receipts import CardSlip, Chip, Ending, Entry, Head, NoticeSlip, Verification
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
+SIGNED = (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE)
 TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
 CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
@@ -89,18 +90,18 @@ async def unanswered(shop: Shop, attempt: Attempt, reason: str, **facts: str | i
 
 
 async def conclude(
-    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError | None
 ) -> PaymentRecord:
-    """Bring kernel and host to one end: on screen, on paper, in the journal."""
+    """Bring kernel and host to one end: on screen, on paper, in the journal. `outcome` None: no card took part."""
     state = attempt.payment.state
-    if state is PaymentState.NEW:
+    if state is PaymentState.NEW and outcome is not None:
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
     if state is PaymentState.APPROVED and payment_is_told(shop, attempt):
         await _tell_balance(shop, attempt)
         return attempt.payment
-    approved = isinstance(outcome, kernel.Outcome) and outcome.result in CARD_AGREES
-    if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
+    agrees = outcome is None or (isinstance(outcome, kernel.Outcome) and outcome.result in CARD_AGREES)
+    if state is PaymentState.APPROVED and agrees and not isinstance(outcome, kernel.CardError):
         await _complete(shop, attempt, outcome)
         return attempt.payment
     shop.sound(Tone.FAILURE)
@@ -130,7 +131,7 @@ async def _tell_balance(shop: Shop, attempt: Attempt) -> None:
 
 
 async def _no_sale(
-    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError | None
 ) -> tuple[screens.Screen, Ending]:
     """What the person sees, and what the paper says, of a request that did not become a sale."""
     amount = attempt.payment.amount
@@ -150,10 +151,12 @@ async def _no_sale(
     return screens.Declined(code=attempt.host_code, text=text), Ending.DECLINED
 
 
-def _undo_approval(shop: Shop, tx: Tx, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError) -> None:
+def _undo_approval(
+    shop: Shop, tx: Tx, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError | None
+) -> None:
     """The host said yes and the card did not: the reversal tells what the card said last, scripts included."""
     reason = shop.profile.terminal_failure_reason
-    if isinstance(outcome, kernel.CardError):
+    if not isinstance(outcome, kernel.Outcome):
         attempt.payment = tx.move(attempt.payment.id, PaymentState.REVERSING, reversal_reason=reason)
         return
     attempt.payment = tx.move(
@@ -230,15 +233,20 @@ CARD_PROBLEMS = {
 }
 
 
-async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> None:
+async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome | None) -> None:
     """COMPLETED and its slip in one commit; then paper and the good news."""
     payment = attempt.payment
     head = await slip_head(shop, str(payment.facts["batch_no"]))
-    pin = bool(attempt.pin and attempt.pin.block) or verified_by_card(outcome.data.get(CVM_RESULTS_9F34, b""))
-    slip = card_slip(payment, None if outcome.result is kernel.Result.READ else outcome, pin=pin, head=head)
+    whole = outcome if outcome and outcome.result is kernel.Result.APPROVED else None
+    pin = bool(attempt.pin and attempt.pin.block)
+    pin = pin or (whole is not None and verified_by_card(whole.data.get(CVM_RESULTS_9F34, b"")))
+    slip = card_slip(payment, whole, pin=pin, head=head)
+    facts: dict[str, Any] = issuer_facts(whole) if whole else {}
+    if slip.verification in SIGNED:
+        facts["signed"] = True
 
     def complete(tx: Tx) -> int:
-        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **issuer_facts(outcome))
+        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **facts)
         end_original(shop, tx, attempt.deal)
         return keep(tx, slip, payment.id)
 
@@ -286,6 +294,7 @@ def card_slip(payment: PaymentRecord, outcome: kernel.Outcome | None, *, pin: bo
         masked_pan=str(facts["masked_pan"]),
         voucher_no=str(payment.stan),
         kind=payment.kind,
+        entry=Entry.MANUAL if str(facts["entry_mode"]).startswith(MANUAL) else Entry.CHIP,
         verification=verification,
         acquirer=str(facts.get("acquirer", "")),
         issuer=str(facts.get("issuer", "")),

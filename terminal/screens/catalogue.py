@@ -934,6 +934,7 @@ REFUSALS = (
     "over_original",
     "over_authorised",
     "not_whole",
+    "not_signed",
     "no_balance",
 )
 CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
