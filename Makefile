@@ -9,7 +9,7 @@ VENV ?= .venv
 JOBS ?= 2
 SEED ?= 1
 TRANSACTIONS ?= 1000
-RUNS ?= 10000000
+RUNS ?=
 TARGETS ?=
 MODULES ?=
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
-	test test-quick check format fuzz conformance coverage mutation goldens goldens-check diagrams diagrams-check \
+	test test-quick check format fuzz dukpt-walk conformance coverage mutation goldens goldens-check diagrams diagrams-check \
 	bench bench-peers demo day doctor \
 	certs card-keys \
 	system-deps install-pi clean
@@ -58,8 +58,8 @@ test: venv ## Run the whole suite (tests that need system parts say what is miss
 test-quick: venv ## Run the tests that take under a minute in all
 	$(PYTEST) -n $(JOBS) -m "not slow and not system" tests $(ROOMS)
 
-fuzz: build/fuzz/.ready ## Fuzz every reader of hostile bytes (RUNS=10000000 inputs each, TARGETS=all of them)
-	build/fuzz/bin/python tests/fuzz/run.py --jobs $(JOBS) --runs $(RUNS) $(TARGETS)
+fuzz: build/fuzz/.ready ## Fuzz every reader of hostile bytes (10 million inputs each; RUNS=N TARGETS=NAMES)
+	build/fuzz/bin/python tests/fuzz/run.py --jobs $(JOBS) $(if $(RUNS),--runs $(RUNS)) $(TARGETS)
 
 build/fuzz/.ready: tests/fuzz/requirements.txt setup.cfg
 	@echo "Setting up build/fuzz (a minute, once) ..."
@@ -76,7 +76,7 @@ format: venv ## Let ruff order imports and mend what it can
 	$(BIN)/ruff check --fix .
 
 goldens: venv ## Write golden screens and slips anew; then look at what changed (git diff)
-	$(PYTEST) -n $(JOBS) -m "not system" --record-goldens tests
+	$(PYTEST) -n $(JOBS) -m "not system" -k "golden or screen or slip or receipt" --record-goldens tests
 	@git status --short tests/goldens || true
 
 goldens-check: venv ## Compare golden screens and slips; what differs is put in build/goldens-seen
@@ -92,6 +92,9 @@ card-keys: venv ## Make the test world's RSA keys anew (rarely: they are data)
 	$(PY) -m sim.card.make_keys
 
 # The kernel's conformance (docs/conformance.md)
+
+dukpt-walk: venv ## All 1,048,575 counters of TDES DUKPT beside an independent derivation (a minute)
+	$(PY) tests/dukpt_walk.py
 
 conformance: venv ## Each requirement of the kernel, its cases, their results (JSON=1 for programs)
 	@PYTHONPATH=tests/emv $(PY) -m conformance report $(if $(JSON),--json)

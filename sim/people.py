@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "1234"
 LOCKABLE = "unionpay-credit-pin"  # The third wrong PIN is for good, and each card stands for many customers.
+GAP_MS = (20_000, 100_000)
 SETTLEMENT_KEY = "4"  # 结算 is the fourth row of the menu.
 # What customers pay with: (weight, method, card or wallet). The rich card has a balance for a whole day.
 TENDERS = (
@@ -62,6 +63,11 @@ def draw_intent(seed: int | str, transaction: int) -> Intent:
     )
 
 
+def draw_gap_ms(seed: int | str, transaction: int) -> int:
+    """How long after the last customer this one comes: a shop that is busy, and takes fewer than 120 PINs an hour."""
+    return random.Random(f"{seed}/{transaction}/gap").randrange(*GAP_MS)
+
+
 class People:
     """Everybody at the counter for `transactions` sales, with a settlement after each `settle_every` and at the end."""
 
@@ -88,8 +94,11 @@ class People:
 
     async def live(self) -> None:
         """React until every sale is done and the batch is settled."""
+        name = ""
         while True:
-            name = await self._world.eyes.see_any()
+            before, name = name, await self._world.eyes.see_any()
+            if before == name == "idle":
+                continue  # Its clock went on, nothing else.
             if name == "settled":
                 await press(self._world, "ENTER")
                 self._settled_at = self._done
@@ -107,6 +116,8 @@ class People:
         elif self._done == self._transactions or self._done - self._settled_at >= self._settle_every:
             await press(world, "DOWN")
         else:
+            await Sleep(draw_gap_ms(self._seed, self._done))
+            world.eyes.look_again()
             self._intent = self._draw(self._seed, self._done)
             self._pins_tried, self._paid = 0, False
             self._done += 1

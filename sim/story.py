@@ -71,6 +71,10 @@ class Eyes:
         self.history.append(name)
         self._loop.post(self._seen, name)
 
+    def look_again(self) -> None:
+        """Nobody was looking: what was shown meanwhile is not waited for."""
+        self._seen.renew()
+
     async def see(self, *names: str) -> str:
         """Wait until one of these screens is shown (after the last one waited for). Raises StoryError."""
         passed: list[str] = []

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from sim.acquirer.book import Batch, Book, EntryState, Settlement, TerminalId
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
+from sim.acquirer.master_keys import MasterKeys
 from sim.acquirer.orders import OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
 from sim.acquirer.requests import (
@@ -97,6 +98,7 @@ class Acquirer:
         self._orders = OrderDesk(self.gateway, self.book, self.profile)
         self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
         self._keys: dict[TerminalId, WorkingKeys] = {}
+        self.master_keys = MasterKeys(self.registry)
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
             "0200": self._sale_or_order,
@@ -196,6 +198,8 @@ class Acquirer:
 
     def _sign_in(self, request: Request) -> Answer:
         layout = request.f60.network_management
+        if self.profile.tmk_download and layout == self.profile.tmk_download:
+            return Answer(APPROVED, {62: self.master_keys.block(request.terminal, request.row)})
         if layout not in SCHEMES[self.profile.key_cipher][1]:
             return Answer(NOT_SUPPORTED)
         keys = WorkingKeys(self._draw, self.profile.key_cipher, self.profile.mac)
@@ -208,6 +212,9 @@ class Acquirer:
         )
 
     def _network(self, request: Request) -> Answer:
+        if self.profile.tmk_download and request.f60.network_management == self.profile.tmk_download:
+            known = self.master_keys.taken(request.terminal, request.row, request.message.binary(62))
+            return Answer(APPROVED if known else NOT_FOUND)
         match request.f60.network_management:
             case "002":
                 self._keys.pop(request.terminal, None)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, Tone
 from keys import Ceremony, CeremonyRefused, CeremonyState, KeyRef, KeyRefused, Plan, Usage
 from terminal.dialogue import acknowledge, choose, next_key
+from terminal.flows.master_key import download
 from terminal.flows.operator import log_in
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
@@ -43,13 +44,15 @@ KEY_DEADLINE_MS = 30_000
 LETTERS = {Key.D1: 0xA, Key.D2: 0xB, Key.D3: 0xC, Key.D4: 0xD, Key.D5: 0xE, Key.D6: 0xF}  # After ▲.
 COMPONENTS = {"menu.two_components": 2, "menu.three_components": 3}
 TEST_KEYS = "menu.test_keys"
+HOST_KEY = "menu.host_key"
 
 Given = tuple[tuple[str, str], ...]  # Of each component: its holder's number and its check value, for the slip.
 
 
 def offered(shop: Shop) -> tuple[str, ...]:
-    """The ways to load a master key that the configuration allows, as menu items."""
-    return (*COMPONENTS, TEST_KEYS) if shop.config.keys.test_keys else tuple(COMPONENTS)
+    """The ways to load a master key that configuration and acquirer allow, as menu items."""
+    from_host = (HOST_KEY,) if shop.profile.tmk_download and shop.keys.has(TMK) else ()
+    return (*COMPONENTS, *((TEST_KEYS,) if shop.config.keys.test_keys else ()), *from_host)
 
 
 async def choose_and_load(shop: Shop, also: Callable[[Tx], None] | None = None) -> bool:
@@ -65,6 +68,13 @@ async def load(shop: Shop, way: str, also: Callable[[Tx], None] | None = None) -
         if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
             return False
         await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
+        await _keyed(shop, (), also)
+        return True
+    if way == HOST_KEY:
+        problem = await download(shop)
+        if problem:
+            await _tell(shop, problem)
+            return False
         await _keyed(shop, (), also)
         return True
     scheme = shop.profile.key_cipher

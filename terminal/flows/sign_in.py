@@ -14,6 +14,7 @@ from drivers.ports import Key, LinkFault, Tone
 from keys import KcvMismatch, KeyLayout, KeyRefused
 from terminal.dialogue import acknowledge
 from terminal.flows.clock import set_clock
+from terminal.flows.master_key import tell
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
@@ -35,7 +36,10 @@ async def sign_in(shop: Shop) -> bool:
     """Sign in, offering to try again while the person wants to; True when the mode is SIGNED_IN."""
     while True:
         shop.show(screens.SigningIn())
-        reason, code = await _attempt(shop)
+        if await tell(shop):
+            reason, code = await _attempt(shop)
+        else:
+            reason, code = LinkFault.TIMEOUT.value, ""
         if not reason:
             if not await clear_reversals(shop):
                 count = len(await pending_reversals(shop))

@@ -21,6 +21,7 @@ from terminal.model import Money
 
 MAC_FIELD = 64
 MAC_BYTES = 8
+NO_BATCH = "000000"
 
 SALE = "000000"
 QR_CREATE = "700000"
@@ -69,6 +70,17 @@ def sign_in(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
         number = profile.sequence_no
         fields[62] = f"Sequence No{len(number):02d}{number}".encode("ascii")
     return Message("0800", fields)
+
+
+def tmk_request(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
+    """0800, 主密钥下载: ask for a new TMK under the present one. Carries no MAC; the batch is 000000."""
+    return Message("0800", base(terminal, stan, f"00{NO_BATCH}{profile.tmk_download}"))
+
+
+def tmk_taken(terminal: Terminal, profile: Profile, *, stan: str, kcv: str) -> Message:
+    """0820 with the same F60.3: this is the check value (8 hex digits) of the TMK that the terminal has now."""
+    fields = base(terminal, stan, f"00{NO_BATCH}{profile.tmk_download}")
+    return Message("0820", {**fields, 62: bytes.fromhex(kcv)})
 
 
 def sign_out(terminal: Terminal, profile: Profile, *, stan: str) -> Message:

@@ -47,6 +47,7 @@ class Profile:
     key_cipher: KeyScheme
     mac: MacMethod
     sequence_no: str
+    tmk_download: str  # F60.3 of a new TMK from the host; "" when this acquirer has none.
     connect_timeout_ms: int
     response_timeout_ms: int
     reversal_ending_codes: tuple[str, ...]
@@ -178,6 +179,7 @@ _SETTINGS = (
     _Setting("keys.scheme", "key_scheme", _pattern("|".join(_SCHEMES), f"one of {', '.join(_SCHEMES)}")),
     _Setting("keys.cipher", "key_cipher", _one_of({cipher.value: cipher for cipher in KeyScheme})),
     _Setting("keys.mac", "mac", _one_of({method.code: method for method in (MacMethod.UNIONPAY, MacMethod.X9_19)})),
+    _Setting("keys.tmk_download", "tmk_download", _pattern(r"([0-9]{3})?", "three digits, or none")),
     _Setting("keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")),
     _Setting("timing.connect_timeout_ms", "connect_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
     _Setting("timing.response_timeout_ms", "response_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),

@@ -13,8 +13,9 @@ from emv import commands as kernel
 from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import MANUAL, CardFields
 from terminal.loop import Commit
-from terminal.methods.card import ask_issuer, begin, way_is_clear
+from terminal.methods.card import begin, way_is_clear
 from terminal.methods.card_ending import Deal, conclude
+from terminal.methods.card_host import ask_issuer
 from terminal.methods.reversal import unseal_card
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop

@@ -394,7 +394,7 @@ class EnterPin:
 
 @value
 class Connecting:
-    """`what` in room "what": sign_in, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
+    """`what` in room "what": sign_in, host_key, sale, reversal, settlement, qr_order, qr_query, qr_close, qr_pay."""
 
     name: ClassVar[str] = "connecting"
     what: str
@@ -937,7 +937,10 @@ REFUSALS = (
     "not_signed",
     "no_balance",
 )
-CEREMONY_REASONS = ("same_holder", "zero", "identical", "weak", "not_allowed", "stopped")
+CEREMONY_REASONS = (
+    *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
+    *("bad_block", "host_refused", "no_answer"),
+)
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
     Boot("0.1.0", (("keys", True), ("journal", True), ("unsealed", False))),
@@ -964,7 +967,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ConfirmKcv(0, "08D7B4", 0),
     *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
     KeysLoaded("08D7B4FB"),
-    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys"), 0),
+    Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys", "menu.host_key"), 0),
     Menu("menu.role", ("role.cashier", "role.supervisor"), 0),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),

@@ -24,7 +24,6 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CORPUS = ROOT / "build" / "fuzz-corpus"
 FOUND = ROOT / "build" / "fuzz-found"
-RUNS = 10_000_000
 INPUT_LIMIT_S = 2  # One input; a millisecond is slow.
 MEMORY_LIMIT_MB = 1024
 sys.path.insert(0, str(ROOT))
@@ -58,7 +57,7 @@ def play(name: str, file: Path) -> None:
     run(TARGETS[name], file.read_bytes())
 
 
-def fuzz(name: str, runs: int) -> Report:
+def fuzz(name: str, runs: int | None) -> Report:
     from targets import TARGETS
 
     target = TARGETS[name]
@@ -68,7 +67,8 @@ def fuzz(name: str, runs: int) -> Report:
     for index, seed in enumerate(target.seeds()):
         (corpus / f"seed-{index}").write_bytes(seed)
     command = [
-        sys.executable, __file__, "--here", name, str(corpus), f"-runs={runs}", f"-max_len={target.limit_bytes}",
+        sys.executable, __file__, "--here", name, str(corpus),
+        f"-runs={runs or target.runs}", f"-max_len={target.limit_bytes}",
         f"-timeout={INPUT_LIMIT_S}", f"-rss_limit_mb={MEMORY_LIMIT_MB}", f"-artifact_prefix={FOUND}/{name}-",
         "-print_final_stats=1", "-verbosity=0",
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="tests/fuzz/run.py", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)} (all)")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"inputs for each target ({RUNS:,})")
+    parser.add_argument("--runs", type=int, help="inputs for each target (10,000,000; a whole kernel 1,000,000)")
     parser.add_argument("--jobs", type=int, default=2, help="targets at once (2)")
     parser.add_argument("--json", action="store_true", help="print one JSON list on the last line")
     parser.add_argument("--play", type=Path, metavar="FILE", help="one kept input through the one TARGET")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from kernel_card import run_kernel
+
 from emv import explain as kernel_explain
 from emv.capk import CapkError, load_capks
 from emv.certificates import (
@@ -44,6 +46,7 @@ from keys import KeyLayout, KeyRefused, blocks, dukpt_aes, dukpt_tdes
 from keys.block_header import FIXED_CHARACTERS, Header, KeyUsage, OptionalBlock, Version
 from keys.ksn import AES_KSN, TDES_KSN, Ksn, KsnLayout
 from keys.loading import unwrap_working_keys
+from keys.remote import read_token
 from keys.usage import Algorithm, Mode
 from terminal.hostlink.codec import FrameError, decode
 from terminal.hostlink.explain import explain
@@ -59,13 +62,14 @@ BDK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried."""
+    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried; `runs` as many are tried."""
 
     name: str
     read: Callable[[bytes], object]
     errors: tuple[type[Exception], ...]
     limit_bytes: int
     seeds: Callable[[], tuple[bytes, ...]]
+    runs: int = 10_000_000
 
 
 def run(target: Target, data: bytes) -> None:
@@ -164,6 +168,10 @@ def _mac_bytes(text: str) -> int:
 def _authentic_seeds() -> tuple[bytes, ...]:
     clear = bytes.fromhex("0080") + bytes(range(16))
     return tuple(f"{version}0000P0TE00N0000".encode("ascii") + clear for version in "ABCDE")
+
+
+def _token_seeds() -> tuple[bytes, ...]:
+    return (bytes.fromhex(json.loads((VECTORS / "keys_remote.json").read_text(encoding="utf-8"))["token"]),)
 
 
 # Sign-in and serial numbers
@@ -285,11 +293,13 @@ TARGETS = {
         Target("sign-in-block", _working_keys, (KeyRefused,), 128, _working_key_seeds),
         Target("ksn-tdes", _ksn(TDES_KSN), (KeyRefused,), 16, _hexed("FFFF9876543210E00008")),
         Target("ksn-aes", _ksn(AES_KSN), (KeyRefused,), 16, _hexed("123456789012345600000001")),
+        Target("token", read_token, (KeyRefused,), 2048, _token_seeds),
         Target("tlv", parse, (CardError,), 512, _TLV),
         Target("dol", _dol, (CardError,), 256, _hexed("9F02069F03069F1A0295055F2A029A039C019F3704")),
         Target("fci", parse_fci, (CardError,), 256, _FCI),
         Target("afl", parse_afl, (CardError,), 256, _hexed("0801010010010301")),
         Target("cvm-list", parse_cvm_list, (CardError,), 256, _hexed("000000000000000042031E031F00")),
+        Target("kernel", run_kernel, (), 1024, _hexed("00", "01" + "00" * 40 + "C10570"), 1_000_000),
         Target("trace", _trace, (TraceError,), 4096, _trace_seeds),
         Target("masked-answer", _masked, (), 260, _FCI),
         Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
