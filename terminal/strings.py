@@ -189,6 +189,8 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "menu.auth-void": ("预授权撤销", "Cancel auth"),
         "menu.balance": ("余额查询", "Balance"),
         "menu.completion": ("预授权完成", "Complete auth"),
+        "menu.points": ("积分消费", "Points sale"),
+        "menu.repayment": ("信用卡还款", "Card repayment"),
         "menu.signature": ("签名不符", "Bad signature"),
         "menu.refund": ("退货", "Refund"),
         "menu.today": ("今日流水", "Today"),

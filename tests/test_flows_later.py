@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 
@@ -198,3 +199,23 @@ def test_an_overdrawn_account_is_negative() -> None:
 def test_a_reference_is_twelve_digits(number: str) -> None:
     with World("short", acquirer=ApprovingHost()) as world:
         world.run(play(world, START + MENU + "3\n" + SUPERVISOR + f"enter_number: {number} ENTER CANCEL\nidle:"))
+
+
+OWN_CONTRACT = {"repayment": ("190000", "00", "35", "38"), "points": ("000000", "65", "22", "23")}
+
+
+@pytest.mark.parametrize("name", OWN_CONTRACT)
+def test_what_has_a_contract_of_its_own_is_done_and_voided_under_its_own_codes(name: str) -> None:
+    code, condition, type_, void_type = OWN_CONTRACT[name]
+    host = ApprovingHost()
+    with World(name, acquirer=host) as world:
+        offered = dataclasses.replace(world.config.transactions, offered=("void", name))
+        world.shop.config = dataclasses.replace(world.config, transactions=offered)
+        done = MENU + "3\nenter_amount: 12850 ENTER\n" + CARD + DONE
+        void = MENU + "2\nenter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE + "idle:"
+        world.run(play(world, START + done + void))
+        assert states(world) == [(name, "voided"), (f"{name}-void", "completed")]
+        asked, undone = host.asked
+        assert (asked.text(3), asked.text(25), asked.text(60)[:2]) == (code, condition, type_)
+        assert (undone.text(3), undone.text(25), undone.text(60)[:2]) == ("200000", condition, void_type)
+        assert asked.text(60)[13:] == undone.text(60)[13:] == ("0048" if name == "points" else "")

@@ -1,4 +1,7 @@
-"""预授权, 余额查询: a whole EMV transaction that is no sale. The row of TRANSACTIONS says what it is on the wire."""
+"""预授权, 积分消费, 信用卡还款, 余额查询: a whole EMV transaction that is no sale.
+
+The row of TRANSACTIONS says what each is on the wire.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,25 @@ async def may_ask(shop: Shop) -> bool:
 
 async def authorise(shop: Shop) -> None:
     """预授权: the issuer holds an amount, until a completion or a void of it."""
+    await _with_amount(shop, Kind.AUTH)
+
+
+async def points(shop: Shop) -> None:
+    """积分消费: paid with the issuer's points; what they are worth is the issuer's to say."""
+    await _with_amount(shop, Kind.POINTS)
+
+
+async def repayment(shop: Shop) -> None:
+    """信用卡还款: money onto a credit card, from the card in the slot as the acquirer's contract has it."""
+    await _with_amount(shop, Kind.REPAYMENT)
+
+
+async def _with_amount(shop: Shop, kind: Kind) -> None:
     if not await may_ask(shop):
         return
     amount = await type_amount(shop)
     if amount is not None:
-        await card.transact(shop, Deal(Kind.AUTH, amount))
+        await card.transact(shop, Deal(kind, amount))
 
 
 async def balance(shop: Shop) -> None:

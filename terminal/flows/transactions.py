@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from terminal.dialogue import choose
-from terminal.flows.card_only import authorise, balance
+from terminal.flows.card_only import authorise, balance, points, repayment
 from terminal.flows.later import complete, refund, void_authorisation
 from terminal.flows.sale import sale
 from terminal.flows.void import signature_differs, void
@@ -27,6 +27,8 @@ FLOWS: tuple[tuple[str, Flow], ...] = (
     ("completion", complete),
     ("balance", balance),
     ("signature", signature_differs),
+    ("repayment", repayment),
+    ("points", points),
 )
 
 
