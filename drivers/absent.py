@@ -39,6 +39,16 @@ class AbsentScanner:
     def close(self) -> None: ...
 
 
+class AbsentStripeReader:
+    """Meets drivers.ports.StripeReader."""
+
+    fitted = False
+
+    def watch(self, on_swipe: Callable[[bytes], None]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class AbsentPrinter:
     """Meets drivers.ports.Printer: slips are kept in the journal and never printed."""
 

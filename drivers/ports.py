@@ -231,6 +231,21 @@ class Scanner(Protocol):
     def close(self) -> None: ...
 
 
+# Stripe reader
+
+
+class StripeReader(Protocol):
+    fitted: bool  # Whether there is one at all: the screens ask for a swipe only then.
+
+    def watch(self, on_swipe: Callable[[bytes], None]) -> None:
+        """Report each swipe's tracks as text between their sentinels, without line end; see `emv.track`.
+
+        Raises DeviceError.
+        """
+
+    def close(self) -> None: ...
+
+
 # Link to the host
 
 

@@ -31,23 +31,18 @@ from __future__ import annotations
 import binascii
 import contextlib
 import queue
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from drivers.ports import DeviceError
+from drivers.serial_listener import IDLE_MS, SerialListener
 
 CODE_LIMIT = 7_089  # Bytes of the longest text in a QR: 7,089 digits in version 40-L (ISO/IEC 18004 Table 7).
 ANSWER_DATA_LIMIT = 64  # Of an answer's data: what we ask for is one byte.
 ANSWERS_LIMIT = 8  # One is waited for; more come only from a module gone wild.
 ANSWER_MS = 500  # The module answers in some 10 ms, unless it is sending a long code just then.
-READ_MS = 50  # How long one read waits: how soon `close` is noticed.
-IDLE_MS = 300  # A text that has not ended by then never will; at 9,600 baud bytes come each ms.
 AGAIN_MS = 4_000  # Before the module's own 5 s are over.
-REOPEN_MS = 2_000
-JOIN_S = 5
 
 TRIGGER_REGISTER = 0x0002
 
@@ -156,16 +151,20 @@ class Gm65Scanner:
     """
 
     def __init__(self, settings: ScannerSettings, on_fault: Callable[[DeviceError], None]) -> None:
-        self._settings = settings
         self._on_fault = on_fault
         self._on_scan: Callable[[bytes], None] | None = None
         self._stream = ScanStream()
         self._answers: queue.Queue[Answer] = queue.Queue(ANSWERS_LIMIT)
-        self._port: Any = None
-        self._writing = threading.Lock()
         self._wanted_until_ms: int | None = None  # When to trigger again; None: no code is wanted.
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="device-scanner", daemon=True)
+        self._told_babble = False
+        self._line = SerialListener(
+            "scanner",
+            settings.device,
+            settings.baud,
+            on_data=self._take,
+            on_idle=self._idle,
+            on_lost=self._lost,
+        )
 
     @property
     def dropped(self) -> int:
@@ -176,9 +175,8 @@ class Gm65Scanner:
         """Open the port and report each code. Called once. Raises DeviceError if the port cannot be opened."""
         if self._on_scan is not None:
             raise ValueError("the scanner is watched already")
-        self._port = self._open()
         self._on_scan = on_scan
-        self._thread.start()
+        self._line.start()
 
     def trigger(self, on: bool) -> None:
         """Start looking for one code, or stop. Raises DeviceError if the module does not answer."""
@@ -196,73 +194,20 @@ class Gm65Scanner:
             self._wanted_until_ms = _now_ms() + AGAIN_MS
 
     def close(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(JOIN_S)
-        self._shut()
-
-    def _open(self) -> Any:
-        import serial
-
-        try:
-            return serial.Serial(
-                self._settings.device, self._settings.baud, timeout=READ_MS / 1000, write_timeout=1
-            )
-        except (serial.SerialException, ValueError) as error:
-            raise DeviceError(
-                "scanner", f"{self._settings.device} cannot be opened; check its cable"
-            ) from error
-
-    def _shut(self) -> None:
-        port, self._port = self._port, None
-        if port is not None:
-            port.close()
+        self._line.close()
 
     def _send(self, on: bool) -> None:
         """Raises DeviceError."""
-        with self._writing:
-            port = self._port
-            if port is None:
-                raise DeviceError("scanner", "is not connected; check its cable")
-            try:
-                port.write(write_command(TRIGGER_REGISTER, bytes((on,))))
-            except OSError as error:  # pyserial's exceptions are OSErrors.
-                raise DeviceError("scanner", "is not connected; check its cable") from error
+        self._line.write(write_command(TRIGGER_REGISTER, bytes((on,))))
 
-    # The reader's thread
+    # On the listening thread
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._read_until_broken()
-            except (OSError, TypeError) as error:  # TypeError: pyserial's read of a port closed under it.
-                if self._stop.is_set():
-                    return
-                self._wanted_until_ms = None
-                self._shut()
-                fault = DeviceError("scanner", "was disconnected; check its cable")
-                fault.__cause__ = error
-                self._on_fault(fault)
-                self._reopen()
-
-    def _read_until_broken(self) -> None:
-        idle_ms = 0
-        told_babble = False
-        while not self._stop.is_set():
-            data = self._port.read(1)
-            if not data:
-                idle_ms += READ_MS
-                if idle_ms >= IDLE_MS:
-                    self._stream.idle()
-                self._trigger_again()
-                continue
-            idle_ms = 0
-            data += self._port.read(min(self._port.in_waiting, CODE_LIMIT))
-            for found in self._stream.feed(data):
-                self._hand_on(found)
-            if self._stream.babbling and not told_babble:
-                self._on_fault(DeviceError("scanner", "sends nonsense; check its baud rate and settings"))
-            told_babble = self._stream.babbling
+    def _take(self, data: bytes) -> None:
+        for found in self._stream.feed(data):
+            self._hand_on(found)
+        if self._stream.babbling and not self._told_babble:
+            self._on_fault(DeviceError("scanner", "sends nonsense; check its baud rate and settings"))
+        self._told_babble = self._stream.babbling
 
     def _hand_on(self, found: Code | Answer) -> None:
         if isinstance(found, Answer):
@@ -272,27 +217,21 @@ class Gm65Scanner:
             self._wanted_until_ms = None  # One code for one trigger: the same paper is not read twice.
             self._on_scan(found.data)
 
-    def _trigger_again(self) -> None:
+    def _idle(self, idle_ms: int) -> None:
+        if idle_ms >= IDLE_MS:
+            self._stream.idle()
         wanted = self._wanted_until_ms
         if wanted is not None and _now_ms() >= wanted:
             self._wanted_until_ms = _now_ms() + AGAIN_MS
-            self._send_quietly()
-
-    def _send_quietly(self) -> None:
-        try:
-            self._send(True)
-        except DeviceError as error:  # The read that follows finds the same fault and reports it.
-            raise OSError(str(error)) from error
-
-    def _reopen(self) -> None:
-        """Try until the port is there again or `close` is called; the pause between is the bound."""
-        while not self._stop.wait(REOPEN_MS / 1000):
             try:
-                self._port = self._open()
-            except DeviceError:
-                continue  # Still unplugged, and told already.
-            self._stream.idle()
-            return
+                self._send(True)
+            except DeviceError as error:  # The read that follows finds the same fault and reports it.
+                raise OSError(str(error)) from error
+
+    def _lost(self, fault: DeviceError) -> None:
+        self._wanted_until_ms = None
+        self._told_babble = False
+        self._on_fault(fault)
 
 
 def _now_ms() -> int:

@@ -114,10 +114,16 @@ def _meets(session: Session, terminal: bytes, issuer: bytes) -> bool:
 
 async def card_action_analysis(session: Session, wanted: Cryptogram) -> Outcome | None:
     """The first GENERATE AC. None: the card wants to go online. Raises CardError."""
-    given = await generate_ac(session, wanted, CDOL1_8C)
+    cda = request_cda(session, wanted)
+    if session.oda.icc_key is not None and not cda:
+        # Of a request for an AAC only the sample flow says so. Spec: Book 2 §6.6, figure 3.
+        session.note("cda-not-yet", sets=TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED)
+    given = await generate_ac(session, wanted, CDOL1_8C, cda=cda)
     session.note("first-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, sets=TSI.CARD_RISK_MANAGEMENT_PERFORMED)
     session.performed("Card action analysis")
-    check_allowed(session, wanted, given)
+    if given not in MAY_GIVE[wanted]:
+        session.note("cryptogram-not-allowed", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
+        raise WrongCryptogram(f"the card answered {given.name if given else 'RFU'} to a request for {wanted.name}")
     if session.oda.signature_failed:
         return await _signature_failed(session, given)
     if given is Cryptogram.ARQC:
@@ -139,11 +145,14 @@ def refusal_of(session: Session) -> str:
     return REFUSALS.get(reason, "declined-by-card")
 
 
-def check_allowed(session: Session, wanted: Cryptogram, given: Cryptogram, *, last: bool = False) -> None:
-    """Raises WrongCryptogram for more than was asked, and for going online twice: no approval comes of it."""
-    if given not in MAY_GIVE[wanted] or (last and given is Cryptogram.ARQC):
-        session.note("cryptogram-not-allowed", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
-        raise WrongCryptogram(f"the card answered {given.name} to a request for {wanted.name}")
+async def last_cryptogram(session: Session, wanted: Cryptogram, *, cda: bool) -> Cryptogram:
+    """The second GENERATE AC. What a card may not give then counts as an AAC. Raises CardError. Spec: Book 3 §9.3."""
+    given = await generate_ac(session, wanted, CDOL2_8D, cda=cda)
+    session.note("last-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
+    if given not in (wanted, Cryptogram.AAC):
+        session.note("cryptogram-counts-as-aac", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
+    session.cryptogram = wanted if given is wanted else Cryptogram.AAC
+    return session.cryptogram
 
 
 async def _signature_failed(session: Session, given: Cryptogram) -> Outcome:
@@ -151,24 +160,21 @@ async def _signature_failed(session: Session, given: Cryptogram) -> Outcome:
     session.note("cda-failed-decline")
     session.data[AUTHORISATION_RESPONSE_CODE_8A] = ARC_OFFLINE_DECLINED
     if given is Cryptogram.ARQC:
-        await generate_ac(session, Cryptogram.AAC, CDOL2_8D)
+        await last_cryptogram(session, Cryptogram.AAC, cda=False)
     return session.end(Result.DECLINED, "card-not-authenticated")
 
 
-async def generate_ac(
-    session: Session, wanted: Cryptogram, list_tag: int, *, after_approval: bool = False
-) -> Cryptogram:
-    """One GENERATE AC with the data of CDOL1 or CDOL2; keeps 9F27, 9F36, 9F26, 9F10. Raises CardError.
+async def generate_ac(session: Session, wanted: Cryptogram, list_tag: int, *, cda: bool) -> Cryptogram | None:
+    """One GENERATE AC with the data of CDOL1 or CDOL2; keeps 9F27, 9F36, 9F26, 9F10. None: a type that is reserved.
 
-    With CDA, whether the signature was good stands in `session.oda.signature_failed`; with either cryptogram a card may
-    ask that its issuer be told.
+    Raises CardError. With `cda`, whether the signature was good stands in `session.oda.signature_failed`. A card may
+    ask with any cryptogram that its issuer be told.
     """
     entries = parse_dol(session.data[list_tag])
     if any(entry.tag == TC_HASH_VALUE_98 for entry in entries):
         session.data[TC_HASH_VALUE_98] = tc_hash(session)
     data = fill(entries, session.elements())
     session.oda.sent += data
-    cda = request_cda(session, wanted, after_approval=after_approval)
     response = await exchange(apdu.generate_ac(wanted, data, cda=cda))
     answer = expect_ok(response, "GENERATE AC")
     if cda:
@@ -180,19 +186,20 @@ async def generate_ac(
         session.note("advice-wanted", CRYPTOGRAM_INFORMATION_DATA_9F27)
         session.advice = True
     kind = information & TYPE_MASK
-    if kind == TYPE_MASK:
-        session.note("cryptogram-reserved", CRYPTOGRAM_INFORMATION_DATA_9F27)
-        raise WrongCryptogram("the card answered with a cryptogram type that is reserved")
-    session.cryptogram = Cryptogram(kind)
+    session.cryptogram = Cryptogram(kind) if kind != TYPE_MASK else None
     return session.cryptogram
 
 
 def tc_hash(session: Session) -> bytes:
-    """SHA-1 over the TDOL's data; the terminal's default list if the card has none. Spec: Book 3 §9.2.2."""
+    """SHA-1 over the TDOL's data; over the terminal's default list if the card has none, over nothing if neither has.
+
+    Spec: Book 3 §9.2.2.
+    """
     tdol = session.data.get(TDOL_97)
     if tdol is None:
-        session.note("default-tdol", sets=TVR.DEFAULT_TDOL_USED)
         tdol = session.selected().default_tdol
+        if tdol:
+            session.note("default-tdol", sets=TVR.DEFAULT_TDOL_USED)
     return hashlib.sha1(fill(parse_dol(tdol), session.elements())).digest()
 
 
@@ -217,7 +224,7 @@ def take_cryptogram(session: Session, data: bytes, *, cda: bool = False) -> None
     _check_length(found, APPLICATION_TRANSACTION_COUNTER_9F36, ATC_BYTES)
     # A card that gives an AAC signs nothing.
     signed = cda and found[CRYPTOGRAM_INFORMATION_DATA_9F27][0] & TYPE_MASK != Cryptogram.AAC.value
-    cryptogram = verify_cda(session, data, template) if signed else None
+    cryptogram = verify_cda(session, data, template, found[CRYPTOGRAM_INFORMATION_DATA_9F27]) if signed else None
     if cryptogram is not None:
         found[APPLICATION_CRYPTOGRAM_9F26] = cryptogram
     if not signed or APPLICATION_CRYPTOGRAM_9F26 in found:

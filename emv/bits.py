@@ -209,7 +209,7 @@ TVR_WORDS: Final = MappingProxyType(
         TVR.PIN_TRY_LIMIT_EXCEEDED: ("PIN Try Limit exceeded", "密码尝试次数超限"),
         TVR.PIN_PAD_NOT_WORKING: ("PIN entry required and PIN pad not present or not working", "要求输入密码但密码键盘不存在或故障"),
         TVR.PIN_NOT_ENTERED: ("PIN entry required, PIN pad present, but PIN was not entered", "要求输入密码且密码键盘可用但未输入"),
-        TVR.ONLINE_PIN_ENTERED: ("Online PIN entered", "已输入联机密码"),
+        TVR.ONLINE_PIN_ENTERED: ("Online CVM captured", "已采集联机验证数据"),
         TVR.BIOMETRIC_DEVICE_NOT_WORKING: ("Biometric required but capture device not working", "要求生物特征但采集设备故障"),
         TVR.BIOMETRIC_BYPASSED: ("Biometric required, capture device present, but entry was bypassed", "要求生物特征且设备可用但被跳过"),
         TVR.FLOOR_LIMIT_EXCEEDED: ("Transaction exceeds floor limit", "交易超过最低限额"),
@@ -351,7 +351,7 @@ def tvr_lines(value: TVR, *, language: str = "en") -> tuple[str, ...]:
     """What is set, in the spec's order, as `byte.bit words`; bits reserved for future use are named so.
 
     >>> tvr_lines(TVR.ONLINE_PIN_ENTERED)
-    ('3.3 Online PIN entered',)
+    ('3.3 Online CVM captured',)
     """
     return FIELDS[0].lines(bytes(value), language=language)
 

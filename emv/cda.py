@@ -8,13 +8,11 @@ Spec: EMV 4.4 Book 2 §6.6 (CDA), Annex D4 (modes); Book 4 §6.3.2.1 (what a fai
 
 from __future__ import annotations
 
-from emv.bits import TVR
 from emv.certificates import Check, OdaFailure, Part, recover_combined
 from emv.commands import Cryptogram
 from emv.oda import CDA, authentication_failed
 from emv.session import Session
 from emv.tags import (
-    CRYPTOGRAM_INFORMATION_DATA_9F27,
     ICC_DYNAMIC_NUMBER_9F4C,
     SIGNED_DYNAMIC_APPLICATION_DATA_9F4B,
     UNPREDICTABLE_NUMBER_9F37,
@@ -25,9 +23,10 @@ from emv.tlv import Tlv, read_length, read_tag
 def request_cda(session: Session, wanted: Cryptogram, *, after_approval: bool = False) -> bool:
     """Whether this GENERATE AC asks for a signature. `after_approval`: the second one, and the issuer said yes.
 
-    Never with AAC, and never once something about CDA has failed. Spec: Book 2 §6.6, Annex D4.
+    Never with AAC, and never without the card's key: if its recovery failed, CDA goes no further. What follows a
+    signature that failed is an AAC or nothing. Spec: Book 2 §6.6, Annex D4.
     """
-    if session.oda.icc_key is None or session.tvr & TVR.CDA_FAILED or wanted is Cryptogram.AAC:
+    if session.oda.icc_key is None or wanted is Cryptogram.AAC:
         return False
     mode = session.terminal.cda_mode
     if wanted is Cryptogram.ARQC:
@@ -40,22 +39,21 @@ def request_cda(session: Session, wanted: Cryptogram, *, after_approval: bool = 
     return asked
 
 
-def verify_cda(session: Session, answer: bytes, template: Tlv) -> bytes | None:
+def verify_cda(session: Session, answer: bytes, template: Tlv, information: bytes) -> bytes | None:
     """The cryptogram that the card signed; None: CDA failed, and the TVR says so.
 
-    `answer` is the response's data and `template` its only object. A card that was asked for a signature and gives
-    TC or ARQC without one has failed too. Spec: Book 2 §6.6.2.
+    `answer` is the response's data, `template` its only object, `information` the 9F27 in it. A card that was asked
+    for a signature and gives TC or ARQC without one has failed too. Spec: Book 2 §6.6, §6.6.2.
     """
     signed = template.child(SIGNED_DYNAMIC_APPLICATION_DATA_9F4B)
-    kind = template.child(CRYPTOGRAM_INFORMATION_DATA_9F27)
     key = session.oda.icc_key
     try:
-        if signed is None or kind is None or key is None:
+        if signed is None or key is None:
             raise OdaFailure(Part.DYNAMIC_DATA, Check.MISSING)
         found = recover_combined(
             signed.value,
             key,
-            cryptogram_information=kind.value,
+            cryptogram_information=information,
             unpredictable=session.data[UNPREDICTABLE_NUMBER_9F37],
             exchanged=session.oda.sent + _answered(answer, template),
         )

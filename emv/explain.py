@@ -64,6 +64,7 @@ FINALLY: Final = ("Verification results at the end", "最终验证结果")
 MET: Final = ("met by", "相符的位")
 ABSENT: Final = ("absent", "无")
 SET: Final = ("sets", "置位")
+CLEARED: Final = ("clears", "清零")
 ROUTINE: Final = frozenset({"application-begun", "cvm-rule"})  # Said by the decisions that follow them.
 
 
@@ -169,6 +170,8 @@ def _details(decision: Decision, language: str) -> Iterator[str]:
         yield f"{say(SET, language)} TVR {'; '.join(tvr_lines(decision.sets, language=language))}"
     elif isinstance(decision.sets, TSI):
         yield f"{say(SET, language)} TSI {'; '.join(tsi_lines(decision.sets, language=language))}"
+    if decision.clears:
+        yield f"{say(CLEARED, language)} TVR {'; '.join(tvr_lines(decision.clears, language=language))}"
 
 
 def to_json(trace: Trace, language: str) -> dict[str, Any]:
@@ -202,4 +205,5 @@ def _decision(decision: Decision, language: str) -> dict[str, Any]:
         "facts": dict(decision.facts),
         "met": list(tipped(decision, language)),
         "sets": bytes(decision.sets).hex().upper() if decision.sets is not None else None,
+        "clears": bytes(decision.clears).hex().upper() if decision.clears else None,
     }

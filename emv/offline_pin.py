@@ -71,7 +71,7 @@ async def offline_pin(session: Session, method: Cvm, pins: Pins) -> bool | Outco
         if sw in (SW.AUTHENTICATION_METHOD_BLOCKED, SW.REFERENCE_DATA_INVALIDATED, NO_TRIES_LEFT):
             break
         if sw & COUNTER_MASK != NO_TRIES_LEFT:
-            # A status that VERIFY does not have ends the session. Spec: Book 3 §6.3.5 (from memory).
+            # A status that VERIFY does not have ends the session. Spec: Book 3 §6.3.5, §10.5.5 figure 11.
             raise StatusError(f"VERIFY: {status_words(sw)}")
         tries, wrong = sw & 0x0F, True
         session.note("pin-wrong", tries_left=tries)

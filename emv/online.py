@@ -7,17 +7,16 @@ Spec: EMV 4.4 Book 3 §10.9 (online processing), §10.10 (issuer-to-card scripts
 from __future__ import annotations
 
 from emv import apdu
-from emv.action import check_allowed, denied_when_offline, generate_ac, refusal_of
+from emv.action import denied_when_offline, last_cryptogram, refusal_of
 from emv.apdu import exchange
 from emv.bits import AIP, TSI, TVR
+from emv.cda import request_cda
 from emv.commands import Cryptogram, GoOnline, OnlineAnswer, Outcome, Result
 from emv.scripts import AFTER, BEFORE, issuer_scripts, parse_scripts
 from emv.session import Session
 from emv.tags import (
     APPLICATION_INTERCHANGE_PROFILE_82,
     AUTHORISATION_RESPONSE_CODE_8A,
-    CDOL2_8D,
-    CRYPTOGRAM_INFORMATION_DATA_9F27,
     ISSUER_AUTHENTICATION_DATA_91,
     TERMINAL_VERIFICATION_RESULTS_95,
 )
@@ -77,18 +76,20 @@ async def completion(session: Session, answer: OnlineAnswer | None) -> Outcome:
     """
     scripts = parse_scripts(answer.scripts) if answer is not None else ()
     await issuer_scripts(session, scripts, BEFORE)
+    if session.oda.icc_key is not None and session.tvr & TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED:
+        # What was left open with the first cryptogram; before the default codes are looked at. Spec: Book 2 §6.6.
+        session.note("cda-still-open", clears=TVR.OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED)
     approved = _unable_to_go_online(session) if answer is None else _approved(session, answer)
     wanted = Cryptogram.TC if approved else Cryptogram.AAC
-    given = await generate_ac(session, wanted, CDOL2_8D, after_approval=approved and answer is not None)
-    session.note("last-cryptogram", CRYPTOGRAM_INFORMATION_DATA_9F27, wanted=wanted.name)
+    cda = request_cda(session, wanted, after_approval=approved and answer is not None)
+    given = await last_cryptogram(session, wanted, cda=cda)
     session.performed("Completion")
-    check_allowed(session, wanted, given, last=True)
     await issuer_scripts(session, scripts, AFTER)
     return _decided(session, answer, given, approved=approved)
 
 
 def _approved(session: Session, answer: OnlineAnswer) -> bool:
-    """Whether the issuer said yes to the whole amount; a referral is no yes. Spec: Book 4 §6.3.8, §A6."""
+    """Whether the issuer said yes to the whole amount; a referral is no yes. Spec: Book 4 §6.5.2.2, §A6."""
     approved = answer.response_code in session.terminal.approval_codes
     if approved:
         session.note("issuer-approved", AUTHORISATION_RESPONSE_CODE_8A)

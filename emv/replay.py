@@ -19,7 +19,7 @@ from emv.commands import CardError, ChooseApplication, Draw, KernelRequest, Outc
 from emv.kernel import contact_session
 from emv.rules import RULES, Rule
 from emv.session import Session
-from emv.trace import Decision
+from emv.trace import NO_TVR, Decision
 from emv.tracefile import Asked, Trace, ask
 
 ODA_STEP = "Offline data authentication"
@@ -58,15 +58,17 @@ class _Foretold(Session):
         super().__init__(trace.terminal, trace.transaction)
         self._told = deque(trace.decisions)
 
-    def note(self, word: str, *tags: int, sets: TVR | TSI | None = None, **facts: int | str) -> None:
+    def note(
+        self, word: str, *tags: int, sets: TVR | TSI | None = None, clears: TVR = NO_TVR, **facts: int | str
+    ) -> None:
         if _of_authentication(RULES[word]):
             return
         while self._told and _of_authentication(self._told[0].rule):
             told = self._told.popleft()
-            super().note(told.rule.word, sets=told.sets, **dict(told.facts))
+            super().note(told.rule.word, sets=told.sets, clears=told.clears, **dict(told.facts))
         if self._told:
             self._told.popleft()
-        super().note(word, *tags, sets=sets, **facts)
+        super().note(word, *tags, sets=sets, clears=clears, **facts)
 
 
 def _of_authentication(rule: Rule) -> bool:
@@ -155,15 +157,19 @@ def _difference(trace: Trace, session: Session, outcome: Outcome | None, *, left
         return f"{left} of the trace's requests were not made"
     decided = [item for item in session.trace if isinstance(item, Decision)]
     for number, (mine, theirs) in enumerate(zip(decided, trace.decisions, strict=False), 1):
-        if (mine.rule, mine.facts, mine.sets) != (theirs.rule, theirs.facts, theirs.sets):
+        if _decided(mine) != _decided(theirs):
             return f"decision {number} is {mine.rule.word}, and then was {theirs.rule.word}"
     if len(decided) != len(trace.decisions):
         return f"{len(decided)} decisions, and then there were {len(trace.decisions)}"
     return ""
 
 
+def _decided(decision: Decision) -> tuple[object, ...]:
+    return decision.rule, decision.facts, decision.sets, decision.clears
+
+
 def bits_of(decisions: Iterable[Decision]) -> tuple[TVR, TSI]:
-    """TVR and TSI as the decisions leave them: since the last application began, every bit was set by one."""
+    """TVR and TSI as the decisions leave them: since the last application began, every bit was moved by one."""
     tvr, tsi = TVR(0), TSI(0)
     for decision in decisions:
         if decision.rule.word == "application-begun":
@@ -172,4 +178,5 @@ def bits_of(decisions: Iterable[Decision]) -> tuple[TVR, TSI]:
             tvr |= decision.sets
         elif decision.sets is not None:
             tsi |= decision.sets
+        tvr &= ~decision.clears
     return tvr, tsi

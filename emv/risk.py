@@ -1,20 +1,20 @@
 """Terminal risk management: exception file, floor limit, random selection, velocity, and the merchant's suspicion.
 
-Nothing ends here; each finding is a bit of the TVR, and what it leads to is decided in terminal action analysis.
+Nothing ends here; each finding is a bit of the TVR, and what it leads to is decided in terminal action analysis. All of
+it is done whatever the AIP says: since EMV 4.4 the card's bit decides nothing.
 
-Spec: EMV 4.4 Book 3 §10.6 (terminal risk management), Book 4 §6.3.5 (exception file), §6.5.2 (forced online).
+Spec: EMV 4.4 Book 3 §10.6 (terminal risk management), Book 4 §6.3.5 (exception file), §6.5.3 (forced online).
 """
 
 from __future__ import annotations
 
 from emv.apdu import retrieve
-from emv.bits import AIP, TSI, TVR
+from emv.bits import TSI, TVR
 from emv.commands import Draw, EarlierAmount
 from emv.records import pan_digits
 from emv.session import AidEntry, Session
 from emv.tags import (
     AMOUNT_AUTHORISED_9F02,
-    APPLICATION_INTERCHANGE_PROFILE_82,
     APPLICATION_TRANSACTION_COUNTER_9F36,
     LAST_ONLINE_ATC_9F13,
     LOWER_CONSECUTIVE_OFFLINE_LIMIT_9F14,
@@ -35,11 +35,6 @@ async def terminal_risk_management(session: Session) -> None:
     _exception_file(session)
     if session.transaction.forced_online:
         session.note("forced-online", sets=TVR.MERCHANT_FORCED_ONLINE)
-    profile = AIP(int.from_bytes(session.data[APPLICATION_INTERCHANGE_PROFILE_82], "big"))
-    if not profile & AIP.TERMINAL_RISK_MANAGEMENT:
-        session.note("risk-not-asked", APPLICATION_INTERCHANGE_PROFILE_82)
-        session.left_out("Terminal risk management")
-        return
     await _floor_limit(session)
     await _random_selection(session)
     await _velocity(session)
@@ -48,7 +43,7 @@ async def terminal_risk_management(session: Session) -> None:
 
 
 def _exception_file(session: Session) -> None:
-    """Whatever the AIP says of risk management. Spec: Book 4 §6.3.5."""
+    """Spec: Book 4 §6.3.5."""
     listed = session.terminal.exception_file
     pan = pan_digits(session.data[PAN_5A])
     if pan in listed or f"{pan}/{_sequence(session)}" in listed:

@@ -26,8 +26,9 @@ from emv.tlv import TlvError, parse, read_length, read_tag
 
 BEFORE, AFTER = ISSUER_SCRIPT_TEMPLATE_1_71, ISSUER_SCRIPT_TEMPLATE_2_72
 TEMPLATES = frozenset({BEFORE, AFTER})
-SCRIPTS_BYTES_MAX = 128  # All scripts of one answer, tags and lengths included. Spec: Book 3 §10.10.
+SCRIPTS_BYTES_MAX = 128  # All scripts of one answer, tags and lengths included. Spec: Book 4 §6.3.9.
 IDENTIFIER_BYTES = 4
+IDENTIFIER_FIRST = bytes.fromhex("9F1804")  # Where and how the Books have it. Spec: Book 3 §10.10, figure 16.
 HEADER_BYTES = 4  # CLA INS P1 P2.
 SEQUENCE_MAX = 0x0F  # 15 stands for the fifteenth command and all behind it.
 # SW1 after which the next command is delivered: done, or a warning. Spec: Book 3 §10.10.
@@ -61,31 +62,31 @@ def parse_scripts(data: bytes) -> tuple[Script, ...]:
     scripts: list[Script] = []
     at = 0
     while at < len(data):
-        start = at
         try:
             tag, at = read_tag(data, at)
             length, at = read_length(data, at)
         except TlvError as error:
             return (*scripts, _broken(BEFORE, error.reason))
         if tag not in TEMPLATES or at + length > len(data):
-            return (*scripts, _broken(BEFORE if tag not in TEMPLATES else tag, "no whole template"))
-        at += length
+            template, body = (tag, data[at:]) if tag in TEMPLATES else (BEFORE, b"")
+            return (*scripts, _broken(template, "no whole template", body))
+        body, at = data[at : at + length], at + length
         if at > SCRIPTS_BYTES_MAX:
-            scripts.append(_broken(tag, f"beyond {SCRIPTS_BYTES_MAX} bytes"))
+            scripts.append(_broken(tag, f"beyond {SCRIPTS_BYTES_MAX} bytes", body))
         else:
-            scripts.append(_script(tag, data[start:at]))
+            scripts.append(_script(tag, body))
     return tuple(scripts)
 
 
-def _script(template: int, data: bytes) -> Script:
-    """One whole template. Unknown elements are passed over. Spec: Book 3 §10.10, §7.1."""
+def _script(template: int, body: bytes) -> Script:
+    """What one whole template holds. Unknown elements are passed over. Spec: Book 3 §10.10, §7.1."""
     identifier = bytes(IDENTIFIER_BYTES)
     commands: list[bytes] = []
     try:
-        children = parse(data)[0].children
+        items = parse(body)
     except TlvError as error:
-        return _broken(template, error.reason)
-    for item in children:
+        return _broken(template, error.reason, body)
+    for item in items:
         if item.tag == ISSUER_SCRIPT_IDENTIFIER_9F18 and len(item.value) == IDENTIFIER_BYTES:
             identifier = item.value
         elif item.tag == ISSUER_SCRIPT_COMMAND_86:
@@ -101,8 +102,11 @@ def _can_be_sent(command: bytes) -> bool:
     return body in (0, 1) or (body > 1 and command[HEADER_BYTES] in (body - 1, body - 2) and command[HEADER_BYTES] > 0)
 
 
-def _broken(template: int, reason: str) -> Script:
-    return Script(template, bytes(IDENTIFIER_BYTES), (), reason)
+def _broken(template: int, reason: str, body: bytes = b"") -> Script:
+    """A script that is not begun, with its identifier if it begins with one. Spec: Book 4 §12.2.4."""
+    known = body.startswith(IDENTIFIER_FIRST) and len(body) >= len(IDENTIFIER_FIRST) + IDENTIFIER_BYTES
+    identifier = body[len(IDENTIFIER_FIRST) :][:IDENTIFIER_BYTES] if known else bytes(IDENTIFIER_BYTES)
+    return Script(template, identifier, (), reason)
 
 
 async def issuer_scripts(session: Session, scripts: tuple[Script, ...], template: int) -> None:

@@ -51,11 +51,10 @@ from emv.tags import (
     belongs,
 )
 from emv.tlv import Tlv, TlvError
-from emv.trace import Decision, Ending, Exchange
+from emv.trace import NO_TVR, Decision, Ending, Exchange
 
 AMOUNT_MAX_MINOR = 999_999_999_999  # 9F02 is n12.
 BINARY_AMOUNT_MAX = 0xFFFFFFFF  # 81 is four bytes.
-
 PERCENT = range(100)  # Targets of random selection.
 
 # Whose (a bank's, a merchant's, the cardholder's own) and what it can do. Spec: EMV 4.4 Book 4 §A1.
@@ -90,7 +89,7 @@ class AidEntry:
     tac_online: bytes = b"\xff" * 5
     tac_default: bytes = b"\xff" * 5
     default_ddol: bytes = b""  # For DDA with cards that have none. Spec: Book 2 §6.5.1.
-    default_tdol: bytes = b""
+    default_tdol: bytes = b""  # For the TC hash; empty: the terminal has none. Spec: Book 3 §9.2.2.
     # Random selection: percent of the payments under the threshold, and of those just under the floor limit.
     random_target: int = 0
     random_target_max: int = 0
@@ -165,7 +164,7 @@ class TerminalProfile:
     cardholder_choice: bool = True  # Whether an application can be chosen. Spec: Book 4 §11.3.
     languages: tuple[str, ...] = ("zh", "en")  # ISO 639: what the cardholder can be spoken to in.
     approval_codes: tuple[bytes, ...] = (b"00", b"11")  # 8A that mean yes to the whole amount.
-    referral_codes: tuple[bytes, ...] = (b"01", b"02")  # 8A that mean: call the issuer. Spec: Book 4 §6.3.8.
+    referral_codes: tuple[bytes, ...] = (b"01", b"02")  # 8A that mean: call the issuer. Spec: Book 4 §6.5.2.2.
     script_results_tag: int = SCRIPT_RESULTS_DF31  # The Books give the results of scripts no tag.
     card_log: bool = False  # Whether EarlierAmount can be answered. Spec: Book 3 §10.6.1.
     # PANs, or PAN/sequence as in "6222021234567894321/01", that are not to be trusted. Spec: Book 4 §6.3.5.
@@ -232,7 +231,7 @@ class TransactionData:
     counter: int  # 9F41
     kind: int = 0x00
     other_minor: int = 0  # Of it, cash back.
-    forced_online: bool = False  # The merchant is suspicious. Spec: Book 4 §6.5.2.
+    forced_online: bool = False  # The merchant is suspicious. Spec: Book 4 §6.5.3.
 
     def __post_init__(self) -> None:
         if not 0 <= self.other_minor <= self.amount_minor <= AMOUNT_MAX_MINOR:
@@ -338,8 +337,10 @@ class Session:
             raise RuntimeError("no application is selected yet")
         return self.aid
 
-    def note(self, word: str, *tags: int, sets: TVR | TSI | None = None, **facts: int | str) -> None:
-        """Write down the branch that is taken, and set what it sets. No bit is set but by a note.
+    def note(
+        self, word: str, *tags: int, sets: TVR | TSI | None = None, clears: TVR = NO_TVR, **facts: int | str
+    ) -> None:
+        """Write down the branch that is taken, set what it sets and clear what it clears: no bit moves but by a note.
 
         `word` is a row of `emv.rules`, `tags` the elements that were looked at, `facts` what is no element (a
         rule's number, a status word). Never put anything of a person or a PIN into a fact.
@@ -348,8 +349,9 @@ class Session:
             self.tvr |= sets
         elif sets is not None:
             self.tsi |= sets
+        self.tvr &= ~clears
         looked_at = tuple((tag, self._element(tag)) for tag in tags)
-        self.trace.append(Decision(RULES[word], looked_at, tuple(facts.items()), sets))
+        self.trace.append(Decision(RULES[word], looked_at, tuple(facts.items()), sets, clears))
 
     def _element(self, tag: int) -> bytes | None:
         if tag == TERMINAL_VERIFICATION_RESULTS_95:
@@ -408,9 +410,7 @@ class Session:
             raise KeyError(f"no such reason: {reason}")
         self.trace.append(Ending(result, reason, self.problem))
         signature = result is Result.APPROVED and wants_signature(self.data.get(CVM_RESULTS_9F34, b""))
-        return Outcome(
-            result, reason, self.cryptogram, self.online, signature, self.elements(), self.advice
-        )
+        return Outcome(result, reason, self.cryptogram, self.online, signature, self.elements(), self.advice)
 
 
 def terminal_data(terminal: TerminalProfile, transaction: TransactionData) -> dict[int, bytes]:

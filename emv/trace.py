@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from emv.bits import TSI, TVR
 from emv.commands import CardError, KernelRequest, Result, Transceive
@@ -20,17 +20,19 @@ T = TypeVar("T")
 VERIFY_INS = 0x20
 HEADER_BYTES = 5  # CLA INS P1 P2 Lc
 APDUS_MAX = 512  # In one session. A real sale takes about twenty, the longest lists of all bounds together 450.
+NO_TVR: Final = TVR(0)
 BYTES_MAX = 65_536  # Of answers in one session. Real cards send two to six thousand.
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One branch taken: the row of `emv.rules`, the elements it looked at, facts that are no element, bits set."""
+    """One branch taken: the row of `emv.rules`, the elements it looked at, facts that are no element, bits moved."""
 
     rule: Rule
     inputs: tuple[tuple[int, bytes | None], ...] = field(repr=False)  # Tag to value; None: it was absent.
     facts: tuple[tuple[str, int | str], ...]
     sets: TVR | TSI | None
+    clears: TVR = NO_TVR  # What the Books take back: CDA that waits for the last cryptogram. Spec: Book 2 §6.6.
 
 
 @dataclass(frozen=True, slots=True)

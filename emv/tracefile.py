@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from types import MappingProxyType, UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from emv import capk, certificates, commands, session
 from emv.bits import TSI, TVR
@@ -29,7 +29,9 @@ from emv.masking import Masker
 from emv.rules import REASONS, RULES
 from emv.session import Session, TerminalProfile, TransactionData
 from emv.tags import TRANSACTION_DATE_9A
-from emv.trace import Decision, Ending, Exchange, Item
+from emv.trace import NO_TVR, Decision, Ending, Exchange, Item
+
+Flags = TypeVar("Flags", TVR, TSI)
 
 VERSION = 1
 BYTES_MAX = 4_194_304  # A session's 512 commands, their answers and as many decisions take under a megabyte.
@@ -142,6 +144,8 @@ def _item(item: Item, masker: Masker | None) -> dict[str, Any]:
         found["facts"] = dict(item.facts)
     if item.sets is not None:
         found["tvr" if isinstance(item.sets, TVR) else "tsi"] = bytes(item.sets).hex().upper()
+    if item.clears:
+        found["cleared"] = bytes(item.clears).hex().upper()
     return found
 
 
@@ -236,7 +240,9 @@ def _read_item(number: int, found: dict[str, Any]) -> Asked | Decision | Ending:
         case {"note": str(word)}:
             if word not in RULES:
                 raise TraceError(f"no rule is called {word[:40]!r}", number)
-            return Decision(RULES[word], _inputs(number, found), _facts(number, found), _bits(number, found))
+            cleared = _bits(number, found, "cleared", TVR) or NO_TVR
+            sets = _bits(number, found, "tvr", TVR) or _bits(number, found, "tsi", TSI)
+            return Decision(RULES[word], _inputs(number, found), _facts(number, found), sets, cleared)
         case {"end": str(result), "reason": str(reason), "problem": str(problem)}:
             if result not in {each.value for each in Result} or reason not in REASONS:
                 raise TraceError("no session ends like this", number)
@@ -277,17 +283,17 @@ def _facts(number: int, found: dict[str, Any]) -> tuple[tuple[str, int | str], .
     return tuple(facts.items())
 
 
-def _bits(number: int, found: dict[str, Any]) -> TVR | TSI | None:
-    for key, kind, length in (("tvr", TVR, 5), ("tsi", TSI, 2)):
-        if key in found:
-            try:
-                value = bytes.fromhex(found[key])
-            except (TypeError, ValueError):
-                value = b""
-            if len(value) != length:
-                raise TraceError(f"{key} is {length} bytes in hex", number)
-            return kind(int.from_bytes(value, "big"))
-    return None
+def _bits(number: int, found: dict[str, Any], key: str, kind: type[Flags]) -> Flags | None:
+    if key not in found:
+        return None
+    length = len(bytes(kind(0)))
+    try:
+        value = bytes.fromhex(found[key])
+    except (TypeError, ValueError):
+        value = b""
+    if len(value) != length:
+        raise TraceError(f"{key} is {length} bytes in hex", number)
+    return kind(int.from_bytes(value, "big"))
 
 
 def _checked(number: int, value: Any) -> Any:

@@ -9,6 +9,7 @@ what a person does comes in on stdin, what the world would see and hear goes out
     flows → python-escpos → pty → ESC/POS            → {"is":"paper"}, as text and PNG
     flows ⇄ card channel ⇄ virtual card              ← {"do":"insert"}, {"do":"remove"}
     flows ⇄ pyserial ⇄ pty ⇄ scanner                 ← {"do":"scan"}
+    flows ← pyserial ← pty ← stripe reader           ← {"do":"swipe"}
     flows ⇄ TCP ⇄ the acquirer at --host
 
 The end of stdin ends the process at once, as a pulled battery would: whoever held the handheld has gone.
@@ -35,8 +36,10 @@ from drivers.link import TcpLink
 from drivers.ports import DeviceError, Key, Lamp, Paper, Picture
 from drivers.printer import EscPosPrinter, PrinterSettings
 from drivers.scanner import Gm65Scanner, ScannerSettings
+from drivers.stripe_reader import SerialStripeReader, StripeSettings
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.card import PROFILES, VirtualCard
+from sim.card.stripe import swipe_of
 from sim.panel.protocol import ProtocolError, parse_do, to_line
 from sim.twins.card_reader import TwinCardReader
 from sim.wire.gpio import PinBoard, install_chip
@@ -45,6 +48,7 @@ from sim.wire.paper import CutMark, Printed, PrintedQr
 from sim.wire.printer import SerialPrinter
 from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
+from sim.wire.stripe import SerialStripe
 from terminal.assembly import assemble, open_keys
 from terminal.config import Address, Config
 from terminal.flows.power_on import power_on
@@ -118,6 +122,7 @@ class Handheld:
         self._bus = FakeSMBus(Ssd1306() if panel == "128x64" else Sh1107())
         self._printer = SerialPrinter(CELLS, self._on_row)
         self._scanner = SerialScanner()
+        self._stripe = SerialStripe()
         self._reader = TwinCardReader()
         self._roll = Roll(voice, self._font)
         self._holding: threading.Timer | None = None
@@ -143,6 +148,7 @@ class Handheld:
             printer=EscPosPrinter(settings),
             reader=self._reader,
             scanner=Gm65Scanner(ScannerSettings(device=self._scanner.path), _tell),
+            stripe=SerialStripeReader(StripeSettings(device=self._stripe.path), _tell),
             link=TcpLink(address, port),
         )
 
@@ -183,6 +189,8 @@ class Handheld:
                 self._insert(str(values["card"]))
             case "remove":
                 self._reader.remove()
+            case "swipe":
+                self._swipe(str(values["card"]))
             case "scan":
                 self._hold(str(values["code"]).encode("utf-8"))
             case "paper":
@@ -203,6 +211,12 @@ class Handheld:
         card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name], wait=_think), self._voice))
         self._reader.remove()
         self._reader.insert(card)
+
+    def _swipe(self, name: str) -> None:
+        try:
+            self._stripe.swipe(swipe_of(name))
+        except KeyError:
+            self._voice.say(kind="problem", text=f"there is no card {name}")
 
     def _hold(self, code: bytes) -> None:
         if self._holding is not None:

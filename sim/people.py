@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sim.card import PROFILES
 from sim.story import KEY_MS, press
 from terminal.loop import Sleep
 from terminal.model import Method
@@ -32,6 +33,7 @@ TENDERS = (
     (2, Method.CARD, "declines-after-approval"),
     (1, Method.CARD, "garbage-tlv"),
     (1, Method.CARD, "expired"),
+    (3, Method.CARD, "stripe-debit"),
     (10, Method.QR_SHOWN, "wechat"),
     (7, Method.QR_SCANNED, "alipay"),
     (10, Method.CASH, ""),
@@ -133,7 +135,10 @@ class People:
 
     async def _insert_card(self) -> None:
         await Sleep(KEY_MS)
-        self._world.insert(self._intent.means)
+        if PROFILES[self._intent.means].mute:
+            self._world.swipe(self._intent.means)
+        else:
+            self._world.insert(self._intent.means)
 
     async def _enter_pin(self) -> None:
         """Only at the first look: the screen comes again with each digit and each second."""
@@ -142,7 +147,7 @@ class People:
         if self._intent.cancels_pin:
             await press(self._world, "CANCEL")
             return
-        right = self._world.cards[self._intent.means].profile.pin
+        right = PROFILES[self._intent.means].pin
         wrong = self._pins_tried < self._intent.wrong_pins
         self._pins_tried += 1
         await press(self._world, "9999" if wrong else right)

@@ -10,9 +10,9 @@ waited for), then acts. Screens are named, never described by pixels. Lines that
     approved:
     remove_card: remove
 
-Actions: digits, 00, ENTER, CANCEL, CLEAR, UP, DOWN · insert CARD, remove · scan CODE, show WALLET (a one-time code) ·
-phone WALLET (looks at the display's pixels and pays) · confirm, refuse (the wallet's question) · paper out|ok|low ·
-host silent|refused|ok · wait SECONDS.
+Actions: digits, 00, ENTER, CANCEL, CLEAR, UP, DOWN · insert CARD, remove · swipe CARD · scan CODE,
+show WALLET (a one-time code) · phone WALLET (looks at the display's pixels and pays) · confirm, refuse (the wallet's
+question) · paper out|ok|low · host silent|refused|ok · wait SECONDS.
 """
 
 from __future__ import annotations
@@ -102,6 +102,8 @@ class Counter(Protocol):
 
     def insert(self, profile: str) -> None: ...
 
+    def swipe(self, card: str) -> None: ...
+
     def remove(self) -> None: ...
 
     def scan(self, code: str) -> None: ...
@@ -172,6 +174,11 @@ async def _insert(world: Counter, card: str) -> None:
     world.insert(card)
 
 
+async def _swipe(world: Counter, card: str) -> None:
+    await Sleep(KEY_MS)
+    world.swipe(card)
+
+
 async def _remove(world: Counter) -> None:
     await Sleep(KEY_MS)
     world.remove()
@@ -222,6 +229,7 @@ class Action:
 
 ACTIONS = {
     "insert": Action(1, _insert),
+    "swipe": Action(1, _swipe),
     "remove": Action(0, _remove),
     "scan": Action(1, _scan),
     "show": Action(1, _show),

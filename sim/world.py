@@ -19,6 +19,7 @@ from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
 from sim.card import PROFILES, VirtualCard
+from sim.card.stripe import swipe_of
 from sim.loop import START_WALL_MS, SimLoop
 from sim.phone import Phone, PhoneInHand
 from sim.story import Eyes, StoryError
@@ -28,6 +29,7 @@ from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.twins.link import Network, TwinLink
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
+from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
 from terminal.config import Config, Keys, Merchant
 from terminal.flows.power_on import power_on
@@ -62,6 +64,7 @@ class World:
         start_wall_ms: int = START_WALL_MS,
         wallet_minor: int = PHONE_BALANCE_MINOR,
         profile: Profile | None = None,
+        stripe: bool = True,
         loop: SimLoop | None = None,
         keys: Keys | None = None,
         known_answers: Callable[[], tuple[tuple[str, bool], ...]] = known_answers,
@@ -83,7 +86,7 @@ class World:
         self.behaviour = "ok"
         weather = network or Network()
         self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
-        self._make_devices(panel, card_command_ms)
+        self._make_devices(panel, card_command_ms, stripe=stripe)
         self.config = dataclasses.replace(
             Config.default(),
             general=dataclasses.replace(Config.default().general, language=language),
@@ -110,7 +113,7 @@ class World:
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
 
-    def _make_devices(self, panel: tuple[int, int], card_command_ms: int) -> None:
+    def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         spend = self.loop.spend
         self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
@@ -118,6 +121,7 @@ class World:
         self.printer = TwinPrinter(on_slip=lambda lines: self.printer_said(lines))
         self.reader = TwinCardReader(spend=spend, command_ms=card_command_ms)
         self.scanner = TwinScanner()
+        self.stripe = TwinStripeReader(fitted=stripe)
         self.link = TwinLink(self.loop, self._host, self.network, spend=spend)
         self.devices = Devices(
             display=self.display,
@@ -128,6 +132,7 @@ class World:
             printer=self.printer,
             reader=self.reader,
             scanner=self.scanner,
+            stripe=self.stripe,
             link=self.link,
         )
 
@@ -164,6 +169,14 @@ class World:
                 raise StoryError(f"no such card: {profile}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
         self.reader.insert(self.cards[profile])
+
+    def swipe(self, card: str) -> None:
+        """A card through the stripe reader: "CARD", or "FAULT:CARD" (sim.card.stripe)."""
+        try:
+            line = swipe_of(card, with_lrc=self.config.stripe.lrc)
+        except KeyError:
+            raise StoryError(f"no such card: {card}") from None
+        self.stripe.swipe(line)
 
     def remove(self) -> None:
         self.reader.remove()

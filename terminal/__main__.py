@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from drivers.escpos_encoder import PrinterSettings
     from drivers.gpio import Pins
     from drivers.link import TcpLink, Tls
-    from drivers.ports import CardReader, DeviceError, Display, Scanner
+    from drivers.ports import CardReader, DeviceError, Display, Scanner, StripeReader
     from terminal.config import Config
     from terminal.journal import Journal
     from terminal.manifest import FileCheck
@@ -271,6 +271,7 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
         printer=EscPosPrinter(printer_settings(config)),
         reader=_or_absent(lambda: open_reader(config)),
         scanner=open_scanner(config),
+        stripe=open_stripe(config),
         link=link,
     )
     return devices, link
@@ -358,6 +359,16 @@ def open_scanner(config: Config) -> Scanner:
     from drivers.scanner import Gm65Scanner, ScannerSettings
 
     return Gm65Scanner(ScannerSettings(config.scanner.device, config.scanner.baud), _report)
+
+
+def open_stripe(config: Config) -> StripeReader:
+    if config.stripe.device is None:
+        from drivers.absent import AbsentStripeReader
+
+        return AbsentStripeReader()
+    from drivers.stripe_reader import SerialStripeReader, StripeSettings
+
+    return SerialStripeReader(StripeSettings(config.stripe.device, config.stripe.baud), _report)
 
 
 def _report(fault: DeviceError) -> None:

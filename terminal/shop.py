@@ -29,6 +29,7 @@ from drivers.ports import (
     Presence,
     Printer,
     Scanner,
+    StripeReader,
     TamperSwitch,
     Tone,
 )
@@ -62,6 +63,7 @@ class Devices:
     printer: Printer
     reader: CardReader
     scanner: Scanner
+    stripe: StripeReader
     link: Link
 
 
@@ -81,6 +83,7 @@ class Boxes:
     presence: Mailbox[Presence] = field(default_factory=lambda: Mailbox("presence"))
     cards: Mailbox[Presence] = field(default_factory=lambda: Mailbox("cards"))
     scans: Mailbox[bytes] = field(default_factory=lambda: Mailbox("scans", limit=4))
+    swipes: Mailbox[bytes] = field(default_factory=lambda: Mailbox("swipes", limit=2))
     link: Mailbox[LinkFrame | LinkClosed] = field(default_factory=lambda: Mailbox("link"))
     screens: Mailbox[tuple[Screen, str]] = field(default_factory=lambda: Mailbox("screens", keep_newest=True))
     sounds: Mailbox[Tone | tuple[Lamp, bool]] = field(default_factory=lambda: Mailbox("sounds", limit=16))
@@ -175,6 +178,7 @@ class Shop:
         devices.keypad.watch(lambda key: post(boxes.keys, key))
         devices.reader.watch(lambda presence: post(boxes.presence, presence))
         devices.scanner.watch(lambda scan: post(boxes.scans, scan))
+        devices.stripe.watch(lambda swipe: post(boxes.swipes, swipe))
         devices.link.watch(lambda event: post(boxes.link, event))
         devices.tamper.watch(lambda: post(boxes.alarms, Alarm.CASE))
 

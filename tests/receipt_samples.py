@@ -9,6 +9,7 @@ from terminal.receipts import (
     CashSlip,
     Chip,
     Ending,
+    Entry,
     Head,
     KeySlip,
     LockSlip,
@@ -59,6 +60,18 @@ CARD_PIN = CardSlip(
     auth_code="123456",
     ref_no="260305142240",
     chip=CHIP,
+)
+CARD_FALLBACK = CardSlip(
+    HEAD,
+    Money(12850),
+    "622500******0170",
+    "000047",
+    entry=Entry.FALLBACK,
+    verification=Verification.PIN_AND_SIGNATURE,
+    acquirer="银联商务",
+    issuer="示例银行",
+    auth_code="000002",
+    ref_no="260305142245",
 )
 NOTICE = NoticeSlip(
     HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "51", "余额不足", "insufficient funds"
@@ -131,6 +144,7 @@ KEY = KeySlip(HEAD, "08D7B4FB", (("01", "CA7E89"), ("02", "BF259A")))
 SAMPLES: dict[str, Slip] = {
     "card-signed": CARD_SIGNED,
     "card-pin": CARD_PIN,
+    "card-fallback": CARD_FALLBACK,
     "notice": NOTICE,
     "notice-reversing": NOTICE_REVERSING,
     "qr": QR,

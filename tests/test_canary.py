@@ -126,7 +126,7 @@ class Counter:
 
 
 def trade(counter: Counter, pin: str, signed_in: Callable[[], None]) -> None:
-    """The day: wrong PIN and right one, declined, cash, a power cut with the host silent, reprint, settlement.
+    """The day: wrong PIN and right one, declined, cash, a swipe, a power cut with the host silent, reprint, settlement.
     `signed_in` is called when the host has given new keys."""
     wrong = pin[1:] + pin[0]
     counter.first_run()
@@ -144,6 +144,12 @@ def trade(counter: Counter, pin: str, signed_in: Callable[[], None]) -> None:
     counter.sale("500", "4")
     counter.see("cash_tendered")
     counter.press("enter")
+    counter.see("idle")
+    counter.sale("700", "1")
+    counter.see("insert_card")
+    counter.do("swipe", card=CARD)  # It has a chip: its stripe is read and refused.
+    counter.see("card_problem")
+    counter.press("cancel")
     counter.see("idle")
     counter.do("host", behaviour="silent")
     counter.chip("300", pin)
@@ -269,19 +275,55 @@ idle:
 """
 
 
-@pytest.mark.parametrize("screen", ["reading_card", "enter_pin", "connecting", "approved", "printing"])
-def test_a_traceback_in_the_middle_of_a_sale_holds_no_secret(screen: str) -> None:
+SWIPED = "stripe-debit"
+SWIPE = f"""
+{FIRST_RUN}{OPERATOR}
+idle: 12850 ENTER
+choose_method: 1
+insert_card: swipe {SWIPED}
+enter_pin: {PROFILES[SWIPED].pin} ENTER
+approved:
+idle:
+"""
+SCREENS = ["reading_card", "enter_pin", "connecting", "approved", "printing"]
+
+
+@pytest.mark.parametrize(
+    ("screen", "card", "story"),
+    [*((screen, CARD, SALE) for screen in SCREENS), *((screen, SWIPED, SWIPE) for screen in SCREENS[1:])],
+)
+def test_a_traceback_in_the_middle_of_a_sale_holds_no_secret(screen: str, card: str, story: str) -> None:
     """The display dies for good at that moment, and nobody catches it: what the log would get is searched."""
 
     def die(picture: Picture) -> None:
         if picture.name == screen:
             raise DeviceError("display", "it does not answer: look at its cable")
 
-    with World(f"canary-{screen}") as world:
+    with World(f"canary-{screen}-{card}") as world:
         world.on_show = die
         with pytest.raises(DeviceError) as died:
-            world.run(play(world, SALE))
+            world.run(play(world, story))
         keys = [key for working in world.acquirer._keys.values() for key in working._keys]
     text = "".join(traceback.format_exception(died.value)).encode()
     assert b"it does not answer" in text and b"power_on" in text or b"_display_task" in text
-    assert found(secrets_of(PROFILES[CARD], [bytes(TEST_TMK), *keys], keys[:1]), "the traceback", text) == []
+    assert found(secrets_of(PROFILES[card], [bytes(TEST_TMK), *keys], keys[:1]), "the traceback", text) == []
+
+
+def test_a_swiped_card_s_track_is_in_no_file_slip_or_screen(tmp_path: Path) -> None:
+    """Sold, reversed after silence, and cut short: what is kept of it all."""
+    said: list[str] = []
+    silent = f"insert_card: host silent swipe {SWIPED}\nenter_pin: 123456 ENTER\nreversal_pending: host ok ENTER\n"
+    bad = "insert_card: swipe short:stripe-debit\ncard_problem: CANCEL\nidle:\n"
+    with World("canary-stripe", data=tmp_path) as world:
+        world.on_show = lambda picture: said.append(" ".join(picture.text()))
+        world.printer_said = lambda lines: said.append(repr(lines))
+        pay = "idle: 12850 ENTER\nchoose_method: 1\n"
+        sold = SWIPE.rstrip().removesuffix("idle:")
+        world.run(play(world, sold + pay + silent + pay + bad))
+        said += [str(dict(event.body)) for event in world.journal.events_after(0)]
+    card = PROFILES[SWIPED]
+    wanted = {name: values for name, values in secrets_of(card, [], []).items() if name in ("PAN", "track")}
+    places = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    places["what was said"] = "\n".join(said).encode()
+    assert mask_pan(card.pan).encode() in places["what was said"], "the search itself must have something to find"
+    assert [hit for place, data in places.items() for hit in found(wanted, place, data)] == []

@@ -61,7 +61,8 @@ class Bench(Machine):
 @pytest.fixture
 def pi(tmp_path: Path) -> Bench:
     """A complete Raspberry Pi."""
-    for node in ("dev/i2c-1", "dev/gpiochip0", "dev/serial0", "dev/ttyUSB0", "dev/rtc0", "run/pcscd/pcscd.comm"):
+    serial = ("dev/serial0", "dev/ttyUSB0", "dev/ttyACM0")
+    for node in ("dev/i2c-1", "dev/gpiochip0", *serial, "dev/rtc0", "run/pcscd/pcscd.comm"):
         path = tmp_path / node
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -72,6 +73,7 @@ def pi(tmp_path: Path) -> Bench:
     ca = make_certificates(tmp_path / "tls").ca
     config.write_text(
         '[general]\ndata = "/var/lib/zhanggui"\n[scanner]\ndevice = "/dev/ttyUSB0"\n'
+        '[stripe]\ndevice = "/dev/ttyACM0"\n'
         f'[link.tls]\non = true\nca = "{ca}"\n[checks]\nsigner = "{"ab" * 32}"\nmanifest = "/opt/zhanggui/manifest"\n'
     )
     (tmp_path / "opt/zhanggui").mkdir(parents=True)
@@ -146,6 +148,7 @@ def test_what_is_missing_is_named_and_nothing_else(pi: Bench, change: dict[str, 
         ("dev/gpiochip0", "gpio"),
         ("dev/serial0", "printer"),
         ("dev/ttyUSB0", "scanner"),
+        ("dev/ttyACM0", "stripe"),
         ("run/pcscd/pcscd.comm", "pcscd"),
     ],
 )

@@ -206,7 +206,7 @@ CASES = {
             online(None),
             second_generate_ac(PIN_TVR, wanted="00", given="40", code="Z3", auth=NONE),
         ),
-        T, "cryptogram-not-allowed", TC,
+        D, "unable-to-go-online", AAC,
     ),
     "a card that approves when the issuer declined": Case(
         with_pin(
@@ -215,11 +215,11 @@ CASES = {
             authenticate(data=ARPC + "3531"),
             second_generate_ac(PIN_TVR, wanted="00", given="40", code="51", auth=ARPC + "3531"),
         ),
-        T, "cryptogram-not-allowed", TC,
+        D, "declined-by-issuer", AAC,
     ),
     "a card that wants to go online twice": Case(
         with_pin(first_generate_ac(PIN_TVR), online(), authenticate(), second_generate_ac(PIN_TVR, given="80")),
-        T, "cryptogram-not-allowed", ARQC,
+        D, "declined-by-card", AAC,
     ),
     "a card that approves offline": Case(
         with_pin(first_generate_ac(PIN_TVR, given="40")), T, "cryptogram-not-allowed", TC, online=False
@@ -298,12 +298,12 @@ CASES = {
         D, "declined-by-card", tvr="8000048000",
         setting={"aids": (AidEntry(UNIONPAY.aid, "x", floor_limit_minor=12850),)},
     ),
-    "no risk management when the AIP does not ask for it": Case(
+    "risk management also when the AIP does not ask for it": Case(
         [
             *selection(), *options("1400"), *records(), *pin(),
-            *first_generate_ac("8000040000", given="00"),
+            *first_generate_ac(PIN_TVR, given="00"),
         ],
-        D, "declined-by-card", tvr="8000040000", tsi="6000",
+        D, "declined-by-card", tvr=PIN_TVR, tsi="6800",
     ),
     "GET PROCESSING OPTIONS is refused": Case(
         [*selection(), ("DRAW 4", UN), ("80A8000002830000", "6D00")], T, "card-refused"

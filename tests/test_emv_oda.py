@@ -316,6 +316,7 @@ def test_what_a_record_says_of_itself_does_not_count() -> None:
 # CDA. Spec: Book 2 §6.6, Book 4 §6.3.2.1.
 
 TVR_GOOD = "0000048000"
+NOT_YET = "8000048000"
 FIRST = AMOUNTS + TVR_GOOD + TAIL
 SECOND = "3030" + "01020304050607083030" + TVR_GOOD + UN
 
@@ -389,11 +390,13 @@ def test_the_pdol_is_under_the_signature() -> None:
 )
 def test_the_four_modes(mode: CdaMode, first: str, second: str) -> None:
     card = KeyedCard(aip=CDA)
+    # Without a signature the first TVR says that nothing was authenticated; the second does not any more.
+    told = FIRST if first == "90" else FIRST.replace(TVR_GOOD, NOT_YET)
     plain = [ok(t("80", kind, "0042", AC, IAD)) for kind in ("80", "40")]
-    signed = [card.generate_ac("", FIRST)[1], card.generate_ac("", FIRST + SECOND, "40")[1]]
+    signed = [card.generate_ac("", told)[1], card.generate_ac("", told + SECOND, "40")[1]]
     conversation = with_cda(
         card,
-        (f"80AE{first}001D{FIRST}00", signed[0] if first == "90" else plain[0]),
+        (f"80AE{first}001D{told}00", signed[0] if first == "90" else plain[0]),
         *online(),
         *authenticate(),
         (f"80AE{second}0015{SECOND}00", signed[1] if second == "50" else plain[1]),

@@ -251,7 +251,7 @@ def test_explaining_tlv_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_explaining_a_tvr(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tvr", "8000048000"]) == 0
-    assert capsys.readouterr().out.splitlines()[1] == "3.3 Online PIN entered 已输入联机密码"
+    assert capsys.readouterr().out.splitlines()[1] == "3.3 Online CVM captured 已采集联机验证数据"
     assert main(["tvr", "--json", "0000000001"]) == 0
     assert json.loads(capsys.readouterr().out)["set"] == ["5.1 RFU 保留"]
 

@@ -41,7 +41,7 @@ from emv.kernel import contact_session
 from emv.masking import Masker, mask_digits
 from emv.replay import Agreement, bits_of, replay
 from emv.rules import RULES, STEPS
-from emv.session import Session
+from emv.session import CdaMode, Session
 from emv.trace import APDUS_MAX, BYTES_MAX, Decision, Ending, Exchange, watched
 from emv.tracefile import TraceError
 
@@ -265,6 +265,19 @@ def test_what_was_authenticated_is_taken_from_a_masked_trace(aip: str, masked: A
         assert again.why == "" or again.why.startswith("the kernel asks for command 80AE80")
 
 
+def test_a_bit_that_is_taken_back_is_told_and_replays() -> None:
+    """CDA that is not asked for with the first cryptogram: set then, cleared before the second."""
+    keyed = KeyedCard(3, CDA)
+    card = keyed.session(cda_mode=CdaMode.MODE_3)
+    second = second_generate_ac("0000048000", wanted="00", given="00", code="Z3", auth="00" * 10)
+    play(card, [*keyed.start(), *pin(), *first_generate_ac(PIN_TVR), *online(None), *second])
+    trace = tracefile.parse(tracefile.write(card, masked=False))
+    assert replay(trace).agreement is Agreement.SAME
+    assert bits_of(trace.decisions) == (card.tvr, card.tsi)
+    assert "        clears TVR 1.8 Offline data authentication was not performed" in explain.table(trace, "en")
+    assert [each["clears"] for each in explain.to_json(trace, "en")["decisions"] if each["clears"]] == ["8000000000"]
+
+
 def next_command(card: Session, transcript: Transcript) -> str:
     """What the kernel sends after a transcript."""
     kernel = contact_session(card)
@@ -377,6 +390,7 @@ HEAD = GOOD.splitlines()[0]
         ('{"note": "avn-same", "in": {"ZZ": "00"}}', "the inputs are no tags with hex"),
         ('{"note": "avn-same", "facts": []}', "the facts are no words with texts or numbers"),
         ('{"note": "avn-same", "tvr": "00"}', "tvr is 5 bytes in hex"),
+        ('{"note": "avn-same", "cleared": "zz"}', "cleared is 5 bytes in hex"),
         ('{"note": "avn-same", "tsi": 7}', "tsi is 2 bytes in hex"),
         ('{"end": "approved", "reason": "nobody", "problem": ""}', "no session ends like this"),
         ('{"ask": {"is": "Nothing"}, "answer": 1}', "the kernel has no request 'Nothing'"),

@@ -520,4 +520,4 @@ def test_what_the_cardholder_is_asked_is_asked_in_the_cards_language() -> None:
         world.run(people())
     # This card tells its languages with the application, so the choice before it is still in the shop's.
     assert (said["choose_application"], said["enter_pin"]) == ("Choose one", "请输密码 60秒")
-    assert (said["insert_card"], said["connecting"], said["approved"]) == ("Insert card", "Connecting", "Approved")
+    assert (said["insert_card"], said["connecting"], said["approved"]) == ("Insert or swipe", "Connecting", "Approved")

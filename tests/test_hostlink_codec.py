@@ -218,6 +218,19 @@ def test_a_profile_may_change_a_row() -> None:
     assert decode(encode(message, dialect), dialect) == message
 
 
+def test_an_encrypted_track_may_be_any_nibbles_where_the_profile_says_so_and_nowhere_else() -> None:
+    fields = {number: replace(FIELDS[number], encoding=Encoding.NIBBLES) for number in (35, 36)}
+    dialect = replace(PROFILE, fields=MappingProxyType({**FIELDS, **fields}))
+    message = Message("0200", {35: "6225000000000014A0B1C2D3E4F56789000"})
+    body = encode(message, dialect)
+    assert body[10:].hex().upper() == "35" + "6225000000000014A0B1C2D3E4F567890000"
+    assert decode(body, dialect) == message
+    with pytest.raises(FrameError):
+        encode(message, PROFILE)
+    with pytest.raises(FrameError):
+        decode(body, PROFILE)
+
+
 # Any message, any bytes
 
 
@@ -229,6 +242,7 @@ def values_of(row: Field) -> st.SearchStrategy[str | bytes]:
     alphabet = {
         Encoding.BCD: "0123456789",
         Encoding.TRACK: "0123456789D",
+        Encoding.NIBBLES: "0123456789ABCDEF",
         Encoding.AN: "0189AZaz ",
         Encoding.ANS: "09 AZ~!*",
         Encoding.TEXT: "09 AZ交易成功",

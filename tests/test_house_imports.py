@@ -27,11 +27,12 @@ FLOORS = {
     "shop": 6,
     "dialogue": 7,
     "printing": 7,
-    "methods": 8,
-    "flows": 9,
-    "assembly": 10,
-    "tools": 11,
-    "__main__": 12,
+    "operators": 8,
+    "methods": 9,
+    "flows": 10,
+    "assembly": 11,
+    "tools": 12,
+    "__main__": 13,
 }
 # What the rooms of words and pictures may see besides themselves.
 NARROW = {

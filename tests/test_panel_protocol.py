@@ -16,6 +16,7 @@ from sim.panel.protocol import CODE_LIMIT, MESSAGE_LIMIT, ProtocolError, parse_d
     [
         {"do": "press", "key": "00"},
         {"do": "insert", "card": "unionpay-credit-pin"},
+        {"do": "swipe", "card": "stripe-debit"},
         {"do": "remove"},
         {"do": "scan", "code": "28 0012 付"},
         {"do": "paper", "state": "cover-open"},

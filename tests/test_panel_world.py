@@ -94,6 +94,17 @@ def test_the_card_stays_in_its_slot_through_a_power_cut(tmp_path: Path) -> None:
         assert page.until(is_("card"))[-1]["card"] == "good"  # Told to the new life by the world.
 
 
+def test_a_card_in_the_slot_comes_out_to_be_swiped(tmp_path: Path) -> None:
+    with bench(tmp_path) as panel, panel.page() as page:
+        page.until(is_("ready"))
+        page.say(do="insert", card="good")
+        page.until(is_("card", card="good"))
+        page.say(do="swipe", card="good")
+        page.until(is_("card", card=""))
+        page.say(do="swipe", card="wrong-lrc:good")
+        assert "no card" in page.until(is_("problem"))[-1]["text"]
+
+
 def test_an_unknown_card_never_reaches_the_slot(tmp_path: Path) -> None:
     with bench(tmp_path) as panel, panel.page() as page:
         page.until(is_("ready"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.absent import AbsentStripeReader
 from drivers.card_reader import PcscCardReader
 from drivers.link import TcpLink, Tls
 from drivers.ports import Key, Paper
@@ -20,7 +21,7 @@ from sim.books import all_payments, discrepancies
 from sim.card import PROFILES, VirtualCard
 from sim.card.vpcd import serve
 from sim.phone import Phone, PhoneInHand
-from sim.story import FIRST_RUN, OPERATOR, Eyes, play
+from sim.story import FIRST_RUN, OPERATOR, Eyes, StoryError, play
 from sim.tls import make_certificates
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
@@ -90,6 +91,7 @@ class RealCounter:
             printer=self.printer,
             reader=self.reader,
             scanner=self.scanner,
+            stripe=AbsentStripeReader(),
             link=link,
         )
         config = dataclasses.replace(
@@ -110,6 +112,9 @@ class RealCounter:
             target=serve, args=("127.0.0.1", self._pcscd.port(0), card), kwargs={"stop": self._withdraw}
         )
         self._card.start()
+
+    def swipe(self, card: str) -> None:
+        raise StoryError("this terminal has no stripe reader")
 
     def remove(self) -> None:
         if self._withdraw and self._card:

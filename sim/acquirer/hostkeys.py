@@ -18,8 +18,10 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
-from keys import KeyScheme, MacMethod
+from keys import KeyRefused, KeyScheme, MacMethod
+from sim.track_host import open_track
 
+UNREADABLE = "?"  # In place of a track.
 KEY_BYTES = 16  # A TMK's, and a working key's in double length.
 KCV_BYTES = 4
 KEY_DRAWS_LIMIT = 8  # Equal parts come by chance once in 2**56.
@@ -103,6 +105,13 @@ class WorkingKeys:
 
     def mac_ok(self, data: bytes, mac: bytes) -> bool:
         return hmac.compare_digest(self.mac(data), mac)
+
+    def track(self, hidden: str) -> str:
+        """Field 35 with its eight hidden bytes opened under the TDK; no card's track when they do not open."""
+        try:
+            return open_track(self._keys[2], hidden)
+        except KeyRefused:
+            return UNREADABLE
 
     def pin(self, block: bytes, pan: str) -> str | None:
         """The PIN in a format 0 block; None when it has not that format (or another PAN, or another key)."""

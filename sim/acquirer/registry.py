@@ -39,11 +39,15 @@ class Account:
 
 
 class Registry:
-    """Terminals by (merchant, terminal), accounts by PAN."""
+    """Terminals by (merchant, terminal), accounts by PAN.
+
+    `fallback`: a chip card's stripe is taken if its chip could not be read.
+    """
 
     def __init__(self, terminals: Iterable[TerminalRow] = (), accounts: Iterable[Account] = ()) -> None:
         self.terminals: dict[tuple[str, str], TerminalRow] = {}
         self.merchants: set[str] = set()
+        self.fallback = True
         self.accounts: dict[str, Account] = {}
         for row in terminals:
             self.add_terminal(row)

@@ -43,6 +43,9 @@ PIN_TRIES_EXCEEDED = "75"
 PIN_FORMAT = "99"
 
 PIN_TRIES = 3
+CHIP, SWIPE = "05", "02"  # The beginning of F22.
+CHIP_CONDITION, CHIP_FAILED = slice(12, 13), "2"  # 60.5: the last reading of a chip failed.
+CHIP_SERVICE = ("2", "6")  # First digit of the service code (ISO/IEC 7813).
 CRYPTOGRAMS_LIMIT = 100_000  # How many used ones are remembered; a replay is tried soon or never.
 # Field 44 names issuer and acquirer, 11 characters each.
 INSTITUTIONS = f"{'01020000':11}{ACQUIRER_ID:11}"
@@ -78,15 +81,19 @@ class SaleDesk:
     ) -> Decision:
         """`day` is MMDD, `year_month` YYMM: the host's today."""
         amount_minor = int(message.text(4) or "0")
-        pan = message.text(2) or message.text(35).split("D")[0]
+        track = keys.track(message.text(35)) if message.text(53)[2:3] == "1" else message.text(35)
+        pan = message.text(2) or track.split("D")[0]
         rrn = self._book.next_rrn(day)
         decision = Decision(APPROVED, {15: day, 37: rrn, 44: INSTITUTIONS, 63: "CUP"})
         checked: CheckedCryptogram | None = None
         auth_code = ""
         try:
             self._check_fields(message)
-            account = self._account(message, pan)
-            checked = self._cryptogram(message, pan)
+            account = self._account(pan, track)
+            if message.text(22)[:2] == CHIP:
+                checked = self._cryptogram(message, pan)
+            else:
+                self._check_stripe(message, track)
             self._judge(message, account, keys, amount_minor, year_month)
             account.balance_minor -= amount_minor
             auth_code = f"{self._book.last_rrn % 1_000_000:06d}"
@@ -144,14 +151,22 @@ class SaleDesk:
         if not int(message.text(4)):
             raise _Refused(INVALID_AMOUNT)
         entry_mode = message.text(22)
-        if entry_mode[:2] != "05":
-            raise _Refused(CHIP_REQUIRED if entry_mode[:2] == "02" else NOT_AT_THIS_TERMINAL)
+        if entry_mode[:2] not in (CHIP, SWIPE):
+            raise _Refused(NOT_AT_THIS_TERMINAL)
         with_pin = entry_mode[2] == "1"
-        if 55 not in present or with_pin != (52 in present) or (with_pin and not {26, 53} <= set(present)):
+        if (55 if entry_mode[:2] == CHIP else 35) not in present or with_pin != (52 in present):
+            raise _Refused(FORMAT_ERROR)
+        if with_pin and not {26, 53} <= set(present):
             raise _Refused(FORMAT_ERROR)
 
-    def _account(self, message: Message, pan: str) -> Account:
-        track = message.text(35)
+    def _check_stripe(self, message: Message, track: str) -> None:
+        """A chip card's stripe only after its chip failed, and only if fallback is allowed at all."""
+        service = track.partition("D")[2][4:7]
+        excused = message.text(60)[CHIP_CONDITION] == CHIP_FAILED and self._registry.fallback
+        if service[:1] in CHIP_SERVICE and not excused:
+            raise _Refused(CHIP_REQUIRED)
+
+    def _account(self, pan: str, track: str) -> Account:
         if len(pan) < 13 or luhn_digit(pan[:-1]) != pan[-1] or (track and track.split("D")[0] != pan):
             raise _Refused(INVALID_CARD)
         if not self._issuer.knows(pan):

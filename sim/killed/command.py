@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drivers.absent import AbsentStripeReader
 from drivers.link import TcpLink
 from drivers.ports import Key, Paper, Picture
 from sim.books import all_payments
@@ -211,6 +212,7 @@ def _terminal(
         printer=counter.printer,
         reader=counter.reader,
         scanner=TwinScanner(),
+        stripe=AbsentStripeReader(),
         link=CountedLink(TcpLink("127.0.0.1", args.port), points),
     )
     keys = open_keys(config, journal)

@@ -4,7 +4,7 @@ Down (browser → panel → handheld) goes what a person does, up comes what the
 everything that a browser says against the table below before any of it reaches a device; it is the one door
 to the outside.
 
-    down  {"do":"press","key":"5"}  insert remove scan paper tamper pixels | power restart host phone
+    down  {"do":"press","key":"5"}  insert swipe remove scan paper tamper pixels | power restart host phone
     up    {"is":"screen",...} paper tone lamp scanner paper-state apdu ready | hello power host phone
           books cards card slip host-state problem
 """
@@ -52,10 +52,11 @@ _CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 _TEXTS: Mapping[str, tuple[str, int]] = {
     "insert": ("card", NAME_LIMIT),
+    "swipe": ("card", NAME_LIMIT),
     "scan": ("code", CODE_LIMIT),
 }
 _BARE = ("remove", "tamper", "pixels", "restart")
-TO_HANDHELD = ("press", "insert", "remove", "scan", "paper", "tamper", "pixels")
+TO_HANDHELD = ("press", "insert", "swipe", "remove", "scan", "paper", "tamper", "pixels")
 
 
 def parse_do(text: str | bytes) -> Do:

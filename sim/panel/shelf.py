@@ -20,6 +20,7 @@ FIRST = (
     "lost",
     "do-not-honour",
     "declines-after-approval",
+    "stripe-debit",
     "mute",
     "expired",
     "rich",

@@ -151,15 +151,15 @@ class World:
             self._to_handheld(deed)
 
     def _to_handheld(self, deed: Do) -> None:
-        if deed.act == "insert":
+        if deed.act in ("insert", "swipe"):
             name = str(deed.values["card"])
             if name not in self._cards:
                 self._problem(f"no card {name!r}")
                 return
             if self._card:
                 self._tell({"do": "remove"})
-            self._card = name
-            self._hub.publish({"is": "card", "card": name})
+            self._card = name if deed.act == "insert" else ""
+            self._hub.publish({"is": "card", "card": self._card})
         elif deed.act == "remove":
             self._card = ""
             self._hub.publish({"is": "card", "card": ""})

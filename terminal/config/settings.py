@@ -171,6 +171,15 @@ class Scanner:
 
 
 @dataclass(frozen=True, slots=True)
+class Stripe:
+    """A serial swipe reader; no device means none. `lrc`: it hands on the character after each track's end."""
+
+    device: str | None = option(None, text())
+    baud: int = option(9600, one_of(*BAUDS))
+    lrc: bool = option(False, flag())
+
+
+@dataclass(frozen=True, slots=True)
 class Gpio:
     """BCM pins of the 4 x 4 keypad, the buzzer, the lamps and the tamper switch (None: not there)."""
 
@@ -250,6 +259,7 @@ class Config:
     reader: Reader = field(default_factory=Reader)
     card: Card = field(default_factory=Card)
     scanner: Scanner = field(default_factory=Scanner)
+    stripe: Stripe = field(default_factory=Stripe)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
     transactions: Transactions = field(default_factory=Transactions)
@@ -271,6 +281,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "reader": Reader,
         "card": Card,
         "scanner": Scanner,
+        "stripe": Stripe,
         "gpio": Gpio,
         "keys": Keys,
         "checks": Checks,

@@ -14,10 +14,10 @@ from drivers.ports import Key
 from terminal.config.rules import Wrong, address
 from terminal.dialogue import acknowledge, choose, type_text
 from terminal.flows import key_loading
-from terminal.flows.operator import FIRST_OPERATOR, SUPERVISOR, add_operator, choose_password, set_password
 from terminal.flows.self_test import self_test_slip
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
+from terminal.operators import FIRST_OPERATOR, SUPERVISOR, add_operator, choose_password, set_password
 from terminal.printing import keep, print_kept
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop

@@ -26,9 +26,9 @@ from drivers.ports import Key, Tone
 from keys import Ceremony, CeremonyRefused, CeremonyState, KeyRef, KeyRefused, Plan, Usage
 from terminal.dialogue import acknowledge, choose, next_key
 from terminal.flows.master_key import download
-from terminal.flows.operator import log_in
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
+from terminal.operators import log_in
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import KeySlip
 from terminal.screens import catalogue as screens

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from drivers.ports import Tone
 from terminal.dialogue import acknowledge, type_amount, type_text
 from terminal.flows.card_only import may_ask
-from terminal.flows.operator import agreed
 from terminal.hostlink.card_messages import Original
 from terminal.loop import Commit
 from terminal.methods import card
 from terminal.methods.card_ending import Deal
 from terminal.model import Kind, Method, Money, PaymentState, infer_year
+from terminal.operators import agreed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 

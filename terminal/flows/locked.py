@@ -19,10 +19,10 @@ from drivers.ports import Key, Lamp, Tone
 from keys import KeyRef, Usage
 from terminal.dialogue import choose
 from terminal.flows import key_loading
-from terminal.flows.operator import add_operator, supervisor_agrees
 from terminal.flows.recovery import end_running
 from terminal.loop import Commit, Offload, Wait
 from terminal.model import Mode
+from terminal.operators import add_operator, supervisor_agrees
 from terminal.printing import keep, reprint_last, slip_head
 from terminal.receipts import LockSlip, OpenRow
 from terminal.screens import catalogue as screens

@@ -15,7 +15,6 @@ from terminal.flows import checks, key_loading, recovery
 from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.first_run import first_run
 from terminal.flows.locked import destroy_keys, lock_without_keys, locked
-from terminal.flows.operator import add_operator, is_supervisor, operator_sign_in
 from terminal.flows.sale import sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
@@ -26,6 +25,7 @@ from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
+from terminal.operators import add_operator, is_supervisor, operator_sign_in
 from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
 from terminal.shop import Alarm, Shop, load_settings, wall_ms

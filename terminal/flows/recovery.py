@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods import qr
-from terminal.methods.card_ending import card_slip
+from terminal.methods.card_ending import plain_slip
 from terminal.model import Method, PaymentState
 from terminal.printing import head_at, keep, print_kept
 from terminal.receipts import SlipError, from_record
@@ -58,7 +58,7 @@ def _complete(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
     done = tx.move(payment.id, S.COMPLETED, why=why)
     if shop.profile.transactions[payment.kind].silence is not Silence.NOTHING:
         head = head_at(shop, str(done.facts["batch_no"]), tx.now_ms)
-        keep(tx, card_slip(done, None, pin=str(done.facts["entry_mode"])[2:] == "1", head=head), done.id)
+        keep(tx, plain_slip(done, head), done.id)
 
 
 def still_needed(tx: Tx, batch: int) -> bool:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, type_text
-from terminal.flows.operator import agreed
 from terminal.flows.sale import why_not_selling
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.transactions import Card, Effect, Names, Row
@@ -21,6 +20,7 @@ from terminal.methods import card
 from terminal.methods.card_ending import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Kind, Method, PaymentState
+from terminal.operators import agreed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 

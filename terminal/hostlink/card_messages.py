@@ -88,8 +88,9 @@ def card_request(
 ) -> Message:
     """The request of this row. `amount` None: none is sent (a balance). `extra`: F48, F54, F62 of some kinds.
 
-    With a PIN block F22 ends in 1 and F26, F52, F53 are present; without, it ends in 2 and they are absent. Raises
-    ValueError for a row that needs an original and is given none, or takes no PIN and is given one.
+    With a PIN block F22 ends in 1 and F26, F52, F53 are present; without, it ends in 2 and they are absent, but for
+    F53 with a track that the profile wants encrypted (who asks has encrypted it). Raises ValueError for a row that
+    needs an original and is given none, or takes no PIN and is given one.
     """
     if pin_block and not row.pin:
         raise ValueError(f"no PIN goes with {row.kind.value}")
@@ -113,10 +114,19 @@ def card_request(
     fields |= {number: value for number, value in optional.items() if value}
     fields |= _about(row, profile, original)
     if pin_block:
-        fields |= {26: profile.pin_capture_code, 52: pin_block, 53: profile.security_control}
+        fields |= {26: profile.pin_capture_code, 52: pin_block}
+    hidden = profile.tracks_encrypted and bool(card.track2 or card.track3)
+    if pin_block or hidden:
+        fields[53] = f53_of(profile, pin=bool(pin_block), hidden=hidden)
     if profile.operator_in_f63:
         fields[63] = terminal.operator.ljust(3)
     return Message(row.mti, {**fields, **(extra or {})})
+
+
+def f53_of(profile: Profile, *, pin: bool, hidden: bool) -> str:
+    """The PIN block's format (0: no PIN), the cipher, whether the tracks are encrypted. Spec: docs/host-link.md §7."""
+    digits = profile.security_control
+    return f"{digits[0] if pin else '0'}{digits[1]}{'1' if hidden else digits[2]}{digits[3:]}"
 
 
 def f60_of(row: Row, terminal: Terminal, profile: Profile, chip: str) -> str:

@@ -28,11 +28,12 @@ BITMAP = 1  # Bit 1 would announce a second bitmap, so "field 1" is free to mean
 _ALPHABETS = {
     Encoding.BCD: re.compile(r"[0-9]*"),
     Encoding.TRACK: re.compile(r"[0-9D]*"),
+    Encoding.NIBBLES: re.compile(r"[0-9A-F]*"),
     Encoding.AN: re.compile(r"[0-9A-Za-z ]*"),
     Encoding.ANS: re.compile(r"[\x20-\x7e]*"),
     Encoding.TEXT: re.compile(r"[^\x00-\x1f\x7f]*"),
 }
-_NIBBLES = frozenset({Encoding.BCD, Encoding.TRACK})
+_NIBBLES = frozenset({Encoding.BCD, Encoding.TRACK, Encoding.NIBBLES})
 
 
 class FrameError(Exception):

@@ -25,6 +25,7 @@ class Encoding(Enum):
 
     BCD = "bcd"  # Two digits a byte.
     TRACK = "track"  # BCD with the nibble D for the separator "=".
+    NIBBLES = "nibbles"  # Two of the sixteen nibbles a byte: a track of which a part is encrypted.
     AN = "an"  # ASCII letters, digits and space.
     ANS = "ans"  # Printable ASCII.
     TEXT = "text"  # ASCII in requests, GB18030 in replies; no control characters.
@@ -59,7 +60,7 @@ class Field:
     padding: Padding = Padding.AFTER
 
 
-_BCD, _TRACK, _AN, _ANS, _TEXT, _BIN = Encoding
+_BCD, _TRACK, _, _AN, _ANS, _TEXT, _BIN = Encoding
 _LL, _LLL = Prefix.LL, Prefix.LLL
 _BEFORE = Padding.BEFORE
 

@@ -39,7 +39,7 @@ def masked_value(item: Placed) -> str:
         return "*" * len(value)
     if number == 2:
         return mask_pan(value)
-    if item.row.encoding is Encoding.TRACK:
+    if item.row.encoding in (Encoding.TRACK, Encoding.NIBBLES):
         return mask_track(value)
     if number == 48:
         return _mask_batch_details(value)
@@ -56,7 +56,7 @@ def masked_raw(item: Placed, wire: bytes) -> str:
     prefix = wire[: (row.prefix.value + 1) // 2].hex().upper() if row.prefix is not Prefix.NONE else ""
     if isinstance(item.value, bytes):
         return prefix + shown
-    if row.encoding in (Encoding.BCD, Encoding.TRACK):
+    if row.encoding in (Encoding.BCD, Encoding.TRACK, Encoding.NIBBLES):
         if len(shown) % 2:
             shown = "0" + shown if row.padding is Padding.BEFORE else shown + "0"
         return prefix + shown

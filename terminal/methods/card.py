@@ -1,4 +1,4 @@
-"""Pay by chip card, or undo it: the one place that drives a kernel, and what its outcome means for the payment.
+"""Pay by card, by its chip: the one place that drives a kernel, and what its outcome means for the payment.
 
 One `send` loop and one exhaustive match translate the kernel's requests into device calls, screens and host messages.
 The payment's state in the journal always comes first: durable before the request leaves, decided before the next
@@ -10,23 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from drivers.ports import CardFault, CardGone, CardMute, DeviceError, Key, Presence, Tone
+from drivers.ports import CardFault, CardGone, DeviceError, Key, Presence
 from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session, read_card
+from emv.tlv import build
+from emv.track import Stripe
 from keys import KeyRefused, Pin
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import transactions
-from terminal.loop import CallOverdue, Commit, Draw, Now, Offload, Race, Sleep, Wait
-from terminal.methods.card_ending import WRONG_PIN, Attempt, Deal, conclude
-from terminal.methods.card_host import ask_issuer, card_of
-from terminal.methods.pin_entry import enter_pin, type_pin
-from terminal.methods.reversal import (
-    clear_reversals_for_sale,
-    pending_reversals,
-    unseal_card,
-)
-from terminal.model import Kind, Method, Mode, Money, mask_pan
+from terminal.hostlink.card_messages import CardFields
+from terminal.hostlink.codec import FrameError, Message
+from terminal.hostlink.codes import PARTIAL_APPROVAL
+from terminal.hostlink.icc import elements
+from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
+from terminal.methods import fallback, magstripe
+from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, conclude, new_payment
+from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
+from terminal.methods.card_host import ask_host, durable_request
+from terminal.methods.fallback import MUTE, READER_LOST, Failed
+from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
+from terminal.methods.reversal import clear_reversals_for_sale, pending_reversals, unseal_card
+from terminal.model import Kind, Mode, Money, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -35,40 +40,36 @@ if TYPE_CHECKING:
 
 APDU_DEADLINE_MS = 30_000  # A silent card held a real reader for 25 s; after that the reader is quarantined.
 CARD_TIME_MS = 90_000  # Of one session, spent waiting for the card. A slow card takes ten seconds in all.
-RESET_DEADLINE_MS = 15_000
-PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
-RESETS = 3  # Times that a mute card may be turned round.
-REMOVE_TONE_MS = 2_000
-PAN_5A = 0x5A
+EXPIRY_5F24, PAN_5A, PSN_5F34, TRACK2_57 = 0x5F24, 0x5A, 0x5F34, 0x57
+# Field 55 of a sale. Source: host-link digest §3.
+SALE_TAGS = (
+    0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03,
+    0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
+)  # fmt: skip
+NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
 # What the cardholder reads is shown in the card's language. Spec: EMV 4.4 Book 4 §11.1.
 TO_THE_CARD = (kernel.Transceive, kernel.VerifyPin)
 TO_THE_CARDHOLDER = (kernel.ChooseApplication, kernel.AskPin, kernel.AskOfflinePin)
 SPOKEN = {"zh": "zh-CN", "en": "en"}  # ISO 639, as the kernel names languages, to ours.
-PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
 
 
 async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
-    """A chip sale from "insert card" to "remove card"; the payment as it ended, None if no card ever came."""
+    """A sale by chip or stripe from "insert card" to its end; the payment as it ended, None if no card ever came."""
     return await transact(shop, Deal(Kind.SALE, due))
 
 
 async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
-    """Any kind of transaction with a card in the slot, as `pay`. Its row says how far the card takes part."""
+    """Any kind of transaction with a whole EMV session (Card.FULL in its row), as `pay`.
+
+    Where a stripe reader is fitted the card may be swiped, if it has no chip or its chip cannot be read.
+    """
     if not await way_is_clear(shop):
         return None
-    payment: PaymentRecord | None = None
-    if await _card_inserted(shop, deal.amount):
-        for attempt_no in range(1, PIN_TRIES + 1):
-            attempt = await begin(shop, deal)
-            outcome = await _session(shop, attempt)
-            payment = await conclude(shop, attempt, outcome)
-            again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
-            if not again or shop.card_presence is not Presence.PRESENT or shop.mode is not Mode.SIGNED_IN:
-                break
-            if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
-                break
-    await _power_off(shop)
-    await _card_removed(shop)
+    whole = shop.profile.transactions[deal.kind].card is transactions.Card.FULL
+    payment = await _by_chip_or_stripe(shop, deal, stripe=whole and shop.devices.stripe.fitted)
+    if payment is not None and magstripe.chip_wanted(payment):
+        await card_removed(shop)
+        payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
     return payment
 
 
@@ -88,59 +89,39 @@ async def begin(shop: Shop, deal: Deal) -> Attempt:
     """The payment of a deal, in state NEW."""
 
     def new(tx: Tx) -> PaymentRecord:
-        return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
+        return new_payment(shop, tx, deal)
 
     return Attempt(await Commit(new), deal)
 
 
-# The card's way in and out
+async def _by_chip_or_stripe(shop: Shop, deal: Deal, *, stripe: bool) -> PaymentRecord | None:
+    came = await card_comes(shop, deal.amount, stripe=stripe)
+    if isinstance(came, Stripe) and not came.track2.has_chip:
+        return await magstripe.pay(shop, deal, came)
+    if isinstance(came, Stripe):  # Nobody can insert it: the chip reader is out of use.
+        return await fallback.offer(shop, deal, Failed(READER_LOST), came)
+    if came is Came.NOBODY:
+        return None
+    payment, failed = await _by_chip(shop, deal) if came is Came.CHIP else (None, Failed(MUTE))
+    swiped = await fallback.offer(shop, deal, failed) if stripe else None
+    return swiped or payment
 
 
-async def _card_inserted(shop: Shop, due: Money) -> bool:
-    """Wait for a card that answers to reset; False when cancelled or nobody came."""
-    for _ in range(RESETS):
-        if not await _wait_for_card(shop, due):
-            return False
-        shop.show(screens.ReadingCard())
-        try:
-            await Offload("reader", shop.devices.reader.power_on, RESET_DEADLINE_MS)
-            return True
-        except CardMute:
-            shop.sound(Tone.FAILURE)
-            shop.show(screens.CardProblem(reason="mute"))
-        except (DeviceError, CallOverdue):
-            shop.sound(Tone.FAILURE)
-            shop.show(screens.CardProblem(reason="reader_lost"))
-        if not await _wait_until_absent(shop):
-            return False
-    return False
-
-
-async def _wait_for_card(shop: Shop, due: Money) -> bool:
-    shop.boxes.keys.renew()
-    shop.boxes.cards.renew()
-    presence = shop.card_presence
-    while presence is not Presence.PRESENT:
-        lost = presence is Presence.READER_LOST
-        shop.show(screens.CardProblem(reason="reader_lost") if lost else screens.InsertCard(amount=due))
-        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.timeouts.card_ms))
-        if won == 2:
-            return False
-        if won == 0:
-            presence = value
-        elif value is Key.CANCEL:
-            shop.sound(Tone.KEY)
-            return False
-    return True
-
-
-async def _wait_until_absent(shop: Shop) -> bool:
-    """Until the card that would not answer is out; False on CANCEL or when nobody moves."""
-    while shop.card_presence is Presence.PRESENT:
-        won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.timeouts.card_ms))
-        if won == 2 or (won == 1 and value is Key.CANCEL):
-            return False
-    return True
+async def _by_chip(shop: Shop, deal: Deal) -> tuple[PaymentRecord, Failed]:
+    """The powered card through the kernel, until it is out of the slot; and how its chip failed, if it did."""
+    for attempt_no in range(1, PIN_TRIES + 1):
+        attempt = await begin(shop, deal)
+        outcome = await _session(shop, attempt)
+        asked = attempt.payment.state is not PaymentState.NEW
+        payment = await conclude(shop, attempt, outcome)
+        again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
+        if not again or shop.card_presence is not Presence.PRESENT or shop.mode is not Mode.SIGNED_IN:
+            break
+        if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
+            break
+    await _power_off(shop)
+    await card_removed(shop)
+    return payment, Failed("") if asked else Failed.from_kernel(outcome)
 
 
 async def _power_off(shop: Shop) -> None:
@@ -148,14 +129,6 @@ async def _power_off(shop: Shop) -> None:
         await Offload("reader", shop.devices.reader.power_off, RESET_DEADLINE_MS)
     except (DeviceError, CallOverdue):
         return  # The card is out, or the reader is; either way nothing is powered.
-
-
-async def _card_removed(shop: Shop) -> None:
-    """请取卡: until the slot is empty."""
-    while shop.card_presence is Presence.PRESENT:
-        shop.show(screens.RemoveCard())
-        shop.sound(Tone.ATTENTION)
-        await Race(Wait(shop.boxes.cards), Sleep(REMOVE_TONE_MS))
 
 
 # The kernel
@@ -317,6 +290,43 @@ async def _verify_pin(shop: Shop, digits: Pin, key: kernel.PinKey | None, challe
 
 
 async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> kernel.OnlineAnswer | None:
-    """`ask_issuer` with what the card has said."""
+    """0200 and its answer, and what it makes of the payment; None tells the kernel that nobody answered."""
+    reply = await ask_host(shop, attempt, await _request(shop, attempt, data))
+    if reply is None:
+        return None
+    if attempt.host_code == PARTIAL_APPROVAL:  # Field 55 would tell the card of an approval.
+        return kernel.OnlineAnswer(NOT_THE_WHOLE)
+    approved = attempt.payment.state is PaymentState.APPROVED
+    return _issuer_answer(reply.binary(55), b"00" if approved else attempt.host_code.encode("ascii"))
+
+
+def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
+    """Field 55 of the reply as the kernel wants it. A field that cannot be read brings nothing to the card."""
+    try:
+        found = elements(icc)
+    except FrameError:
+        return kernel.OnlineAnswer(response_code)
+    values = {element.tag: icc[element.value : element.end] for element in found}
+    return kernel.OnlineAnswer(
+        response_code=values.get("8A", response_code),
+        issuer_authentication_data=values.get("91", b""),
+        scripts=b"".join(icc[e.start : e.end] for e in found if e.tag in ("71", "72")),
+    )
+
+
+async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Message:
+    """As `durable_request`. Raises CardError for data that no message can carry, and nobody was asked."""
+    if TRACK2_57 not in data:
+        raise kernel.CardError("the track 2 equivalent data are missing")
     full = shop.profile.transactions[attempt.deal.kind].card is transactions.Card.FULL
-    return await ask_issuer(shop, attempt, *card_of(data, full=full))
+    fields = CardFields(
+        pan=data[PAN_5A].hex().rstrip("f"),
+        expiry=data[EXPIRY_5F24].hex()[:4],
+        sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
+        track2=data[TRACK2_57].hex().upper().rstrip("F"),
+        icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data) if full else b"",
+    )
+    try:
+        return await durable_request(shop, attempt, fields)
+    except (FrameError, KeyRefused) as fault:
+        raise kernel.CardError(str(fault)) from None

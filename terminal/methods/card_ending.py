@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import Tone
@@ -26,7 +27,7 @@ from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import pending_reversals, seal_card, send_reversal, unseal_card
-from terminal.model import Kind, Money, PaymentState
+from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import CardSlip, Chip, Ending, Entry, Head, NoticeSlip, Verification
 from terminal.screens import catalogue as screens
@@ -39,6 +40,8 @@ WRONG_PIN = "55"
 SIGNED = (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE)
 TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
 CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
+PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
 
 
@@ -68,6 +71,10 @@ class Attempt:
     host_code: str = ""  # Field 39, or "" when there was no believable answer.
     balance: str = field(default="", repr=False)  # Field 54, for the glass alone.
     fault: str = ""  # Why nothing was sent, or why the answer is missing.
+
+
+def new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
+    return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
 
 
 async def move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
@@ -104,11 +111,9 @@ async def conclude(
     if state is PaymentState.APPROVED and agrees and not isinstance(outcome, kernel.CardError):
         await _complete(shop, attempt, outcome)
         return attempt.payment
-    shop.sound(Tone.FAILURE)
-    screen, ending = await _no_sale(shop, attempt, outcome)
-    await acknowledge(shop, screen)
-    if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
-        await _print_notice(shop, attempt, ending)
+    if state is PaymentState.APPROVED:
+        await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
+    await not_sold(shop, attempt)
     return attempt.payment
 
 
@@ -130,13 +135,18 @@ async def _tell_balance(shop: Shop, attempt: Attempt) -> None:
     await acknowledge(shop, screens.Balance(amount=amount), shop.config.timeouts.key_ms)
 
 
-async def _no_sale(
-    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError | None
-) -> tuple[screens.Screen, Ending]:
+async def not_sold(shop: Shop, attempt: Attempt) -> None:
+    """Say on screen and paper how a request that did not become a sale has ended."""
+    shop.sound(Tone.FAILURE)
+    screen, ending = await _no_sale(shop, attempt)
+    await acknowledge(shop, screen)
+    if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
+        await _print_notice(shop, attempt, ending)
+
+
+async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending]:
     """What the person sees, and what the paper says, of a request that did not become a sale."""
     amount = attempt.payment.amount
-    if attempt.payment.state is PaymentState.APPROVED:
-        await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
     if attempt.payment.state is PaymentState.REVERSING:
         # An approval is undone at once, while the host answers; after silence, before the next sale.
         if attempt.host_code and await send_reversal(shop, attempt.payment):
@@ -234,23 +244,40 @@ CARD_PROBLEMS = {
 
 
 async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome | None) -> None:
+    head = await slip_head(shop, str(attempt.payment.facts["batch_no"]))
+    if outcome is None or outcome.result is not kernel.Result.APPROVED:
+        await complete(shop, attempt, plain_slip(attempt.payment, head))
+        return
+    pin = bool(attempt.pin and attempt.pin.block) or verified_by_card(outcome.data.get(CVM_RESULTS_9F34, b""))
+    slip = card_slip(
+        attempt.payment,
+        head,
+        verification=VERIFICATIONS[pin, outcome.signature],
+        entry=Entry.CHIP,
+        chip=chip_block(outcome),
+    )
+    await complete(shop, attempt, slip, issuer_facts(outcome))
+
+
+def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
+    """The slip of a payment without a cryptogram: who typed no PIN signs."""
+    mode = str(payment.facts["entry_mode"])
+    verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
+    entry = Entry.MANUAL if mode.startswith(MANUAL) else Entry.CHIP
+    return card_slip(payment, head, verification=verification, entry=entry)
+
+
+async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, facts: Mapping[str, Any] = _NOTHING) -> None:
     """COMPLETED and its slip in one commit; then paper and the good news."""
     payment = attempt.payment
-    head = await slip_head(shop, str(payment.facts["batch_no"]))
-    whole = outcome if outcome and outcome.result is kernel.Result.APPROVED else None
-    pin = bool(attempt.pin and attempt.pin.block)
-    pin = pin or (whole is not None and verified_by_card(whole.data.get(CVM_RESULTS_9F34, b"")))
-    slip = card_slip(payment, whole, pin=pin, head=head)
-    facts: dict[str, Any] = issuer_facts(whole) if whole else {}
-    if slip.verification in SIGNED:
-        facts["signed"] = True
+    said: dict[str, Any] = {**facts, "signed": True} if slip.verification in SIGNED else {**facts}
 
-    def complete(tx: Tx) -> int:
-        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **facts)
+    def commit(tx: Tx) -> int:
+        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **said)
         end_original(shop, tx, attempt.deal)
         return keep(tx, slip, payment.id)
 
-    slip_id = await Commit(complete)
+    slip_id = await Commit(commit)
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
@@ -275,37 +302,39 @@ def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
         tx.move(original.id, PaymentState.VOIDED)
 
 
-def card_slip(payment: PaymentRecord, outcome: kernel.Outcome | None, *, pin: bool, head: Head) -> CardSlip:
-    """The slip of a completed card payment: masked number, EMV block, and what the cardholder has done.
+# By (PIN, signature).
+VERIFICATIONS: Mapping[tuple[bool, bool], Verification] = {
+    (True, True): Verification.PIN_AND_SIGNATURE,
+    (True, False): Verification.PIN,
+    (False, True): Verification.SIGNATURE,
+    (False, False): Verification.NONE,
+}
 
-    `outcome` None: no cryptogram was asked for, and who types no PIN signs.
-    """
+
+def card_slip(
+    payment: PaymentRecord, head: Head, *, verification: Verification, entry: Entry, chip: Chip | None = None
+) -> CardSlip:
+    """The slip of a completed sale by card: masked number, what host and cardholder have said and done."""
     facts = payment.facts
-    signature = outcome.signature if outcome else not pin
-    verification = {
-        (True, True): Verification.PIN_AND_SIGNATURE,
-        (True, False): Verification.PIN,
-        (False, True): Verification.SIGNATURE,
-        (False, False): Verification.NONE,
-    }[(pin, signature)]
     return CardSlip(
         head=head,
         amount=payment.amount,
         masked_pan=str(facts["masked_pan"]),
         voucher_no=str(payment.stan),
         kind=payment.kind,
-        entry=Entry.MANUAL if str(facts["entry_mode"]).startswith(MANUAL) else Entry.CHIP,
+        entry=entry,
         verification=verification,
         acquirer=str(facts.get("acquirer", "")),
         issuer=str(facts.get("issuer", "")),
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
         original=str(facts.get("original_no", "")),
-        chip=_chip(outcome) if outcome else None,
+        chip=chip,
     )
 
 
-def _chip(outcome: kernel.Outcome) -> Chip:
+def chip_block(outcome: kernel.Outcome) -> Chip:
+    """The slip's EMV block."""
     data = outcome.data
 
     def hexed(tag: int) -> str:

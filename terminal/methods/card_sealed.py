@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Tone
 from emv import commands as kernel
+from keys import KeyRefused
 from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import MANUAL, CardFields
+from terminal.hostlink.codec import FrameError
 from terminal.loop import Commit
 from terminal.methods.card import begin, way_is_clear
 from terminal.methods.card_ending import Deal, conclude
-from terminal.methods.card_host import ask_issuer
+from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.reversal import unseal_card
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -40,7 +42,7 @@ async def transact_sealed(shop: Shop, deal: Deal) -> PaymentRecord | None:
     fields = CardFields(card.pan, card.expiry, card.card_sequence, entry=MANUAL)
     outcome: kernel.CardError | None = None
     try:
-        await ask_issuer(shop, attempt, card, fields)
-    except kernel.CardError as fault:
-        outcome = fault
+        await ask_host(shop, attempt, await durable_request(shop, attempt, fields))
+    except (FrameError, KeyRefused) as fault:
+        outcome = kernel.CardError(str(fault))
     return await conclude(shop, attempt, outcome)

@@ -21,6 +21,7 @@ from terminal.shop import Shop
 
 PIN_MIN, PIN_MAX = 4, 12  # ISO 9564-1: 4 to 12 digits.
 TICK_MS = 1_000
+PIN_PAN_DIGITS = range(13, 20)  # A PIN block needs 12 digits beside the check digit (ISO 9564-1 §9.3.2).
 PIK = KeyRef(Usage.PIK)
 
 
@@ -36,14 +37,15 @@ class PinEntry:
         return f"PinEntry({self.result}, removed={self.removed})"
 
 
-async def enter_pin(shop: Shop, amount: Money, pan: str, *, may_skip: bool = False) -> PinEntry:
+async def enter_pin(shop: Shop, amount: Money, pan: str, *, in_slot: bool = True, may_skip: bool = False) -> PinEntry:
     """Ask for the online PIN of `pan`: the block is encrypted and the digits are wiped before this returns.
 
-    `may_skip`: ENTER alone says that there is none.
+    `in_slot`: the card has to stay in; a swiped one is back in its holder's hand. `may_skip`: ENTER alone says that
+    there is no PIN.
     """
     pin = Pin()
     try:
-        entry = await type_pin(shop, amount, pin, may_skip=may_skip)
+        entry = await type_pin(shop, amount, pin, in_slot=in_slot, may_skip=may_skip)
         if entry.result is PinResult.ENTERED:
             return PinEntry(PinResult.ENTERED, shop.keys.pin_block(PIK, pin, pan))
         return entry
@@ -58,6 +60,7 @@ async def type_pin(
     *,
     tries_left: int | None = None,
     wrong: bool = False,
+    in_slot: bool = True,
     may_skip: bool = False,
 ) -> PinEntry:
     """Let the cardholder type into `pin`, which the caller wipes; at most `config.timeouts.pin_ms` from key to key.
@@ -78,7 +81,7 @@ async def type_pin(
         seconds = -(-left_ms // 1000)
         shop.show(screens.EnterPin(amount, len(pin), seconds, tries_left, wrong=wrong))
         won, value = await Race(Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(min(TICK_MS, left_ms)))
-        if won == 0 and value is not Presence.PRESENT:
+        if won == 0 and in_slot and value is not Presence.PRESENT:
             return PinEntry(PinResult.CANCELLED, removed=True)
         if won != 1:
             continue

@@ -310,12 +310,15 @@ class ChooseMethod:
 
 @value
 class InsertCard:
+    """`swipe`: a stripe reader is fitted, too."""
+
     name: ClassVar[str] = "insert_card"
     amount: Money
+    swipe: bool
 
     def lay(self, words: Words) -> Layout:
         return Notice(
-            words["insert_card.title"],
+            words["insert_card.or_swipe" if self.swipe else "insert_card.title"],
             amount=words.money(self.amount),
             mark=Mark.CARD,
             hint=_hint(words, "cancel", ""),
@@ -323,7 +326,7 @@ class InsertCard:
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
-_CARD_CAN_COME = ("mute", "upside_down", "reader_lost")
+_CARD_CAN_COME = ("mute", "upside_down", "reader_lost", "bad_stripe", "chip_card_swiped", "another_card")
 
 
 @value
@@ -339,6 +342,35 @@ class CardProblem:
             headline=words.about("card_problem", self.reason),
             mark=Mark.CARD,
             hint=_hint(words, "cancel", "") if self.reason in _CARD_CAN_COME else _hint(words, "", "ok"),
+        )
+
+
+@value
+class OfferFallback:
+    """The chip cannot be read: swipe it instead?"""
+
+    name: ClassVar[str] = "offer_fallback"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["offer_fallback.title"],
+            headline=words["offer_fallback.text"],
+            mark=Mark.CARD,
+            hint=_hint(words, "no", "yes"),
+        )
+
+
+@value
+class SwipeCard:
+    name: ClassVar[str] = "swipe_card"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["swipe_card.title"],
+            amount=words.money(self.amount),
+            mark=Mark.CARD,
+            hint=_hint(words, "cancel", ""),
         )
 
 
@@ -907,16 +939,9 @@ _ROWS = (
 
 # One of every screen at least, and of most reasons that have words: what goldens and the gallery show.
 CARD_REASONS = (
-    "mute",
-    "upside_down",
-    "reader_lost",
-    "not_accepted",
-    "bad_data",
-    "removed",
-    "blocked",
-    "declined",
-    "other_card",
-)
+    "mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined",
+    "bad_stripe", "chip_card_swiped", "another_card", "other_card",
+)  # fmt: skip
 REFUSALS = (
     "sign_in",
     "amount_limit",
@@ -988,8 +1013,11 @@ EXAMPLES: tuple[Screen, ...] = (
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
-    InsertCard(_SALE),
-    InsertCard(Money(88888888)),
+    InsertCard(_SALE, swipe=False),
+    InsertCard(_SALE, swipe=True),
+    InsertCard(Money(88888888), swipe=True),
+    OfferFallback(),
+    SwipeCard(_SALE),
     *(
         CardProblem(reason)
         for reason in CARD_REASONS

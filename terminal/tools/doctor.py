@@ -55,6 +55,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "gpio": ("键盘与指示灯", "keypad and lamps"),
     "printer": ("打印机", "printer"),
     "scanner": ("扫码枪", "scanner"),
+    "stripe": ("刷卡器", "stripe reader"),
     "pcscd": ("读卡器服务 pcscd", "pcscd"),
     "reader": ("读卡器", "card reader"),
     "clock": ("时钟", "clock"),
@@ -127,7 +128,7 @@ def examine(machine: Machine, config_path: Path | None = None) -> Iterator[Row]:
         except ConfigErrors as errors:
             yield Row("config", State.MISSING, str(path), errors.text("zh-CN"), errors.text("en"))
     checks: tuple[Callable[[Machine, Config], Iterator[Row]], ...] = (
-        _python, _packages, _display, _gpio, _printer, _scanner, _reader, _clock, _data, _tls, _font,
+        _python, _packages, _display, _gpio, _printer, _scanner, _stripe, _reader, _clock, _data, _tls, _font,
         _core, _memory, _files,
     )  # fmt: skip
     for check in checks:
@@ -208,6 +209,16 @@ def _scanner(machine: Machine, config: Config) -> Iterator[Row]:
         return
     zh, en = f"没有 {device}: 接好扫码枪", f"no {device}: plug the scanner in, or change [scanner] device"
     yield _node(machine, "scanner", device, zh, en, "dialout")
+
+
+def _stripe(machine: Machine, config: Config) -> Iterator[Row]:
+    device = config.stripe.device
+    if device is None:
+        zh, en = "没有刷卡器: 只能插卡, 也不能降级", "no stripe reader: chips only, and no fallback"
+        yield Row("stripe", State.WARN, "-", zh, en)
+        return
+    zh, en = f"没有 {device}: 接好刷卡器", f"no {device}: plug the stripe reader in, or change [stripe] device"
+    yield _node(machine, "stripe", device, zh, en, "dialout")
 
 
 def _reader(machine: Machine, config: Config) -> Iterator[Row]:

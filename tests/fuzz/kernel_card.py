@@ -1,8 +1,8 @@
 """The whole kernel with a card, a person and an issuer that answer as the fuzzer's bytes say.
 
-Each answer of the card begins as an honest card's own. One byte of the input then says what becomes of it: nothing (most
-often, or no run would come far), a byte changed, the end cut off, another status word, bytes of the input instead, or
-the card is gone. People and issuer decide by a byte each. When the input ends, everybody is honest.
+Each answer of the card begins as an honest card's own. One byte of the input then says what becomes of it: nothing
+(most often, or no run would come far), a byte changed, the end cut off, another status word, bytes of the input, or the
+card is gone. People and issuer decide by a byte each. When the input ends, everybody is honest.
 
 What must hold: the kernel asks a bounded number of times and ends in an Outcome, or in the CardError of a card that
 left; and no approval that the issuer has not given.

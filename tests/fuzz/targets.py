@@ -42,6 +42,7 @@ from emv.tlv import parse
 from emv.tracefile import TraceError
 from emv.tracefile import parse as parse_trace
 from emv.tracefile import write as write_trace
+from emv.track import TrackError, from_tag_57, read_swipe
 from keys import KeyLayout, KeyRefused, blocks, dukpt_aes, dukpt_tdes
 from keys.block_header import FIXED_CHARACTERS, Header, KeyUsage, OptionalBlock, Version
 from keys.ksn import AES_KSN, TDES_KSN, Ksn, KsnLayout
@@ -282,6 +283,20 @@ def _hexed(*texts: str) -> Callable[[], tuple[bytes, ...]]:
     return lambda: tuple(bytes.fromhex(text) for text in texts)
 
 
+def _swipe(data: bytes) -> object:
+    """The first byte says whether the reader hands the LRC on. What is read comes back by way of tag 57."""
+    stripe = read_swipe(data[1:], with_lrc=bool(data[:1] > b"~"))
+    if from_tag_57(stripe.track2.tag_57) != stripe.track2:
+        raise ValueError("tag 57 is not the same track 2")
+    return stripe
+
+
+def _swipe_seeds() -> tuple[bytes, ...]:
+    found = _vectors("track_swipes.json")
+    plain = (f" {vector['swipe']}".encode("ascii") for vector in (*found["good"], *found["bad"]))
+    return (*plain, *(b"\xff" + vector["swipe"].encode("ascii") for vector in found["good_with_lrc"]))
+
+
 _TLV = _hexed("70155A0862128000000000155F24033012319F0702FF00", "77129F2701809F360200019F26080102030405060708")
 _FCI = _hexed("6F1C8408A000000333010101A5105003544553870101BF0C055F50027465")
 TARGETS = {
@@ -305,6 +320,7 @@ TARGETS = {
         Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
         Target("dynamic-data", _dynamic, (CardError,), 128, _dynamic_seeds),
         Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),
+        Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
     )

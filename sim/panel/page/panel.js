@@ -146,8 +146,9 @@ function drawCards() {
     const group = both(card.group);
     const heading = group && group !== both(shown[index - 1]?.group) ? [make("h3", { class: "group" }, group)] : [];
     const face = cardFace(card, index);
-    return [...heading, make("button", { type: "button", class: `card-choice ${inside ? "inside" : ""}`, "data-card": card.name, disabled: inside, title: both(card.note), on: () => { buzzer.wake(); send({ do: "insert", card: card.name }); } },
-      face, make("span", { class: "card-name" }, inside ? word("cards.inserted") : both(card)))];
+    const swipe = make("button", { type: "button", class: "quiet swipe", "data-swipe": card.name, on: () => { buzzer.wake(); send({ do: "swipe", card: card.name }); } }, word("cards.swipe"));
+    return [...heading, make("div", { class: "card-cell" }, make("button", { type: "button", class: `card-choice ${inside ? "inside" : ""}`, "data-card": card.name, disabled: inside, title: both(card.note), on: () => { buzzer.wake(); send({ do: "insert", card: card.name }); } },
+      face, make("span", { class: "card-name" }, inside ? word("cards.inserted") : both(card))), swipe)];
   });
   $("cards").classList.toggle("many", seen.many);
   $("cards").replaceChildren(...faces);

@@ -15,9 +15,10 @@ PROVENANCE = {
     "text": "standard text read",
     "implementation": "independent implementation",
     "memory": "memory",
+    "own": "rule of this kernel",
 }
 UNSURE = "?"
-_SECTION = re.compile(r"\?|[A-D]?\d+(\.\d+)*")
+_SECTION = re.compile(r"\?|[A-G]?\d+(\.\d+)*")
 
 
 class RequirementError(ValueError):

@@ -250,6 +250,8 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
 def _outcome(outcome: Outcome, world: World) -> list[str]:
     """What the outcome says of itself must fit its reason and what happened."""
     given = world.card.given[-1] if world.card.given else None
+    if len(world.card.given) > 1 and (world.card.asked[-1].split("+")[0], given) != ("TC", "TC"):
+        given = "AAC"  # The last time only a TC that was asked for approves. Spec: EMV 4.4 Book 3 §9.3.
     facts = (
         ("Outcome.result", RESULTS.get(outcome.reason, "terminated"), outcome.result.value),
         ("Outcome.online", world.request is not None, outcome.online),
