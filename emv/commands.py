@@ -154,6 +154,7 @@ class Result(Enum):
     DECLINED = "declined"
     TERMINATED = "terminated"  # The Books end the session: bad data, no common application, card blocked...
     CANCELLED = "cancelled"  # The cardholder or the operator ended it.
+    READ = "read"  # Nothing was to be decided: the card's data are what was wanted.
 
 
 class Cryptogram(Enum):

@@ -41,6 +41,7 @@ RESULTS: Final[MappingProxyType[Result, Words]] = MappingProxyType(
     {
         Result.APPROVED: ("Approved", "批准"),
         Result.DECLINED: ("Declined", "拒绝"),
+        Result.READ: ("Read", "已读卡"),
         Result.TERMINATED: ("Refused, the session ended early", "终止"),
         Result.CANCELLED: ("Cancelled", "取消"),
     }

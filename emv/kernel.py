@@ -10,6 +10,9 @@ Spec: EMV 4.4 Book 3 §8, figure 7 (transaction flow), §10 (functions).
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from emv.action import card_action_analysis, terminal_action_analysis
 from emv.apdu import StatusError
 from emv.commands import CardError, Outcome, Result
@@ -24,18 +27,39 @@ from emv.selection import build_candidate_list, final_selection
 from emv.session import AidEntry, MissingData, Session, TerminalProfile, TransactionData, WrongCryptogram
 from emv.trace import SessionLimit, watched
 
-__all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact_session"]
+__all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact_session", "read_card"]
 
 
 async def contact_session(session: Session) -> Outcome:
     """Run one card through one transaction. Raises CardError only if the card was removed."""
+    return await _ended_by(_transaction(session), session)
+
+
+async def read_card(session: Session) -> Outcome:
+    """Read a card up to its records and end there: no cryptogram is asked for. Raises CardError as above.
+
+    What undoes or completes an earlier transaction needs to know whose card this is, and its issuer decides without
+    field 55. The Books have no such end: it is UnionPay's simplified processing (简化流程), from memory.
+    """
+    return await _ended_by(_reading(session), session)
+
+
+async def _ended_by(steps: Coroutine[Any, Any, Outcome], session: Session) -> Outcome:
     try:
-        return await watched(_transaction(session), session.trace)
+        return await watched(steps, session.trace)
     except CardError as error:
         if error.removed:
             raise
         session.problem = str(error)
         return session.end(Result.TERMINATED, _reason(error))
+
+
+async def _reading(session: Session) -> Outcome:
+    ended = await _application_selection(session)
+    if ended is not None:
+        return ended
+    await read_application_data(session)
+    return session.end(Result.READ, "card-read")
 
 
 async def _transaction(session: Session) -> Outcome:

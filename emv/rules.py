@@ -217,6 +217,7 @@ REASONS: Final = MappingProxyType(
         "pin-tries-exceeded": ("Declined by the card: too many wrong PINs", "卡片拒绝：密码尝试次数超限"),
         "issuer-not-authentic": ("Declined by the card: it does not believe the answer", "卡片拒绝：发卡行认证失败"),
         "service-not-allowed": ("The card does not allow this service", "卡片不允许此服务"),
+        "card-read": ("The card was read, and nothing was asked of it", "卡片已读取，未请求密文"),
         "cancelled": ("Cancelled", "已取消"),
         "pin-cancelled": ("PIN entry cancelled", "密码输入已取消"),
         "pin-timed-out": ("PIN entry timed out", "密码输入超时"),

@@ -61,6 +61,11 @@ async def supervisor_agrees(shop: Shop) -> bool:
     return number is not None and await is_supervisor(shop, number)
 
 
+async def agreed(shop: Shop, transaction: str) -> bool:
+    """Whether it needs no supervisor here (`transactions.supervisor`), or one has logged in for it."""
+    return transaction not in shop.config.transactions.supervisor or await supervisor_agrees(shop)
+
+
 async def is_supervisor(shop: Shop, number: str) -> bool:
     """Whether the operator is one; says so on the glass when not."""
     known: dict[str, Any] = await Commit(lambda tx: tx.get("operators", {}).get(number, {}))

@@ -23,7 +23,12 @@ PAPER_POLL_MS = 1_000
 
 
 async def slip_head(shop: Shop, batch_no: str) -> Head:
-    now = shop.local_time(await wall_ms())
+    return head_at(shop, batch_no, await wall_ms())
+
+
+def head_at(shop: Shop, batch_no: str, at_ms: int) -> Head:
+    """The head of a slip that is made inside a transaction: `at_ms` is its `now_ms`."""
+    now = shop.local_time(at_ms)
     return Head(
         merchant_name=shop.merchant_name,
         merchant_no=shop.activation.merchant_no if shop.activation else "",

@@ -9,6 +9,7 @@ cannot be wrong together.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,9 +104,13 @@ class Played:
     online_data: dict[int, bytes] | None
 
 
-def play(card: Session, transcript: Transcript) -> Played:
+def play(
+    card: Session,
+    transcript: Transcript,
+    start: Callable[[Session], Coroutine[Any, Any, Outcome]] = contact_session,
+) -> Played:
     """Raises AssertionError at the first request that differs, and whatever the kernel raises."""
-    kernel = contact_session(card)
+    kernel = start(card)
     online_data = None
     try:
         request = kernel.send(None)

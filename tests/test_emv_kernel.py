@@ -35,7 +35,7 @@ from emv_card_script import (
 )
 
 from emv.commands import CardError, Cryptogram, OnlineAnswer, PinResult, Result
-from emv.kernel import AidEntry, contact_session
+from emv.kernel import AidEntry, contact_session, read_card
 from emv.rules import REASONS
 
 START = [*selection(), *options()]
@@ -534,3 +534,13 @@ def test_a_second_application_starts_clean() -> None:
     assert outcome.reason == "pin-cancelled"
     assert outcome.data[0x9F06].hex().upper() == other
     assert 0x9F38 not in outcome.data
+
+
+def test_a_card_is_read_and_nothing_is_asked_of_it() -> None:
+    """No cryptogram: the transcript ends with the last record."""
+    made = session()
+    outcome = play(made, [*START, *records()], read_card).outcome
+    assert (outcome.result, outcome.reason, outcome.cryptogram) == (Result.READ, "card-read", None)
+    assert not outcome.online
+    assert outcome.data[0x5A]
+    assert made.steps[-1] == "Read application data"

@@ -29,6 +29,9 @@ from terminal.config.rules import (
 
 LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
+# What is on the menu beside the sale, by the words of `transactions.offered`.
+OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
+OFFERABLE = (*OFFERED, "repayment", "points")  # By a contract of their own: off unless named.
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
@@ -228,6 +231,15 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
+class Transactions:
+    """`offered` beside the sale: what this merchant's contract has. `supervisor`: what one must agree to each time."""
+
+    offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERABLE), 0, len(OFFERABLE)))
+    supervisor: tuple[str, ...] = option(("void", "refund"), several(one_of(*OFFERED), 0, len(OFFERED)))
+    completion_percent: int = option(115, number(100, 200))  # Of what was authorised, the most that is completed.
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long the terminal waits for a person before it gives the sale up."""
 
@@ -253,6 +265,7 @@ class Config:
     stripe: Stripe = field(default_factory=Stripe)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
+    transactions: Transactions = field(default_factory=Transactions)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     @classmethod
@@ -275,6 +288,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "gpio": Gpio,
         "keys": Keys,
         "checks": Checks,
+        "transactions": Transactions,
         "timeouts": Timeouts,
     }
 )

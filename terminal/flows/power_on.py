@@ -21,6 +21,7 @@ from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
 from terminal.flows.today import today
+from terminal.flows.transactions import transactions
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
@@ -152,8 +153,8 @@ async def menu(shop: Shop) -> None:
     if chosen is None:
         return
     match MENU[chosen]:
-        case "menu.sale":
-            await sale(shop)
+        case "menu.transactions":
+            await transactions(shop)
         case "menu.today":
             await today(shop)
         case "menu.reprint":
@@ -184,7 +185,7 @@ async def menu(shop: Shop) -> None:
 
 
 MENU = (
-    "menu.sale",
+    "menu.transactions",
     "menu.today",
     "menu.reprint",
     "menu.settlement",

@@ -10,10 +10,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods import qr
+from terminal.methods.card_ending import plain_slip
 from terminal.model import Method, PaymentState
-from terminal.printing import print_kept
+from terminal.printing import head_at, keep, print_kept
 from terminal.receipts import SlipError, from_record
 from terminal.shop import Shop
 
@@ -37,15 +39,26 @@ def end_running(shop: Shop, tx: Tx, why: str) -> int:
     open_payments = tx.open_payments()
     for payment in open_payments:
         card = payment.method is Method.CARD
-        if payment.state is S.NEW:
+        silence = shop.profile.transactions[payment.kind].silence
+        if payment.state is S.NEW or payment.state is S.REQUESTED and card and silence is Silence.NOTHING:
             tx.move(payment.id, S.ABANDONED, why=why)
-        elif payment.state is S.REQUESTED and card:
+        elif payment.state is S.REQUESTED and card and silence is Silence.REVERSE:
             tx.move(payment.id, S.REVERSING, reversal_reason=reason, why=why)
-        elif payment.state is S.APPROVED and card:
+        elif payment.state is S.APPROVED and card and silence is Silence.REVERSE:
             tx.move(payment.id, S.REVERSING, reversal_reason=undone, why=why)
+        elif payment.state is S.APPROVED and card:
+            _complete(shop, tx, payment, why)
         elif payment.state is S.REQUESTED:
             tx.move(payment.id, S.UNKNOWN, why=why)
     return len(open_payments)
+
+
+def _complete(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
+    """The host has done it and nothing takes it back, so the paper that was not made yet is made now."""
+    done = tx.move(payment.id, S.COMPLETED, why=why)
+    if shop.profile.transactions[payment.kind].silence is not Silence.NOTHING:
+        head = head_at(shop, str(done.facts["batch_no"]), tx.now_ms)
+        keep(tx, plain_slip(done, head), done.id)
 
 
 def still_needed(tx: Tx, batch: int) -> bool:

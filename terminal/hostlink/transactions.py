@@ -75,6 +75,10 @@ class Row:
     def advice(self) -> bool:
         return self.silence is Silence.REPEAT
 
+    @property
+    def reversible(self) -> bool:
+        return self.silence is Silence.REVERSE
+
 
 _D, _C, _N = Effect.DEBIT, Effect.CREDIT, Effect.NONE
 _REV, _REP, _UNK, _NO = Silence.REVERSE, Silence.REPEAT, Silence.UNKNOWN, Silence.NOTHING

@@ -261,6 +261,23 @@ class Tx:
             raise JournalError(f"there is no payment {payment_id}")
         return _payment_record(row)
 
+    def by_stan(self, batch: int, stan: str) -> PaymentRecord | None:
+        """The payment of a local batch that has this STAN (its voucher number)."""
+        row = self._one(
+            f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE batch = ? AND stan = ? ORDER BY id DESC LIMIT 1",
+            (batch, stan),
+        )
+        return _payment_record(row) if row else None
+
+    def with_fact(self, name: str, value: str | int) -> tuple[PaymentRecord, ...]:
+        """Payments of any batch whose fact `name` is this value, newest first, at most a page. Reads them all."""
+        self._check_open()
+        rows = self._db.execute(
+            f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE json_extract(facts, ?) = ? ORDER BY id DESC LIMIT ?",
+            (f"$.{name}", value, PAGE_LIMIT),
+        )
+        return tuple(_payment_record(row) for row in rows)
+
     def open_payments(self) -> tuple[PaymentRecord, ...]:
         """What recovery has to look at, oldest first."""
         self._check_open()

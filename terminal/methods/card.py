@@ -7,16 +7,18 @@ screen. What the kernel says at the end can only confirm or undo what the host h
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import CardFault, CardGone, DeviceError, Key, Presence
 from emv import commands as kernel
-from emv.kernel import Session, TransactionData, contact_session
+from emv.kernel import Session, TransactionData, contact_session, read_card
 from emv.tlv import build
 from emv.track import Stripe
 from keys import KeyRefused, Pin
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
+from terminal.hostlink import transactions
 from terminal.hostlink.card_messages import CardFields
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import PARTIAL_APPROVAL
@@ -28,13 +30,13 @@ from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, car
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
-from terminal.methods.reversal import clear_reversals_for_sale, pending_reversals
-from terminal.model import Kind, Mode, Money, PaymentState
+from terminal.methods.reversal import clear_reversals_for_sale, pending_reversals, unseal_card
+from terminal.model import Kind, Mode, Money, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord
+    from terminal.journal import PaymentRecord, Tx
 
 APDU_DEADLINE_MS = 30_000  # A silent card held a real reader for 25 s; after that the reader is quarantined.
 CARD_TIME_MS = 90_000  # Of one session, spent waiting for the card. A slow card takes ten seconds in all.
@@ -61,18 +63,35 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
 
     Where a stripe reader is fitted the card may be swiped, if it has no chip or its chip cannot be read.
     """
-    if not await clear_reversals_for_sale(shop):
-        count = len(await pending_reversals(shop))
-        await acknowledge(shop, screens.ReversalPending(count=count))
+    if not await way_is_clear(shop):
         return None
-    if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
-        return None
-    payment = await _by_chip_or_stripe(shop, deal, stripe=shop.devices.stripe.fitted)
+    whole = shop.profile.transactions[deal.kind].card is transactions.Card.FULL
+    payment = await _by_chip_or_stripe(shop, deal, stripe=whole and shop.devices.stripe.fitted)
     if payment is not None and magstripe.chip_wanted(payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
     return payment
+
+
+async def way_is_clear(shop: Shop) -> bool:
+    """Whether a new request may be sent: no reversal is open, and the terminal is signed in. Says why not."""
+    if not await clear_reversals_for_sale(shop):
+        count = len(await pending_reversals(shop))
+        await acknowledge(shop, screens.ReversalPending(count=count))
+        return False
+    if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
+        await acknowledge(shop, screens.Refused(reason="sign_in"))
+        return False
+    return True
+
+
+async def begin(shop: Shop, deal: Deal) -> Attempt:
+    """The payment of a deal, in state NEW."""
+
+    def new(tx: Tx) -> PaymentRecord:
+        return new_payment(shop, tx, deal)
+
+    return Attempt(await Commit(new), deal)
 
 
 async def _by_chip_or_stripe(shop: Shop, deal: Deal, *, stripe: bool) -> PaymentRecord | None:
@@ -91,8 +110,8 @@ async def _by_chip_or_stripe(shop: Shop, deal: Deal, *, stripe: bool) -> Payment
 async def _by_chip(shop: Shop, deal: Deal) -> tuple[PaymentRecord, Failed]:
     """The powered card through the kernel, until it is out of the slot; and how its chip failed, if it did."""
     for attempt_no in range(1, PIN_TRIES + 1):
-        attempt = Attempt(await Commit(lambda tx: new_payment(shop, tx, deal)), deal)
-        outcome = await _run(shop, attempt)
+        attempt = await begin(shop, deal)
+        outcome = await _session(shop, attempt)
         asked = attempt.payment.state is not PaymentState.NEW
         payment = await conclude(shop, attempt, outcome)
         again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
@@ -115,7 +134,52 @@ async def _power_off(shop: Shop) -> None:
 # The kernel
 
 
-async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardError:
+async def _session(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardError:
+    """A whole EMV transaction; or the card is read, and the host asked without its cryptogram."""
+    if shop.profile.transactions[attempt.deal.kind].card is transactions.Card.FULL:
+        return await _run(shop, attempt, contact_session)
+    outcome = await _run(shop, attempt, read_card)
+    if isinstance(outcome, kernel.CardError) or outcome.result is not kernel.Result.READ:
+        return outcome
+    try:
+        await _after_reading(shop, attempt, outcome.data)
+    except kernel.CardError as early:
+        return early
+    return outcome
+
+
+async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> None:
+    """Whose card it is, its PIN where one belongs to it, and the host. Raises CardError for the card's end."""
+    deal, pan = attempt.deal, data[PAN_5A].hex().rstrip("f")
+    if not await Commit(lambda tx: _is_the_same(shop, tx, deal, pan)):
+        raise kernel.CardError("other-card")
+    if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
+        if len(pan) not in PIN_PAN_DIGITS:
+            raise kernel.CardError("the PAN is too short for a PIN block")
+        attempt.pin = await enter_pin(shop, deal.amount, pan, may_skip=deal.undoes is None)
+        if attempt.pin.removed:
+            raise kernel.CardError("removed", removed=True)
+        if attempt.pin.result not in (kernel.PinResult.ENTERED, kernel.PinResult.BYPASSED):
+            raise kernel.CardError("pin-cancelled")
+    await _go_online(shop, attempt, data)
+
+
+def _is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
+    """Whether this is the original's card: by its sealed number, or once that is destroyed by what slips show."""
+    if deal.undoes is None:
+        return True
+    sealed = unseal_card(shop, tx, deal.undoes)
+    return sealed.pan == pan if sealed else deal.undoes.facts.get("masked_pan") == mask_pan(pan)
+
+
+def _had_pin(deal: Deal) -> bool:
+    """Whether the original went with a PIN; of one that is not ours nobody knows, so the cardholder decides."""
+    return deal.undoes is None or str(deal.undoes.facts.get("entry_mode", ""))[2:] == "1"
+
+
+async def _run(
+    shop: Shop, attempt: Attempt, start: Callable[[Session], Coroutine[Any, Any, kernel.Outcome]]
+) -> kernel.Outcome | kernel.CardError:
     """Drive one kernel session. A CardError is the card's early end (removed, or a broken channel)."""
     now = shop.local_time(await wall_ms())
     counter = await Commit(lambda tx: tx.count("emv", limit=99_999_999))
@@ -129,7 +193,7 @@ async def _run(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.CardErro
             kind=int(shop.profile.transactions[attempt.deal.kind].processing_code[:2], 16),  # 9C is F3's beginning.
         ),
     )
-    coroutine = contact_session(session)
+    coroutine = start(session)
     answer: Any = None
     error: kernel.CardError | None = None
     card_ms = 0
@@ -254,12 +318,13 @@ async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Mess
     """As `durable_request`. Raises CardError for data that no message can carry, and nobody was asked."""
     if TRACK2_57 not in data:
         raise kernel.CardError("the track 2 equivalent data are missing")
+    full = shop.profile.transactions[attempt.deal.kind].card is transactions.Card.FULL
     fields = CardFields(
         pan=data[PAN_5A].hex().rstrip("f"),
         expiry=data[EXPIRY_5F24].hex()[:4],
         sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
         track2=data[TRACK2_57].hex().upper().rstrip("F"),
-        icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data),
+        icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data) if full else b"",
     )
     try:
         return await durable_request(shop, attempt, fields)

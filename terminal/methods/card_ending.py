@@ -17,9 +17,12 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
-from terminal.hostlink.card_messages import Original
+from terminal.hostlink.balance import read_balance
+from terminal.hostlink.card_messages import MANUAL, Original
+from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
+from terminal.hostlink.transactions import Names, Silence
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
+SIGNED = (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE)
+TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
+CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
 PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
@@ -51,6 +57,7 @@ class Deal:
     about: Original | None = None
     extra: Mapping[int, str | bytes] = field(default_factory=dict, repr=False)
     facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+    undoes: PaymentRecord | None = None  # The original, where it is in our journal: its card, and its end.
 
 
 @dataclass(slots=True)
@@ -62,6 +69,7 @@ class Attempt:
     pin: PinEntry | None = field(default=None, repr=False)
     digits: Pin = field(default_factory=Pin, repr=False)  # For the card's own check; wiped with VERIFY.
     host_code: str = ""  # Field 39, or "" when there was no believable answer.
+    balance: str = field(default="", repr=False)  # Field 54, for the glass alone.
     fault: str = ""  # Why nothing was sent, or why the answer is missing.
 
 
@@ -77,22 +85,54 @@ async def must_reverse(attempt: Attempt, reason: str, **facts: str | int | bool)
     await move(attempt, PaymentState.REVERSING, reversal_reason=reason, **facts)
 
 
+async def unanswered(shop: Shop, attempt: Attempt, reason: str, **facts: str | int | bool) -> None:
+    """The host may have acted, and nobody can say: what that means is a column of TRANSACTIONS."""
+    match shop.profile.transactions[attempt.deal.kind].silence:
+        case Silence.REVERSE:
+            await must_reverse(attempt, reason, **facts)
+        case Silence.UNKNOWN | Silence.REPEAT:
+            await move(attempt, PaymentState.UNKNOWN, **facts)
+        case Silence.NOTHING:
+            await move(attempt, PaymentState.ABANDONED, why="unanswered", **facts)
+
+
 async def conclude(
-    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
+    shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError | None
 ) -> PaymentRecord:
-    """Bring kernel and host to one end: on screen, on paper, in the journal."""
+    """Bring kernel and host to one end: on screen, on paper, in the journal. `outcome` None: no card took part."""
     state = attempt.payment.state
-    if state is PaymentState.NEW:
+    if state is PaymentState.NEW and outcome is not None:
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
-    approved = isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.APPROVED
-    if state is PaymentState.APPROVED and approved and isinstance(outcome, kernel.Outcome):
+    if state is PaymentState.APPROVED and payment_is_told(shop, attempt):
+        await _tell_balance(shop, attempt)
+        return attempt.payment
+    agrees = outcome is None or (isinstance(outcome, kernel.Outcome) and outcome.result in CARD_AGREES)
+    if state is PaymentState.APPROVED and agrees and not isinstance(outcome, kernel.CardError):
         await _complete(shop, attempt, outcome)
         return attempt.payment
     if state is PaymentState.APPROVED:
         await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
     await not_sold(shop, attempt)
     return attempt.payment
+
+
+def payment_is_told(shop: Shop, attempt: Attempt) -> bool:
+    """Whether no money moves: the host's word is all there is to it, and the card's last one changes nothing."""
+    return shop.profile.transactions[attempt.deal.kind].silence is Silence.NOTHING
+
+
+async def _tell_balance(shop: Shop, attempt: Attempt) -> None:
+    """The balance is for the cardholder's eyes: on the glass, and neither on paper nor in the journal."""
+    await move(attempt, PaymentState.COMPLETED)
+    try:
+        amount = read_balance(attempt.balance)
+    except FrameError:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason="no_balance"))
+        return
+    shop.sound(Tone.SUCCESS)
+    await acknowledge(shop, screens.Balance(amount=amount), shop.config.timeouts.key_ms)
 
 
 async def not_sold(shop: Shop, attempt: Attempt) -> None:
@@ -112,6 +152,8 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
         if attempt.host_code and await send_reversal(shop, attempt.payment):
             return screens.ReversalDone(amount=amount), Ending.REVERSED
         return screens.ReversalPending(count=len(await pending_reversals(shop))), Ending.REVERSING
+    if attempt.payment.state is PaymentState.UNKNOWN:
+        return screens.OutcomeUnknown(amount=amount), Ending.UNKNOWN
     if attempt.payment.state is PaymentState.ABANDONED:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
     words = lookup(attempt.host_code)
@@ -119,10 +161,12 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
     return screens.Declined(code=attempt.host_code, text=text), Ending.DECLINED
 
 
-def _undo_approval(shop: Shop, tx: Tx, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError) -> None:
+def _undo_approval(
+    shop: Shop, tx: Tx, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError | None
+) -> None:
     """The host said yes and the card did not: the reversal tells what the card said last, scripts included."""
     reason = shop.profile.terminal_failure_reason
-    if isinstance(outcome, kernel.CardError):
+    if not isinstance(outcome, kernel.Outcome):
         attempt.payment = tx.move(attempt.payment.id, PaymentState.REVERSING, reversal_reason=reason)
         return
     attempt.payment = tx.move(
@@ -172,7 +216,9 @@ async def _never_asked(
     """The session ended before the host was asked: nothing is owed to anybody."""
     reason = outcome.reason
     await move(attempt, PaymentState.ABANDONED, why=reason)
-    if isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED:
+    if reason == "pin-cancelled" or (
+        isinstance(outcome, kernel.Outcome) and outcome.result is kernel.Result.CANCELLED
+    ):
         await acknowledge(shop, screens.Cancelled())
         return
     shop.sound(Tone.FAILURE)
@@ -191,13 +237,17 @@ CARD_PROBLEMS = {
     "declined-offline": "declined",
     "cryptogram-not-allowed": "declined",
     "pin-tries-exceeded": "declined",
+    "other-card": "other_card",
     "issuer-not-authentic": "declined",
     "card-not-authenticated": "declined",
 }
 
 
-async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> None:
+async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome | None) -> None:
     head = await slip_head(shop, str(attempt.payment.facts["batch_no"]))
+    if outcome is None or outcome.result is not kernel.Result.APPROVED:
+        await complete(shop, attempt, plain_slip(attempt.payment, head))
+        return
     pin = bool(attempt.pin and attempt.pin.block) or verified_by_card(outcome.data.get(CVM_RESULTS_9F34, b""))
     slip = card_slip(
         attempt.payment,
@@ -209,12 +259,22 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome) -> No
     await complete(shop, attempt, slip, issuer_facts(outcome))
 
 
+def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
+    """The slip of a payment without a cryptogram: who typed no PIN signs."""
+    mode = str(payment.facts["entry_mode"])
+    verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
+    entry = Entry.MANUAL if mode.startswith(MANUAL) else Entry.CHIP
+    return card_slip(payment, head, verification=verification, entry=entry)
+
+
 async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, facts: Mapping[str, Any] = _NOTHING) -> None:
     """COMPLETED and its slip in one commit; then paper and the good news."""
     payment = attempt.payment
+    said: dict[str, Any] = {**facts, "signed": True} if slip.verification in SIGNED else {**facts}
 
     def commit(tx: Tx) -> int:
-        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **facts)
+        attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **said)
+        end_original(shop, tx, attempt.deal)
         return keep(tx, slip, payment.id)
 
     slip_id = await Commit(commit)
@@ -222,6 +282,24 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, facts: Mapping[
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
     await print_kept(shop, slip_id, slip)
+
+
+def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
+    """Inside the commit that completes it: what was taken back is VOIDED, an authorisation has had its end.
+
+    A completion that is taken back leaves its authorisation as it was before it.
+    """
+    original, row = deal.undoes, shop.profile.transactions[deal.kind]
+    if original is None or row.silence is Silence.UNKNOWN:
+        return
+    if row.names is Names.STAN:
+        tx.move(original.id, PaymentState.VOIDED)
+        if isinstance(before := original.facts.get("undoes"), int):
+            tx.note(before, ended="")
+        return
+    tx.note(original.id, ended=deal.kind.value)
+    if row.processing_code[:2] == TAKEN_BACK and original.state is PaymentState.COMPLETED:
+        tx.move(original.id, PaymentState.VOIDED)
 
 
 # By (PIN, signature).
@@ -250,6 +328,7 @@ def card_slip(
         issuer=str(facts.get("issuer", "")),
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
+        original=str(facts.get("original_no", "")),
         chip=chip,
     )
 

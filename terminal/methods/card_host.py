@@ -18,7 +18,7 @@ from terminal.hostlink.session import Silence
 from terminal.journal import harmless
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated
-from terminal.methods.card_ending import Attempt, move, must_reverse
+from terminal.methods.card_ending import Attempt, move, must_reverse, unanswered
 from terminal.methods.reversal import CardData, identity, seal_card
 from terminal.model import Kind, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
@@ -91,22 +91,24 @@ async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | 
     if isinstance(answer, Silence):
         attempt.fault = answer.reason
         if answer.sent:
-            await must_reverse(attempt, shop.profile.no_response_reason)
+            await unanswered(shop, attempt, shop.profile.no_response_reason)
         else:
             await move(attempt, PaymentState.ABANDONED, why="withdrawn", fault=answer.reason)
         return None
     verdict, reply = answer.verdict, answer.reply
     if not verdict.answered:
         attempt.fault = "unauthenticated"
-        await must_reverse(attempt, shop.profile.mac_error_reason)
+        await unanswered(shop, attempt, shop.profile.mac_error_reason)
         return None
     if not is_last_word(verdict.code):
         attempt.fault = "unsure"
-        await must_reverse(attempt, shop.profile.no_response_reason, response_code=verdict.code)
+        await unanswered(shop, attempt, shop.profile.no_response_reason, response_code=verdict.code)
         return None
     attempt.host_code = verdict.code
+    attempt.balance = reply.text(54)
     facts = _said(verdict.code, reply)
-    if verdict.code == PARTIAL_APPROVAL:  # We cannot sell a part, so the part is given back.
+    reversible = shop.profile.transactions[attempt.deal.kind].reversible
+    if verdict.code == PARTIAL_APPROVAL and reversible:  # We cannot sell a part, so the part is given back.
         await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
     else:
         approved = verdict.kind is VerdictKind.APPROVED

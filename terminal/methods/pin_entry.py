@@ -37,14 +37,15 @@ class PinEntry:
         return f"PinEntry({self.result}, removed={self.removed})"
 
 
-async def enter_pin(shop: Shop, amount: Money, pan: str, *, in_slot: bool = True) -> PinEntry:
+async def enter_pin(shop: Shop, amount: Money, pan: str, *, in_slot: bool = True, may_skip: bool = False) -> PinEntry:
     """Ask for the online PIN of `pan`: the block is encrypted and the digits are wiped before this returns.
 
-    `in_slot`: the card has to stay in; a swiped one is back in its holder's hand.
+    `in_slot`: the card has to stay in; a swiped one is back in its holder's hand. `may_skip`: ENTER alone says that
+    there is no PIN.
     """
     pin = Pin()
     try:
-        entry = await type_pin(shop, amount, pin, in_slot=in_slot)
+        entry = await type_pin(shop, amount, pin, in_slot=in_slot, may_skip=may_skip)
         if entry.result is PinResult.ENTERED:
             return PinEntry(PinResult.ENTERED, shop.keys.pin_block(PIK, pin, pan))
         return entry
@@ -60,6 +61,7 @@ async def type_pin(
     tries_left: int | None = None,
     wrong: bool = False,
     in_slot: bool = True,
+    may_skip: bool = False,
 ) -> PinEntry:
     """Let the cardholder type into `pin`, which the caller wipes; at most `config.timeouts.pin_ms` from key to key.
 
@@ -90,7 +92,7 @@ async def type_pin(
         if value is Key.CLEAR:
             pin.wipe()
         elif value is Key.ENTER:
-            if len(pin) == 0 and shop.kernel.pin_bypass:
+            if len(pin) == 0 and (may_skip or shop.kernel.pin_bypass):
                 return PinEntry(PinResult.BYPASSED)
             if PIN_MIN <= len(pin) <= PIN_MAX:
                 return PinEntry(PinResult.ENTERED)

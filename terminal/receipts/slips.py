@@ -136,6 +136,7 @@ class Ending(Enum):
     NOT_SENT = "not-sent"  # The host never saw it; the prepared reversal is withdrawn.
     REVERSING = "reversing"  # The host may have approved: the reversal is kept until it is answered.
     REVERSED = "reversed"  # Approved, and undone again.
+    UNKNOWN = "unknown"  # A refund that nobody answered: neither asked again nor reversed.
 
 
 @dataclass(frozen=True, slots=True)

@@ -562,6 +562,57 @@ class NothingSent:
         )
 
 
+# What undoes an earlier transaction
+
+
+@value
+class Original:
+    """What was found under a voucher number: is it this one? `kind` in room "kind_name"; the number is masked."""
+
+    name: ClassVar[str] = "original"
+    kind: str
+    amount: Money
+    masked_pan: str
+    voucher_no: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words.about("kind_name", self.kind),
+            amount=words.money(self.amount),
+            lines=(self.masked_pan[-8:],),  # The whole of it is wider than the smallest panel.
+            corner=self.voucher_no,
+            hint=_hint(words, "no", "yes"),
+        )
+
+
+@value
+class Balance:
+    """What the cardholder's account holds."""
+
+    name: ClassVar[str] = "balance"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(words["balance.title"], amount=words.money(self.amount), hint=_hint(words, "", "ok"))
+
+
+@value
+class OutcomeUnknown:
+    """A request that may not be repeated went unanswered."""
+
+    name: ClassVar[str] = "outcome_unknown"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["outcome_unknown.title"],
+            amount=words.money(self.amount),
+            lines=(words["outcome_unknown.text"],),
+            mark=Mark.CAUTION,
+            hint=_hint(words, "", "ok"),
+        )
+
+
 # Paper
 
 
@@ -978,7 +1029,7 @@ _ROWS = (
 # One of every screen at least, and of most reasons that have words: what goldens and the gallery show.
 CARD_REASONS = (
     "mute", "upside_down", "reader_lost", "not_accepted", "bad_data", "removed", "blocked", "declined",
-    "bad_stripe", "chip_card_swiped", "another_card",
+    "bad_stripe", "chip_card_swiped", "another_card", "other_card",
 )  # fmt: skip
 REFUSALS = (
     "sign_in",
@@ -989,6 +1040,16 @@ REFUSALS = (
     "too_late",
     "not_supervisor",
     "pin_rate",
+    "already_voided",
+    "adjusted",
+    "not_voidable",
+    "original_settled",
+    "already_completed",
+    "over_original",
+    "over_authorised",
+    "not_whole",
+    "not_signed",
+    "no_balance",
 )
 CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
@@ -1075,6 +1136,19 @@ EXAMPLES: tuple[Screen, ...] = (
     Reversing(_SALE),
     ReversalPending(1),
     ReversalDone(_SALE),
+    Original("sale", _SALE, "622500******0014", "000042"),
+    Original("completion", _LARGE, "6217000*********0013", "000007"),
+    Original("repayment", _LARGE, "6217000*********0013", "999999"),
+    OutcomeUnknown(_SALE),
+    Balance(_SALE),
+    EnterNumber("rrn", "326112212345", "rrn"),
+    EnterNumber("rrn", "3261", "rrn_wrong"),
+    EnterNumber("auth_code", "123456", "auth_code"),
+    EnterNumber("auth_code", "1", "auth_code_wrong"),
+    EnterNumber("host_date", "1122", "host_date"),
+    EnterNumber("host_date", "1322", "host_date_wrong"),
+    EnterNumber("voucher_no", "000042", "voucher_no"),
+    EnterNumber("voucher_no", "", "not_found"),
     *(
         NothingSent(reason)
         for reason in ("refused", "timeout", "unreachable", "tls-date", "tls", "broken", "garbled", "foreign")

@@ -1,0 +1,140 @@
+"""退货, 预授权撤销, 预授权完成: what is done about a transaction of another day, or of another terminal.
+
+The slip names the original: its reference number or authorisation code, and its date. Where our own journal has it,
+more is known than the slip says: whose card it was, what is left of it, whether it has had its end already. Where it
+has not, the host decides.
+Source: docs/host-link.md §3, §11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.ports import Tone
+from terminal.dialogue import acknowledge, type_amount, type_text
+from terminal.flows.card_only import may_ask
+from terminal.hostlink.card_messages import Original
+from terminal.loop import Commit
+from terminal.methods import card
+from terminal.methods.card_ending import Deal
+from terminal.model import Kind, Method, Money, PaymentState, infer_year
+from terminal.operators import agreed
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop, wall_ms
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+# How an original is named on its slip, by the field that carries it: (field of the screen, digits).
+NAMED_BY = {37: ("rrn", 12), 38: ("auth_code", 6)}
+DONE = (PaymentState.COMPLETED, PaymentState.SETTLED)
+# A refund that may have been made: one that nobody answered counts as made.
+GIVEN_BACK = (*DONE, PaymentState.REQUESTED, PaymentState.APPROVED, PaymentState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An original as somebody has typed it, and our own record of it, if there is one."""
+
+    number: str
+    about: Original
+    record: PaymentRecord | None
+
+
+async def refund(shop: Shop) -> None:
+    """退货: never more than was paid, all refunds together. Unanswered it stays UNKNOWN: not repeated, not reversed."""
+    await _follow(shop, Kind.REFUND, "refund")
+
+
+async def void_authorisation(shop: Shop) -> None:
+    """预授权撤销: the issuer holds the amount no longer."""
+    await _follow(shop, Kind.AUTH_VOID, "auth-void")
+
+
+async def complete(shop: Shop) -> None:
+    """预授权完成请求: what is really owed, at most `transactions.completion_percent` of what was authorised."""
+    await _follow(shop, Kind.COMPLETION, "completion")
+
+
+async def _follow(shop: Shop, kind: Kind, transaction: str) -> None:
+    if not await may_ask(shop) or not await agreed(shop, transaction):
+        return
+    named = await _type_original(shop, kind)
+    if named is None:
+        return
+    amount = await type_amount(shop)
+    if amount is None:
+        return
+    refused = await Commit(partial(_why_not, shop, kind, named.record, amount)) if named.record else ""
+    if refused:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason=refused))
+        return
+    facts: dict[str, str | int | bool] = {"original_no": named.number, "original_date": named.about.date}
+    if named.record:
+        facts["undoes"] = named.record.id
+    await card.transact(shop, Deal(kind, amount, about=named.about, facts=facts, undoes=named.record))
+
+
+def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx: Tx) -> str:
+    """"" when our own record of the original allows it, else a word of the room "refused"."""
+    if original.state is PaymentState.VOIDED:
+        return "already_voided"
+    paid = original.amount.amount_minor
+    if kind is Kind.REFUND:
+        given = (p for p in tx.with_fact("undoes", original.id) if p.kind is kind and p.state in GIVEN_BACK)
+        left = paid - sum(p.amount.amount_minor for p in given)
+        return "over_original" if amount.amount_minor > left else ""
+    ended = str(original.facts.get("ended", ""))
+    if ended:
+        return "already_voided" if ended == Kind.AUTH_VOID.value else "already_completed"
+    if kind is Kind.AUTH_VOID:
+        return "" if amount == original.amount else "not_whole"
+    limit = paid * shop.config.transactions.completion_percent // 100
+    return "over_authorised" if amount.amount_minor > limit else ""
+
+
+async def _type_original(shop: Shop, kind: Kind) -> Named | None:
+    """Number and date off the slip; None when nobody wants to any more."""
+    row = shop.profile.transactions[kind]
+    name, digits = NAMED_BY[row.sends[0]]
+    number = await type_text(
+        shop,
+        lambda value, problem: screens.EnterNumber(field=name, value=value, hint=problem or name),
+        limit=digits,
+        check=lambda value: "" if len(value) == digits else f"{name}_wrong",
+    )
+    if number is None:
+        return None
+    today = shop.local_time(await wall_ms()).date()
+
+    def check(value: str) -> str:
+        try:
+            infer_year(value, today)
+        except ValueError:
+            return "host_date_wrong"
+        return ""
+
+    date = await type_text(
+        shop,
+        lambda value, problem: screens.EnterNumber(field="host_date", value=value, hint=problem or "host_date"),
+        initial=f"{today:%m%d}",
+        limit=4,
+        check=check,
+    )
+    if date is None:
+        return None
+    record = await Commit(partial(_ours, name, number, date, row.undoes))
+    about = Original(date=date, **{name: number})
+    return Named(number, about, record)
+
+
+def _ours(name: str, number: str, date: str, kind: Kind | None, tx: Tx) -> PaymentRecord | None:
+    """The newest payment of ours that the typed words name, whatever became of it but for a failure."""
+    for payment in tx.with_fact(name, number):
+        same = payment.kind is kind and payment.method is Method.CARD and payment.facts.get("host_date") == date
+        if same and payment.state in (*DONE, PaymentState.VOIDED):
+            return payment
+    return None

@@ -1,0 +1,152 @@
+"""撤销: a sale, a completion, an instalment… of the open batch is taken back whole, with the card that paid it.
+
+One flow for every kind whose row of TRANSACTIONS names its original by STAN and gives money back: what the voucher
+number leads to decides which. The original is VOIDED in the commit that completes the void, never before.
+Source: docs/host-link.md §3, §11.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.ports import Key, Tone
+from terminal.dialogue import acknowledge, type_text
+from terminal.flows.sale import why_not_selling
+from terminal.hostlink.card_messages import Original
+from terminal.hostlink.transactions import Card, Effect, Names, Row
+from terminal.loop import Commit
+from terminal.methods import card
+from terminal.methods.card_ending import Deal
+from terminal.methods.card_sealed import transact_sealed
+from terminal.model import Kind, Method, PaymentState
+from terminal.operators import agreed
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+STAN_DIGITS = 6
+ADJUSTED = "adjusted"  # Fact of a sale whose amount a tip has changed.
+NOT_NOW = {
+    PaymentState.VOIDED: "already_voided",
+    PaymentState.SETTLED: "original_settled",
+}
+
+
+async def void(shop: Shop) -> None:
+    """From the voucher number to the void's slip; whatever stands against it is said on the glass."""
+    refused = why_not_selling(shop)
+    original = None if refused else await _typed_original(shop)
+    if original is not None:
+        refused = why_not_voided(shop, original)
+    if refused:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason=refused))
+    elif original is not None and await _is_meant(shop, original) and await agreed(shop, "void"):
+        await card.transact(shop, void_of(shop, original))
+
+
+async def signature_differs(shop: Shop) -> None:
+    """签名不符: the sale just signed for is taken back at once, without its card and without a supervisor."""
+    refused = why_not_selling(shop)
+    last = None if refused else await Commit(_last_payment)
+    if not refused and (last is None or not last.facts.get("signed") or why_not_voided(shop, last)):
+        refused = "not_signed"
+    if refused or last is None:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason=refused))
+    elif await _is_meant(shop, last):
+        await transact_sealed(shop, void_of(shop, last))
+
+
+def _last_payment(tx: Tx) -> PaymentRecord | None:
+    return next(iter(tx.payments(batch=tx.get("batch", 1), limit=1)), None)
+
+
+def void_row(shop: Shop, kind: Kind) -> Row | None:
+    """The row that takes such a payment back with its card; None when there is none."""
+    return next(
+        (
+            row
+            for row in shop.profile.transactions.values()
+            if row.undoes is kind
+            and row.names is Names.STAN
+            and row.effect is Effect.CREDIT
+            and row.card is Card.READ
+        ),
+        None,
+    )
+
+
+def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
+    """"" when it may be voided, else a word of the room "refused"."""
+    if original.facts.get(ADJUSTED):
+        return "adjusted"
+    if original.method is not Method.CARD or void_row(shop, original.kind) is None:
+        return "not_voidable"
+    if original.state is PaymentState.COMPLETED:
+        return ""
+    return NOT_NOW.get(original.state, "not_voidable")
+
+
+def void_of(shop: Shop, original: PaymentRecord) -> Deal:
+    """The deal that takes this payment back. Raises ValueError for a kind that has no void."""
+    row = void_row(shop, original.kind)
+    if row is None:
+        raise ValueError(f"nothing takes back a {original.kind.value}")
+    facts = original.facts
+    return Deal(
+        row.kind,
+        original.amount,
+        about=Original(
+            batch_no=str(facts["batch_no"]),
+            stan=str(original.stan),
+            date=str(facts.get("host_date", "")),
+            rrn=str(facts.get("rrn", "")),
+            auth_code=str(facts.get("auth_code", "")),
+        ),
+        facts={"original_no": str(original.stan), "undoes": original.id},
+        undoes=original,
+    )
+
+
+async def _typed_original(shop: Shop) -> PaymentRecord | None:
+    """The payment of a typed voucher number; None when nobody wants one any more."""
+    hint = "voucher_no"
+    while True:
+        stan = await _type_stan(shop, hint)
+        if stan is None:
+            return None
+        found = await Commit(partial(_find, stan))
+        if found is not None:
+            return found
+        shop.sound(Tone.FAILURE)
+        hint = "not_found"
+
+
+async def _type_stan(shop: Shop, hint: str) -> str | None:
+    typed = await type_text(
+        shop,
+        lambda value, problem: screens.EnterNumber(field="voucher_no", value=value, hint=problem or hint),
+        limit=STAN_DIGITS,
+        check=lambda value: "" if value.strip("0") else "voucher_no",
+    )
+    return typed.zfill(STAN_DIGITS) if typed is not None else None
+
+
+def _find(stan: str, tx: Tx) -> PaymentRecord | None:
+    """In the open batch, or in the one before it: what is settled deserves its own answer."""
+    batch = tx.get("batch", 1)
+    return tx.by_stan(batch, stan) or tx.by_stan(batch - 1, stan)
+
+
+async def _is_meant(shop: Shop, original: PaymentRecord) -> bool:
+    screen = screens.Original(
+        kind=original.kind.value,
+        amount=original.amount,
+        masked_pan=str(original.facts["masked_pan"]),
+        voucher_no=str(original.stan),
+    )
+    return await acknowledge(shop, screen, shop.config.timeouts.key_ms) is Key.ENTER

@@ -1,0 +1,221 @@
+"""Refund, pre-authorisation and its ends, balance: requests, journal, paper, and every refusal at the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+import pytest
+from approving_host import ApprovingHost
+
+from sim.acquirer import Fault, FaultKind
+from sim.books import all_payments
+from sim.story import FIRST_RUN, OPERATOR, play
+from sim.world import World
+from terminal.hostlink.balance import read_balance
+from terminal.hostlink.codec import FrameError
+from terminal.journal import PaymentRecord
+
+START = FIRST_RUN + OPERATOR + "idle:\n"
+SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
+DONE = "approved:\nremove_card: remove\n"
+SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE
+MENU = "idle: DOWN\nmenu: 1\nmenu: "
+AUTH = MENU + "4\nenter_amount: 10000 ENTER\ninsert_card: insert signature\n" + DONE
+
+
+def payments(world: World) -> tuple[PaymentRecord, ...]:
+    return tuple(reversed(all_payments(world.journal)))
+
+
+def states(world: World) -> list[tuple[str, str]]:
+    return [(p.kind.value, p.state.value) for p in payments(world)]
+
+
+def fact(world: World, at: int, name: str) -> str:
+    return str(payments(world)[at].facts[name])
+
+
+def about(number: str, amount: str) -> str:
+    """The date stands there already: today's."""
+    return f"enter_number: {number} ENTER\nenter_number: ENTER\nenter_amount: {amount} ENTER\n"
+
+
+def run(world: World, first: str, then: Callable[[], str]) -> None:
+    """`then` is told once `first` is over: it needs numbers off the first slips."""
+
+    async def people() -> None:
+        await play(world, START + first + "idle: CANCEL\n")
+        await play(world, then())
+
+    world.run(people())
+
+
+CARD = "insert_card: insert signature\n"
+OTHER_DONE = "remove_card: remove\nidle:"
+
+
+def refund(rrn: str, amount: str) -> str:
+    return MENU + "3\n" + SUPERVISOR + about(rrn, amount)
+
+
+def test_a_refund_names_its_sale_by_reference_and_date() -> None:
+    host = ApprovingHost()
+    with World("refund", acquirer=host) as world:
+        run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "2850") + CARD + DONE + "idle:")
+        assert states(world) == [("sale", "completed"), ("refund", "completed")]
+        (request,) = host.asked
+        assert (request.mti, request.text(3), request.text(25), request.text(60)[:2]) == ("0220", "200000", "00", "25")
+        assert request.text(61) == "0" * 12 + fact(world, 0, "host_date")
+        assert (request.text(37), request.text(4)) == (fact(world, 0, "rrn"), "000000002850")
+        assert not {52, 55} & set(request.fields)
+
+
+def test_all_refunds_of_a_sale_together_stay_within_it() -> None:
+    host = ApprovingHost()
+    with World("refunds", acquirer=host) as world:
+
+        def then() -> str:
+            rrn = fact(world, 0, "rrn")
+            over = refund(rrn, "10001") + "refused: ENTER\n"
+            return refund(rrn, "2850") + CARD + DONE + over + refund(rrn, "10000") + CARD + DONE + "idle:"
+
+        run(world, SALE, then)
+        assert [p.amount.amount_minor for p in payments(world)[1:]] == [2850, 10000]
+        assert len(host.asked) == 2
+
+
+def test_a_refund_without_an_answer_is_neither_repeated_nor_reversed() -> None:
+    host = ApprovingHost()
+    host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0220"))
+    with World("refund-lost", acquirer=host) as world:
+
+        def then() -> str:
+            rrn = fact(world, 0, "rrn")
+            lost = refund(rrn, "2850") + CARD + "outcome_unknown: ENTER\nremove_card: remove\n"
+            # What may have been given back counts, and the next sale sends nothing about it.
+            return lost + refund(rrn, "10001") + "refused: ENTER\n" + SALE + "idle:"
+
+        run(world, SALE, then)
+        assert states(world) == [("sale", "completed"), ("refund", "unknown"), ("sale", "completed")]
+        assert [message.mti for message in host.asked] == ["0220"]
+
+
+def test_a_refund_of_another_terminals_sale_is_the_hosts_to_judge() -> None:
+    host = ApprovingHost()
+    with World("foreign", acquirer=host) as world:
+        world.run(play(world, START + refund("326112200001", "99") + CARD + DONE + "idle:"))
+        assert states(world) == [("refund", "completed")]
+
+
+def test_a_refund_goes_to_the_card_that_paid() -> None:
+    host = ApprovingHost()
+    with World("refund-card", acquirer=host) as world:
+        other = "insert_card: insert no-cvm\ncard_problem: ENTER\n" + OTHER_DONE
+        run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "100") + other)
+        assert (states(world)[1], host.asked) == (("refund", "abandoned"), [])
+
+
+def end(item: int, code: str, amount: str) -> str:
+    return MENU + f"{item}\n" + about(code, amount)
+
+
+def skip_pin() -> str:
+    """No PIN went with this card's authorisation, and the terminal knows that."""
+    return CARD + DONE
+
+
+def test_an_authorisation_is_completed_up_to_its_limit_and_the_completion_voided() -> None:
+    host = ApprovingHost()
+    with World("auth", acquirer=host) as world:
+
+        def then() -> str:
+            code = fact(world, 0, "auth_code")
+            over = end(6, code, "11501") + "refused: ENTER\n"
+            completed = end(6, code, "11500") + skip_pin()
+            again = end(6, code, "100") + "refused: ENTER\n"
+            void = MENU + "2\nenter_number: 3 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE
+            return over + completed + again + void + end(6, code, "9000") + skip_pin() + "idle:"
+
+        run(world, AUTH, then)
+        assert states(world) == [
+            ("auth", "completed"),
+            ("completion", "voided"),
+            ("completion-void", "completed"),
+            ("completion", "completed"),
+        ]
+        first, completion, void, _ = host.asked
+        assert (first.mti, first.text(3), first.text(25), first.text(60)[:2]) == ("0100", "030000", "06", "10")
+        assert 55 in first.fields
+        assert (completion.mti, completion.text(60)[:2], completion.text(25)) == ("0200", "20", "06")
+        assert completion.text(61) == "0" * 12 + fact(world, 0, "host_date")
+        assert completion.text(38) == fact(world, 0, "auth_code")
+        assert (void.text(3), void.text(60)[:2], void.text(25)) == ("200000", "21", "06")
+
+
+def test_an_authorisation_is_voided_whole_and_once() -> None:
+    host = ApprovingHost()
+    with World("auth-void", acquirer=host) as world:
+
+        def then() -> str:
+            code = fact(world, 0, "auth_code")
+            part = end(5, code, "9999") + "refused: ENTER\n"
+            done = end(5, code, "10000") + skip_pin()
+            again = end(5, code, "10000") + "refused: ENTER\n" + end(6, code, "10000") + "refused: ENTER\n"
+            return part + done + again + "idle:"
+
+        run(world, AUTH, then)
+        assert states(world) == [("auth", "voided"), ("auth-void", "completed")]
+        void = host.asked[1]
+        assert (void.mti, void.text(3), void.text(60)[:2], void.text(25)) == ("0100", "200000", "11", "06")
+
+
+def test_a_balance_is_shown_and_written_nowhere() -> None:
+    host = ApprovingHost()
+    host.balance = "1002156C000000777701"
+    with World("balance", acquirer=host) as world:
+        shown: list[str] = []
+        world.on_show = lambda picture: shown.extend(picture.text() if picture.name == "balance" else ())
+        world.run(play(world, START + MENU + "7\n" + CARD + "balance: ENTER\nremove_card: remove\nidle:"))
+        assert any("7777.01" in line for line in shown)
+        assert states(world) == [("balance", "completed")]
+        assert 4 not in host.asked[0].fields
+        assert world.printer.slip_count == 1  # The self-test's.
+        assert not re.search("7777", str(world.journal.transact(lambda tx: [dict(p.facts) for p in tx.payments()])))
+
+
+@pytest.mark.parametrize("f54", ["", "1002156C00000001285", "1002840C000000012850", "1002156X000000012850"])
+def test_what_is_no_balance_is_refused(f54: str) -> None:
+    with pytest.raises(FrameError):
+        read_balance(f54)
+
+
+def test_an_overdrawn_account_is_negative() -> None:
+    assert str(read_balance("1002156D000000012850")) == "-128.50"
+
+
+@pytest.mark.parametrize("number", ["12", "12345678901"])
+def test_a_reference_is_twelve_digits(number: str) -> None:
+    with World("short", acquirer=ApprovingHost()) as world:
+        world.run(play(world, START + MENU + "3\n" + SUPERVISOR + f"enter_number: {number} ENTER CANCEL\nidle:"))
+
+
+OWN_CONTRACT = {"repayment": ("190000", "00", "35", "38"), "points": ("000000", "65", "22", "23")}
+
+
+@pytest.mark.parametrize("name", OWN_CONTRACT)
+def test_what_has_a_contract_of_its_own_is_done_and_voided_under_its_own_codes(name: str) -> None:
+    code, condition, type_, void_type = OWN_CONTRACT[name]
+    host = ApprovingHost()
+    with World(name, acquirer=host) as world:
+        offered = dataclasses.replace(world.config.transactions, offered=("void", name))
+        world.shop.config = dataclasses.replace(world.config, transactions=offered)
+        done = MENU + "3\nenter_amount: 12850 ENTER\n" + CARD + DONE
+        void = MENU + "2\nenter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE + "idle:"
+        world.run(play(world, START + done + void))
+        assert states(world) == [(name, "voided"), (f"{name}-void", "completed")]
+        asked, undone = host.asked
+        assert (asked.text(3), asked.text(25), asked.text(60)[:2]) == (code, condition, type_)
+        assert (undone.text(3), undone.text(25), undone.text(60)[:2]) == ("200000", condition, void_type)
+        assert asked.text(60)[13:] == undone.text(60)[13:] == ("0048" if name == "points" else "")
