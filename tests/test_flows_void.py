@@ -12,7 +12,10 @@ from sim.books import all_payments
 from sim.card import PROFILES
 from sim.story import FIRST_RUN, OPERATOR, play
 from sim.world import World
+from terminal.flows.settlement import count_batch
+from terminal.hostlink.messages import Totals
 from terminal.journal import PaymentRecord
+from terminal.model import Money
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
 MENU_VOID = "idle: DOWN\nmenu: 1\nmenu: 2\n"
@@ -58,6 +61,15 @@ def test_a_sale_is_taken_back_with_its_card() -> None:
         assert undone.facts["original_no"] == original.stan
         assert world.printer.slip_count == 1 + 2 + 2
         world.journal.verify()
+
+
+def test_a_voided_sale_counts_on_both_sides_of_the_settlement() -> None:
+    """The sale stays a debit and its void is a credit; what moved no money is in no total. Spec: host-link.md §6."""
+    with World("void-totals", acquirer=ApprovingHost()) as world:
+        world.run(play(world, START + sale("signature") + void(STAN, "signature") + DONE + sale("no-cvm") + "idle:"))
+        batch = world.journal.transact(lambda tx: count_batch(world.shop, tx))
+    assert batch.host == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
+    assert batch.total == Money(12_850)
 
 
 def test_a_pin_is_asked_for_where_the_sale_had_one() -> None:

@@ -19,10 +19,11 @@ from terminal.hostlink.codes import lookup
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import TotalsResult, read_totals_result
+from terminal.hostlink.transactions import Effect
 from terminal.loop import Commit
 from terminal.methods.asking import ask
 from terminal.methods.reversal import clear_reversals, identity, pending_reversals
-from terminal.model import Method, Mode, Money, PaymentState
+from terminal.model import Kind, Method, Mode, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import Balance, OpenRow, SettlementSlip, TotalRow
 from terminal.screens import catalogue as screens
@@ -135,17 +136,31 @@ async def _begin(shop: Shop) -> bool:
 
 
 def count_batch(shop: Shop, tx: Tx) -> Batch:
-    """The open batch by method, from the journal."""
+    """The open batch by kind and method, from the journal.
+
+    What was voided counts as what it was, and its void on the other side (docs/host-link.md §6). What moved no money,
+    an authorisation or a balance, is in no total.
+    """
     number = tx.get("batch", 1)
-    rows: list[TotalRow] = []
-    host = Totals()
+    sums: dict[tuple[Method, Kind], tuple[int, int]] = {}
     for total in tx.totals(number):
-        if total.state is not PaymentState.COMPLETED:
+        if total.state in (PaymentState.COMPLETED, PaymentState.VOIDED):
+            count, amount_minor = sums.get((total.method, total.kind), (0, 0))
+            sums[total.method, total.kind] = count + total.count, amount_minor + total.amount_minor
+    rows: list[TotalRow] = []
+    debit, credit = [0, 0], [0, 0]  # Amount, count.
+    for (method, kind), (count, amount_minor) in sums.items():
+        effect = shop.profile.transactions[kind].effect
+        if effect is Effect.NONE:
             continue
-        in_host = total.method is Method.CARD or (total.method is not Method.CASH and shop.profile.qr_in_totals)
-        rows.append(TotalRow(total.method, total.kind, total.count, Money(total.amount_minor), in_host))
+        signed = Money(-amount_minor if effect is Effect.CREDIT else amount_minor)
+        in_host = method is Method.CARD or (method is not Method.CASH and shop.profile.qr_in_totals)
+        rows.append(TotalRow(method, kind, count, signed, in_host))
         if in_host:
-            host = Totals(host.debit_minor + total.amount_minor, host.debit_count + total.count)
+            side = credit if effect is Effect.CREDIT else debit
+            side[0] += amount_minor
+            side[1] += count
+    host = Totals(*debit, *credit)
     open_rows = tuple(
         OpenRow(p.method, p.state, p.amount, str(p.stan or ""), str(p.facts.get("order_no", "")))
         for p in tx.open_payments()
