@@ -366,7 +366,10 @@ def test_nothing_secret_in_a_repr() -> None:
 def test_any_bytes_get_a_status_word(apdus: list[bytes], name: str) -> None:
     made = card(name)
     for apdu in apdus:
-        answer = made.transmit(apdu)
+        try:
+            answer = made.transmit(apdu)
+        except CardPulled:
+            return  # By itself, as such a card does.
         assert len(answer) >= 2 or PROFILES[name].mute
 
 
