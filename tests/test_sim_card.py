@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sim.card.build import tlv
 from sim.card.card import FIRST_ATC, PSE_NAME, VirtualCard
+from sim.card.hostile import CardPulled
 from sim.card.profiles import PROFILES, luhn_digit, make_test_pan
 from sim.cryptograms import TEST_ISSUERS
 
