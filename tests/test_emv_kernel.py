@@ -12,6 +12,7 @@ from emv_card_script import (
     IAD,
     NO,
     PIN_TVR,
+    PSE,
     UN,
     UNIONPAY,
     Transcript,
@@ -544,3 +545,8 @@ def test_a_card_is_read_and_nothing_is_asked_of_it() -> None:
     assert not outcome.online
     assert outcome.data[0x5A]
     assert made.steps[-1] == "Read application data"
+
+
+def test_a_blocked_card_is_not_read() -> None:
+    outcome = play(session(), select(PSE, "6A81"), read_card).outcome
+    assert (outcome.result, outcome.reason) == (Result.TERMINATED, "card-blocked")
