@@ -28,6 +28,8 @@ from terminal.hostlink.profile import PROFILES as FOLDER
 from terminal.hostlink.profile import Fallback, PinRule, Profile, ProfileError, load_profile, parse_profile
 from terminal.methods.fallback import MUTE, READER_LOST, RULES, Failed, Verdict, allowed
 
+pytestmark = pytest.mark.slow  # Whole sales with real keys: half a second each.
+
 UNIONPAY = load_profile("unionpay")
 PIN = "enter_pin: 123456 ENTER\n"
 MUTE_THRICE = "insert_card: insert mute\ncard_problem: wait 1 remove\n" * 3

@@ -26,6 +26,8 @@ from terminal.hostlink.icc import elements
 from terminal.loop import Draw
 from terminal.methods import card
 
+pytestmark = pytest.mark.slow  # Whole sales with real keys: half a second each.
+
 SOLD = "approved:\nremove_card: remove\nidle:"
 TOLD = ("请输密码", "密码错误", "还可试2次", "最后一次")  # In the card's language, not in the terminal's.
 GIVEN_UP = "cancelled: ENTER\nremove_card: remove\nidle:"

@@ -40,6 +40,8 @@ from keys.usage import Algorithm, Mode
 from keys.vault import Label, Place, Record, Vault
 from sim.key_host import NEVER_ASKED, KeyHost
 
+pytestmark = pytest.mark.slow  # RSA of 3072 bits: half a second each.
+
 ROOT = Path(__file__).parent.parent
 EXAMPLE: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "keys_remote.json").read_text("utf-8"))
 DEVICE: str = EXAMPLE["device"]
