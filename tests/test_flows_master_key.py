@@ -15,14 +15,16 @@ from test_flows_stories import sale
 
 from keys import KeyRef, Usage
 from sim.acquirer import Acquirer
-from sim.acquirer.faults import FaultPlan
+from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.master_keys import PUBLISHED
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.books import discrepancies
 from sim.loop import START_WALL_MS
 from sim.story import OPERATOR, play
 from sim.world import World
+from terminal.flows.master_key import UNTOLD
 from terminal.hostlink.profile import Profile, load_profile
+from terminal.journal import Tx
 from terminal.model import Mode
 
 TMK = KeyRef(Usage.TMK)
@@ -77,6 +79,25 @@ def test_a_block_that_was_altered_is_not_taken() -> None:
         world.run(play(world, READY + ASK + "ceremony_problem: ENTER\nidle: ENTER\nsigning_in:\n" + SOLD))
         assert world.shop.keys.kcv(TMK) == "08D7B4FB"
         assert hosts_tmk(acquirer) != PUBLISHED
+
+
+def test_a_host_that_will_not_hear_it_does_not_stop_the_sign_in() -> None:
+    """Its own TMK is the old one still, so nothing is lost: the terminal says so again, and signs in."""
+    acquirer = host()
+    acquirer.faults.add(Fault(FaultKind.CODE, mti="0820", code="40", times=9))
+    with World("tmk-unheard", acquirer=acquirer, profile=profile()) as world:
+
+        def due(tx: Tx) -> None:
+            tx.set(UNTOLD, True)
+
+        async def people() -> None:
+            await play(world, READY + "idle: CANCEL")
+            world.journal.transact(due)
+            await play(world, "idle: DOWN\nmenu: 6\nsigning_in:\nidle:\n")
+
+        world.run(people())
+        assert world.shop.mode is Mode.SIGNED_IN
+        assert world.journal.transact(lambda tx: tx.get(UNTOLD, False))
 
 
 @pytest.mark.slow

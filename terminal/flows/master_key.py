@@ -66,7 +66,11 @@ def _must_tell(tx: Tx) -> Mode:
 
 
 async def tell(shop: Shop) -> bool:
-    """Tell the host which TMK this is, if that is due; False when it has not heard."""
+    """Tell the host which TMK this is, if that is due; False when it has not heard.
+
+    An answer that is neither 00 nor 25 leaves it due and does not stand in the sign-in's way: the check values of the
+    working keys show whether both sides have one TMK.
+    """
     if not await Commit(lambda tx: tx.get(UNTOLD, False)):
         return True
     kcv = await Offload("keys", partial(shop.keys.kcv, TMK), KEY_DEADLINE_MS)
@@ -76,7 +80,8 @@ async def tell(shop: Shop) -> bool:
         return messages.tmk_taken(identity(shop, messages.NO_BATCH), shop.profile, stan=stan, kcv=kcv)
 
     answer = await shop.host.exchange(await Commit(prepare))
-    if not isinstance(answer, Answered) or answer.verdict.code not in (APPROVED, NOT_FOUND):
+    if not isinstance(answer, Answered):
         return False
-    await Commit(lambda tx: tx.set(UNTOLD, None))
+    if answer.verdict.code in (APPROVED, NOT_FOUND):
+        await Commit(lambda tx: tx.set(UNTOLD, None))
     return True
