@@ -27,6 +27,7 @@ from sim.certify.words import GROUPS as GROUP_WORDS
 from sim.certify.words import VERDICTS
 from terminal.config import Config
 from terminal.hostlink.profile import ProfileError, load_profile
+from terminal.screens.font import load_font
 
 PASSED, FAILED, USAGE = 0, 1, 2
 OUT = Path("build") / "certify"
@@ -141,7 +142,7 @@ def _finish(args: argparse.Namespace, report: dict[str, Any], results: Sequence[
         args.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
         (args.out / "report.json").write_text(text, encoding="utf-8")
-        (args.out / "report.html").write_text(page(report), encoding="utf-8")
+        (args.out / "report.html").write_text(page(report, load_font()), encoding="utf-8")
         sign(args.out, key)
     except (OSError, SealError) as error:
         print(f"certify: {error}", file=sys.stderr)

@@ -37,6 +37,14 @@ HOWS: Mapping[str, Two] = MappingProxyType(
         "person": ("真实终端，人工操作", "real terminal, worked by a person"),
     }
 )
+MACS: Mapping[str, Two] = MappingProxyType(
+    {
+        "good": ("正确", "good"),
+        "bad": ("错误", "bad"),
+        "absent": ("无", "none"),
+        "unchecked": ("未验", "unchecked"),
+    }
+)
 PLACES: Mapping[str, Two] = MappingProxyType(
     {
         "screens": ("屏幕流程", "screens"),
