@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
 	test test-quick check format fuzz dukpt-walk conformance coverage mutation goldens goldens-check diagrams diagrams-check \
-	bench bench-peers demo day doctor \
+	bench bench-peers certify demo day doctor \
 	certs card-keys \
 	system-deps install-pi clean
 
@@ -115,6 +115,9 @@ demo: venv ## A whole day without a browser: screens and slips go to build/demo
 
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
+
+certify: venv ## An acquirer's certification script against the terminal; a signed report in build/certify
+	@$(PY) -m sim certify --spawn
 
 bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the keys beside other libraries
 	$(PY) -m bench
