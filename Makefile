@@ -116,7 +116,7 @@ demo: venv ## A whole day without a browser: screens and slips go to build/demo
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-certify: venv ## An acquirer's certification script against the terminal; a signed report in build/certify
+certify: venv ## An acquirer's certification script against the terminal, and a signed report
 	@$(PY) -m sim certify --spawn
 
 bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the keys beside other libraries
