@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import product
 from typing import Any
 
 from emv.aids import default_aids
@@ -69,7 +70,7 @@ SALES = (
     SALE,
     replace(SALE, amount_minor=30_000, other_minor=10_000, kind=0x09),
     replace(SALE, amount_minor=1, forced_online=True),
-    replace(SALE, kind=0x01),
+    replace(SALE, amount_minor=FLOOR_LIMIT_MINOR, kind=0x01),
 )
 # What a card may add to its objects: whatever there is, and what nobody knows.
 STRANGERS = (*TAGS, 0xDF8129)
@@ -81,10 +82,10 @@ class WentWrong(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One session's end; no outcome: the card left. `steps` were performed, by the Book's titles."""
+    """One session and its end; no outcome: the card left."""
 
     outcome: Outcome | None
-    steps: tuple[str, ...]
+    session: Session
 
 
 @dataclass(slots=True)
@@ -135,6 +136,11 @@ def terminals() -> tuple[TerminalProfile, ...]:
     )
 
 
+def honest_inputs() -> tuple[bytes, ...]:
+    """Every card in every terminal, all honest; the issuer approves, is not reached, or sends two scripts."""
+    return tuple(bytes(place) for place in product(range(len(CARDS)), range(len(terminals())), (0x00, 0x70, 0x82)))
+
+
 def run_kernel(data: bytes) -> Run:
     """One session. Raises WentWrong."""
     said = Bytes(data)
@@ -153,11 +159,11 @@ def run_kernel(data: bytes) -> Run:
             request = steps.throw(fault) if fault else steps.send(answer)
         except StopIteration as end:
             _judge(session, end.value, issuer)
-            return Run(end.value, tuple(session.steps))
+            return Run(end.value, session)
         except CardError as gone:
             if not gone.removed:
                 raise WentWrong("an error of the card came out of the kernel") from gone
-            return Run(None, tuple(session.steps))
+            return Run(None, session)
         answer = fault = None
         try:
             answer = _issuer(issuer_kind, said) if isinstance(request, GoOnline) else _answer(card, said, request)
@@ -187,7 +193,7 @@ def reached(run: object) -> tuple[str, ...]:
     if not isinstance(run, Run):
         raise TypeError("run_kernel gives a Run")
     ended = "the card left" if run.outcome is None else f"ended {run.outcome.result.value}"
-    return (*dict.fromkeys(run.steps), ended)
+    return (*dict.fromkeys(run.session.steps), ended)
 
 
 def _answer(card: VirtualCard, said: Bytes, request: object) -> Any:
