@@ -180,6 +180,8 @@ def _at(
     for new in _variants(node, parent, field):
         if hasattr(node, "lineno"):
             ast.copy_location(new, node)
+        if _short(new) == _short(node):
+            continue  # `while True` is true already.
         what = f"{_short(node)} → {_short(new)}"
 
         def apply(new: ast.AST = new) -> None:
