@@ -1,8 +1,8 @@
 """`make mutation`: which mutants the cases kill, which live, and which case kills what no other kills.
 
 What was found is kept in build/mutation, a file a module, so that a run goes on where the last one ended and a changed
-case costs no more than itself. It holds only for the kernel and the harness that it was found with: both are part of
-its key. tests/emv/kills.toml is the short of it that is committed: case → a mutant that it alone kills.
+case costs no more than itself. It holds for the module and the harness that it was found with, both of which are part
+of its key; after a change of other modules that matters to this one, the folder is to be thrown away. tests/emv/kills.toml is the short of it that is committed: case → a mutant that it alone kills.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from conformance.notation import FOLDER
 
 KEPT = ROOT / "build" / "mutation"
 KILLS = FOLDER / "kills.toml"
-HARNESS = ("card", "keyed", "notation", "runner", "mutants", "mutation")  # What decides which cases fail.
+HARNESS = ("card", "keyed", "notation", "runner", "mutation")  # What decides which cases fail.
 ALL = (*DECIDING, *OTHERS)
 
 
@@ -53,26 +53,27 @@ def matrix(modules: Sequence[str], *, jobs: int) -> list[Result]:
         raise RuntimeError("the kernel is imported already: its mutants would not be seen")
     for case in cases():
         ScriptedCard(case.card)  # Its certificates are made once, here, and not in each fork.
-    key = _key()
     ran = executed(modules)
     results = []
     with ThreadPoolExecutor(jobs) as pool:
         for module in modules:
             print(f"{module} ...", file=sys.stderr, flush=True)
-            results += _module(module, key, ran, pool)
+            results += _module(module, ran, pool)
     return results
 
 
-def _module(module: str, key: str, ran: dict[str, Lines], pool: ThreadPoolExecutor) -> list[Result]:
+def _module(module: str, ran: dict[str, Lines], pool: ThreadPoolExecutor) -> list[Result]:
     """One module's mutants; what is known of unchanged cases is not asked again."""
-    path = KEPT / f"{module}.json"
+    path, key = KEPT / f"{module}.json", _key(module)
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     known = kept if kept.get("key") == key else {"cases": {}, "killers": {}}
     now = {case.id: _digest(case) for case in cases()}
     same = {name for name, digest in now.items() if known["cases"].get(name) == digest}
 
     def result(mutant: Mutant) -> Result:
-        before = known["killers"].get(mutant.name, [])
+        before = known["killers"].get(mutant.name)
+        if before is None:
+            return Result(mutant, judge(mutant, candidates(mutant, ran, now), enough=ENOUGH))
         if before in ([BROKEN], [TIMEOUT]):
             return Result(mutant, tuple(before))
         still = [name for name in before if name in same]
@@ -88,9 +89,9 @@ def _module(module: str, key: str, ran: dict[str, Lines], pool: ThreadPoolExecut
     return results
 
 
-def _key() -> str:
-    """The kernel and the harness, as they are now."""
-    files = [*sorted((ROOT / "emv").glob("*.py")), *(FOLDER / "conformance" / f"{name}.py" for name in HARNESS)]
+def _key(module: str) -> str:
+    """The module and the harness, as they are now. A mutant's name says what it is: how they are made is no part."""
+    files = [source(module), *(FOLDER / "conformance" / f"{name}.py" for name in HARNESS)]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
