@@ -18,10 +18,11 @@ def main(arguments: list[str] | None = None) -> int:
     mutation = commands.add_parser("mutation", help="which mutants the cases kill")
     mutation.add_argument("modules", nargs="*", help="such as emv.cvm; else all of them, and what each case kills")
     mutation.add_argument("--write", action="store_true", help="write kills.toml")
+    mutation.add_argument("--fresh", action="store_true", help="without what earlier runs kept in build/mutation")
     mutation.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     if options.command == "mutation":
-        return print_mutation(options.modules, jobs=options.jobs, write=options.write)
+        return print_mutation(options.modules, jobs=options.jobs, write=options.write, fresh=options.fresh)
     # Not above: a process that has imported the kernel cannot change it.
     from conformance.report import print_report
 

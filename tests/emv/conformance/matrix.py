@@ -2,7 +2,9 @@
 
 What was found is kept in build/mutation, a file a module, so that a run goes on where the last one ended and a changed
 case costs no more than itself. It holds for the module and the harness that it was found with, both of which are part
-of its key; after a change of other modules that matters to this one, the folder is to be thrown away. tests/emv/kills.toml is the short of it that is committed: case → a mutant that it alone kills.
+of its key; FRESH=1 asks everything anew, as after a change of other modules that matters to this one.
+
+tests/emv/kills.toml is the short of it that is committed: case → a mutant that it alone kills.
 """
 
 from __future__ import annotations
@@ -47,8 +49,11 @@ class Result:
     killers: tuple[str, ...]
 
 
-def matrix(modules: Sequence[str], *, jobs: int) -> list[Result]:
-    """Every mutant of the modules, judged. Must run before this process imports the kernel."""
+def matrix(modules: Sequence[str], *, jobs: int, fresh: bool) -> list[Result]:
+    """Every mutant of the modules, judged; `fresh`: without what is kept, which is left alone.
+
+    Must run before this process imports the kernel.
+    """
     if any(name == "emv" or name.startswith("emv.") for name in sys.modules):
         raise RuntimeError("the kernel is imported already: its mutants would not be seen")
     for case in cases():
@@ -58,8 +63,16 @@ def matrix(modules: Sequence[str], *, jobs: int) -> list[Result]:
     with ThreadPoolExecutor(jobs) as pool:
         for module in modules:
             print(f"{module} ...", file=sys.stderr, flush=True)
-            results += _module(module, ran, pool)
+            results += _anew(module, ran, pool) if fresh else _module(module, ran, pool)
     return results
+
+
+def _anew(module: str, ran: dict[str, Lines], pool: ThreadPoolExecutor) -> list[Result]:
+    def result(mutant: Mutant) -> Result:
+        every = candidates(mutant, ran, [case.id for case in cases()])
+        return Result(mutant, judge(mutant, every, enough=ENOUGH))
+
+    return list(pool.map(result, mutants(module)))
 
 
 def _module(module: str, ran: dict[str, Lines], pool: ThreadPoolExecutor) -> list[Result]:
@@ -145,16 +158,19 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def print_mutation(modules: Sequence[str], *, jobs: int, write: bool) -> int:
-    """The table; exit status 1 if a survivor is not explained or a case does not earn its place."""
-    results = matrix(modules or ALL, jobs=jobs)
-    wrong = _print_survivors(modules or ALL, results)
-    if not modules:
-        only = only_killers(results)
-        if write:
-            write_kills(only)
-        wrong += _print_cases(only)
-    return 1 if wrong else 0
+def print_mutation(modules: Sequence[str], *, jobs: int, write: bool, fresh: bool) -> int:
+    """The table; exit status 1 if a survivor is not explained, a row of kills.toml is false, or a case idles."""
+    wanted = modules or ALL
+    results = matrix(wanted, jobs=jobs, fresh=fresh)
+    only = only_killers(results)
+    if write and not modules:
+        write_kills(only)
+    wrong = _print_survivors(wanted, results)
+    for name, mutant in kills().items():
+        if mutant.partition(":")[0] in wanted and mutant not in only.get(name, []):
+            print(f"    not true in kills.toml: {name} = {mutant}")
+            wrong += 1
+    return 1 if wrong + (0 if modules else _print_cases(only)) else 0
 
 
 def _print_survivors(modules: Sequence[str], results: Sequence[Result]) -> int:
@@ -186,16 +202,19 @@ def _share(part: int, whole: int) -> str:
 
 
 def _print_cases(only: Mapping[str, list[str]]) -> int:
-    """How many cases kill alone, and those that neither do nor say why they stand; rows of kills.toml that are false."""
-    idle = [case.id for case in cases() if case.id not in only and not case.stands]
-    false = [name for name, mutant in kills().items() if mutant not in only.get(name, [])]
-    both = [case.id for case in cases() if case.id in only and case.stands]
-    print(f"\n{len(only.keys() & {case.id for case in cases()})} of {len(cases())} cases kill a mutant that no other kills")
-    for words, names in (
-        ("neither kills alone nor says why it stands", idle),
-        ("kills.toml is not true of it", false),
-        ("kills alone, and needs no reason to stand", both),
-    ):
-        for name in names:
-            print(f"    {words}: {name}")
-    return len(idle) + len(false)
+    """How many cases kill alone, and those that do not, are not the only one of a requirement, and do not say why."""
+    alone = [case for case in cases() if case.id in only]
+    idle = [case for case in cases() if case.id not in only and not case.stands and case.id not in only_cases()]
+    print(f"\n{len(alone)} of {len(cases())} cases kill a mutant that no other case kills")
+    for case in idle:
+        print(f"    neither kills alone nor says why it stands: {case.id}")
+    for case in alone:
+        if case.stands:
+            print(f"    kills alone, and needs no reason to stand: {case.id}")
+    return len(idle)
+
+
+def only_cases() -> set[str]:
+    """The cases without which a requirement would have none."""
+    shown = Counter(name for case in cases() for name in case.shows)
+    return {case.id for case in cases() if any(shown[name] == 1 for name in case.shows)}

@@ -294,18 +294,18 @@ def _variants(node: ast.AST, parent: ast.AST, field: str) -> Iterator[ast.AST]:
         case ast.Attribute(attr=attr, ctx=ast.Load()):
             for group in SIBLINGS:
                 if attr in group:
-                    other = group[(group.index(attr) + 1) % len(group)]
-                    yield ast.Attribute(node.value, other, node.ctx)
+                    sibling = group[(group.index(attr) + 1) % len(group)]
+                    yield ast.Attribute(node.value, sibling, node.ctx)
         case ast.match_case(guard=None, pattern=ast.MatchOr(patterns=patterns)):
-            for rest in _shorter(patterns):
-                yield ast.match_case(ast.MatchOr(rest) if len(rest) > 1 else rest[0], None, node.body)
+            for some in _shorter(patterns):
+                yield ast.match_case(some[0] if len(some) == 1 else ast.MatchOr(some), None, node.body)
         case ast.match_case(guard=None) if not _irrefutable(node.pattern):
             yield ast.match_case(node.pattern, ast.Constant(False), node.body)
         case ast.ExceptHandler(body=body) if not isinstance(body[-1], ast.Raise):
             yield ast.ExceptHandler(node.type, node.name, [ast.Raise()])
         case ast.Tuple(elts=elts) | ast.List(elts=elts) if _listed(parent, field):
-            for rest in _shorter(elts):
-                yield type(node)(rest, ast.Load())
+            for fewer in _shorter(elts):
+                yield type(node)(fewer, ast.Load())
     if isinstance(parent, ast.keyword) and parent.arg == "sets":
         yield ast.Constant(None)
     if isinstance(node, ast.expr) and field == "iter":
