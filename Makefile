@@ -119,7 +119,7 @@ demo: venv ## A whole day without a browser: screens and slips go to build/demo
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the keys beside other libraries
+bench: venv bench-peers ## Measure start, sale, bus, acquirer; keys, codec, kernel beside other libraries
 	$(PY) -m bench
 
 bench-peers: build/peers/.ready ## Set up the environment of the libraries that we measure ourselves beside
