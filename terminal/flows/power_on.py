@@ -26,7 +26,7 @@ from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
-from terminal.operators import add_operator, is_supervisor, operator_sign_in
+from terminal.operators import add_operator, allowed, operator_sign_in, role_of
 from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
 from terminal.shop import Alarm, Shop, load_settings, wall_ms
@@ -150,7 +150,7 @@ async def menu(shop: Shop) -> None:
     chosen = await choose(
         shop, len(MENU), lambda at: screens.Menu(title="menu.main", items=MENU, selected=at)
     )
-    if chosen is None:
+    if chosen is None or not await allowed(shop, MENU[chosen].removeprefix("menu.")):
         return
     match MENU[chosen]:
         case "menu.transactions":
@@ -177,11 +177,9 @@ async def menu(shop: Shop) -> None:
         case "menu.load_keys":
             await _load_keys(shop)
         case "menu.add_operator":
-            if await is_supervisor(shop, shop.operator):
-                await add_operator(shop)
+            await add_operator(shop, await role_of(shop, shop.operator))
         case "menu.downloads":
-            if await is_supervisor(shop, shop.operator):
-                await downloads_menu(shop)
+            await downloads_menu(shop)
 
 
 MENU = (
@@ -239,7 +237,7 @@ async def _load_keys(shop: Shop) -> None:
     """A new master key for a terminal that has one. An open settlement needs the keys that it began with."""
     if shop.mode is Mode.SETTLING:
         await acknowledge(shop, screens.Refused(reason="settling"))
-    elif await is_supervisor(shop, shop.operator):
+    else:
         await key_loading.choose_and_load(shop)
 
 

@@ -20,7 +20,7 @@ from terminal.methods import card
 from terminal.methods.card_ending import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Kind, Method, PaymentState
-from terminal.operators import agreed
+from terminal.operators import allowed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -44,7 +44,7 @@ async def void(shop: Shop) -> None:
     if refused:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
-    elif original is not None and await _is_meant(shop, original) and await agreed(shop, "void"):
+    elif original is not None and await _is_meant(shop, original) and await allowed(shop, "void"):
         await card.transact(shop, void_of(shop, original))
 
 
