@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Tone
 from terminal.dialogue import acknowledge, type_amount, type_text
 from terminal.flows.card_only import may_ask
+from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit
@@ -81,7 +82,8 @@ async def _follow(shop: Shop, kind: Kind, transaction: str) -> None:
     facts: dict[str, str | int | bool] = {"original_no": named.number, "original_date": named.about.date}
     if named.record:
         facts["undoes"] = named.record.id
-    await card.transact(shop, Deal(kind, amount, about=named.about, facts=facts, undoes=named.record))
+    deal = Deal(kind, amount, about=named.about, facts=facts, undoes=named.record)
+    await take_back_unsigned(shop, await card.transact(shop, deal))
 
 
 def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx: Tx) -> str:

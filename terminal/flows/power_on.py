@@ -20,6 +20,7 @@ from terminal.flows.sale import sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
+from terminal.flows.signature import take_back_left
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
@@ -104,6 +105,7 @@ async def _start_of_day(shop: Shop) -> None:
         return
     if shop.mode is Mode.SIGNED_IN:
         await clear_reversals(shop)
+        await take_back_left(shop)
         await load_needed(shop)
         await recovery.query_orders(shop)
 

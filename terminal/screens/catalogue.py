@@ -310,19 +310,16 @@ class ChooseMethod:
 
 @value
 class InsertCard:
-    """`swipe`: a stripe reader is fitted, too."""
+    """`swipe`: a stripe reader is fitted, too. `kind` in room "kind_name": said where it is not a sale."""
 
     name: ClassVar[str] = "insert_card"
     amount: Money
     swipe: bool
+    kind: str
 
     def lay(self, words: Words) -> Layout:
-        return Notice(
-            words["insert_card.or_swipe" if self.swipe else "insert_card.title"],
-            amount=words.money(self.amount),
-            mark=Mark.CARD,
-            hint=_hint(words, "cancel", ""),
-        )
+        title = words["insert_card.or_swipe" if self.swipe else "insert_card.title"]
+        return _for_a_card(words, title, self.amount, self.kind)
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
@@ -362,16 +359,24 @@ class OfferFallback:
 
 @value
 class SwipeCard:
+    """`kind` as in InsertCard."""
+
     name: ClassVar[str] = "swipe_card"
     amount: Money
+    kind: str
 
     def lay(self, words: Words) -> Layout:
-        return Notice(
-            words["swipe_card.title"],
-            amount=words.money(self.amount),
-            mark=Mark.CARD,
-            hint=_hint(words, "cancel", ""),
-        )
+        return _for_a_card(words, words["swipe_card.title"], self.amount, self.kind)
+
+
+def _for_a_card(words: Words, title: str, amount: Money, kind: str) -> Layout:
+    """A card is wanted, and what for: the amount, and where it is no sale what is done with it. A balance has none."""
+    hint = _hint(words, "cancel", "")
+    name = words.about("kind_name", kind)
+    if kind == "balance":
+        return Notice(title, headline=name, mark=Mark.CARD, hint=hint)
+    lines = () if kind == "sale" else (name,)
+    return Notice(title, amount=words.money(amount), lines=lines, mark=Mark.CARD, hint=hint)
 
 
 @value
@@ -399,10 +404,13 @@ class ChooseApplication:
 
 @value
 class EnterPin:
-    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN."""
+    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN.
+
+    `amount` is None where there is none: for a balance.
+    """
 
     name: ClassVar[str] = "enter_pin"
-    amount: Money
+    amount: Money | None
     digits: int
     seconds_left: int
     tries_left: int | None
@@ -418,7 +426,7 @@ class EnterPin:
             words["enter_pin.wrong" if self.wrong else "enter_pin.title"],
             note=note,
             masked=self.digits,
-            amount=words.money(self.amount),
+            amount=words.money(self.amount) if self.amount else "",
             corner=words.say("seconds", seconds=self.seconds_left),
             hint=_hint(words, "cancel", "confirm"),
         )
@@ -611,6 +619,18 @@ class OutcomeUnknown:
             mark=Mark.CAUTION,
             hint=_hint(words, "", "ok"),
         )
+
+
+@value
+class CompareSignature:
+    """The signed copy is in somebody's hand: is it the cardholder's signature?"""
+
+    name: ClassVar[str] = "compare_signature"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "differs", "same")
+        return Notice(words["compare_signature.title"], amount=words.money(self.amount), hint=hint)
 
 
 # Paper
@@ -1050,6 +1070,7 @@ REFUSALS = (
     "over_authorised",
     "not_whole",
     "not_signed",
+    "unsigned_stands",
     "no_balance",
 )
 CEREMONY_REASONS = (
@@ -1107,11 +1128,18 @@ EXAMPLES: tuple[Screen, ...] = (
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
-    InsertCard(_SALE, swipe=False),
-    InsertCard(_SALE, swipe=True),
-    InsertCard(Money(88888888), swipe=True),
+    InsertCard(_SALE, swipe=False, kind="sale"),
+    InsertCard(_SALE, swipe=True, kind="sale"),
+    InsertCard(Money(88888888), swipe=True, kind="sale"),
+    InsertCard(_SALE, swipe=True, kind="auth"),
+    InsertCard(_LARGE, swipe=False, kind="completion"),
+    InsertCard(Money(0), swipe=True, kind="balance"),
     OfferFallback(),
-    SwipeCard(_SALE),
+    SwipeCard(_SALE, kind="sale"),
+    SwipeCard(Money(0), kind="balance"),
+    EnterPin(None, 0, 60, None, wrong=False),
+    CompareSignature(_SALE),
+    CompareSignature(_LARGE),
     *(
         CardProblem(reason)
         for reason in CARD_REASONS
