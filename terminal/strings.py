@@ -30,6 +30,9 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "hint.differs": ("✗不符", "✗Differs"),
         "hint.log_in": ("✔登录", "✔Log in"),
         "hint.menu": ("✔菜单", "✔Menu"),
+        "hint.either": ("插卡/刷卡", "Card"),
+        "hint.insert": ("请插卡", "Insert"),
+        "hint.swipe": ("请刷卡", "Swipe"),
         "hint.continue": ("✔继续", "✔Next"),
         "hint.no": ("✗否", "✗No"),
         "hint.ok": ("✔知道了", "✔OK"),
@@ -235,11 +238,11 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "method.cash": ("现金", "Cash"),
         "method.qr-scanned": ("扫付款码", "Scan code"),
         "method.qr-shown": ("出示收款码", "Show QR"),
-        "insert_card.title": ("请插卡", "Insert card"),
-        "insert_card.or_swipe": ("插卡或刷卡", "Insert or swipe"),
+        "card.insert": ("请插卡", "Insert card"),
+        "card.either": ("插卡或刷卡", "Insert or swipe"),
+        "card.swipe": ("请刷卡", "Swipe card"),
         "offer_fallback.title": ("芯片读不出", "Chip unread"),
         "offer_fallback.text": ("改刷磁条？", "Swipe instead?"),
-        "swipe_card.title": ("请刷卡", "Swipe card"),
         "reading_card.text": ("正在读卡", "Reading card"),
         "reading_card.stay": ("请勿取卡", "Leave it in"),
         "choose_application.title": ("请选应用", "Choose one"),
@@ -444,7 +447,7 @@ class UnknownPhrase(KeyError):
 class Words:
     """The phrases of one language. Raises ValueError for a language that is not one of LANGUAGES.
 
-    >>> Words("zh-CN")["insert_card.title"], Words("en").say("seconds", seconds=58)
+    >>> Words("zh-CN")["card.insert"], Words("en").say("seconds", seconds=58)
     ('请插卡', '58s')
     """
 

@@ -318,8 +318,7 @@ class InsertCard:
     kind: str
 
     def lay(self, words: Words) -> Layout:
-        title = words["insert_card.or_swipe" if self.swipe else "insert_card.title"]
-        return _for_a_card(words, title, self.amount, self.kind)
+        return _for_a_card(words, "either" if self.swipe else "insert", self.amount, self.kind)
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
@@ -366,17 +365,18 @@ class SwipeCard:
     kind: str
 
     def lay(self, words: Words) -> Layout:
-        return _for_a_card(words, words["swipe_card.title"], self.amount, self.kind)
+        return _for_a_card(words, "swipe", self.amount, self.kind)
 
 
-def _for_a_card(words: Words, title: str, amount: Money, kind: str) -> Layout:
-    """A card is wanted, and what for: the amount, and where it is no sale what is done with it. A balance has none."""
-    hint = _hint(words, "cancel", "")
+def _for_a_card(words: Words, way: str, amount: Money, kind: str) -> Layout:
+    """A card is wanted, in this way; what for stands above where it is no sale. A balance has no amount."""
+    if kind == "sale":
+        hint = _hint(words, "cancel", "")
+        return Notice(words[f"card.{way}"], amount=words.money(amount), mark=Mark.CARD, hint=hint)
     name = words.about("kind_name", kind)
     if kind == "balance":
-        return Notice(title, headline=name, mark=Mark.CARD, hint=hint)
-    lines = () if kind == "sale" else (name,)
-    return Notice(title, amount=words.money(amount), lines=lines, mark=Mark.CARD, hint=hint)
+        return Notice(name, headline=words[f"card.{way}"], mark=Mark.CARD, hint=_hint(words, "cancel", ""))
+    return Notice(name, amount=words.money(amount), mark=Mark.CARD, hint=_hint(words, "cancel", way))
 
 
 @value
