@@ -148,6 +148,10 @@ class Acquirer:
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return (merchant_no, terminal_no) in self._keys
 
+    def keys_of(self, terminal: TerminalId) -> WorkingKeys | None:
+        """The keys of its last sign-in, for whoever judges what it sends (sim.certify)."""
+        return self._keys.get(terminal)
+
     # Checks that every message passes
 
     def _judge(
