@@ -57,7 +57,7 @@ def test_our_own_terminal_passes_the_whole_script(lab: Lab) -> None:
 
 def test_the_header_says_who_was_tried_and_with_what(lab: Lab) -> None:
     terminal = lab.report["terminal"]
-    assert re.fullmatch(r"EMV1 [0-9A-F]{8}", terminal["kernel"])
+    assert re.fullmatch(r"EMV[0-9]+ [0-9A-F]{8}", terminal["kernel"])
     assert re.fullmatch(r"[0-9a-f]{64}", terminal["config_sha256"])
     assert re.fullmatch(r"[0-9a-f]{12}\+?|-", terminal["commit"])
     assert (terminal["how"], terminal["profile"]) == ("simulated", "unionpay")

@@ -23,7 +23,7 @@ from sim.certify.script import (
     read_steps,
 )
 from sim.certify.words import GROUPS as GROUP_WORDS
-from sim.certify.words import place_words, prompt_of
+from sim.certify.words import Prompt, place_words, prompts_of
 from sim.story import parse_story
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import RESPONSE_CODES
@@ -75,8 +75,8 @@ def test_every_response_code_and_every_fault_is_tried() -> None:
 def test_a_person_can_be_told_what_to_do(case: Case) -> None:
     lines = [line for line in case.story.splitlines() if not line.startswith(FAULT)]
     for line in parse_story("\n".join(lines)):
-        prompt = prompt_of(line)
-        assert all(zh and en for zh, en in (prompt.screen, *prompt.deeds))
+        told = [part for part in prompts_of(line) if isinstance(part, Prompt)]
+        assert told and all(zh and en for prompt in told for zh, en in (prompt.screen, *prompt.deeds))
 
 
 # Reading
