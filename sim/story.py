@@ -155,12 +155,13 @@ async def play(world: Counter, text: str) -> None:
     for line in parse_story(text):
         try:
             await world.eyes.see(line.screen)
-            await _act(world, list(line.actions))
+            await act(world, list(line.actions))
         except StoryError as error:
             raise StoryError(f"line {line.number} ({line.screen}): {error}") from None
 
 
-async def _act(world: Counter, words: list[str]) -> None:
+async def act(world: Counter, words: list[str]) -> None:
+    """Do what one line says, now. Raises StoryError for a word that is no action."""
     while words:
         word = words.pop(0)
         if word in FUNCTION_KEYS or word.isdigit():
