@@ -100,7 +100,7 @@ dukpt-walk: venv ## All 1,048,575 counters of TDES DUKPT beside an independent d
 conformance: venv ## Each requirement of the kernel, its cases, their results (JSON=1 for programs)
 	@PYTHONPATH=tests/emv $(PY) -m conformance report $(if $(JSON),--json)
 
-mutation: venv ## Which mutants of the kernel the cases kill, and which cases idle (MODULES="emv.cvm", FRESH=1)
+mutation: venv ## Which mutants of the kernel the cases kill, which idle (MODULES=emv.cvm FRESH=1)
 	@PYTHONPATH=tests/emv $(PY) -m conformance mutation $(MODULES) $(if $(FRESH),--fresh) --jobs $(JOBS)
 
 kills: venv ## The same, and write tests/emv/kills.toml
@@ -119,7 +119,7 @@ demo: venv ## A whole day without a browser: screens and slips go to build/demo
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the keys beside other libraries
+bench: venv bench-peers ## Measure start, sale, bus, acquirer; keys, codec, kernel beside other libraries
 	$(PY) -m bench
 
 bench-peers: build/peers/.ready ## Set up the environment of the libraries that we measure ourselves beside

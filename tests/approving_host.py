@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from sim.acquirer import Acquirer
-from sim.acquirer.core import SALE
 from sim.acquirer.requests import DUPLICATE, Answer, Refused, Request
 from terminal.hostlink.codec import Message
+from terminal.hostlink.messages import SALE
 
 
 class ApprovingHost(Acquirer):
