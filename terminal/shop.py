@@ -33,7 +33,7 @@ from drivers.ports import (
     TamperSwitch,
     Tone,
 )
-from emv.session import TerminalProfile
+from emv.profile import TerminalProfile
 from keys import KeyStore
 from terminal.config import Config
 from terminal.hostlink.lists import Downloaded
