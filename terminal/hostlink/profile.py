@@ -74,6 +74,9 @@ class Profile:
     tmk_download: str  # F60.3 of a new TMK from the host; "" when this acquirer has none.
     connect_timeout_ms: int
     response_timeout_ms: int
+    connection_kept: bool
+    connection_echo_ms: int  # A kept connection is proved by an echo after so much silence,
+    connection_trusted_ms: int  # and no request is put on it after so much.
     reversal_ending_codes: tuple[str, ...]
     reversal_resend_count: int
     no_response_reason: str
@@ -175,6 +178,9 @@ def _disagreements(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("keys.scheme", f"must be one of {', '.join(dict.fromkeys(fitting))} with this cipher"))
     if mac is MacMethod.X9_19 and cipher not in (KeyScheme.TDES, None):
         found.append(("keys.mac", "x9.19 takes keys of double length: cipher must be 3des"))
+    echo_ms, trusted_ms = values.get("connection_echo_ms"), values.get("connection_trusted_ms")
+    if isinstance(echo_ms, int) and isinstance(trusted_ms, int) and trusted_ms <= echo_ms:
+        found.append(("connection.trusted_ms", "must be longer than echo_ms, or no echo ever comes in time"))
     if values.get("tracks_encrypted"):
         if cipher is KeyScheme.SM4:
             found.append(("sale.tracks_encrypted", "no public text says which bytes of a track SM4 hides"))
@@ -268,6 +274,9 @@ _SETTINGS = (
     _Setting("keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")),
     _Setting("timing.connect_timeout_ms", "connect_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
     _Setting("timing.response_timeout_ms", "response_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
+    _Setting("connection.keep", "connection_kept", _flag),
+    _Setting("connection.echo_ms", "connection_echo_ms", _whole(5_000, 3_600_000)),
+    _Setting("connection.trusted_ms", "connection_trusted_ms", _whole(5_000, 3_600_000)),
     _Setting("reversal.ending_codes", "reversal_ending_codes", _list_of(_CODE, "two-character codes")),
     _Setting("reversal.resend_count", "reversal_resend_count", _whole(0, RESEND_LIMIT)),
     _Setting("reversal.no_response_reason", "no_response_reason", _pattern(_CODE, "a two-character code")),
