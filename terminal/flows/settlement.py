@@ -64,7 +64,7 @@ async def settle(shop: Shop) -> None:
     if shop.mode is not Mode.SETTLING:
         if not await _begin(shop):
             return
-    elif shop.keys.working_keys_ready():
+    elif messages.keys_ready(shop.keys, shop.profile):
         # Forced by the host's other batch number, with reversals open, perhaps. Those that it does not take stay
         # open and on the slip: to wait for them would be to wait for a batch that the host may have lost.
         await clear_reversals(shop)
