@@ -213,6 +213,7 @@ async def _print_notice(shop: Shop, attempt: Attempt, ending: Ending) -> None:
         zh=words.zh if words else "",
         en=words.en if words else "",
         ref_no=str(facts.get("rrn", "")),
+        kind=payment.kind,
     )
     await print_kept(shop, await Commit(lambda tx: keep(tx, slip, payment.id)), slip)
 

@@ -274,7 +274,7 @@ def _notice(page: _Page, slip: NoticeSlip) -> None:
     _head(page, slip.head)
     page.rule()
     page.pair("card_no", slip.masked_pan)
-    _kind(page, Kind.SALE)
+    _kind(page, slip.kind)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
     page.pair("ref_no", slip.ref_no)

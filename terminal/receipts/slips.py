@@ -154,6 +154,7 @@ class NoticeSlip:
     zh: str = ""
     en: str = ""
     ref_no: str = ""
+    kind: Kind = Kind.SALE
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
