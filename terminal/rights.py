@@ -39,6 +39,7 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "void":               (_A, _A, _A),
         "refund":             (_A, _A, _A),
         "signature":          (_Y, _Y, _Y),  # At once, while the cardholder stands there.
+        "instalment":         (_Y, _Y, _Y),
         "points":             (_Y, _Y, _Y),
         "points-refund":      (_A, _A, _A),
         "auth":               (_Y, _Y, _Y),

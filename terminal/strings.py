@@ -223,6 +223,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "menu.moto-completion": ("订购授权完成", "Complete auth"),
         "menu.moto-refund": ("订购退货", "Refund"),
         "menu.moto-sale": ("订购消费", "Sale"),
+        "menu.instalment": ("分期消费", "Instalments"),
         "menu.points-refund": ("积分退货", "Points refund"),
         "menu.transactions": ("交易", "Transactions"),
         "menu.void": ("撤销", "Void"),
@@ -239,6 +240,8 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "menu.restart": ("重新启动", "Restart"),
         "query.none": ("没有待查订单", "No open orders"),
         # A sale
+        "choose_terms.title": ("期数", "Terms"),
+        "terms": ("{count}期", "{count} months"),
         "choose_method.title": ("付款方式", "Pay by"),
         "method.card": ("银行卡", "Card"),
         "method.cash": ("现金", "Cash"),

@@ -15,6 +15,7 @@ from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.hostlink.balance import read_balance
 from terminal.hostlink.codec import FrameError
+from terminal.hostlink.profile import load_profile
 from terminal.journal import PaymentRecord
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
@@ -202,7 +203,12 @@ def test_a_reference_is_twelve_digits(number: str) -> None:
         world.run(play(world, START + to_transaction("refund") + typed))
 
 
-OWN_CONTRACT = {"repayment": ("190000", "00", "35", "38"), "points": ("000000", "65", "22", "23")}
+OWN_CONTRACT = {
+    "repayment": ("190000", "00", "35", "38"),
+    "points": ("000000", "65", "22", "23"),
+    "instalment": ("000000", "64", "22", "23"),
+}
+TERMS = {"instalment": "choose_terms: 3\n"}
 
 
 @pytest.mark.parametrize("name", OWN_CONTRACT)
@@ -211,9 +217,8 @@ def test_what_has_a_contract_of_its_own_is_done_and_voided_under_its_own_codes(n
     host = ApprovingHost()
     with World(name, acquirer=host) as world:
         names = ("void", name)
-        offered = dataclasses.replace(world.config.transactions, offered=names)
-        world.shop.config = dataclasses.replace(world.config, transactions=offered)
-        done = to_transaction(name, names) + "enter_amount: 12850 ENTER\n" + CARD + DONE
+        offer(world, names)
+        done = to_transaction(name, names) + "enter_amount: 12850 ENTER\n" + TERMS.get(name, "") + CARD + DONE
         void = to_transaction("void", names) + "enter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE
         world.run(play(world, START + done + void + "idle:"))
         assert states(world) == [(name, "voided"), (f"{name}-void", "completed")]
@@ -221,3 +226,39 @@ def test_what_has_a_contract_of_its_own_is_done_and_voided_under_its_own_codes(n
         assert (asked.text(3), asked.text(25), asked.text(60)[:2]) == (code, condition, type_)
         assert (undone.text(3), undone.text(25), undone.text(60)[:2]) == ("200000", condition, void_type)
         assert asked.text(60)[13:] == undone.text(60)[13:] == ("0048" if name == "points" else "")
+        assert (55 in asked.fields, 55 in undone.fields) == (True, False)
+
+
+def offer(world: World, names: tuple[str, ...]) -> None:
+    offered = dataclasses.replace(world.config.transactions, offered=names)
+    world.shop.config = dataclasses.replace(world.config, transactions=offered)
+
+
+def test_an_instalment_tells_host_and_paper_over_how_many_months() -> None:
+    host = ApprovingHost()
+    profile = dataclasses.replace(load_profile("unionpay"), instalment_product="SPRING", instalment_fee="1")
+    with World("terms", acquirer=host, profile=profile) as world:
+        offer(world, ("instalment",))
+        slips: list[str] = []
+        world.printer_said = lambda lines: slips.append(repr(lines))
+        asked = to_transaction("instalment", ("instalment",)) + "enter_amount: 120000 ENTER\nchoose_terms: 2\n"
+        world.run(play(world, START + asked + CARD + DONE + "idle:"))
+    assert host.asked[0].binary(62) == b"06SPRING                        1"
+    assert all("INSTALLMENT" in slip and re.search(r"TERMS: +6'", slip) for slip in slips[1:])
+
+
+def test_points_are_given_back_within_what_was_paid_with_them() -> None:
+    host = ApprovingHost()
+    names = ("points", "points-refund")
+    with World("points-refund", acquirer=host) as world:
+        offer(world, names)
+
+        def then() -> str:
+            back = to_transaction("points-refund", names) + SUPERVISOR
+            over = back + about(fact(world, 0, "rrn"), "12851") + "refused: ENTER\n"
+            return over + back + about(fact(world, 0, "rrn"), "2850") + CARD + DONE + "idle:"
+
+        run(world, to_transaction("points", names) + "enter_amount: 12850 ENTER\n" + CARD + DONE, then)
+        assert states(world) == [("points", "completed"), ("points-refund", "completed")]
+        refund = host.asked[1]
+        assert (refund.mti, refund.text(25), refund.text(60)[:2], refund.text(60)[13:]) == ("0220", "65", "25", "0048")

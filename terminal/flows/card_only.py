@@ -6,9 +6,10 @@ The row of TRANSACTIONS says what each is on the wire, and how the card takes pa
 from __future__ import annotations
 
 from drivers.ports import Tone
-from terminal.dialogue import acknowledge, type_amount
+from terminal.dialogue import acknowledge, choose, type_amount
 from terminal.flows.sale import batch_is_full, why_not_selling
 from terminal.flows.signature import take_back_unsigned
+from terminal.hostlink.extra_fields import instalment_field
 from terminal.loop import Commit
 from terminal.methods import deals
 from terminal.methods.card_ending import Deal
@@ -40,6 +41,23 @@ async def points(shop: Shop) -> None:
 async def repayment(shop: Shop) -> None:
     """信用卡还款: money onto a credit card, from the card in the slot as the acquirer's contract has it."""
     await _with_amount(shop, Kind.REPAYMENT)
+
+
+async def instalment(shop: Shop) -> None:
+    """分期消费: paid by the issuer at once, and by the cardholder over so many months."""
+    if not await may_ask(shop) or not await allowed(shop, Kind.INSTALMENT.value):
+        return
+    amount = await type_amount(shop)
+    if amount is None:
+        return
+    terms = shop.profile.instalment_terms
+    chosen = await choose(shop, len(terms), lambda at: screens.ChooseTerms(amount, terms, selected=at))
+    if chosen is None:
+        return
+    months = terms[chosen]
+    extra = instalment_field(months, shop.profile.instalment_product, shop.profile.instalment_fee)
+    deal = Deal(Kind.INSTALMENT, amount, extra=extra, facts={"terms": months})
+    await take_back_unsigned(shop, await deals.transact(shop, deal))
 
 
 async def order(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from terminal.dialogue import choose
-from terminal.flows.card_only import authorise, authorise_order, balance, order, points, repayment
+from terminal.flows.card_only import authorise, authorise_order, balance, instalment, order, points, repayment
 from terminal.flows.later import (
     complete,
     complete_order,
@@ -36,6 +36,7 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
             ("void", void),
             ("refund", refund),
             ("signature", signature_differs),
+            ("instalment", instalment),
             ("points", points),
             ("points-refund", refund_points),
         ),

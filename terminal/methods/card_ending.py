@@ -353,6 +353,7 @@ def card_slip(
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
         original=str(facts.get("original_no", "")),
+        terms=str(facts.get("terms", "")),
         chip=chip,
     )
 

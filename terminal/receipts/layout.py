@@ -203,6 +203,7 @@ def _card(page: _Page, slip: CardSlip, copy: Copy) -> None:
     page.pair("ref_no", slip.ref_no)
     page.pair("at", _when(slip.head))
     page.amount("amount", slip.amount)
+    page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
     page.pair("reference", slip.original)
     if slip.chip is not None:

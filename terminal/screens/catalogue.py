@@ -309,6 +309,20 @@ class ChooseMethod:
 
 
 @value
+class ChooseTerms:
+    """`terms`: numbers of months, two digits each."""
+
+    name: ClassVar[str] = "choose_terms"
+    amount: Money
+    terms: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered(words.say("terms", count=int(months)) for months in self.terms)
+        return MenuList(words["choose_terms.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@value
 class InsertCard:
     """`swipe`: a stripe reader is fitted, too. `kind` in room "kind_name": said where it is not a sale."""
 
@@ -1160,6 +1174,8 @@ EXAMPLES: tuple[Screen, ...] = (
     InsertCard(_SALE, swipe=True, kind="auth"),
     InsertCard(_LARGE, swipe=False, kind="completion"),
     InsertCard(Money(0), swipe=True, kind="balance"),
+    ChooseTerms(_SALE, ("03", "06", "12", "24"), 2),
+    ChooseTerms(_LARGE, ("03",), 0),
     TypeCardNumber("", ""),
     TypeCardNumber("62250000", ""),
     TypeCardNumber("622500*********0013", "wrong"),
