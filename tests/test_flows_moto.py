@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from approving_host import ApprovingHost
+from hearing_host import HearingHost
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
@@ -68,7 +68,7 @@ def run(world: World, first: str, then: Callable[[PaymentRecord], str]) -> None:
 
 
 def test_an_order_is_asked_for_by_number_expiry_and_cvv2_and_nobody_signs() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("order", acquirer=host) as world:
         slips: list[str] = []
         world.printer_said = lambda lines: slips.append(repr(lines))
@@ -84,7 +84,7 @@ def test_an_order_is_asked_for_by_number_expiry_and_cvv2_and_nobody_signs() -> N
 
 
 def test_an_order_is_voided_without_anything_typed_but_its_voucher_number() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("void", acquirer=host) as world:
         void = to_transaction("void", NAMES) + "enter_number: 2 ENTER\noriginal: ENTER\n" + AGREES + DONE + "idle:"
         run(world, new("moto-sale") + DONE, lambda sold: void)
@@ -96,7 +96,7 @@ def test_an_order_is_voided_without_anything_typed_but_its_voucher_number() -> N
 
 
 def test_an_order_is_refunded_to_the_card_that_paid_and_within_what_it_paid() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("refund", acquirer=host) as world:
 
         def then(sold: PaymentRecord) -> str:
@@ -115,7 +115,7 @@ def test_an_order_is_refunded_to_the_card_that_paid_and_within_what_it_paid() ->
 
 
 def test_the_pre_authorisation_family_of_an_order() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("auth", acquirer=host) as world:
 
         def then(held: PaymentRecord) -> str:
@@ -153,7 +153,7 @@ SLIPS_OF_A_FINGER = {
 
 @pytest.mark.parametrize("case", SLIPS_OF_A_FINGER)
 def test_a_slip_of_the_finger_is_said_and_nobody_is_asked(case: str) -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World(case, acquirer=host) as world:
         offer(world)
         world.run(play(world, START + to("moto-sale") + "enter_amount: 100 ENTER\n" + SLIPS_OF_A_FINGER[case]))
@@ -161,7 +161,7 @@ def test_a_slip_of_the_finger_is_said_and_nobody_is_asked(case: str) -> None:
 
 
 def test_a_setting_gives_orders_to_the_cashier() -> None:
-    with World("right", acquirer=ApprovingHost()) as world:
+    with World("right", acquirer=HearingHost()) as world:
         rights = dataclasses.replace(world.config.transactions, offered=NAMES, supervisor=())
         world.shop.config = dataclasses.replace(world.config, transactions=rights)
         direct = to_transaction("moto-sale", NAMES) + "enter_amount: 100 ENTER\n" + CARD + CODE + DONE + "idle:"
@@ -178,7 +178,7 @@ def forms(code: str) -> set[bytes]:
 
 def test_the_cvv2_is_in_one_request_and_nowhere_else(tmp_path: Path) -> None:
     """Sold, then unanswered, so that a reversal follows; settled; and everything that was kept is searched."""
-    host = ApprovingHost()
+    host = HearingHost()
     host.faults.add(Fault(FaultKind.DROP_REPLY, processing_code="000000", nth=2))
     said: list[str] = []
     frames: list[bytes] = []

@@ -28,7 +28,7 @@ from terminal.journal.errors import (
 from terminal.journal.events import JSON, Event
 from terminal.journal.screening import harmless
 from terminal.journal.store import Journal
-from terminal.journal.tx import PaymentRecord, SlipRecord, Total, Tx
+from terminal.journal.tx import PaymentRecord, SlipRecord, Total, Tx, UploadRecord
 
 __all__ = [
     "JSON",
@@ -45,5 +45,6 @@ __all__ = [
     "SlipRecord",
     "Total",
     "Tx",
+    "UploadRecord",
     "harmless",
 ]

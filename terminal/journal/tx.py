@@ -23,18 +23,23 @@ from terminal.model import (
     Method,
     Mode,
     Money,
+    Notice,
     PaymentState,
+    UploadState,
     check_edge,
 )
 
 D = TypeVar("D")
 
 PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
+# A batch holds 999 transactions (F48), and each has its own notice and that of its scripts at most.
+UPLOADS_LIMIT = 2_000
 BODY_LIMIT = 32_768  # The longest slip is a settlement of some 3,000 characters.
 SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.
 _PAYMENT_COLUMNS = (
     "id, state, kind, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
 )
+_UPLOAD_COLUMNS = "id, notice, payment_id, batch, stan, state, code"
 _CURRENCIES: Mapping[str, Currency] = MappingProxyType({CNY.code: CNY})
 
 
@@ -65,6 +70,19 @@ class SlipRecord:
     body: Mapping[str, JSON]
     created_ms: int
     printed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """One notice to the host. It keeps its STAN however often it is sent; `code` is the host's word at its end."""
+
+    id: int
+    notice: Notice
+    payment_id: int
+    batch: int
+    stan: str
+    state: UploadState
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +357,46 @@ class Tx:
         if not row[0]:
             self._append("printed", {"id": slip_id})
 
+    # Uploads
+
+    def queue_upload(self, notice: Notice, payment_id: int, stan: str) -> int:
+        """Put a notice about this payment at the queue's end; its number. Raises JournalError when it is full."""
+        if self.queued_uploads() >= UPLOADS_LIMIT:
+            raise JournalError(f"{UPLOADS_LIMIT} notices wait already: they must be uploaded before another is queued")
+        row = self._one("SELECT max(id) FROM uploads")
+        upload_id = int(row[0] or 0) + 1 if row else 1
+        batch = self.payment(payment_id).batch
+        body = {"id": upload_id, "notice": notice.value, "payment_id": payment_id, "batch": batch, "stan": stan}
+        self._append("queued", body)
+        return upload_id
+
+    def end_upload(self, upload_id: int, state: UploadState, code: str) -> None:
+        """DONE or REFUSED. An upload that has ended stays as it is."""
+        row = self._one("SELECT state FROM uploads WHERE id = ?", (upload_id,))
+        if row is None:
+            raise JournalError(f"there is no upload {upload_id}")
+        check_json("code", code)
+        if row[0] == UploadState.QUEUED.value:
+            self._append("uploaded", {"id": upload_id, "to": state.value, "code": code})
+
+    def queued_uploads(self) -> int:
+        row = self._one("SELECT count(*) FROM uploads WHERE state = 'queued'")
+        return int(row[0]) if row else 0
+
+    def next_upload(self, notice: Notice | None = None) -> UploadRecord | None:
+        """The oldest that waits: of all, or of one kind."""
+        where, bindings = ("", ()) if notice is None else (" AND notice = ?", (notice.value,))
+        row = self._one(
+            f"SELECT {_UPLOAD_COLUMNS} FROM uploads WHERE state = 'queued'{where} ORDER BY id LIMIT 1", bindings
+        )
+        return _upload_record(row) if row else None
+
+    def uploads(self, batch: int) -> tuple[UploadRecord, ...]:
+        """Those of a batch, in their order."""
+        self._check_open()
+        rows = self._db.execute(f"SELECT {_UPLOAD_COLUMNS} FROM uploads WHERE batch = ? ORDER BY id", (batch,))
+        return tuple(_upload_record(row) for row in rows)
+
     # Sealed data: ciphertext under the batch's key, in no event and in no projection
 
     def seal(self, payment_id: int, purpose: str, sealed: bytes) -> None:
@@ -379,3 +437,8 @@ def _payment_record(row: tuple[JSON, ...]) -> PaymentRecord:
 def _slip_record(row: tuple[JSON, ...]) -> SlipRecord:
     number, kind, payment_id, body, created_ms, printed = row
     return SlipRecord(number, kind, payment_id, MappingProxyType(json.loads(body)), created_ms, bool(printed))
+
+
+def _upload_record(row: tuple[JSON, ...]) -> UploadRecord:
+    number, notice, payment_id, batch, stan, state, code = row
+    return UploadRecord(number, Notice(notice), payment_id, batch, stan, UploadState(state), code)
