@@ -1,6 +1,6 @@
 """A trace as a file: one JSON object a line, versioned, masked unless it is of a test card.
 
-    {"trace": 1, "kernel": "EMV1 A469D235", "masked": true, "torn": false, "terminal": {...}, "transaction": {...}}
+    {"trace": 1, "kernel": "EMV2 A469D235", "masked": true, "torn": false, "terminal": {...}, "transaction": {...}}
     {"ask": {"is": "Transceive", "capdu": {"hex": "00A4..."}}, "answer": {"hex": "6F...9000"}}
     {"note": "avn-same", "in": {"9F08": "0030", "9F09": "0030"}}
     {"note": "expired", "in": {...}, "tvr": "0040000000"}

@@ -6,6 +6,7 @@ gives up with CANCEL and prints it later as a reprint.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
@@ -50,11 +51,19 @@ def keep(tx: Tx, slip: Slip, payment_id: int | None = None) -> int:
     return tx.keep_slip(slip.record_kind, to_record(slip), payment_id)
 
 
-async def print_kept(shop: Shop, slip_id: int, slip: Slip) -> None:
-    """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted)."""
-    for copy in copies_of(slip):
-        if not await print_copy(shop, slip, copy, reprint=False):
-            break
+async def print_kept(
+    shop: Shop, slip_id: int, slip: Slip, between: Callable[[], Coroutine[Any, Any, bool]] | None = None
+) -> None:
+    """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted).
+
+    `between` is asked after the first copy; False wants no other.
+    """
+    first, *others = copies_of(slip)
+    going_on = await print_copy(shop, slip, first, reprint=False)
+    if going_on and between is not None:
+        going_on = await between()
+    for copy in others:
+        going_on = going_on and await print_copy(shop, slip, copy, reprint=False)
     await Commit(lambda tx: tx.slip_printed(slip_id))
 
 

@@ -30,6 +30,9 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "hint.differs": ("✗不符", "✗Differs"),
         "hint.log_in": ("✔登录", "✔Log in"),
         "hint.menu": ("✔菜单", "✔Menu"),
+        "hint.either": ("插卡/刷卡", "Card"),
+        "hint.insert": ("请插卡", "Insert"),
+        "hint.swipe": ("请刷卡", "Swipe"),
         "hint.continue": ("✔继续", "✔Next"),
         "hint.no": ("✗否", "✗No"),
         "hint.ok": ("✔知道了", "✔OK"),
@@ -177,6 +180,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "sign_in_failed.declined": ("主机拒绝", "Host refused"),
         "sign_in_failed.no_keys": ("没有主密钥", "No master key"),
         "operator.added": ("操作员已添加", "Operator added"),
+        "role.administrator": ("管理员", "Administrator"),
         "role.cashier": ("收银员", "Cashier"),
         "role.supervisor": ("主管", "Supervisor"),
         # Idle and menus
@@ -210,6 +214,10 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "menu.two_components": ("两个分量", "Two parts"),
         "menu.sign_in": ("签到", "Sign in"),
         "menu.sign_out": ("签退", "Sign out"),
+        "menu.sales": ("消费类", "Sales"),
+        "menu.preauth": ("预授权类", "Pre-auths"),
+        "menu.other": ("其他", "Other"),
+        "menu.points-refund": ("积分退货", "Points refund"),
         "menu.transactions": ("交易", "Transactions"),
         "menu.void": ("撤销", "Void"),
         "menu.auth": ("预授权", "Pre-auth"),
@@ -230,11 +238,11 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "method.cash": ("现金", "Cash"),
         "method.qr-scanned": ("扫付款码", "Scan code"),
         "method.qr-shown": ("出示收款码", "Show QR"),
-        "insert_card.title": ("请插卡", "Insert card"),
-        "insert_card.or_swipe": ("插卡或刷卡", "Insert or swipe"),
+        "card.insert": ("请插卡", "Insert card"),
+        "card.either": ("插卡或刷卡", "Insert or swipe"),
+        "card.swipe": ("请刷卡", "Swipe card"),
         "offer_fallback.title": ("芯片读不出", "Chip unread"),
         "offer_fallback.text": ("改刷磁条？", "Swipe instead?"),
-        "swipe_card.title": ("请刷卡", "Swipe card"),
         "reading_card.text": ("正在读卡", "Reading card"),
         "reading_card.stay": ("请勿取卡", "Leave it in"),
         "choose_application.title": ("请选应用", "Choose one"),
@@ -276,11 +284,21 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "card_problem.upside_down": ("芯片朝上，重新插卡", "Turn the card: chip up"),
         # What undoes an earlier transaction
         "kind_name.auth": ("预授权", "Pre-auth"),
-        "kind_name.completion": ("授权完成", "Completed"),
+        "kind_name.auth-void": ("授权撤销", "Cancel"),
+        "kind_name.balance": ("余额查询", "Balance"),
+        "kind_name.completion": ("授权完成", "Complete"),
+        "kind_name.completion-void": ("完成撤销", "Void"),
         "kind_name.instalment": ("分期消费", "Instalment"),
-        "kind_name.points": ("积分消费", "Points sale"),
+        "kind_name.instalment-void": ("分期撤销", "Void"),
+        "kind_name.points": ("积分消费", "Points"),
+        "kind_name.points-refund": ("积分退货", "Refund"),
+        "kind_name.points-void": ("积分撤销", "Void"),
+        "kind_name.refund": ("退货", "Refund"),
         "kind_name.repayment": ("还款", "Repayment"),
+        "kind_name.repayment-void": ("还款撤销", "Void"),
         "kind_name.sale": ("消费", "Sale"),
+        "kind_name.void": ("撤销", "Void"),
+        "compare_signature.title": ("核对签名", "Signature?"),
         "balance.title": ("账户余额", "Balance"),
         "outcome_unknown.title": ("结果未知勿重做", "Do not repeat"),
         "outcome_unknown.text": ("请联系收单方", "Outcome unknown"),
@@ -384,6 +402,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "refused.already_completed": ("预授权已完成", "Completed already"),
         "refused.no_balance": ("发卡行未返回余额", "No balance was given"),
         "refused.not_signed": ("上一笔不是签名交易", "Last sale was not signed"),
+        "refused.unsigned_stands": ("签名不符未撤销，请再撤销", "Not voided yet: try again"),
         "refused.not_whole": ("须撤销全额", "The whole sum only"),
         "refused.over_authorised": ("超出预授权限额", "Over the authorised sum"),
         "refused.over_original": ("退货超出原金额", "More than was paid"),
@@ -401,6 +420,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "refused.no_scanner": ("扫码器未就绪", "Scanner not ready"),
         "refused.no_slip": ("无可重打单据", "No slip to reprint"),
         "refused.nothing_to_settle": ("无可结算交易", "Nothing to settle"),
+        "refused.not_administrator": ("仅限管理员", "Admins only"),
         "refused.not_supervisor": ("须由主管操作", "Supervisors only"),
         "refused.open_payments": ("有未完成交易", "A sale is still open"),
         "refused.pin_rate": ("输密过于频繁，请稍后", "Too many PINs. Wait a while"),
@@ -443,7 +463,7 @@ class UnknownPhrase(KeyError):
 class Words:
     """The phrases of one language. Raises ValueError for a language that is not one of LANGUAGES.
 
-    >>> Words("zh-CN")["insert_card.title"], Words("en").say("seconds", seconds=58)
+    >>> Words("zh-CN")["card.insert"], Words("en").say("seconds", seconds=58)
     ('请插卡', '58s')
     """
 

@@ -10,7 +10,7 @@ from approving_host import ApprovingHost
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
 from sim.card import PROFILES
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.flows.settlement import count_batch
 from terminal.hostlink.messages import Totals
@@ -18,7 +18,7 @@ from terminal.journal import PaymentRecord
 from terminal.model import Money
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
-MENU_VOID = "idle: DOWN\nmenu: 1\nmenu: 2\n"
+MENU_VOID = to_transaction("void")
 AGREES = "original: ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
 
@@ -147,7 +147,7 @@ def test_a_merchant_may_not_offer_it() -> None:
         world.run(play(world, START + "idle: DOWN\nmenu: 1\nmenu: 2 CANCEL\nidle:"))
 
 
-MENU_SIGNATURE = "idle: DOWN\nmenu: 1\nmenu: 8\n"
+MENU_SIGNATURE = to_transaction("signature")
 
 
 def test_a_signature_that_differs_voids_the_sale_at_once_without_its_card() -> None:

@@ -538,6 +538,7 @@ def test_all_errors_of_a_profile_are_reported_at_once_with_their_lines() -> None
         "qr.in_totals: must be true or false",
         "batch.currency: missing",
         "fields.48.encoding: must be a known encoding",
+        "fields.48.length: a prefix ll counts to 99 only",
         "fields.5: must be a section for a field of the table",
     }
     assert {line.split(": ", 1)[1] for line in found} == expected

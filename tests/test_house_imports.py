@@ -13,6 +13,7 @@ FLOORS = {
     "model": 0,
     "version": 0,
     "strings": 1,
+    "rights": 1,
     "watchdog": 1,
     "hygiene": 1,
     "loop": 2,

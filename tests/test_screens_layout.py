@@ -107,7 +107,7 @@ def test_an_amount_is_never_shortened() -> None:
         screens: tuple[Screen, ...] = (
             catalogue.EnterAmount(amount),
             catalogue.ChooseMethod(amount, tuple(Method), 0),
-            catalogue.InsertCard(amount, swipe=True),
+            catalogue.InsertCard(amount, swipe=True, kind="sale"),
             catalogue.EnterPin(amount, 6, 60, None, wrong=False),
             catalogue.Approved(amount, "A12345"),
             catalogue.ShowQr(amount, "https://pay.example/1", 118),

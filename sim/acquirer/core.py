@@ -1,8 +1,8 @@
 """The acquirer's core: `handle(frame, now_ms)` gives the frames it answers. No socket, no clock, no random of its own.
 
 It checks what a good host checks, in this order: terminal known (03, 97), fields present (30), signed in (77), MAC
-(A0), batch (77), duplicate (94); then the transaction itself. What it answers before it has verified the MAC carries
-none: a terminal takes that for no answer about money.
+(A0), batch (77), duplicate (94); then the transaction itself, by its desk. What it answers before it has verified the
+MAC carries none: a terminal takes that for no answer about money.
 
 `now_ms` is milliseconds since 1970 in UTC; fields 12 and 13 are China's time.
 
@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
-from sim.acquirer.book import BATCH_LIMIT, Batch, Book, EntryState, Settlement, TerminalId
+from sim.acquirer.book import BATCH_LIMIT, Batch, Book, Entry, EntryState, TerminalId
+from sim.acquirer.desk import TransactionDesk
 from sim.acquirer.downloads import DownloadDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
@@ -40,31 +41,36 @@ from sim.acquirer.requests import (
     Reply,
     Request,
 )
-from sim.acquirer.sales import SaleDesk
+from sim.acquirer.settling import SettlementDesk
+from sim.acquirer.uploads import UploadDesk
 from sim.acquirer.wallets import WalletGateway
 from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import Frame, reply_to, unwrap
-from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, SALE, Totals
+from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60
+from terminal.hostlink.transactions import Effect, Row
 
 CHINA = timezone(timedelta(hours=8))
 
 # The fields that each request must have, beyond 41 and 42. F64 is asked for below.
 MANDATORY: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
+        "0100": (3, 11, 22, 25, 60),
         "0200": (3, 11, 22, 25, 60),
+        "0220": (3, 11, 22, 25, 60),
         "0400": (3, 4, 11, 22, 25, 39, 49, 60),
         "0500": (11, 48, 49, 60),
-        "0320": (11, 48, 60),
+        "0320": (11, 60),
         "0620": (3, 11, 55, 60, 61),
         "0800": (11, 60),
         "0820": (60,),
     }
 )
-AUTHENTICATED = frozenset({"0200", "0400", "0620"})
+AUTHENTICATED = frozenset({"0100", "0200", "0220", "0400", "0620"})
+SIGNATURE = "07"  # 60.1 of an 0820; authenticated too.
 # What a reply repeats from its request (docs/host-link.md §3, the public 0210 frames).
 ECHOED = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60)
 
@@ -98,12 +104,18 @@ class Acquirer:
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self._orders = OrderDesk(self.gateway, self.book, self.profile)
         self.downloads = DownloadDesk()
-        self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
+        self._transactions = TransactionDesk(
+            self.registry, self.book, issuer or Issuer(), self.profile, amount_codes
+        )
+        self._settling = SettlementDesk(self.book, self.gateway, self.profile)
+        self._uploads = UploadDesk(self.book)
         self._keys: dict[TerminalId, WorkingKeys] = {}
         self.master_keys = MasterKeys(self.registry)
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
-            "0200": self._sale_or_order,
+            "0100": self._money,
+            "0200": self._money,
+            "0220": self._money,
             "0320": self._batch_upload,
             "0400": self._reversal,
             "0500": self._settlement,
@@ -136,6 +148,10 @@ class Acquirer:
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return (merchant_no, terminal_no) in self._keys
 
+    def keys_of(self, terminal: TerminalId) -> WorkingKeys | None:
+        """The keys of its last sign-in, for whoever judges what it sends (sim.certify)."""
+        return self._keys.get(terminal)
+
     # Checks that every message passes
 
     def _judge(
@@ -153,14 +169,15 @@ class Acquirer:
         verified: WorkingKeys | None = None
         try:
             request = self._identify(message, body, now_ms, faults)
-            if message.mti in AUTHENTICATED:
-                verified = self._authenticate(request)
+            if message.mti in AUTHENTICATED or request.f60.type == SIGNATURE:
+                request.keys = verified = self._authenticate(request)
             answer = desk(request)
         except Refused as refused:
             answer = refused.answer
         except FrameError:
             # A sub-field that is cut short, found by the desk that reads it.
-            answer = Answer(FORMAT_ERROR, keys=verified)
+            answer = Answer(FORMAT_ERROR)
+        answer.keys = answer.keys or verified
         day, clock, _ = self._time(now_ms)
         answer.fields |= {12: clock, 13: day, 32: ACQUIRER_ID}
         return answer
@@ -177,25 +194,29 @@ class Acquirer:
         present = message.fields
         if any(number not in present for number in MANDATORY[message.mti]):
             raise Refused(FORMAT_ERROR)
-        if message.mti in AUTHENTICATED and 64 not in present:
-            raise Refused(FORMAT_ERROR)
-        day, clock, _ = self._time(now_ms)
+        day, clock, year_month = self._time(now_ms)
         f60 = read_f60(message.text(60))
-        return Request(message, body, now_ms, day, clock, (merchant_no, terminal_no), row, f60, faults)
+        return Request(message, body, now_ms, day, clock, year_month, (merchant_no, terminal_no), row, f60, faults)
 
     def _authenticate(self, request: Request) -> WorkingKeys:
-        keys = self._keys.get(request.terminal)
-        if keys is None:
-            raise Refused(BATCH_MISMATCH)
+        if 64 not in request.message.fields:
+            raise Refused(FORMAT_ERROR)
+        keys = self._signed_in_keys(request)
         # The codec is strict: F64 can only be the last eight bytes.
         if not keys.mac_ok(request.body[:-MAC_BYTES], request.body[-MAC_BYTES:]):
             raise Refused(MAC_FAILED)
         return keys
 
-    def _open_batch(self, request: Request, keys: WorkingKeys) -> Batch:
+    def _signed_in_keys(self, request: Request) -> WorkingKeys:
+        keys = self._keys.get(request.terminal)
+        if keys is None:
+            raise Refused(BATCH_MISMATCH)
+        return keys
+
+    def _open_batch(self, request: Request) -> Batch:
         batch = self.book.current(request.terminal)
         if batch is None or not batch.is_open or batch.batch_no != request.f60.batch_no:
-            raise Refused(BATCH_MISMATCH, keys)
+            raise Refused(BATCH_MISMATCH)
         return batch
 
     # Network management
@@ -221,6 +242,8 @@ class Acquirer:
         if self.profile.tmk_download and request.f60.network_management == self.profile.tmk_download:
             known = self.master_keys.taken(request.terminal, request.row, request.message.binary(62))
             return Answer(APPROVED if known else NOT_FOUND)
+        if request.f60.type == SIGNATURE:
+            return self._uploads.signature(request)
         match request.f60.network_management:
             case "002":
                 self._check_batch_at_sign_out(request)
@@ -229,8 +252,7 @@ class Acquirer:
             case "301":
                 return Answer(APPROVED)
             case "401":  # A cashier: whoever it is works on a terminal that has signed in itself.
-                if request.terminal not in self._keys:
-                    raise Refused(BATCH_MISMATCH)
+                self._signed_in_keys(request)
                 return Answer(APPROVED if request.message.text(63).strip() else FORMAT_ERROR)
         return self._download(request)
 
@@ -247,84 +269,55 @@ class Acquirer:
         if ahead not in (0, 1, BATCH_LIMIT - 1):
             raise Refused(BATCH_MISMATCH)
 
-    # Sale, reversal, orders
+    # Money: cards, orders, reversals; settlement and what is told afterwards
 
-    def _sale_or_order(self, request: Request) -> Answer:
-        keys = self._keys[request.terminal]
+    def _money(self, request: Request) -> Answer:
         stan, code = request.message.text(11), request.message.text(3)
-        if code in (QR_QUERY, QR_CLOSE):
+        order = request.message.mti == "0200" and code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY)
+        if order and code in (QR_QUERY, QR_CLOSE):
             # An order of a settled batch may still be asked about.
             batch = self.book.batch(request.terminal, request.f60.batch_no)
             if batch is None:
-                raise Refused(BATCH_MISMATCH, keys)
+                raise Refused(BATCH_MISMATCH)
         else:
-            batch = self._open_batch(request, keys)
+            batch = self._open_batch(request)
+        row = None if order else self._transactions.row(request)
         if stan in batch.stans:
-            entry = batch.entries.get(stan)
-            late = entry is not None and entry.state is EntryState.PREVENTED
-            raise Refused(INVALID_TRANSACTION if late else DUPLICATE, keys)
-        if code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY):
+            raise Refused(_code_of_a_repeat(batch.entries.get(stan), row))
+        if order:
             batch.stans.add(stan)
-            return self._orders.answer(request, batch, keys)
-        if code != SALE:
-            raise Refused(NOT_SUPPORTED, keys)
-        day, _, year_month = self._time(request.now_ms)
-        decision = self._sales.sale(request.message, batch, keys, request.now_ms, day, year_month)
-        answer = decision.fields.get(55)
-        if FaultKind.BAD_ARPC in request.faults and isinstance(answer, bytes):
-            decision.fields[55] = answer[:2] + bytes((answer[2] ^ 0xFF,)) + answer[3:]
-        if FaultKind.PARTIAL in request.faults and decision.code == APPROVED:
+            return self._orders.answer(request, batch)
+        if row is None:
+            raise Refused(NOT_SUPPORTED)
+        answer = self._transactions.transact(request, row, batch)
+        icc = answer.fields.get(55)
+        if FaultKind.BAD_ARPC in request.faults and isinstance(icc, bytes):
+            answer.fields[55] = icc[:2] + bytes((icc[2] ^ 0xFF,)) + icc[3:]
+        if FaultKind.PARTIAL in request.faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
             # The book keeps the amount that was asked for, because a reversal repeats that one.
-            decision.code = PARTIAL_APPROVAL
-            decision.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
-        return Answer(decision.code, decision.fields, keys)
+            answer.code = PARTIAL_APPROVAL
+            answer.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
+        return answer
 
     def _reversal(self, request: Request) -> Answer:
-        keys = self._keys[request.terminal]
-        if request.message.text(3) != SALE:
-            raise Refused(NOT_SUPPORTED, keys)
+        row = self._transactions.row(request)
+        if row is None:
+            raise Refused(NOT_SUPPORTED)
         batch = self.book.batch(request.terminal, request.f60.batch_no)
         if batch is None:
-            raise Refused(NOT_FOUND, keys)
-        decision = self._sales.reversal(request.message, batch, request.now_ms)
-        return Answer(decision.code, decision.fields, keys)
-
-    # Settlement
+            raise Refused(NOT_FOUND)
+        return self._transactions.reverse(request, row, batch)
 
     def _settlement(self, request: Request) -> Answer:
-        if request.terminal not in self._keys:
-            raise Refused(BATCH_MISMATCH)
-        batch = self.book.batch(request.terminal, request.f60.batch_no)
-        if batch is None:
-            raise Refused(BATCH_MISMATCH)
-        f48 = request.message.text(48)
-        if len(f48) != 62:
-            raise Refused(FORMAT_ERROR)
-        claimed = Totals(int(f48[:12]), int(f48[12:15]), int(f48[15:27]), int(f48[27:30]))
-        foreign = f48[31:61]
-        if batch.settlement is None:
-            for order in batch.orders.values():
-                self.gateway.close(order, request.now_ms)  # What nobody has paid by now is not paid later.
-            booked = batch.totals(with_qr=self.profile.qr_in_totals)
-            self.book.close_batch(batch, Settlement(claimed, booked, claimed == booked, request.now_ms))
-        # A repeated 0500 is compared with what the batch was closed with: its first reply may have been lost.
-        settled = batch.settlement
-        if settled is None:
-            raise RuntimeError("a batch that was just closed is open")
-        domestic = "1" if claimed == settled.booked else "2"
-        abroad = "1" if foreign.strip("0") == "" else "2"
-        return Answer(
-            APPROVED,
-            {37: self.book.next_rrn(request.date), 48: f48[:30] + domestic + foreign + abroad, 15: request.date},
-        )
+        self._signed_in_keys(request)
+        return self._settling.settle(request)
 
     def _batch_upload(self, request: Request) -> Answer:
-        if self.book.batch(request.terminal, request.f60.batch_no) is None:
-            raise Refused(BATCH_MISMATCH)
-        return Answer(APPROVED, {48: request.message.text(48)})
+        self._signed_in_keys(request)
+        return self._uploads.batch_upload(request)
 
     def _script_notice(self, request: Request) -> Answer:
-        return Answer(APPROVED, keys=self._keys[request.terminal])
+        return self._uploads.script_notice(request, self._open_batch(request))
 
     # Replies
 
@@ -379,6 +372,15 @@ class Acquirer:
             now = datetime.fromtimestamp(second, CHINA)
             self._clock = (second, now.strftime("%m%d"), now.strftime("%H%M%S"), now.strftime("%y%m"))
         return self._clock[1:]
+
+
+def _code_of_a_repeat(entry: Entry | None, row: Row | None) -> str:
+    """94; 12 where a reversal came first. An advice that was refused is refused again, since 94 would mean: done."""
+    if entry is not None and entry.state is EntryState.PREVENTED:
+        return INVALID_TRANSACTION
+    if entry is not None and row is not None and row.advice and entry.state is EntryState.DECLINED:
+        return entry.code
+    return DUPLICATE
 
 
 def _line_faults(data: bytes, faults: Mapping[FaultKind, Fault]) -> tuple[Reply, ...]:

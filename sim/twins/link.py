@@ -144,6 +144,11 @@ class TwinLink:
 
     # The world.
 
+    def answer_later(self, data: bytes, delay_ms: int) -> None:
+        """A slow host's answer on the present connection, so long from now; nobody's if that has ended by then."""
+        number = self._number
+        self._loop.at(self._now_ms() + delay_ms + self._latency(), lambda: self._deliver(number, data))
+
     def break_connection(self) -> None:
         """The line goes down now (a cable pulled, a host restarted)."""
         if self._open:

@@ -31,7 +31,7 @@ LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 # What is on the menu beside the sale, by the words of `transactions.offered`.
 OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
-OFFERABLE = (*OFFERED, "repayment", "points")  # By a contract of their own: off unless named.
+OFFERABLE = (*OFFERED, "repayment", "points", "points-refund")  # By a contract of their own: off unless named.
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
@@ -232,10 +232,13 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """`offered` beside the sale: what this merchant's contract has. `supervisor`: what one must agree to each time."""
+    """`offered` beside the sale: what this merchant's contract has.
+
+    `supervisor`: what one must agree to each time; None is what is customary (`rights.RIGHTS`).
+    """
 
     offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERABLE), 0, len(OFFERABLE)))
-    supervisor: tuple[str, ...] = option(("void", "refund"), several(one_of(*OFFERED), 0, len(OFFERED)))
+    supervisor: tuple[str, ...] | None = option(None, several(one_of("sale", *OFFERABLE), 0, len(OFFERABLE) + 1))
     completion_percent: int = option(115, number(100, 200))  # Of what was authorised, the most that is completed.
 
 

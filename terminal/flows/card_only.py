@@ -8,6 +8,7 @@ from __future__ import annotations
 from drivers.ports import Tone
 from terminal.dialogue import acknowledge, type_amount
 from terminal.flows.sale import batch_is_full, why_not_selling
+from terminal.flows.signature import take_back_unsigned
 from terminal.loop import Commit
 from terminal.methods import card
 from terminal.methods.card_ending import Deal
@@ -45,7 +46,7 @@ async def _with_amount(shop: Shop, kind: Kind) -> None:
         return
     amount = await type_amount(shop)
     if amount is not None:
-        await card.transact(shop, Deal(kind, amount))
+        await take_back_unsigned(shop, await card.transact(shop, Deal(kind, amount)))
 
 
 async def balance(shop: Shop) -> None:

@@ -20,8 +20,9 @@ from terminal.flows.activation import activate
 from terminal.flows.self_test import self_test_slip
 from terminal.loop import Commit, Offload
 from terminal.model import Mode
-from terminal.operators import FIRST_OPERATOR, SUPERVISOR, add_operator, choose_password, set_password
+from terminal.operators import FIRST_OPERATOR, add_operator, choose_password, set_password
 from terminal.printing import keep, print_kept
+from terminal.rights import Role
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop
 from terminal.strings import LANGUAGES
@@ -77,9 +78,9 @@ async def first_run(shop: Shop) -> bool:
 
 
 async def _first_operator(shop: Shop, password: str) -> None:
-    """The supervisor; whoever was added in a first run that was left off is forgotten."""
+    """The administrator; whoever was added in a first run that was left off is forgotten."""
     await Commit(lambda tx: tx.set("operators", None))
-    await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
+    await set_password(shop, FIRST_OPERATOR, password, Role.ADMINISTRATOR)
 
 
 async def _with_real_keys(shop: Shop, activation: Activation) -> bool:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from drivers.ports import Tone
 from terminal.dialogue import acknowledge, type_amount, type_text
 from terminal.flows.card_only import may_ask
+from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.card_messages import Original
+from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit
 from terminal.methods import card
 from terminal.methods.card_ending import Deal
 from terminal.model import Kind, Method, Money, PaymentState, infer_year
-from terminal.operators import agreed
+from terminal.operators import allowed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -48,6 +50,11 @@ async def refund(shop: Shop) -> None:
     await _follow(shop, Kind.REFUND, "refund")
 
 
+async def refund_points(shop: Shop) -> None:
+    """积分退货: as a refund, of what was paid with points."""
+    await _follow(shop, Kind.POINTS_REFUND, "points-refund")
+
+
 async def void_authorisation(shop: Shop) -> None:
     """预授权撤销: the issuer holds the amount no longer."""
     await _follow(shop, Kind.AUTH_VOID, "auth-void")
@@ -59,7 +66,7 @@ async def complete(shop: Shop) -> None:
 
 
 async def _follow(shop: Shop, kind: Kind, transaction: str) -> None:
-    if not await may_ask(shop) or not await agreed(shop, transaction):
+    if not await may_ask(shop) or not await allowed(shop, transaction):
         return
     named = await _type_original(shop, kind)
     if named is None:
@@ -75,7 +82,8 @@ async def _follow(shop: Shop, kind: Kind, transaction: str) -> None:
     facts: dict[str, str | int | bool] = {"original_no": named.number, "original_date": named.about.date}
     if named.record:
         facts["undoes"] = named.record.id
-    await card.transact(shop, Deal(kind, amount, about=named.about, facts=facts, undoes=named.record))
+    deal = Deal(kind, amount, about=named.about, facts=facts, undoes=named.record)
+    await take_back_unsigned(shop, await card.transact(shop, deal))
 
 
 def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx: Tx) -> str:
@@ -83,7 +91,7 @@ def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx:
     if original.state is PaymentState.VOIDED:
         return "already_voided"
     paid = original.amount.amount_minor
-    if kind is Kind.REFUND:
+    if shop.profile.transactions[kind].silence is Silence.UNKNOWN:
         given = (p for p in tx.with_fact("undoes", original.id) if p.kind is kind and p.state in GIVEN_BACK)
         left = paid - sum(p.amount.amount_minor for p in given)
         return "over_original" if amount.amount_minor > left else ""

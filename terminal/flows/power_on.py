@@ -20,13 +20,14 @@ from terminal.flows.sale import sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
+from terminal.flows.signature import take_back_left
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr, sign_in_due
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
-from terminal.operators import add_operator, is_supervisor, operator_sign_in
+from terminal.operators import add_operator, allowed, operator_sign_in, role_of
 from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
 from terminal.shop import Alarm, Shop, load_settings, wall_ms
@@ -101,6 +102,7 @@ async def _start_of_day(shop: Shop) -> None:
         return
     if shop.mode is Mode.SIGNED_IN:
         await clear_reversals(shop)
+        await take_back_left(shop)
         await load_needed(shop)
         await recovery.query_orders(shop)
 
@@ -135,7 +137,7 @@ async def menu(shop: Shop) -> None:
     chosen = await choose(
         shop, len(MENU), lambda at: screens.Menu(title="menu.main", items=MENU, selected=at)
     )
-    if chosen is None:
+    if chosen is None or not await allowed(shop, MENU[chosen].removeprefix("menu.")):
         return
     match MENU[chosen]:
         case "menu.transactions":
@@ -162,11 +164,9 @@ async def menu(shop: Shop) -> None:
         case "menu.load_keys":
             await _load_keys(shop)
         case "menu.add_operator":
-            if await is_supervisor(shop, shop.operator):
-                await add_operator(shop)
+            await add_operator(shop, await role_of(shop, shop.operator))
         case "menu.downloads":
-            if await is_supervisor(shop, shop.operator):
-                await downloads_menu(shop)
+            await downloads_menu(shop)
 
 
 MENU = (
@@ -224,7 +224,7 @@ async def _load_keys(shop: Shop) -> None:
     """A new master key for a terminal that has one. An open settlement needs the keys that it began with."""
     if shop.mode is Mode.SETTLING:
         await acknowledge(shop, screens.Refused(reason="settling"))
-    elif await is_supervisor(shop, shop.operator):
+    else:
         await key_loading.choose_and_load(shop)
 
 

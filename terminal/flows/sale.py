@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, type_amount
+from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
 from terminal.loop import Commit
 from terminal.methods.order import refusal
@@ -36,7 +37,7 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
     if chosen is None:
         return
     _, pay = ways[chosen]
-    await pay(shop, due)
+    await take_back_unsigned(shop, await pay(shop, due))
 
 
 def why_not_selling(shop: Shop) -> str:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from terminal.hostlink.codec import FrameError, Placed
-from terminal.hostlink.fields import Encoding, Padding, Prefix
+from terminal.hostlink.fields import Encoding, Padding
 from terminal.hostlink.icc import elements
 from terminal.hostlink.subfields import OrderTag
 from terminal.model import mask_pan
@@ -53,7 +53,7 @@ def masked_value(item: Placed) -> str:
 def masked_raw(item: Placed, wire: bytes) -> str:
     """The field's wire bytes, length prefix included, in upper-case hex with the same places hidden."""
     shown, row = masked_value(item), item.row
-    prefix = wire[: (row.prefix.value + 1) // 2].hex().upper() if row.prefix is not Prefix.NONE else ""
+    prefix = wire[: row.prefix.size_bytes].hex().upper()
     if isinstance(item.value, bytes):
         return prefix + shown
     if row.encoding in (Encoding.BCD, Encoding.TRACK, Encoding.NIBBLES):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from emv.capk import CapkSet
 from keys import KeyLayout, KeyScheme, MacMethod
 from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix
 from terminal.hostlink.transactions import TRANSACTIONS, Row
+from terminal.hostlink.wire import Wire, compile_rows
 from terminal.model import Kind
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -97,6 +98,10 @@ class Profile:
     ca_key_set: CapkSet
     fields: Mapping[int, Field]
     transactions: Mapping[Kind, Row]
+    wire: Wire = field(init=False, repr=False, compare=False)  # What `fields` says, ready to read and write.
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wire", compile_rows(self.fields))
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -282,11 +287,12 @@ def _line_of(text: str, key: str) -> int:
     return found
 
 
+_PREFIXES = {prefix.code: prefix for prefix in Prefix}
 _COLUMNS: Mapping[str, tuple[Check, Callable[[Any], Any]]] = MappingProxyType(
     {
         "length": (_whole(1, 999), int),
         "encoding": (_pattern("|".join(e.value for e in Encoding), "a known encoding"), Encoding),
-        "prefix": (_pattern("none|ll|lll", '"none", "ll" or "lll"'), lambda v: Prefix[v.upper()]),
+        "prefix": (_one_of(_PREFIXES), _PREFIXES.__getitem__),
         "padding": (_pattern("before|after", '"before" or "after"'), Padding),
     }
 )
@@ -311,12 +317,15 @@ def _override(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Map
                 problems.append((_line_of(text, f"{key}.{column}"), f"{key}.{column}", reason))
             else:
                 changes[column] = convert(value)
-        kinds = {changes.get("encoding", fields[int(name)].encoding), fields[int(name)].encoding}
-        if len(kinds) == 2 and Encoding.BINARY in kinds:
+        row = replace(fields[int(name)], **changes)
+        if row.is_binary is not fields[int(name)].is_binary:
             # Whoever reads a field knows which of the two it is; a reply of the other kind would stop the terminal.
             reason = "a binary field stays binary, and text stays text"
             problems.append((_line_of(text, f"{key}.encoding"), f"{key}.encoding", reason))
-        fields[int(name)] = replace(fields[int(name)], **changes)
+        if row.prefix is not Prefix.NONE and row.length > row.prefix.limit:
+            reason = f"a prefix {row.prefix.code} counts to {row.prefix.limit} only"
+            problems.append((_line_of(text, f"{key}.length"), f"{key}.length", reason))
+        fields[int(name)] = row
     return MappingProxyType(fields)
 
 

@@ -25,7 +25,7 @@ from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
 from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
 from terminal.methods import fallback, magstripe
-from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, conclude, new_payment
+from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, amount_asked, conclude, new_payment
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
@@ -85,7 +85,7 @@ async def begin(shop: Shop, deal: Deal) -> Attempt:
 
 
 async def _by_chip_or_stripe(shop: Shop, deal: Deal, *, stripe: bool) -> PaymentRecord | None:
-    came = await card_comes(shop, deal.amount, stripe=stripe)
+    came = await card_comes(shop, deal.amount, deal.kind, stripe=stripe)
     if isinstance(came, Stripe) and not came.track2.has_chip:
         return await magstripe.pay(shop, deal, came)
     if isinstance(came, Stripe):  # Nobody can insert it: the chip reader is out of use.
@@ -146,7 +146,7 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
     if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
         if len(pan) not in PIN_PAN_DIGITS:
             raise kernel.CardError("the PAN is too short for a PIN block")
-        attempt.pin = await enter_pin(shop, deal.amount, pan, may_skip=deal.undoes is None)
+        attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), pan, may_skip=deal.undoes is None)
         if attempt.pin.removed:
             raise kernel.CardError("removed", removed=True)
         if attempt.pin.result not in (kernel.PinResult.ENTERED, kernel.PinResult.BYPASSED):
@@ -228,13 +228,13 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
         case kernel.AskPin(pan):
             if len(pan) not in PIN_PAN_DIGITS:
                 raise kernel.CardError("the PAN is too short for a PIN block")
-            attempt.pin = await enter_pin(shop, attempt.payment.amount, pan)
+            attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), pan)
             if attempt.pin.removed:
                 raise kernel.CardError("removed", removed=True)
             return attempt.pin.result
         case kernel.AskOfflinePin(tries_left, wrong):
             entry = await type_pin(
-                shop, attempt.payment.amount, attempt.digits, tries_left=tries_left, wrong=wrong
+                shop, amount_asked(attempt.payment), attempt.digits, tries_left=tries_left, wrong=wrong
             )
             if entry.removed:
                 raise kernel.CardError("removed", removed=True)

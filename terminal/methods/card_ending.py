@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from drivers.ports import Tone
+from drivers.ports import Key, Tone
 from emv import commands as kernel
 from emv.bits import verified_by_card
 from emv.tlv import build
@@ -21,7 +22,7 @@ from terminal.hostlink.card_messages import MANUAL, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
-from terminal.hostlink.transactions import Names, Silence
+from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 WRONG_PIN = "55"
 SIGNED = (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE)
+SIGNATURE, DIFFERS = "signature", "differs"  # Fact of a payment that is signed for, and by somebody else.
 TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
 CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
 PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
@@ -76,6 +78,11 @@ def new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
     return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
 
 
+def amount_asked(payment: PaymentRecord) -> Money | None:
+    """What a PIN is typed for; None for a balance, which has no amount."""
+    return None if payment.kind is Kind.BALANCE else payment.amount
+
+
 async def move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
     attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
 
@@ -104,7 +111,7 @@ async def conclude(
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
     if state is PaymentState.APPROVED and payment_is_told(shop, attempt):
-        await _tell_balance(shop, attempt)
+        await tell_balance(shop, attempt)
         return attempt.payment
     if state is PaymentState.OFFLINE_APPROVED:  # Queued: it is done, whatever the card does now.
         await _complete(shop, attempt, outcome if isinstance(outcome, kernel.Outcome) else None)
@@ -127,7 +134,7 @@ def payment_is_told(shop: Shop, attempt: Attempt) -> bool:
     return shop.profile.transactions[attempt.deal.kind].silence is Silence.NOTHING
 
 
-async def _tell_balance(shop: Shop, attempt: Attempt) -> None:
+async def tell_balance(shop: Shop, attempt: Attempt) -> None:
     """The balance is for the cardholder's eyes: on the glass, and neither on paper nor in the journal."""
     await move(attempt, PaymentState.COMPLETED)
     try:
@@ -280,11 +287,12 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome | None
 
 
 def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
-    """The slip of a payment without a cryptogram: who typed no PIN signs."""
+    """The slip of a payment without a cryptogram: who typed no PIN signs, unless no card was there."""
     mode = str(payment.facts["entry_mode"])
+    if mode.startswith(MANUAL):
+        return card_slip(payment, head, verification=Verification.ABSENT, entry=Entry.MANUAL)
     verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
-    entry = Entry.MANUAL if mode.startswith(MANUAL) else Entry.CHIP
-    return card_slip(payment, head, verification=verification, entry=entry)
+    return card_slip(payment, head, verification=verification, entry=Entry.CHIP)
 
 
 async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel.Outcome | None = None) -> None:
@@ -305,7 +313,22 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
-    await print_kept(shop, slip_id, slip)
+    signed = slip.verification in SIGNED and "signature" in shop.config.transactions.offered
+    undone_by = void_of(shop.profile.transactions, payment.kind)
+    asks = partial(_signature_matches, shop, attempt) if signed and undone_by is not None else None
+    await print_kept(shop, slip_id, slip, asks)
+
+
+async def _signature_matches(shop: Shop, attempt: Attempt) -> bool:
+    """The signed copy is compared with the card. A "no" is durable: whoever began the deal takes the payment back.
+
+    Nobody's answer is a yes: who has walked off with the slip has been content with it.
+    """
+    screen = screens.CompareSignature(amount=attempt.payment.amount)
+    if await acknowledge(shop, screen, shop.config.timeouts.key_ms) is not Key.CANCEL:
+        return True
+    attempt.payment = await Commit(lambda tx: tx.note(attempt.payment.id, **{SIGNATURE: DIFFERS}))
+    return False
 
 
 def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:

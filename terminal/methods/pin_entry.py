@@ -37,7 +37,9 @@ class PinEntry:
         return f"PinEntry({self.result}, removed={self.removed})"
 
 
-async def enter_pin(shop: Shop, amount: Money, pan: str, *, in_slot: bool = True, may_skip: bool = False) -> PinEntry:
+async def enter_pin(
+    shop: Shop, amount: Money | None, pan: str, *, in_slot: bool = True, may_skip: bool = False
+) -> PinEntry:
     """Ask for the online PIN of `pan`: the block is encrypted and the digits are wiped before this returns.
 
     `in_slot`: the card has to stay in; a swiped one is back in its holder's hand. `may_skip`: ENTER alone says that
@@ -55,7 +57,7 @@ async def enter_pin(shop: Shop, amount: Money, pan: str, *, in_slot: bool = True
 
 async def type_pin(
     shop: Shop,
-    amount: Money,
+    amount: Money | None,
     pin: Pin,
     *,
     tries_left: int | None = None,

@@ -233,6 +233,8 @@ def _chip(page: _Page, chip: Chip) -> None:
 def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
     if verification is Verification.NONE:
         page.say("no_verification")
+    elif verification is Verification.ABSENT:
+        page.say("no_signature")
     elif verification is Verification.PIN:
         page.say("pin_entered")
     elif verification is Verification.PIN_AND_SIGNATURE:

@@ -48,6 +48,7 @@ class Verification(Enum):
     PIN = "pin"
     PIN_AND_SIGNATURE = "pin-and-signature"
     NONE = "none"  # No PIN and no signature asked for (免密免签 or No CVM).
+    ABSENT = "absent"  # No card took part: its number was typed, or was ours.
 
 
 class Balance(Enum):

@@ -75,6 +75,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "pin_entered": ("已输入密码，无需签名", "PIN ENTERED, NO SIGNATURE REQUIRED"),
         "pin_and_signature": ("已输入密码，请签名", "PIN ENTERED, PLEASE SIGN"),
         "no_verification": ("免密免签", "NO PIN, NO SIGNATURE REQUIRED"),
+        "no_signature": ("无卡交易，无需签名", "CARD NOT PRESENT, NO SIGNATURE"),
         "agreement": (
             "本人确认以上交易，同意将其计入本卡账户",
             "I ACKNOWLEDGE SATISFACTORY RECEIPT OF RELATIVE GOODS/SERVICES",

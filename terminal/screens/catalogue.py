@@ -310,19 +310,15 @@ class ChooseMethod:
 
 @value
 class InsertCard:
-    """`swipe`: a stripe reader is fitted, too."""
+    """`swipe`: a stripe reader is fitted, too. `kind` in room "kind_name": said where it is not a sale."""
 
     name: ClassVar[str] = "insert_card"
     amount: Money
     swipe: bool
+    kind: str
 
     def lay(self, words: Words) -> Layout:
-        return Notice(
-            words["insert_card.or_swipe" if self.swipe else "insert_card.title"],
-            amount=words.money(self.amount),
-            mark=Mark.CARD,
-            hint=_hint(words, "cancel", ""),
-        )
+        return _for_a_card(words, "either" if self.swipe else "insert", self.amount, self.kind)
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
@@ -362,16 +358,25 @@ class OfferFallback:
 
 @value
 class SwipeCard:
+    """`kind` as in InsertCard."""
+
     name: ClassVar[str] = "swipe_card"
     amount: Money
+    kind: str
 
     def lay(self, words: Words) -> Layout:
-        return Notice(
-            words["swipe_card.title"],
-            amount=words.money(self.amount),
-            mark=Mark.CARD,
-            hint=_hint(words, "cancel", ""),
-        )
+        return _for_a_card(words, "swipe", self.amount, self.kind)
+
+
+def _for_a_card(words: Words, way: str, amount: Money, kind: str) -> Layout:
+    """A card is wanted, in this way; what for stands above where it is no sale. A balance has no amount."""
+    if kind == "sale":
+        hint = _hint(words, "cancel", "")
+        return Notice(words[f"card.{way}"], amount=words.money(amount), mark=Mark.CARD, hint=hint)
+    name = words.about("kind_name", kind)
+    if kind == "balance":
+        return Notice(name, headline=words[f"card.{way}"], mark=Mark.CARD, hint=_hint(words, "cancel", ""))
+    return Notice(name, amount=words.money(amount), mark=Mark.CARD, hint=_hint(words, "cancel", way))
 
 
 @value
@@ -399,10 +404,13 @@ class ChooseApplication:
 
 @value
 class EnterPin:
-    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN."""
+    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN.
+
+    `amount` is None where there is none: for a balance.
+    """
 
     name: ClassVar[str] = "enter_pin"
-    amount: Money
+    amount: Money | None
     digits: int
     seconds_left: int
     tries_left: int | None
@@ -418,7 +426,7 @@ class EnterPin:
             words["enter_pin.wrong" if self.wrong else "enter_pin.title"],
             note=note,
             masked=self.digits,
-            amount=words.money(self.amount),
+            amount=words.money(self.amount) if self.amount else "",
             corner=words.say("seconds", seconds=self.seconds_left),
             hint=_hint(words, "cancel", "confirm"),
         )
@@ -611,6 +619,18 @@ class OutcomeUnknown:
             mark=Mark.CAUTION,
             hint=_hint(words, "", "ok"),
         )
+
+
+@value
+class CompareSignature:
+    """The signed copy is in somebody's hand: is it the cardholder's signature?"""
+
+    name: ClassVar[str] = "compare_signature"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "differs", "same")
+        return Notice(words["compare_signature.title"], amount=words.money(self.amount), hint=hint)
 
 
 # Paper
@@ -1052,6 +1072,7 @@ REFUSALS = (
     "nothing_to_settle",
     "too_late",
     "not_supervisor",
+    "not_administrator",
     "pin_rate",
     "already_voided",
     "adjusted",
@@ -1062,6 +1083,7 @@ REFUSALS = (
     "over_authorised",
     "not_whole",
     "not_signed",
+    "unsigned_stands",
     "no_balance",
     "lists",
     "uploads_full",
@@ -1102,7 +1124,10 @@ EXAMPLES: tuple[Screen, ...] = (
     *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
     KeysLoaded("08D7B4FB"),
     Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys", "menu.host_key"), 0),
-    Menu("menu.role", ("role.cashier", "role.supervisor"), 0),
+    Menu("menu.role", ("role.cashier", "role.supervisor", "role.administrator"), 0),
+    Menu("menu.transactions", ("menu.sales", "menu.preauth", "menu.other"), 1),
+    Menu("menu.sales", ("menu.sale", "menu.void", "menu.refund", "menu.signature", "menu.points-refund"), 3),
+    Menu("menu.preauth", ("menu.auth", "menu.auth-void", "menu.completion"), 1),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
     *(OperatorPassword("01", 0, problem) for problem in ("wrong", "short", "unknown", "locked", "new", "repeat")),
@@ -1122,11 +1147,18 @@ EXAMPLES: tuple[Screen, ...] = (
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
-    InsertCard(_SALE, swipe=False),
-    InsertCard(_SALE, swipe=True),
-    InsertCard(Money(88888888), swipe=True),
+    InsertCard(_SALE, swipe=False, kind="sale"),
+    InsertCard(_SALE, swipe=True, kind="sale"),
+    InsertCard(Money(88888888), swipe=True, kind="sale"),
+    InsertCard(_SALE, swipe=True, kind="auth"),
+    InsertCard(_LARGE, swipe=False, kind="completion"),
+    InsertCard(Money(0), swipe=True, kind="balance"),
     OfferFallback(),
-    SwipeCard(_SALE),
+    SwipeCard(_SALE, kind="sale"),
+    SwipeCard(Money(0), kind="balance"),
+    EnterPin(None, 0, 60, None, wrong=False),
+    CompareSignature(_SALE),
+    CompareSignature(_LARGE),
     *(
         CardProblem(reason)
         for reason in CARD_REASONS

@@ -10,12 +10,12 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from kernel_card import run_kernel
+from kernel_card import honest_inputs, reached, run_kernel
 
 from emv import explain as kernel_explain
 from emv.capk import CapkError, CapkSet, load_capks
@@ -68,7 +68,10 @@ BDK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried; `runs` as many are tried."""
+    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried; `runs` as many are tried.
+
+    `reached` tells of a result how far it came, for a reader that most inputs could leave at its first step.
+    """
 
     name: str
     read: Callable[[bytes], object]
@@ -76,14 +79,15 @@ class Target:
     limit_bytes: int
     seeds: Callable[[], tuple[bytes, ...]]
     runs: int = 10_000_000
+    reached: Callable[[object], Iterable[str]] | None = None
 
 
-def run(target: Target, data: bytes) -> None:
-    """Raises what is not the target's own error."""
+def run(target: Target, data: bytes) -> object:
+    """What the target made of it, None for one of its own errors. Raises any other."""
     try:
-        target.read(data)
+        return target.read(data)
     except target.errors:
-        return
+        return None
 
 
 @cache
@@ -114,6 +118,11 @@ def _trace_seeds() -> tuple[bytes, ...]:
         '{"end": "terminated", "reason": "card-blocked", "problem": ""}',
     )
     return begun.encode(), (begun + "\n".join(lines)).encode()
+
+
+def _kernel_seeds() -> tuple[bytes, ...]:
+    """So that every step is reached before anything is changed; the last one changes an object of an answer."""
+    return (*honest_inputs(), bytes((1, 0, 0)) + bytes(40) + b"\xc8\x05\x70")
 
 
 def _masked(data: bytes) -> object:
@@ -357,7 +366,7 @@ TARGETS = {
         Target("fci", parse_fci, (CardError,), 256, _FCI),
         Target("afl", parse_afl, (CardError,), 256, _hexed("0801010010010301")),
         Target("cvm-list", parse_cvm_list, (CardError,), 256, _hexed("000000000000000042031E031F00")),
-        Target("kernel", run_kernel, (), 1024, _hexed("00", "01" + "00" * 40 + "C10570"), 1_000_000),
+        Target("kernel", run_kernel, (), 512, _kernel_seeds, 1_000_000, reached),
         Target("trace", _trace, (TraceError,), 4096, _trace_seeds),
         Target("masked-answer", _masked, (), 260, _FCI),
         Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
