@@ -100,7 +100,7 @@ dukpt-walk: venv ## All 1,048,575 counters of TDES DUKPT beside an independent d
 conformance: venv ## Each requirement of the kernel, its cases, their results (JSON=1 for programs)
 	@PYTHONPATH=tests/emv $(PY) -m conformance report $(if $(JSON),--json)
 
-mutation: venv ## Which mutants of the kernel the cases kill, and which cases idle (MODULES="emv.cvm", FRESH=1)
+mutation: venv ## Which mutants of the kernel the cases kill, which cases idle (MODULES=emv.cvm FRESH=1)
 	@PYTHONPATH=tests/emv $(PY) -m conformance mutation $(MODULES) $(if $(FRESH),--fresh) --jobs $(JOBS)
 
 kills: venv ## The same, and write tests/emv/kills.toml

@@ -705,7 +705,7 @@ class ScanCode:
 
 @value
 class BadCode:
-    """`reason` in room "bad_code": not_payment, unreadable, used, expired."""
+    """`reason` in room "bad_code": what the scan is instead of a payment code, or why the host cannot charge it."""
 
     name: ClassVar[str] = "bad_code"
     reason: str
@@ -1211,7 +1211,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ShowQr(_SALE, _LONG_CODE, 58),
     QrOnPaper(_SALE, 118),
     ScanCode(_SALE, 58),
-    *(BadCode(reason) for reason in ("not_payment", "unreadable", "used", "expired")),
+    *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
     OrderClosed(_SALE),
