@@ -24,7 +24,7 @@ from terminal.flows.signature import take_back_left
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
-from terminal.methods import qr
+from terminal.methods import qr, sign_in_due
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
 from terminal.operators import add_operator, allowed, operator_sign_in, role_of
@@ -34,11 +34,10 @@ from terminal.shop import Alarm, Shop, load_settings, wall_ms
 from terminal.strings import LANGUAGES
 
 if TYPE_CHECKING:
-    from terminal.journal import Tx
+    pass
 
 BOOT_MS = 1_500  # Long enough to read a failed check, short enough not to be waited for.
 CLOCK_TICK_MS = 15_000
-KEY_AGE_MS = 24 * 3_600_000  # Working keys older than a day are renewed (host-link digest §9).
 
 
 async def power_on(shop: Shop) -> None:
@@ -98,9 +97,7 @@ async def _start_of_day(shop: Shop) -> None:
         return
     if shop.mode is Mode.SETTLING:
         await settle(shop)
-    if shop.mode is Mode.SIGNED_IN and await _keys_stale(shop):
-        await Commit(_keys_are_due)
-        shop.mode = Mode.KEYED
+    await sign_in_due.look(shop)
     if shop.mode is Mode.KEYED and not await sign_in(shop):
         return
     if shop.mode is Mode.SIGNED_IN:
@@ -108,18 +105,6 @@ async def _start_of_day(shop: Shop) -> None:
         await take_back_left(shop)
         await load_needed(shop)
         await recovery.query_orders(shop)
-
-
-async def _keys_stale(shop: Shop) -> bool:
-    if not shop.keys.working_keys_ready():
-        return True
-    now_ms = await wall_ms()
-    signed_in_ms = await Commit(lambda tx: tx.get("signed_in_ms", 0))
-    return not 0 <= now_ms - signed_in_ms < KEY_AGE_MS
-
-
-def _keys_are_due(tx: Tx) -> None:
-    tx.set_mode(Mode.KEYED, reason="age")
 
 
 async def _idle(shop: Shop) -> None:

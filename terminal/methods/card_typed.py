@@ -21,9 +21,10 @@ from terminal.hostlink.card_messages import MANUAL, CardFields
 from terminal.hostlink.extra_fields import CVV2_DIGITS, cvv2_field
 from terminal.hostlink.transactions import Names
 from terminal.loop import Commit
-from terminal.methods.card import begin, is_the_same, way_is_clear
+from terminal.methods.card import begin, is_the_same
 from terminal.methods.card_ending import Deal, conclude
 from terminal.methods.card_sealed import ask_without_card
+from terminal.methods.order import way_is_clear
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -45,7 +46,7 @@ class Typed:
 
 async def transact_typed(shop: Shop, deal: Deal) -> PaymentRecord | None:
     """As `card.transact`, by a card that is read out; None when nothing was begun."""
-    if not await way_is_clear(shop):
+    if not await way_is_clear(shop, deal.kind):
         return None
     new_order = shop.profile.transactions[deal.kind].names is Names.NOTHING
     typed = await _type_card(shop, with_cvv2=new_order)

@@ -1035,6 +1035,19 @@ class Refused:
 
 
 @value
+class SignInDue:
+    """Nothing is sold before a sign-in; `reason` in room "sign_in_due" says why."""
+
+    name: ClassVar[str] = "sign_in_due"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("sign_in_due", self.reason)
+        hint = _hint(words, "", "ok")
+        return Notice(words["refused.sign_in"], headline=text, mark=Mark.CAUTION, hint=hint)
+
+
+@value
 class ServiceMode:
     """`reason` in room "service_mode": crashes, journal, keys, self_test."""
 
@@ -1112,7 +1125,13 @@ REFUSALS = (
     "not_signed",
     "unsigned_stands",
     "no_balance",
+    "lists",
+    "uploads_full",
 )
+SIGN_IN_REASONS = (
+    "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
+    "signing-in",
+)  # fmt: skip
 CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
@@ -1271,6 +1290,7 @@ EXAMPLES: tuple[Screen, ...] = (
     Problem("", "Something that nobody foresaw has happened; call the service line and read them this text"),
     Problem("problem.title", "配置文件第12行有误，请联系服务商"),
     *(Refused(reason) for reason in REFUSALS),
+    *(SignInDue(reason) for reason in SIGN_IN_REASONS),
     *(ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test")),
     CheckClock("2026-11-22 01:35"),
     *(Locked(reason) for reason in ("tamper", "files", "keys-gone")),
