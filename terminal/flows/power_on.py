@@ -25,7 +25,7 @@ from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
-from terminal.methods import qr
+from terminal.methods import qr, sign_in_due
 from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.model import Mode
 from terminal.operators import add_operator, allowed, operator_sign_in, role_of
@@ -35,11 +35,10 @@ from terminal.shop import Alarm, Shop, load_settings, wall_ms
 from terminal.strings import LANGUAGES
 
 if TYPE_CHECKING:
-    from terminal.journal import Tx
+    pass
 
 BOOT_MS = 1_500  # Long enough to read a failed check, short enough not to be waited for.
 CLOCK_TICK_MS = 15_000
-KEY_AGE_MS = 24 * 3_600_000  # Working keys older than a day are renewed (host-link digest §9).
 
 
 async def power_on(shop: Shop) -> None:
@@ -99,9 +98,7 @@ async def _start_of_day(shop: Shop) -> None:
         return
     if shop.mode is Mode.SETTLING:
         await settle(shop)
-    if shop.mode is Mode.SIGNED_IN and await _keys_stale(shop):
-        await Commit(_keys_are_due)
-        shop.mode = Mode.KEYED
+    await sign_in_due.look(shop)
     if shop.mode is Mode.KEYED and not await sign_in(shop):
         return
     if shop.mode is Mode.SIGNED_IN:
@@ -109,18 +106,6 @@ async def _start_of_day(shop: Shop) -> None:
         await take_back_left(shop)
         await load_needed(shop)
         await recovery.query_orders(shop)
-
-
-async def _keys_stale(shop: Shop) -> bool:
-    if not messages.keys_ready(shop.keys, shop.profile):
-        return True
-    now_ms = await wall_ms()
-    signed_in_ms = await Commit(lambda tx: tx.get("signed_in_ms", 0))
-    return not 0 <= now_ms - signed_in_ms < KEY_AGE_MS
-
-
-def _keys_are_due(tx: Tx) -> None:
-    tx.set_mode(Mode.KEYED, reason="age")
 
 
 async def _idle(shop: Shop) -> None:

@@ -22,6 +22,7 @@ from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.asking import authenticated
 from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
+from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
@@ -63,7 +64,7 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     def prepare(tx: Tx) -> Message:
         """From the moment this request leaves, the host may have other keys than we: durably signed out until then."""
         if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason="signing-in")
+            tx.set_mode(Mode.KEYED, reason=Due.INTERRUPTED.value)
         stan = f"{tx.count('stan', limit=999_999):06d}"
         serial = shop.activation.serial if shop.activation else ""
         return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan, serial=serial)
@@ -116,7 +117,7 @@ async def _discard(shop: Shop) -> None:
 
     def forget(tx: Tx) -> None:
         if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason="kcv")
+            tx.set_mode(Mode.KEYED, reason=Due.WRONG_KEYS.value)
 
     await Offload("keys", shop.keys.discard_working_keys, KEY_DEADLINE_MS)
     await Commit(forget)
@@ -138,7 +139,7 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
             total.method is not Method.CASH and total.state in HELD_STATES and total.state is not PaymentState.NEW
             for total in tx.totals(tx.get("batch", 1))
         )
-        tx.set("signed_in_ms", now_ms)
+        signing_in(shop, tx, now_ms)
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)

@@ -41,16 +41,16 @@ class CardData:
     icc: bytes = field(repr=False)
 
 
-def _context(shop: Shop, payment_id: int) -> bytes:
+def context(shop: Shop, payment_id: int, purpose: str) -> bytes:
     """What the sealed data is bound to: this terminal, this payment, this purpose."""
     terminal_no = shop.activation.terminal_no if shop.activation else ""
-    return f"{terminal_no} {payment_id} {PURPOSE}".encode()
+    return f"{terminal_no} {payment_id} {purpose}".encode()
 
 
 def seal_card(shop: Shop, tx: Tx, payment: PaymentRecord, card: CardData) -> None:
     """Inside the transaction that makes the request durable."""
     clear = json.dumps([card.pan, card.expiry, card.card_sequence, card.icc.hex()]).encode()
-    tx.seal(payment.id, PURPOSE, shop.keys.seal(payment.batch, _context(shop, payment.id), clear))
+    tx.seal(payment.id, PURPOSE, shop.keys.seal(payment.batch, context(shop, payment.id, PURPOSE), clear))
 
 
 def unseal_card(shop: Shop, tx: Tx, payment: PaymentRecord) -> CardData | None:
@@ -59,11 +59,28 @@ def unseal_card(shop: Shop, tx: Tx, payment: PaymentRecord) -> CardData | None:
     if sealed is None:
         return None
     try:
-        clear = shop.keys.unseal(payment.batch, _context(shop, payment.id), sealed)
+        clear = shop.keys.unseal(payment.batch, context(shop, payment.id, PURPOSE), sealed)
     except KeyRefused:
         return None  # To stop here would be to stop at every start, with the reversal never sent.
     pan, expiry, card_sequence, icc = json.loads(clear)
     return CardData(pan, expiry, card_sequence, bytes.fromhex(icc))
+
+
+def kept_of(payment: PaymentRecord, card: CardData | None) -> Kept:
+    """What a later message repeats of this payment's request."""
+    facts = payment.facts
+    return Kept(
+        stan=str(payment.stan),
+        amount=payment.amount,
+        entry_mode=str(facts["entry_mode"]),
+        f60=str(facts["f60_no"]),
+        f61=str(facts.get("f61_no", "")),
+        pan=card.pan if card else "",
+        expiry=card.expiry if card else "",
+        sequence=card.card_sequence if card else "",
+        auth_code=str(facts.get("auth_code", "")),
+        icc=card.icc if card else b"",
+    )
 
 
 def identity(shop: Shop, batch_no: str) -> messages.Terminal:
@@ -118,19 +135,7 @@ async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
     """One 0400 and its answer; True when the payment is REVERSED now."""
     shop.show(screens.Reversing(amount=payment.amount))
     card = await Commit(lambda tx: unseal_card(shop, tx, payment))
-    facts = payment.facts
-    kept = Kept(
-        stan=str(payment.stan),
-        amount=payment.amount,
-        entry_mode=str(facts["entry_mode"]),
-        f60=str(facts["f60_no"]),
-        f61=str(facts.get("f61_no", "")),
-        pan=card.pan if card else "",
-        expiry=card.expiry if card else "",
-        sequence=card.card_sequence if card else "",
-        auth_code=str(facts.get("auth_code", "")),
-        icc=card.icc if card else b"",
-    )
+    facts, kept = payment.facts, kept_of(payment, card)
     row, reason = shop.profile.transactions[payment.kind], str(facts["reversal_reason"])
     request = card_reversal(row, identity(shop, str(facts["batch_no"])), shop.profile, kept, reason=reason)
     answer = await ask_authenticated(shop, request, "reversal")
