@@ -117,12 +117,15 @@ async def reprint_last(shop: Shop) -> bool:
         return found
 
     record = await Commit(last)
-    if record is None:
-        return False
+    return record is not None and await print_record(shop, record)
+
+
+async def print_record(shop: Shop, record: SlipRecord) -> bool:
+    """A kept slip again, every copy marked 重打印. False for another version's, which stays kept."""
     try:
         slip = from_record(record.body)
     except SlipError:
-        return False  # Another version's; it stays kept.
+        return False
     for copy in copies_of(slip):
         if not await print_copy(shop, slip, copy, reprint=True):
             break

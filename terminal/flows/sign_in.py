@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, LinkFault, Tone
 from keys import KcvMismatch, KeyLayout, KeyRefused
 from terminal.dialogue import acknowledge
+from terminal.flows.batch_upload import PROGRESS
 from terminal.flows.clock import set_clock
 from terminal.flows.master_key import tell
 from terminal.hostlink import messages
@@ -20,8 +21,12 @@ from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
+<<<<<<< HEAD
 from terminal.methods.asking import authenticated
 from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
+=======
+from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
+>>>>>>> batch
 from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
@@ -44,7 +49,7 @@ async def sign_in(shop: Shop) -> bool:
             reason, code = LinkFault.TIMEOUT.value, ""
         if not reason:
             if not await clear_reversals(shop):
-                count = len(await pending_reversals(shop))
+                count = len(await blocking_reversals(shop))
                 await acknowledge(shop, screens.ReversalPending(count=count))
             return True
         shop.sound(Tone.FAILURE)
@@ -144,7 +149,7 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
         grant_tries(tx)
-        if given.batch_no != held and held and open_batch:
+        if given.batch_no != held and held and (open_batch or tx.get(PROGRESS) is not None):
             tx.set("host_batch_no", given.batch_no)
             tx.set_mode(Mode.SETTLING, reason="batch")
             return "batch"

@@ -103,6 +103,7 @@ class Profile:
     qr_terminal_capability: str
     qr_in_totals: bool
     currency: str
+    domestic_organisations: tuple[str, ...]  # 63.1 of an answer; empty: every card is domestic.
     sign_out_after_settlement: bool
     certificates_when_balanced: bool  # The chips' TCs go up after a settlement that balances, too.
     downloads_mac: bool
@@ -312,6 +313,7 @@ _SETTINGS = (
     _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", _flag),
     _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
+    _Setting("batch.domestic", "domestic_organisations", _list_of(r"[0-9A-Z]{3}", "three-character organisations")),
     _Setting("batch.sign_out", "sign_out_after_settlement", _flag),
     _Setting("batch.certificates_when_balanced", "certificates_when_balanced", _flag),
     _Setting("downloads.mac", "downloads_mac", _flag),
