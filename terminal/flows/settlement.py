@@ -57,15 +57,9 @@ async def settle(shop: Shop) -> None:
     if shop.mode is not Mode.SETTLING:
         if not await _begin(shop):
             return
-<<<<<<< HEAD
-    elif messages.keys_ready(shop.keys, shop.profile):
-        # Forced by the host's other batch number, with reversals open, perhaps. Those that it does not take stay
-        # open and on the slip: to wait for them would be to wait for a batch that the host may have lost.
-=======
-    elif shop.keys.working_keys_ready() and (await Commit(progress)).step == TOTALS:
+    elif messages.keys_ready(shop.keys, shop.profile) and (await Commit(progress)).step == TOTALS:
         # Forced by the host's other batch number, with reversals open, perhaps. What it does not take stays open and
         # on the slip: to wait for it would be to wait for a batch that the host may have lost.
->>>>>>> batch
         await clear_reversals(shop)
         await send_before_settlement(shop)
     if (await Commit(progress)).step == TOTALS and not await _tell_totals(shop):

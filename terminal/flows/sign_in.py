@@ -21,12 +21,8 @@ from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
-<<<<<<< HEAD
 from terminal.methods.asking import authenticated
-from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
-=======
 from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
->>>>>>> batch
 from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
