@@ -18,8 +18,8 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
-	test test-quick check format fuzz dukpt-walk conformance coverage mutation goldens goldens-check diagrams diagrams-check \
-	bench bench-peers certify demo day doctor \
+	test test-quick check format fuzz dukpt-walk conformance coverage mutation kills goldens goldens-check diagrams diagrams-check \
+	bench bench-peers certify demo day legibility doctor \
 	certs card-keys \
 	system-deps install-pi clean
 
@@ -115,6 +115,9 @@ coverage: venv ## Which lines and branches of the kernel its tests and cases run
 
 demo: venv ## A whole day without a browser: screens and slips go to build/demo
 	$(PY) -m sim demo
+
+legibility: venv ## How often a phone reads the codes that are drawn and printed (PICTURES=100)
+	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --out build/legibility
 
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
