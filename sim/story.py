@@ -26,6 +26,7 @@ from drivers.ports import Key, Paper
 from sim.phone import PhoneInHand
 from terminal.config.settings import OFFERED
 from terminal.flows import transactions
+from terminal.flows.power_on import MENU
 from terminal.loop import Loop, Mailbox, Race, Sleep, Wait
 
 SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
@@ -65,6 +66,14 @@ def to_transaction(name: str, offered: tuple[str, ...] = OFFERED) -> str:
             group = f"menu: {at}\n" if len(groups) > 1 else ""
             return f"{TO_TRANSACTIONS}{group}menu: {names.index(name) + 1}\n"
     raise StoryError(f"{name} is not offered")
+
+
+def to_menu(name: str) -> str:
+    """The lines from the idle screen to a row of the main menu; the digits reach the first nine of them."""
+    if f"menu.{name}" not in MENU:
+        raise StoryError(f"the menu has no {name}")
+    at = MENU.index(f"menu.{name}")
+    return f"idle: DOWN\nmenu: {at + 1 if at < 9 else 'UP ' * (len(MENU) - at) + 'ENTER'}\n"
 
 
 class StoryError(Exception):
