@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     def hex_of(command: argparse.ArgumentParser) -> None:
-        command.add_argument("hex", nargs="+", metavar="HEX", help="hex, also with spaces or 0x; - reads standard input")
+        command.add_argument("hex", nargs="+", metavar="HEX", help="hex, spaces or 0x allowed; - reads standard input")
 
     hex_of(add("tlv", "a TLV string 一串TLV", _tlv))
     bits = add("bits", "a field of flags 标志位字段", _bits)
