@@ -169,7 +169,7 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
             own = None  # Run when the module is imported, and in no case.
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
             continue
-        if hasattr(statement, "told"):
+        if hasattr(statement, "told") or _short(statement).startswith("__all__"):
             continue
         gone = _removed(statement)
         if gone is not None and where != "top":
