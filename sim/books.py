@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
+from terminal.hostlink.transactions import TRANSACTIONS, Silence
 from terminal.journal import Journal, PaymentRecord, Tx
 from terminal.model import Method, PaymentState
 
 PAGE = 500
-CHARGED = (PaymentState.COMPLETED, PaymentState.SETTLED)
+CHARGED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
 OPEN = (PaymentState.NEW, PaymentState.REQUESTED, PaymentState.UNKNOWN, PaymentState.APPROVED, PaymentState.REVERSING)
 
 
@@ -33,17 +34,23 @@ def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
     for payment in payments:
         if payment.method is Method.CASH or payment.stan is None:
             continue
-        net = Net.CHARGED if payment.state in CHARGED else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
         rows.append(
             PaymentRow(
                 stan=payment.stan,
                 batch_no=str(payment.facts.get("batch_no", "")),
                 amount_minor=payment.amount.amount_minor,
-                net=net,
+                net=_net(payment),
                 order_no=str(payment.facts.get("order_no", "")),
+                kind=payment.kind,
             )
         )
     return tuple(rows)
+
+
+def _net(payment: PaymentRecord) -> Net:
+    if payment.state is PaymentState.UNKNOWN and TRANSACTIONS[payment.kind].silence is Silence.UNKNOWN:
+        return Net.UNANSWERED
+    return Net.CHARGED if payment.state in CHARGED else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
 
 
 def discrepancies(journal: Journal, acquirer: Acquirer) -> list[str]:
