@@ -47,8 +47,14 @@ def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
     return tuple(rows)
 
 
+def unanswered(payment: PaymentRecord) -> bool:
+    """Whether it is a refund that nobody answered. Settled with its batch it stays one."""
+    may_be = TRANSACTIONS[payment.kind].silence is Silence.UNKNOWN and "response_code" not in payment.facts
+    return may_be and payment.state in (PaymentState.UNKNOWN, PaymentState.SETTLED)
+
+
 def _net(payment: PaymentRecord) -> Net:
-    if payment.state is PaymentState.UNKNOWN and TRANSACTIONS[payment.kind].silence is Silence.UNKNOWN:
+    if unanswered(payment):
         return Net.UNANSWERED
     return Net.CHARGED if payment.state in CHARGED else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from drivers.ports import Picture
-from sim.acquirer import Acquirer, FaultPlan, Net, default_registry
-from sim.books import CHARGED, OPEN, all_payments, discrepancies, payment_rows
+from sim.acquirer import Acquirer, FaultPlan, default_registry
+from sim.books import CHARGED, OPEN, all_payments, discrepancies, unanswered
 from sim.card import PROFILES
 from sim.people import People
 from sim.twins.link import Network, Trip
@@ -108,16 +108,15 @@ def run_day(
         for event in _events(world):
             trace.update(event.digest.encode())
         payments = all_payments(world.journal)
-        states = Counter(payment.state for payment in payments)
-        unanswered = sum(row.net is Net.UNANSWERED for row in payment_rows(payments))
+        states = Counter(payment.state for payment in payments if not unanswered(payment))
         return DayReport(
             seed=str(seed),
             transactions=len(payments),
             approved=sum(states[s] for s in CHARGED),
             declined=states[PaymentState.DECLINED],
             reversed=states[PaymentState.REVERSED],
-            unknown=sum(states[s] for s in OPEN) - unanswered,
-            unanswered=unanswered,
+            unknown=sum(states[s] for s in OPEN),
+            unanswered=sum(unanswered(payment) for payment in payments),
             abandoned=states[PaymentState.ABANDONED],
             discrepancies=discrepancies(world.journal, world.acquirer),
             virtual_ms=world.loop.now().mono_ms,
