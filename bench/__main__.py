@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import emv_cases, kernel_cases, key_cases
+from bench import codec_cases, emv_cases, kernel_cases, key_cases
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
@@ -26,6 +26,7 @@ CASES = OWN | {
     "keys": key_cases.beside_peers,
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,
+    "codec": codec_cases.beside_peers,
     "kernel": kernel_cases.kernel,
     "card-chain": kernel_cases.card_chain,
 }

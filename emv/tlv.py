@@ -12,6 +12,7 @@ Spec: EMV 4.4 Book 3 Annex B (rules for BER-TLV data objects); ISO/IEC 7816-4 §
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import NamedTuple
 
 from emv.commands import CardError
@@ -141,43 +142,54 @@ class _Reader:
     __slots__ = ("data", "count")
 
     def __init__(self, data: bytes) -> None:
-        self.data = data
+        self.data = data + bytes(2)  # So that a tag and a length can be looked for at the last byte.
         self.count = 0
 
     def objects(self, at: int, end: int, *, depth: int) -> tuple[Tlv, ...]:
-        found: list[Tlv] = []
-        data = self.data[:end]
+        # All rows become Tlv in one go: a call of Tlv for each would take as long as all the reading.
+        found: tuple[Tlv, ...] = tuple(map(tuple.__new__, repeat(Tlv), self._rows(at, end, depth)))
+        room = COUNT_MAX - self.count
+        if len(found) > room:
+            raise TlvError(f"more than {COUNT_MAX} objects", position=found[room].position)
+        self.count += len(found)
+        return found
+
+    def _rows(self, at: int, end: int, depth: int) -> Iterator[tuple[int, bytes, tuple[Tlv, ...], int]]:
+        """The fields of a Tlv, object by object. Raises TlvError."""
+        data = self.data
         while at < end:
             first = data[at]
-            if first == 0x00:
-                at += 1
-                continue
-            start = at
             # The common forms at once: a tag of one byte or two, a length of one. Any other, and any fault, takes the
             # long way, which says what is wrong.
             if first & 0x1F != 0x1F:
-                tag, at = first, at + 1
-            elif at + 1 < end and data[at + 1] < 0x80:
-                tag, at = first << 8 | data[at + 1], at + 2
+                if first == 0x00:
+                    at += 1
+                    continue
+                tag, value_at = first, at + 2
             else:
-                tag, at = read_tag(data, at)
-            if at < end and data[at] < 0x80:
-                length, at = data[at], at + 1
+                tag, value_at = first << 8 | data[at + 1], at + 3
+                if tag & 0x80:
+                    value_at = end + 1
+            length = data[value_at - 1]
+            stop = value_at + length
+            if stop > end or length >= 0x80:
+                tag, value_at, stop = self._long_way(at, end)
+            if not first & 0x20:
+                yield tag, data[value_at:stop], (), at
+            elif depth > DEPTH_MAX:
+                raise TlvError(f"nested deeper than {DEPTH_MAX}", position=at)
             else:
-                length, at = read_length(data, at)
-            if at + length > end:
-                raise TlvError(f"tag {tag:X} says {length} bytes, {end - at} are there", position=start)
-            self.count += 1
-            if self.count > COUNT_MAX:
-                raise TlvError(f"more than {COUNT_MAX} objects", position=start)
-            children: tuple[Tlv, ...] = ()
-            if first & 0x20:
-                if depth > DEPTH_MAX:
-                    raise TlvError(f"nested deeper than {DEPTH_MAX}", position=start)
-                children = self.objects(at, at + length, depth=depth + 1)
-            found.append(Tlv(tag, data[at : at + length], children, start))
-            at += length
-        return tuple(found)
+                yield tag, data[value_at:stop], self.objects(value_at, stop, depth=depth + 1), at
+            at = stop
+
+    def _long_way(self, at: int, end: int) -> tuple[int, int, int]:
+        """The tag, where its value begins and where it ends. Raises TlvError."""
+        data = self.data[:end]
+        tag, length_at = read_tag(data, at)
+        length, value_at = read_length(data, length_at)
+        if value_at + length > end:
+            raise TlvError(f"tag {tag:X} says {length} bytes, {end - value_at} are there", position=at)
+        return tag, value_at, value_at + length
 
 
 def parse_one(data: bytes, tag: int) -> Tlv:

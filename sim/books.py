@@ -7,7 +7,7 @@ from functools import partial
 from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
 from terminal.hostlink.transactions import TRANSACTIONS, Silence
 from terminal.journal import Journal, PaymentRecord, Tx
-from terminal.model import Method, PaymentState
+from terminal.model import Kind, Method, PaymentState
 
 PAGE = 500
 CHARGED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
@@ -29,10 +29,10 @@ def _page(offset: int, tx: Tx) -> tuple[PaymentRecord, ...]:
 
 
 def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
-    """The rows that a host could know of: not cash, and only what was ever asked."""
+    """The rows that a host could know of: not cash, only what was ever asked, and no balance: it moves nothing."""
     rows: list[PaymentRow] = []
     for payment in payments:
-        if payment.method is Method.CASH or payment.stan is None:
+        if payment.method is Method.CASH or payment.stan is None or payment.kind is Kind.BALANCE:
             continue
         rows.append(
             PaymentRow(

@@ -145,9 +145,13 @@ TEST_ISSUERS: Mapping[str, IssuerRow] = MappingProxyType(
 )
 
 
+# An issuer does this for each sale, so bytes are taken all at once and not one by one.
+_ODD_PARITY = bytes((byte & 0xFE) | ((byte >> 1).bit_count() & 1 ^ 1) for byte in range(256))
+
+
 def set_odd_parity(key: bytes) -> bytes:
     """Set the low bit of each byte so that the byte has an odd number of ones. DES itself ignores it."""
-    return bytes((byte & 0xFE) | ((byte >> 1).bit_count() & 1 ^ 1) for byte in key)
+    return key.translate(_ODD_PARITY)
 
 
 def _check_key(key: bytes) -> None:
@@ -156,7 +160,13 @@ def _check_key(key: bytes) -> None:
 
 
 def _xor(a: bytes, b: bytes) -> bytes:
-    return bytes(left ^ right for left, right in zip(a, b, strict=True))
+    if len(a) != len(b):
+        raise ValueError("only what is of one length is combined")
+    return (int.from_bytes(a, "big") ^ int.from_bytes(b, "big")).to_bytes(len(a), "big")
+
+
+def _complement(data: bytes) -> bytes:
+    return _xor(data, b"\xff" * len(data))
 
 
 def _encrypt(key: bytes, data: bytes) -> bytes:
@@ -182,7 +192,7 @@ def derive_icc_master_key(issuer_key: bytes, pan: str, sequence: str = "00", *, 
         kept = [each for each in digest if each.isdigit()] + [str("abcdef".index(x)) for x in digest if x.isalpha()]
         digits = "".join(kept)[:16]
     y = bytes.fromhex(digits)
-    return set_odd_parity(_encrypt(issuer_key, y + bytes(byte ^ 0xFF for byte in y)))
+    return set_odd_parity(_encrypt(issuer_key, y + _complement(y)))
 
 
 def card_keys(issuer: KeySet, scheme: Scheme, pan: str, sequence: str) -> KeySet:
@@ -207,7 +217,7 @@ def derive_session_key(icc_master_key: bytes, diversifier: bytes) -> bytes:
 def session_key(how: Session, master: bytes, atc: bytes, un: bytes = bytes(4), cryptogram: bytes = bytes(8)) -> bytes:
     """The key of one transaction, or of one script command, out of the card's `master`."""
     _check_key(master)
-    complement = bytes(byte ^ 0xFF for byte in atc)
+    complement = _complement(atc)
     match how:
         case Session.MASTER:
             return master

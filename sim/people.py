@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sim.card import PROFILES
-from sim.story import KEY_MS, press
-from terminal.flows.transactions import FLOWS, SALE
+from sim.story import KEY_MS, parse_story, press, to_transaction
 from terminal.loop import Sleep
 from terminal.model import Kind, Method, PaymentState
 
@@ -160,9 +159,12 @@ class People:
         """The way into what this customer wants next; what is not possible any more is forgotten."""
         while self._errands:
             name = self._errands.pop(0)
+            offered = self._world.shop.config.transactions.offered
             steps = self._steps(name, self._world.journal.transact(lambda tx: tx.payments(limit=1))[0])
-            if steps is not None and name in self._world.shop.config.transactions.offered:
-                return (("menu", "1"), ("menu", self._item(name)), *steps)
+            if steps is not None and name in offered:
+                # The first line is the idle screen, which is before our eyes.
+                way = parse_story(to_transaction(name, offered))[1:]
+                return (*((line.screen, " ".join(line.actions)) for line in way), *steps)
         return None
 
     async def _run(self, steps: Steps) -> None:
@@ -174,11 +176,6 @@ class People:
             for word in keys.split():
                 await press(self._world, word)
         return None
-
-    def _item(self, name: str) -> str:
-        """Where it stands in the menu of transactions."""
-        offered = self._world.shop.config.transactions.offered
-        return str([row for row, _ in FLOWS if row == SALE or row in offered].index(name) + 1)
 
     def _steps(self, name: str, last: PaymentRecord) -> Steps | None:
         """From the item to the card; None where the last payment is not what it is about."""
@@ -199,7 +196,7 @@ class People:
                 return (*AGREED, *_named(last, "rrn"), ("enter_amount", part))
             case "completion":
                 return (*_named(last, "auth_code"), ("enter_amount", f"{amount_minor * 9 // 10 or 1} ENTER"))
-        return (*_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
+        return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
 
     async def _menu(self) -> None:
         await press(self._world, SETTLEMENT_KEY)
@@ -284,6 +281,7 @@ class People:
         "declined": _ok,
         "balance": _ok,
         "outcome_unknown": _ok,
+        "compare_signature": _ok,
         "cancelled": _ok,
         "reversal_pending": _ok,
         "reversal_done": _ok,

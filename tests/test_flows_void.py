@@ -10,15 +10,15 @@ from hearing_host import HearingHost
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
 from sim.card import PROFILES
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
-from terminal.flows.settlement import count_batch
+from terminal.flows.batch import count_batch
 from terminal.hostlink.messages import Totals
 from terminal.journal import PaymentRecord
 from terminal.model import Money
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
-MENU_VOID = "idle: DOWN\nmenu: 1\nmenu: 2\n"
+MENU_VOID = to_transaction("void")
 AGREES = "original: ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
 
@@ -68,7 +68,7 @@ def test_a_voided_sale_counts_on_both_sides_of_the_settlement() -> None:
     with World("void-totals", acquirer=HearingHost()) as world:
         world.run(play(world, START + sale("signature") + void(STAN, "signature") + DONE + sale("no-cvm") + "idle:"))
         batch = world.journal.transact(lambda tx: count_batch(world.shop, tx))
-    assert batch.host == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
+    assert batch.domestic == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
     assert batch.total == Money(12_850)
 
 
@@ -147,7 +147,7 @@ def test_a_merchant_may_not_offer_it() -> None:
         world.run(play(world, START + "idle: DOWN\nmenu: 1\nmenu: 2 CANCEL\nidle:"))
 
 
-MENU_SIGNATURE = "idle: DOWN\nmenu: 1\nmenu: 8\n"
+MENU_SIGNATURE = to_transaction("signature")
 
 
 def test_a_signature_that_differs_voids_the_sale_at_once_without_its_card() -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 DEFAULT_EXPIRY = "1249"  # MMYY
 DEFAULT_SERIAL = bytes.fromhex("000001")
+SIGNED_MAX = 1024  # Signatures that are remembered, a quarter of a megabyte; the rack's cards need two hundred.
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,16 @@ class RsaKey:
         value = int.from_bytes(block, "big")
         if len(block) != self.size or value >= self.n:
             raise ValueError("a block is as long as the modulus and below it")
-        d_p, d_q, q_inverse = self._crt
-        m_q = pow(value, d_q, self.q)
-        h = (pow(value, d_p, self.p) - m_q) * q_inverse % self.p
-        return (m_q + h * self.q).to_bytes(self.size, "big")
+        return _power(self, value).to_bytes(self.size, "big")
+
+
+@lru_cache(SIGNED_MAX)
+def _power(key: RsaKey, value: int) -> int:
+    """By the primes, one after the other. Three milliseconds: a card that is made again signs the same again."""
+    d_p, d_q, q_inverse = key._crt
+    m_q = pow(value, d_q, key.q)
+    h = (pow(value, d_p, key.p) - m_q) * q_inverse % key.p
+    return m_q + h * key.q
 
 
 @dataclass(frozen=True, slots=True)

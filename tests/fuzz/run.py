@@ -15,7 +15,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CORPUS = ROOT / "build" / "fuzz-corpus"
 FOUND = ROOT / "build" / "fuzz-found"
+REACHED = ROOT / "build" / "fuzz-reached"
+REACHED_EVERY = 1_000  # Inputs: libFuzzer ends the process without a word to Python.
 INPUT_LIMIT_S = 2  # One input; a millisecond is slow.
 MEMORY_LIMIT_MB = 1024
 sys.path.insert(0, str(ROOT))
@@ -31,12 +34,29 @@ sys.path.insert(0, str(ROOT))
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One target's end. `found` is the input's file, "" for none."""
+    """One target's end. `found` is the input's file, "" for none; `reached` the share of the inputs that came there."""
 
     target: str
     runs: int
     seconds: float
     found: str
+    reached: dict[str, float]
+
+
+class Reach:
+    """How many inputs came how far, written down now and then."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.inputs = 0
+        self.places: Counter[str] = Counter()
+
+    def count(self, places: Iterable[str]) -> None:
+        self.inputs += 1
+        self.places.update(places)
+        if self.inputs % REACHED_EVERY == 0:
+            shares = {place: round(count / self.inputs, 4) for place, count in self.places.most_common()}
+            self.file.write_text(json.dumps(shares), encoding="utf-8")
 
 
 def fuzz_here(name: str, arguments: list[str]) -> None:
@@ -46,7 +66,14 @@ def fuzz_here(name: str, arguments: list[str]) -> None:
     with atheris.instrument_imports(include=["emv", "keys", "terminal", "drivers"]):
         from targets import TARGETS, run
     target = TARGETS[name]
-    atheris.Setup([sys.argv[0], *arguments], lambda data: run(target, data))
+    reach = Reach(REACHED / f"{name}.json")
+
+    def once(data: bytes) -> None:
+        result = run(target, data)
+        if target.reached is not None:
+            reach.count(target.reached(result))
+
+    atheris.Setup([sys.argv[0], *arguments], once)
     atheris.Fuzz()
 
 
@@ -64,6 +91,9 @@ def fuzz(name: str, runs: int | None) -> Report:
     corpus = CORPUS / name
     corpus.mkdir(parents=True, exist_ok=True)
     FOUND.mkdir(parents=True, exist_ok=True)
+    REACHED.mkdir(parents=True, exist_ok=True)
+    reached = REACHED / f"{name}.json"
+    reached.unlink(missing_ok=True)
     for index, seed in enumerate(target.seeds()):
         (corpus / f"seed-{index}").write_bytes(seed)
     command = [
@@ -80,18 +110,20 @@ def fuzz(name: str, runs: int | None) -> Report:
     found = kept[1] if kept else ("" if done.returncode == 0 else "no input was kept")
     if found:
         print(f"{name}: {done.stdout[-2000:]}{done.stderr[-2000:]}", file=sys.stderr)
-    return Report(name, int(counted[1]) if counted else 0, round(seconds, 1), found)
+    places = json.loads(reached.read_text(encoding="utf-8")) if reached.exists() else {}
+    return Report(name, int(counted[1]) if counted else 0, round(seconds, 1), found, places)
 
 
 def line(report: Report) -> str:
-    """One target in words.
+    """One target in words, and how far its inputs came.
 
-    >>> line(Report("tlv", 1000, 2.0, ""))
+    >>> line(Report("tlv", 1000, 2.0, "", {}))
     'tlv                        1,000 inputs       500/s  nothing found'
     """
     rate = report.runs / report.seconds if report.seconds else 0
     verdict = f"FOUND {report.found}" if report.found else "nothing found"
-    return f"{report.target:20} {report.runs:>11,} inputs {rate:>9,.0f}/s  {verdict}"
+    whole = f"{report.target:20} {report.runs:>11,} inputs {rate:>9,.0f}/s  {verdict}"
+    return "\n".join((whole, *(f"  {share:6.1%} {place}" for place, share in report.reached.items())))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

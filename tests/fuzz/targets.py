@@ -7,17 +7,19 @@ few hundred (tests/test_fuzz_targets.py), so that a target cannot rot.
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from kernel_card import run_kernel
+from kernel_card import honest_inputs, reached, run_kernel
 
 from emv import explain as kernel_explain
+from emv import qr, qr_consumer
 from emv.capk import CapkError, CapkSet, load_capks
 from emv.certificates import (
     ICC,
@@ -35,10 +37,12 @@ from emv.cvm import parse_cvm_list
 from emv.dol import fill, parse_dol
 from emv.initiate import parse_afl
 from emv.masking import Masker
+from emv.profile import TerminalProfile, TransactionData
+from emv.qr import QrError
 from emv.replay import replay
 from emv.rows import RowsError
 from emv.selection import parse_fci
-from emv.session import Session, TerminalProfile, TransactionData
+from emv.session import Session
 from emv.tlv import parse
 from emv.tracefile import TraceError
 from emv.tracefile import parse as parse_trace
@@ -68,7 +72,10 @@ BDK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried; `runs` as many are tried."""
+    """One reader. `errors` are its own; `limit_bytes` is the longest input that is tried; `runs` as many are tried.
+
+    `reached` tells of a result how far it came, for a reader that most inputs could leave at its first step.
+    """
 
     name: str
     read: Callable[[bytes], object]
@@ -76,14 +83,15 @@ class Target:
     limit_bytes: int
     seeds: Callable[[], tuple[bytes, ...]]
     runs: int = 10_000_000
+    reached: Callable[[object], Iterable[str]] | None = None
 
 
-def run(target: Target, data: bytes) -> None:
-    """Raises what is not the target's own error."""
+def run(target: Target, data: bytes) -> object:
+    """What the target made of it, None for one of its own errors. Raises any other."""
     try:
-        target.read(data)
+        return target.read(data)
     except target.errors:
-        return
+        return None
 
 
 @cache
@@ -114,6 +122,34 @@ def _trace_seeds() -> tuple[bytes, ...]:
         '{"end": "terminated", "reason": "card-blocked", "problem": ""}',
     )
     return begun.encode(), (begun + "\n".join(lines)).encode()
+
+
+def _kernel_seeds() -> tuple[bytes, ...]:
+    """So that every step is reached before anything is changed; the last one changes an object of an answer."""
+    return (*honest_inputs(), bytes((1, 0, 0)) + bytes(40) + b"\xc8\x05\x70")
+
+
+def _merchant_code(data: bytes) -> object:
+    """With a CRC made right, so that more than one input in 65,536 gets past it. What is strict is built again."""
+    text = data.decode("utf-8", "replace")
+    text = text[:-8] + "6304"
+    code, breaches = qr.read(text + qr.crc(text))
+    if not breaches and qr.build({item.id: item.value for item in code.items[1:-1]}) != text + qr.crc(text):
+        raise RuntimeError("what was read is not what is built")
+    return breaches
+
+
+def _consumer_code(data: bytes) -> object:
+    """The bytes behind the base64, which needs no fuzzing."""
+    return qr_consumer.parse(base64.b64encode(data).decode())
+
+
+def _code_seeds(mode: str) -> Callable[[], tuple[bytes, ...]]:
+    def seeds() -> tuple[bytes, ...]:
+        found = [v["payload"] for v in _vectors("qr.json")["valid"] if v["mode"] == mode]
+        return tuple(base64.b64decode(text) if mode == "CPM" else text.encode() for text in found)
+
+    return seeds
 
 
 def _masked(data: bytes) -> object:
@@ -357,12 +393,14 @@ TARGETS = {
         Target("fci", parse_fci, (CardError,), 256, _FCI),
         Target("afl", parse_afl, (CardError,), 256, _hexed("0801010010010301")),
         Target("cvm-list", parse_cvm_list, (CardError,), 256, _hexed("000000000000000042031E031F00")),
-        Target("kernel", run_kernel, (), 1024, _hexed("00", "01" + "00" * 40 + "C10570"), 1_000_000),
+        Target("kernel", run_kernel, (), 512, _kernel_seeds, 1_000_000, reached),
         Target("trace", _trace, (TraceError,), 4096, _trace_seeds),
         Target("masked-answer", _masked, (), 260, _FCI),
         Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
         Target("dynamic-data", _dynamic, (CardError,), 128, _dynamic_seeds),
         Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),
+        Target("qr-merchant", _merchant_code, (QrError,), 600, _code_seeds("MPM")),
+        Target("qr-consumer", _consumer_code, (QrError,), 1024, _code_seeds("CPM")),
         Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
         Target("download", _download, (FrameError, RowsError), 512, _download_seeds),
