@@ -381,6 +381,7 @@ def card_slip(
         ref_no=str(facts["rrn"]),
         original=str(facts.get("original_no", "")),
         terms=str(facts.get("terms", "")),
+        base=Money(int(facts["base_minor"])) if "base_minor" in facts else None,
         chip=chip,
     )
 

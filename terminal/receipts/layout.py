@@ -202,7 +202,12 @@ def _card(page: _Page, slip: CardSlip, copy: Copy) -> None:
     page.pair("auth_code", slip.auth_code)
     page.pair("ref_no", slip.ref_no)
     page.pair("at", _when(slip.head))
-    page.amount("amount", slip.amount)
+    if slip.base is None:
+        page.amount("amount", slip.amount)
+    else:
+        page.pair("amount", f"RMB {slip.base}")
+        page.pair("tip", f"RMB {slip.amount}", bold=True)
+        page.amount("with_tip", slip.base + slip.amount)
     page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
     page.pair("reference", slip.original)

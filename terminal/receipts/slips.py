@@ -106,7 +106,8 @@ class CardSlip:
     """签购单. `voucher_no` is the STAN, `ref_no` the RRN (field 37), `auth_code` field 38.
 
     `masked_pan` is first 6 and last 4 (terminal.model.mask_pan). `expiry` is empty or masked ("**/**").
-    `original` names the transaction that a void or refund undoes; `terms` is an instalment's number of months.
+    `original` names the transaction that a void or refund undoes; `terms` is an instalment's number of months, `base`
+    the sale that a tip (`amount`) is added to.
     """
 
     record_kind: ClassVar[str] = "card"
@@ -125,6 +126,7 @@ class CardSlip:
     original: str = ""
     chip: Chip | None = None
     terms: str = ""
+    base: Money | None = None
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):

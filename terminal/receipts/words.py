@@ -42,6 +42,8 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "at": ("日期/时间", "DATE/TIME"),
         "amount": ("金额", "AMOUNT"),
         "reference": ("备注", "REFERENCE"),
+        "tip": ("小费", "TIP"),
+        "with_tip": ("总计", "TOTAL"),
         "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "wallet": ("付款方式", "WALLET"),
