@@ -69,6 +69,8 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "load_keys":          (_N, _N, _Y),
         "add_operator":       (_N, _Y, _Y),
         "downloads":          (_N, _Y, _Y),
+        "host":               (_Y, _Y, _Y),
+        "reports":            (_Y, _Y, _Y),
     }
 )
 # fmt: on

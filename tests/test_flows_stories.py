@@ -197,7 +197,7 @@ STORIES = (
         sale("signature")
         + "reversal_pending: ENTER\nremove_card: remove\n"
         + "idle: 100 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
-        + "idle: DOWN\nmenu: 4\nreversing:\nrefused: ENTER\nidle: ENTER\nsigning_in:\n"
+        + "idle: DOWN\nmenu: 4\nreversing:\nsign_in_due: ENTER\nidle: ENTER\nsigning_in:\n"
         + "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:",
         ("reversed", "settled"),
         3,

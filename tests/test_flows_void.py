@@ -12,7 +12,7 @@ from sim.books import all_payments
 from sim.card import PROFILES
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
-from terminal.flows.settlement import count_batch
+from terminal.flows.batch import count_batch
 from terminal.hostlink.messages import Totals
 from terminal.journal import PaymentRecord
 from terminal.model import Money
@@ -68,7 +68,7 @@ def test_a_voided_sale_counts_on_both_sides_of_the_settlement() -> None:
     with World("void-totals", acquirer=HearingHost()) as world:
         world.run(play(world, START + sale("signature") + void(STAN, "signature") + DONE + sale("no-cvm") + "idle:"))
         batch = world.journal.transact(lambda tx: count_batch(world.shop, tx))
-    assert batch.host == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
+    assert batch.domestic == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
     assert batch.total == Money(12_850)
 
 

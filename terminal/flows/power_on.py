@@ -15,7 +15,10 @@ from terminal.flows import checks, key_loading, recovery
 from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
 from terminal.flows.first_run import first_run
+from terminal.flows.line import host_menu
 from terminal.flows.locked import destroy_keys, lock_without_keys, locked
+from terminal.flows.parking import try_reversals
+from terminal.flows.reports import reports
 from terminal.flows.sale import sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
@@ -23,9 +26,11 @@ from terminal.flows.sign_in import sign_in
 from terminal.flows.signature import take_back_left
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
+from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr, sign_in_due
-from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
+from terminal.methods.order import refusal
+from terminal.methods.reversal import clear_reversals, is_card_reversal
 from terminal.model import Mode
 from terminal.operators import add_operator, allowed, operator_sign_in, role_of
 from terminal.printing import reprint_last
@@ -92,7 +97,7 @@ async def _start_of_day(shop: Shop) -> None:
     """After the operator: finish what was interrupted, then sign in if it is due."""
     if shop.service_reason:
         await acknowledge(shop, screens.ServiceMode(reason=shop.service_reason))
-        if shop.keys.working_keys_ready():
+        if messages.keys_ready(shop.keys, shop.profile):
             await clear_reversals(shop)
         return
     if shop.mode is Mode.SETTLING:
@@ -111,6 +116,7 @@ async def _idle(shop: Shop) -> None:
     """The idle screen until somebody wants something; what the host has asked for comes first."""
     if shop.download_wanted and shop.mode is Mode.SIGNED_IN:
         await load_due(shop)
+    shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
     pending = await Commit(lambda tx: sum(is_card_reversal(p) for p in tx.open_payments()))
@@ -167,6 +173,10 @@ async def menu(shop: Shop) -> None:
             await add_operator(shop, await role_of(shop, shop.operator))
         case "menu.downloads":
             await downloads_menu(shop)
+        case "menu.host":
+            await host_menu(shop)
+        case "menu.reports":
+            await reports(shop)
 
 
 MENU = (
@@ -183,16 +193,17 @@ MENU = (
     "menu.load_keys",
     "menu.add_operator",
     "menu.downloads",
+    "menu.host",
+    "menu.reports",
 )
 
 
 async def _open_orders(shop: Shop) -> None:
     """The query screen for QR orders whose fate is not known, and a try for reversals that wait."""
     if shop.mode is not Mode.SIGNED_IN:
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
+        await acknowledge(shop, await refusal(shop, "sign_in"))
         return
-    if await pending_reversals(shop) and not await clear_reversals(shop):
-        await acknowledge(shop, screens.ReversalPending(count=len(await pending_reversals(shop))))
+    await try_reversals(shop)
     orders = await recovery.unknown_orders(shop)
     for order in orders:
         await qr.ask_unknown(shop, order)

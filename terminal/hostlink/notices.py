@@ -20,10 +20,9 @@ from terminal.hostlink.transactions import Row
 
 SCRIPT_RESULT = "951"  # F60.3
 DETAILS = "201"
-# 60.3 of a chip's certificate, by whether the totals agree; the other pair: its issuer was not authenticated.
-CERTIFICATE, UNAUTHENTICATED = {True: "203", False: "205"}, {True: "204", False: "206"}
+# 60.3 of a chip's record, by whether the totals agree: of a certificate, and of a card that refused what was approved.
+CERTIFICATE, FAILURE = {True: "203", False: "205"}, {True: "204", False: "206"}
 NETWORK_CODE = slice(8, 11)  # 60.3 within F60.
-ISSUER_NOT_AUTHENTICATED = b"01"  # F62 of 204 and 206.
 _NOT_KEPT = (26, 35, 36, 52, 53, 64)
 
 
@@ -57,14 +56,20 @@ def details_upload(terminal: Terminal, *, stan: str, details: Sequence[BatchDeta
     )
 
 
-def certificate_upload(terminal: Terminal, kept: Kept, *, balanced: bool, authenticated: bool) -> Message:
-    """0320/203 to 206: a chip's last cryptogram with what it was made over, under the STAN of its payment."""
-    code = (CERTIFICATE if authenticated else UNAUTHENTICATED)[balanced]
+def certificate_upload(terminal: Terminal, kept: Kept, *, balanced: bool, failed: str = "") -> Message:
+    """0320/203 to 206: a chip's last cryptogram with what it was made over, under the STAN of its payment.
+
+    `failed`: why its payment was reversed (F39 of the reversal), in F62; "" for one that stands.
+    """
+    code = (FAILURE if failed else CERTIFICATE)[balanced]
     fields = base(terminal, kept.stan, f"00{terminal.batch_no}{code}")
-    fields |= {4: f"{kept.amount.amount_minor:012d}", 22: kept.entry_mode, 55: kept.icc}
-    optional = {2: kept.pan, 23: kept.sequence.zfill(3) if kept.sequence else ""}
-    if not authenticated:
-        fields[62] = ISSUER_NOT_AUTHENTICATED
+    fields |= {4: f"{kept.amount.amount_minor:012d}", 22: kept.entry_mode}
+    optional: dict[int, str | bytes] = {
+        2: kept.pan,
+        23: kept.sequence.zfill(3) if kept.sequence else "",
+        55: kept.icc,
+        62: failed.encode("ascii"),
+    }
     return Message("0320", {**fields, **{number: value for number, value in optional.items() if value}})
 
 

@@ -253,13 +253,20 @@ class Tx:
         return tuple(payment_record(row) for row in rows)
 
     def payments(
-        self, *, batch: int | None = None, newest_first: bool = True, limit: int = PAGE_LIMIT, offset: int = 0
+        self,
+        *,
+        batch: int | None = None,
+        newest_first: bool = True,
+        limit: int = PAGE_LIMIT,
+        offset: int = 0,
+        after: int = 0,
     ) -> tuple[PaymentRecord, ...]:
+        """At most a page, of a batch or of all. `after`: only those with a greater number."""
         self._check_open()
-        where, bindings = ("", ()) if batch is None else ("WHERE batch = ?", (batch,))
+        where, bindings = ("", (after,)) if batch is None else ("AND batch = ?", (after, batch))
         order = "DESC" if newest_first else "ASC"
         rows = self._db.execute(
-            f"SELECT {PAYMENT_COLUMNS} FROM payments {where} ORDER BY id {order} LIMIT ? OFFSET ?",
+            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id > ? {where} ORDER BY id {order} LIMIT ? OFFSET ?",
             (*bindings, min(limit, PAGE_LIMIT), offset),
         )
         return tuple(payment_record(row) for row in rows)
@@ -287,8 +294,13 @@ class Tx:
         self._append("slip", {"id": slip_id, "slip": kind, "payment_id": payment_id, "body": dict(body)})
         return slip_id
 
-    def last_slip(self) -> SlipRecord | None:
-        row = self._one("SELECT id, kind, payment_id, body, created_ms, printed FROM slips ORDER BY id DESC LIMIT 1")
+    def last_slip(self, kind: str | None = None) -> SlipRecord | None:
+        """The newest of all, or of one kind."""
+        where, bindings = ("", ()) if kind is None else ("WHERE kind = ?", (kind,))
+        row = self._one(
+            f"SELECT id, kind, payment_id, body, created_ms, printed FROM slips {where} ORDER BY id DESC LIMIT 1",
+            bindings,
+        )
         return slip_record(row) if row else None
 
     def unprinted(self) -> tuple[SlipRecord, ...]:

@@ -143,5 +143,6 @@ def _said(code: str, reply: Message) -> dict[str, str]:
         "host_time": reply.text(12),
         "issuer": reply.text(44)[:11].strip(),
         "acquirer": reply.text(44)[11:].strip(),
+        "organisation": reply.text(63)[:3].strip(),
     }
     return {name: harmless(name, text) for name, text in said.items()}

@@ -16,7 +16,7 @@ from terminal.dialogue import acknowledge
 from terminal.hostlink.downloads import ListName
 from terminal.loop import Commit
 from terminal.methods import sign_in_due
-from terminal.methods.reversal import clear_reversals_for_sale, pending_reversals
+from terminal.methods.reversal import blocking_reversals, clear_reversals_for_sale
 from terminal.methods.uploads import has_room, send_uploads
 from terminal.model import Kind, Mode, Notice, PaymentState
 from terminal.screens import catalogue as screens
@@ -86,7 +86,7 @@ async def _script_notices(shop: Shop) -> screens.Screen | None:
 async def _reversals(shop: Shop) -> screens.Screen | None:
     if await clear_reversals_for_sale(shop):
         return None
-    return screens.ReversalPending(count=len(await pending_reversals(shop)))
+    return screens.ReversalPending(count=len(await blocking_reversals(shop)))
 
 
 BEFORE_REQUEST: tuple[Step, ...] = (_keys, _lists, _room, _script_notices, _reversals, _keys)

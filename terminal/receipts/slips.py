@@ -16,7 +16,7 @@ from enum import Enum
 from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from terminal.model import CNY, Kind, Method, Money, PaymentState
+from terminal.model import CNY, Kind, Method, Money, Notice, PaymentState
 
 RECORD_VERSION = 1  # Of the JSON form; a newer one is refused rather than misread.
 CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
@@ -235,8 +235,28 @@ class OpenRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadRow:
+    """What the host was told afterwards and did not take: refused with a code, or not answered (""). """
+
+    notice: Notice
+    kind: Kind
+    amount: Money
+    voucher_no: str
+    masked_pan: str = ""
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        if CLEAR_DIGITS.search(self.masked_pan):
+            raise SlipError("UploadRow.masked_pan is not masked")
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementSlip:
-    """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them."""
+    """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them.
+
+    `uploaded` and `not_taken` count the records of the batch upload. Not `closed`: an X report (交易统计单), which
+    settles nothing.
+    """
 
     record_kind: ClassVar[str] = "settlement"
     head: Head
@@ -246,6 +266,37 @@ class SettlementSlip:
     domestic: Balance = Balance.BALANCED
     foreign: Balance = Balance.NOT_REPORTED
     open_rows: tuple[OpenRow, ...] = ()
+    upload_rows: tuple[UploadRow, ...] = ()
+    uploaded: int = 0
+    not_taken: int = 0
+    closed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DetailRow:
+    """One payment of a batch. `voucher_no` and `auth_code` are empty where there is none (cash)."""
+
+    method: Method
+    kind: Kind
+    amount: Money
+    voucher_no: str = ""
+    masked_pan: str = ""
+    auth_code: str = ""
+
+    def __post_init__(self) -> None:
+        if CLEAR_DIGITS.search(self.masked_pan):
+            raise SlipError("DetailRow.masked_pan is not masked")
+
+
+@dataclass(frozen=True, slots=True)
+class DetailSlip:
+    """交易明细单: strip `strip` of `strips` of what a batch holds. Made from the journal each time, never kept."""
+
+    record_kind: ClassVar[str] = "details"
+    head: Head
+    rows: tuple[DetailRow, ...]
+    strip: int = 1
+    strips: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +335,18 @@ class KeySlip:
     components: tuple[tuple[str, str], ...] = ()
 
 
-Slip = CardSlip | NoticeSlip | QrSlip | QrOrderSlip | CashSlip | SettlementSlip | SelfTestSlip | LockSlip | KeySlip
+Slip = (
+    CardSlip
+    | NoticeSlip
+    | QrSlip
+    | QrOrderSlip
+    | CashSlip
+    | SettlementSlip
+    | DetailSlip
+    | SelfTestSlip
+    | LockSlip
+    | KeySlip
+)
 SLIPS: tuple[type[Slip], ...] = (
     CardSlip,
     NoticeSlip,
@@ -292,6 +354,7 @@ SLIPS: tuple[type[Slip], ...] = (
     QrOrderSlip,
     CashSlip,
     SettlementSlip,
+    DetailSlip,
     SelfTestSlip,
     LockSlip,
     KeySlip,

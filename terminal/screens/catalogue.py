@@ -912,6 +912,41 @@ class Settling:
 
 
 @value
+class OfferParking:
+    """A reversal that the host does not take: may sales go on without it? A supervisor has to agree."""
+
+    name: ClassVar[str] = "offer_parking"
+    amount: Money
+    voucher_no: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.say("offer_parking.voucher", voucher=self.voucher_no),)
+        hint = _hint(words, "no", "yes")
+        return Notice(
+            words["offer_parking.title"], amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION, hint=hint
+        )
+
+
+@value
+class LineAnswer:
+    """How the host has answered a sign-out, an echo or a cashier's sign-in (`what`, a word of the menu).
+
+    `reason` in room "line" or "fault", "" when all is well; `code` is the host's, or "".
+    """
+
+    name: ClassVar[str] = "line_answer"
+    what: str
+    reason: str
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        text = _fault(words, "line", self.reason) if self.reason else words["line.good"]
+        mark = Mark.FAILED if self.reason else Mark.DONE
+        hint = _hint(words, "", "ok")
+        return Notice(words.about("menu", self.what), headline=text, corner=self.code, mark=mark, hint=hint)
+
+
+@value
 class Settled:
     name: ClassVar[str] = "settled"
     balanced: bool
@@ -1142,6 +1177,8 @@ REFUSALS = (
     "no_balance",
     "lists",
     "uploads_full",
+    "uploads_wait",
+    "no_sales",
 )
 SIGN_IN_REASONS = (
     "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
@@ -1300,7 +1337,14 @@ EXAMPLES: tuple[Screen, ...] = (
     Today((), 1, 1, Money(0)),
     ConfirmSettlement(12, _SALE),
     ConfirmSettlement(9999, _LARGE),
-    *(Settling(step) for step in ("recover", "reversals", "totals", "upload", "print", "close")),
+    *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close")),
+    OfferParking(_SALE, "000042"),
+    OfferParking(_LARGE, "999999"),
+    *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
+    LineAnswer("sign_out", "declined", "77"),
+    LineAnswer("echo", "timeout", ""),
+    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier"), 0),
+    Menu("menu.reports", ("menu.x_report", "menu.details", "menu.last_settlement", "menu.last_details"), 0),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
     Activating(),
