@@ -146,6 +146,7 @@ class Printer:
     width_mm: int = option(58, one_of(58, 80))
     encoding: str = option("gb18030", one_of("gb18030", "gbk"))
     cutter: bool = option(False, flag())
+    customer_last4: bool = option(True, flag())  # Of a card's number, on the customer's copy; else first 6 and last 4.
 
     @property
     def cells(self) -> int:

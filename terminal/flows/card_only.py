@@ -73,7 +73,7 @@ async def told_by_telephone(shop: Shop) -> None:
     about = await _type_authoriser(shop) if amount is not None else None
     if amount is None or about is None:
         return
-    facts = {"original_no": about.auth_code}
+    facts = {"original_no": about.auth_code, "original_by": "auth_code"}
     await deals.transact(shop, Deal(Kind.OFFLINE_SETTLEMENT, amount, about=about, facts=facts))
 
 

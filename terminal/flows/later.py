@@ -103,7 +103,12 @@ async def _follow(shop: Shop, kind: Kind) -> None:
         return
     if named.record and named.record.facts.get(ADJUSTED):
         await send_uploads(shop)  # The host has to know of the tip first: no refund is more than it knows of.
-    facts: dict[str, str | int | bool] = {"original_no": named.number, "original_date": named.about.date}
+    by, _ = NAMED_BY[shop.profile.transactions[kind].sends[0]]
+    facts: dict[str, str | int | bool] = {
+        "original_no": named.number,
+        "original_by": by,
+        "original_date": named.about.date,
+    }
     if named.record:
         facts["undoes"] = named.record.id
     deal = Deal(kind, amount, about=named.about, facts=facts, undoes=named.record)

@@ -66,7 +66,7 @@ def void_deal(shop: Shop, original: PaymentRecord) -> Deal:
         row.kind,
         original.amount,
         about=named_whole(original),
-        facts={"original_no": str(original.stan), "undoes": original.id},
+        facts={"original_no": str(original.stan), "original_by": "voucher", "undoes": original.id},
         undoes=original,
     )
 

@@ -71,11 +71,11 @@ def _why_not(shop: Shop, sale: PaymentRecord, tx: Tx) -> str:
 
 
 def _deal(sale: PaymentRecord, amount: Money) -> Deal:
-    return Deal(
-        Kind.TIP,
-        amount,
-        about=named_whole(sale),
-        extra=tip_field(amount.amount_minor),
-        facts={"original_no": str(sale.stan), "undoes": sale.id, "base_minor": sale.amount.amount_minor},
-        undoes=sale,
-    )
+    facts: dict[str, str | int | bool] = {
+        "original_no": str(sale.stan),
+        "original_by": "voucher",
+        "undoes": sale.id,
+        "base_minor": sale.amount.amount_minor,
+    }
+    extra = tip_field(amount.amount_minor)
+    return Deal(Kind.TIP, amount, about=named_whole(sale), extra=extra, facts=facts, undoes=sale)
