@@ -28,8 +28,8 @@ from emv import explain, ics, masking, qr, qr_consumer
 from emv.apdu import COMMANDS, status_words
 from emv.bits import FIELDS
 from emv.commands import CardError
+from emv.profile import TerminalProfile
 from emv.replay import Agreement, replay
-from emv.session import TerminalProfile
 from emv.tags import TAGS, Tag, lookup, shown
 from emv.tlv import BYTES_MAX, Tlv, parse, tag_bytes
 from emv.tracefile import BYTES_MAX as TRACE_MAX

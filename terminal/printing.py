@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
+from terminal.hostlink.messages import master_key
 from terminal.loop import CallOverdue, Commit, Offload, Race, Sleep, Wait
 from terminal.receipts import CardSlip, Copy, Head, QrSlip, Slip, SlipError, from_record, lay_out, to_record
 from terminal.screens import catalogue as screens
@@ -37,7 +38,7 @@ def head_at(shop: Shop, batch_no: str, at_ms: int) -> Head:
         operator=shop.operator,
         batch_no=batch_no,
         at=now.replace(tzinfo=None, microsecond=0).isoformat(),
-        test_keys=shop.keys.is_test,
+        test_keys=shop.keys.is_test_key(master_key(shop.profile)),
     )
 
 

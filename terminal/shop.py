@@ -33,7 +33,7 @@ from drivers.ports import (
     TamperSwitch,
     Tone,
 )
-from emv.session import TerminalProfile
+from emv.profile import TerminalProfile
 from keys import KeyStore
 from terminal.config import Config
 from terminal.hostlink.lists import Downloaded
@@ -123,6 +123,7 @@ class Shop:
         built_ms: int = 0,
         file_check: Callable[[], FileCheck] | None = None,
         serial: str = "",
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.config = config
         self.profile = profile
@@ -141,7 +142,7 @@ class Shop:
         self.serial = serial  # This device's own name, which an activation code is spent on.
         self.own_profile = profile  # As the acquirer's file and the configuration have it; `profile`: with downloads.
         self.boxes = Boxes()
-        self.host = HostSession(devices.link, self.boxes.link, profile, keys)
+        self.host = HostSession(devices.link, self.boxes.link, profile, keys, note)
         # Copies of durable settings, changed only right after the commit that changed them.
         self.language = config.general.language
         self.spoken = ""  # The language of a cardholder who is asked something, if it is another.

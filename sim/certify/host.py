@@ -15,7 +15,7 @@ from typing import Any
 
 from sim.acquirer import Acquirer
 from sim.acquirer.core import CHINA
-from sim.acquirer.hostkeys import WorkingKeys
+from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.requests import Reply
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.frame import Frame, unwrap
@@ -35,7 +35,7 @@ class Exchange:
     message: Message | None
     problem: str
     mac: str  # good, bad, absent, or unchecked: the host had no key.
-    keys: WorkingKeys | None
+    keys: HostKeys | None
     batch_no: str
     answers: tuple[bytes, ...] = field(default=(), repr=False)
     answer: Message | None = None

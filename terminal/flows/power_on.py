@@ -26,6 +26,7 @@ from terminal.flows.sign_in import sign_in
 from terminal.flows.signature import take_back_left
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
+from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr, sign_in_due
 from terminal.methods.order import refusal
@@ -96,7 +97,7 @@ async def _start_of_day(shop: Shop) -> None:
     """After the operator: finish what was interrupted, then sign in if it is due."""
     if shop.service_reason:
         await acknowledge(shop, screens.ServiceMode(reason=shop.service_reason))
-        if shop.keys.working_keys_ready():
+        if messages.keys_ready(shop.keys, shop.profile):
             await clear_reversals(shop)
         return
     if shop.mode is Mode.SETTLING:
@@ -115,6 +116,7 @@ async def _idle(shop: Shop) -> None:
     """The idle screen until somebody wants something; what the host has asked for comes first."""
     if shop.download_wanted and shop.mode is Mode.SIGNED_IN:
         await load_due(shop)
+    shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
     pending = await Commit(lambda tx: sum(is_card_reversal(p) for p in tx.open_payments()))

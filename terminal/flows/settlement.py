@@ -57,7 +57,7 @@ async def settle(shop: Shop) -> None:
     if shop.mode is not Mode.SETTLING:
         if not await _begin(shop):
             return
-    elif shop.keys.working_keys_ready() and (await Commit(progress)).step == TOTALS:
+    elif messages.keys_ready(shop.keys, shop.profile) and (await Commit(progress)).step == TOTALS:
         # Forced by the host's other batch number, with reversals open, perhaps. What it does not take stays open and
         # on the slip: to wait for it would be to wait for a batch that the host may have lost.
         await clear_reversals(shop)

@@ -21,6 +21,7 @@ from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
+from terminal.methods.asking import authenticated
 from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
 from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
@@ -71,6 +72,8 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
 
     request = await Commit(prepare)
     shop.mode = Mode.KEYED
+    if shop.profile.dukpt:  # Its keys are there before the host has said anything, so it may be asked who it is.
+        request = await authenticated(shop, request)
     answer = await shop.host.exchange(request)
     if isinstance(answer, Silence):
         if not answer.sent and held is Mode.SIGNED_IN:  # The host has heard nothing: our keys are still its keys.
@@ -83,9 +86,17 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     if code != APPROVED:
         return "declined", code
     try:
-        given = read_sign_in(answer.reply)
+        given = read_sign_in(answer.reply, shop.profile)
     except FrameError:
         return "bad_reply", code
+    if not shop.profile.dukpt and (problem := await _take_keys(shop, given)):
+        return problem, code
+    problem = await _enter(shop, given)
+    return problem, code if problem else ""
+
+
+async def _take_keys(shop: Shop, given: SignedIn) -> str:
+    """The working keys of an approved sign-in; "" or why not, and then none is left."""
     try:
         layout = KeyLayout.of(shop.profile.key_scheme, shop.profile.key_cipher, len(given.key_block))
         await Offload(
@@ -95,12 +106,11 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
         )
     except KcvMismatch:
         await _discard(shop)
-        return "bad_keys", code
+        return "bad_keys"
     except KeyRefused:
         await _discard(shop)
-        return "bad_reply", code
-    problem = await _enter(shop, given)
-    return problem, code if problem else ""
+        return "bad_reply"
+    return ""
 
 
 async def _discard(shop: Shop) -> None:

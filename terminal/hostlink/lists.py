@@ -18,8 +18,8 @@ from types import MappingProxyType
 from emv import tlv
 from emv.aids import aids_of
 from emv.capk import CaKeys, CapkSet, capks_of, default_capks
+from emv.profile import AidEntry, TerminalProfile
 from emv.rows import Problem, RowsError
-from emv.session import AidEntry, TerminalProfile
 from terminal.hostlink.downloads import ListName
 from terminal.hostlink.profile import RESEND_LIMIT, Profile
 from terminal.model import Kind

@@ -9,6 +9,7 @@ Source: docs/host-link.md §1, §8, §11.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.hostlink import messages
@@ -17,7 +18,7 @@ from terminal.hostlink.codes import lookup
 from terminal.hostlink.downloads import wanted
 from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.session import Answered, Silence
-from terminal.loop import Commit
+from terminal.loop import Commit, Offload
 from terminal.methods.sign_in_due import demand, of_answer
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -25,12 +26,20 @@ from terminal.shop import Shop
 if TYPE_CHECKING:
     from terminal.journal import Tx
 
+KEY_DEADLINE_MS = 30_000  # The key store and the journal sync their files; a bad SD card stalls for seconds.
 DOWNLOADS_DUE = "downloads_due"  # Lists by name, until each has been loaded.
 
 
 async def ask_authenticated(shop: Shop, request: Message, what: str) -> Answered | Silence:
-    """As `ask`, with the request's MAC made under the MAK of this moment."""
-    return await ask(shop, messages.with_mac(request, shop.keys, shop.profile), what)
+    """As `ask`, with the request's MAC made under the key of this moment."""
+    return await ask(shop, await authenticated(shop, request), what)
+
+
+async def authenticated(shop: Shop, request: Message) -> Message:
+    """The request with its F64. Raises KeyRefused."""
+    make = partial(messages.with_mac, request, shop.keys, shop.profile)
+    # A session key is at hand; one of DUKPT is durable twice before it is used, which the keys' thread waits for.
+    return await Offload("keys", make, KEY_DEADLINE_MS) if shop.profile.dukpt else make()
 
 
 async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:

@@ -12,6 +12,7 @@ import hashlib
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from terminal.hostlink import messages
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit
 from terminal.model import Mode
@@ -80,7 +81,7 @@ async def look(shop: Shop) -> None:
     """Before a transaction: sign the terminal out if its keys are gone or old, or if it is not what signed in."""
     if shop.mode is not Mode.SIGNED_IN:
         return
-    ready, now_ms = shop.keys.working_keys_ready(), await wall_ms()
+    ready, now_ms = messages.keys_ready(shop.keys, shop.profile), await wall_ms()
 
     def judge(tx: Tx) -> Mode:
         if not ready:
