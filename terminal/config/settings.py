@@ -33,7 +33,9 @@ LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 # What is on the menu beside the sale, by the words of `transactions.offered`.
 OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
-OFFERABLE = (*OFFERED, "repayment", "points", "points-refund")  # By a contract of their own: off unless named.
+MOTO = ("moto-sale", "moto-refund", "moto-auth", "moto-auth-void", "moto-completion")
+# By a contract of their own: off unless named.
+OFFERABLE = (*OFFERED, "repayment", "instalment", "points", "points-refund", *MOTO)
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)

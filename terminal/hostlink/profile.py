@@ -95,6 +95,9 @@ class Profile:
     stripe_pin: PinRule
     fallback: Fallback
     fallback_without_application: bool
+    instalment_terms: tuple[str, ...]  # What may be chosen, two digits each.
+    instalment_product: str
+    instalment_fee: str
     qr_scheme: str
     qr_transaction_type: str
     qr_terminal_capability: str
@@ -302,6 +305,9 @@ _SETTINGS = (
     _Setting("stripe.pin", "stripe_pin", _one_of({rule.value: rule for rule in PinRule})),
     _Setting("stripe.fallback", "fallback", _one_of({rule.value: rule for rule in Fallback})),
     _Setting("stripe.fallback_without_application", "fallback_without_application", _flag),
+    _Setting("instalment.terms", "instalment_terms", _list_of(r"[0-9]{2}", "terms of two digits")),
+    _Setting("instalment.product", "instalment_product", _pattern(r"[\x20-\x7e]{0,30}", "at most 30 ASCII characters")),
+    _Setting("instalment.fee", "instalment_fee", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.scheme", "qr_scheme", _pattern(r"acquirer-orders|none", '"acquirer-orders" or "none"')),
     _Setting("qr.transaction_type", "qr_transaction_type", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),

@@ -141,7 +141,7 @@ async def _session(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.Card
 async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> None:
     """Whose card it is, its PIN where one belongs to it, and the host. Raises CardError for the card's end."""
     deal, pan = attempt.deal, data[PAN_5A].hex().rstrip("f")
-    if not await Commit(lambda tx: _is_the_same(shop, tx, deal, pan)):
+    if not await Commit(lambda tx: is_the_same(shop, tx, deal, pan)):
         raise kernel.CardError("other-card")
     if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
         if len(pan) not in PIN_PAN_DIGITS:
@@ -154,7 +154,7 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
     await _go_online(shop, attempt, data)
 
 
-def _is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
+def is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
     """Whether this is the original's card: by its sealed number, or once that is destroyed by what slips show."""
     if deal.undoes is None:
         return True

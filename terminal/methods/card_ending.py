@@ -233,6 +233,7 @@ async def _print_notice(shop: Shop, attempt: Attempt, ending: Ending) -> None:
         zh=words.zh if words else "",
         en=words.en if words else "",
         ref_no=str(facts.get("rrn", "")),
+        kind=payment.kind,
     )
     await print_kept(shop, await Commit(lambda tx: keep(tx, slip, payment.id)), slip)
 
@@ -379,6 +380,7 @@ def card_slip(
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
         original=str(facts.get("original_no", "")),
+        terms=str(facts.get("terms", "")),
         chip=chip,
     )
 

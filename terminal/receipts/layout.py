@@ -112,6 +112,7 @@ def _card(page: Page, slip: CardSlip, copy: Copy) -> None:
     page.pair("ref_no", slip.ref_no)
     page.pair("at", when(slip.head))
     page.amount("amount", slip.amount)
+    page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
     page.pair("reference", slip.original)
     if slip.chip is not None:
@@ -183,7 +184,7 @@ def _notice(page: Page, slip: NoticeSlip) -> None:
     head(page, slip.head)
     page.rule()
     page.pair("card_no", slip.masked_pan)
-    _kind(page, Kind.SALE)
+    _kind(page, slip.kind)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
     page.pair("ref_no", slip.ref_no)

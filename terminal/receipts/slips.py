@@ -106,7 +106,7 @@ class CardSlip:
     """签购单. `voucher_no` is the STAN, `ref_no` the RRN (field 37), `auth_code` field 38.
 
     `masked_pan` is first 6 and last 4 (terminal.model.mask_pan). `expiry` is empty or masked ("**/**").
-    `original` names the transaction that a void or refund undoes.
+    `original` names the transaction that a void or refund undoes; `terms` is an instalment's number of months.
     """
 
     record_kind: ClassVar[str] = "card"
@@ -124,6 +124,7 @@ class CardSlip:
     ref_no: str = ""
     original: str = ""
     chip: Chip | None = None
+    terms: str = ""
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
@@ -154,6 +155,7 @@ class NoticeSlip:
     zh: str = ""
     en: str = ""
     ref_no: str = ""
+    kind: Kind = Kind.SALE
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):

@@ -45,6 +45,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "at": ("日期/时间", "DATE/TIME"),
         "amount": ("金额", "AMOUNT"),
         "reference": ("备注", "REFERENCE"),
+        "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "wallet": ("付款方式", "WALLET"),
         "wallet_no": ("钱包流水号", "WALLET TRANS NO"),

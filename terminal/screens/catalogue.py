@@ -312,6 +312,20 @@ class ChooseMethod:
 
 
 @value
+class ChooseTerms:
+    """`terms`: numbers of months, two digits each."""
+
+    name: ClassVar[str] = "choose_terms"
+    amount: Money
+    terms: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered(words.say("terms", count=int(months)) for months in self.terms)
+        return MenuList(words["choose_terms.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@value
 class InsertCard:
     """`swipe`: a stripe reader is fitted, too. `kind` in room "kind_name": said where it is not a sale."""
 
@@ -322,6 +336,32 @@ class InsertCard:
 
     def lay(self, words: Words) -> Layout:
         return _for_a_card(words, "either" if self.swipe else "insert", self.amount, self.kind)
+
+
+@value
+class TypeCardNumber:
+    """`shown`: what of the number may stand on the glass; `problem` in room "card_number", or ""."""
+
+    name: ClassVar[str] = "type_card_number"
+    shown: str
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        note = words.about("card_number", self.problem or "digits")
+        return Entry(words["card_number.title"], value=self.shown, note=note, hint=_hint(words, "cancel", "confirm"))
+
+
+@value
+class TypeCvv2:
+    """How many digits are typed; which ones no screen knows. `problem` in room "cvv2", or ""."""
+
+    name: ClassVar[str] = "type_cvv2"
+    digits: int
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        note = words.about("cvv2", self.problem or "where")
+        return Entry(words["cvv2.title"], masked=self.digits, note=note, hint=_hint(words, "cancel", "confirm"))
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
@@ -1195,6 +1235,19 @@ EXAMPLES: tuple[Screen, ...] = (
     InsertCard(_SALE, swipe=True, kind="auth"),
     InsertCard(_LARGE, swipe=False, kind="completion"),
     InsertCard(Money(0), swipe=True, kind="balance"),
+    ChooseTerms(_SALE, ("03", "06", "12", "24"), 2),
+    ChooseTerms(_LARGE, ("03",), 0),
+    TypeCardNumber("", ""),
+    TypeCardNumber("62250000", ""),
+    TypeCardNumber("622500*********0013", "wrong"),
+    EnterNumber("expiry", "0130", "expiry"),
+    EnterNumber("expiry", "0125", "expired"),
+    EnterNumber("expiry", "1325", "expiry_wrong"),
+    TypeCvv2(0, ""),
+    TypeCvv2(2, "short"),
+    Original("moto-sale", _SALE, "622500******0014", "000042"),
+    Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-completion"), 0),
+    Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-auth-void"), 3),
     OfferFallback(),
     SwipeCard(_SALE, kind="sale"),
     SwipeCard(Money(0), kind="balance"),
