@@ -50,7 +50,7 @@ from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
 from terminal.assembly import assemble, open_keys
-from terminal.config import Address, Config
+from terminal.config import Address, Config, Host
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
 from terminal.model import Mode
@@ -400,7 +400,7 @@ def _config(data: Path, address: str, port: int, panel: str, language: str) -> C
         default,
         general=dataclasses.replace(default.general, language=language, data=data),
         merchant=dataclasses.replace(default.merchant, merchant_no=TEST_MERCHANT, terminal_no=TEST_TERMINAL),
-        link=dataclasses.replace(default.link, hosts=(Address(address, port),), reply_ms=REPLY_MS),
+        link=dataclasses.replace(default.link, hosts=(Host(Address(address, port)),), reply_ms=REPLY_MS),
         display=dataclasses.replace(default.display, driver=CONTROLLERS[panel]),
         # The simulated acquirer has no desk for these yet: on the bench's menu they would be refused.
         transactions=dataclasses.replace(default.transactions, offered=()),
