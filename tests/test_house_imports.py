@@ -16,6 +16,8 @@ FLOORS = {
     "rights": 1,
     "watchdog": 1,
     "hygiene": 1,
+    "scan_patterns": 1,
+    "scans": 2,
     "loop": 2,
     "real_loop": 3,
     "config": 3,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from sim.acquirer.faults import FaultPlan, parse_fault
 from sim.books import all_payments, discrepancies
-from sim.certify.host import Exchange, Host
+from sim.certify.host import Exchange, Host, book_of
 from sim.certify.judge import Observed
 from sim.certify.script import FAULT, Case
 from sim.story import FIRST_RUN, OPERATOR, StoryError, play
@@ -69,7 +69,7 @@ def observe(case: Case, profile: Profile, seed: int | str = 1, host_maker: HostM
             problem=problem,
             screens=_steps(world.eyes.history),
             payments=tuple(f"{p.kind.value} {p.state.value}" for p in reversed(all_payments(world.journal))),
-            book=tuple(entry.state.value for entry in host.book.entries),
+            book=book_of(host, host.exchanges),
             slips=tuple(printed),
             disagreements=tuple(discrepancies(world.journal, host)),
         )

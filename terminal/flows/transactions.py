@@ -9,8 +9,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from terminal.dialogue import choose
-from terminal.flows.card_only import authorise, balance, points, repayment
-from terminal.flows.later import complete, refund, refund_points, void_authorisation
+from terminal.flows.card_only import authorise, authorise_order, balance, instalment, order, points, repayment
+from terminal.flows.later import (
+    complete,
+    complete_order,
+    refund,
+    refund_order,
+    refund_points,
+    void_authorisation,
+    void_order_authorisation,
+)
 from terminal.flows.sale import sale
 from terminal.flows.void import signature_differs, void
 from terminal.screens import catalogue as screens
@@ -28,6 +36,7 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
             ("void", void),
             ("refund", refund),
             ("signature", signature_differs),
+            ("instalment", instalment),
             ("points", points),
             ("points-refund", refund_points),
         ),
@@ -38,6 +47,16 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
             ("auth", authorise),
             ("auth-void", void_authorisation),
             ("completion", complete),
+        ),
+    ),
+    (
+        "moto",
+        (
+            ("moto-sale", order),
+            ("moto-refund", refund_order),
+            ("moto-auth", authorise_order),
+            ("moto-auth-void", void_order_authorisation),
+            ("moto-completion", complete_order),
         ),
     ),
     (

@@ -14,10 +14,9 @@ from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, type_text
 from terminal.flows.sale import why_not_selling
 from terminal.flows.signature import last_signed, take_back, void_deal
-from terminal.hostlink.transactions import Card, void_of
+from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
-from terminal.methods import card
-from terminal.methods.card_sealed import transact_sealed
+from terminal.methods import deals
 from terminal.model import Method, PaymentState
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens
@@ -44,14 +43,7 @@ async def void(shop: Shop) -> None:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
     elif original is not None and await _is_meant(shop, original) and await allowed(shop, "void"):
-        await _with_its_card(shop, original)
-
-
-async def _with_its_card(shop: Shop, original: PaymentRecord) -> None:
-    """The row says whether the card is wanted again: what was paid by telephone has none to show."""
-    deal = void_deal(shop, original)
-    sealed = shop.profile.transactions[deal.kind].card is Card.NONE
-    await (transact_sealed(shop, deal) if sealed else card.transact(shop, deal))
+        await deals.transact(shop, void_deal(shop, original))
 
 
 async def signature_differs(shop: Shop) -> None:

@@ -43,9 +43,10 @@ from emv.commands import (
     Transceive,
 )
 from emv.kernel import contact_session
+from emv.profile import TerminalProfile, TransactionData
 from emv.rows import RowsError
 from emv.rules import REASONS
-from emv.session import Session, TerminalProfile, TransactionData
+from emv.session import Session
 from emv.tags import (
     ADF_NAME_4F,
     CVM_RESULTS_9F34,

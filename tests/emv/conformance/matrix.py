@@ -39,6 +39,8 @@ KEPT = ROOT / "build" / "mutation"
 KILLS = FOLDER / "kills.toml"
 HARNESS = ("card", "keyed", "notation", "runner", "mutation")  # What decides which cases fail.
 ALL = (*DECIDING, *OTHERS)
+# Of 100 mutants: what docs/conformance.md promises.
+DECIDING_LEAST, ALL_LEAST = 95, 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,11 @@ def print_mutation(modules: Sequence[str], *, jobs: int, write: bool, fresh: boo
     if write and not modules:
         write_kills(only)
     wrong = _print_survivors(wanted, results)
+    for least, some in ((DECIDING_LEAST, DECIDING), (ALL_LEAST, ALL)):
+        own = [bool(result.killers) for result in results if result.mutant.module in some]
+        if sum(own) * 100 < least * len(own):
+            print(f"    fewer than {least} of 100 killed: {', '.join(some)}")
+            wrong += 1
     for name, mutant in kills().items():
         if mutant.partition(":")[0] in wanted and mutant not in only.get(name, []):
             print(f"    not true in kills.toml: {name} = {mutant}")

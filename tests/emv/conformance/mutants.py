@@ -121,7 +121,19 @@ def mutated(module: str, number: int) -> ast.Module:
 def _changes(tree: ast.Module) -> Iterator[_Change]:
     """Lazily: a change may be applied while its turn lasts."""
     _mark_relatives(tree)
+    _mark_told(tree)
     yield from _in_body(tree, "body", "top", None)
+
+
+def _mark_told(tree: ast.Module) -> None:
+    """Marks what is assigned only to be told: names that nothing reads but a note, which takes them with a star."""
+    notes = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == NOTE]
+    told = {id(star.value) for call in notes for star in call.args if isinstance(star, ast.Starred)}
+    read = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    names = {node.id for node in read if id(node) in told} - {node.id for node in read if id(node) not in told}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names:
+            node.told = True  # type: ignore[attr-defined]
 
 
 def _mark_relatives(tree: ast.Module) -> None:
@@ -156,6 +168,8 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
         if isinstance(parent, ast.ClassDef):
             own = None  # Run when the module is imported, and in no case.
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
+            continue
+        if hasattr(statement, "told"):
             continue
         gone = _removed(statement)
         if gone is not None and where != "top":
