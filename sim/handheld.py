@@ -50,7 +50,7 @@ from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
 from terminal.assembly import assemble, open_keys
-from terminal.config import Address, Config
+from terminal.config import Address, Config, Host
 from terminal.config.settings import OFFERABLE
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
@@ -136,7 +136,7 @@ class Handheld:
         self._devices = self._open_devices(panel)
 
     def _open_devices(self, panel: str) -> Devices:
-        host = self._config.link.hosts[0]
+        host = self._config.link.hosts[0].address
         gpio = Gpio(self._board.pins)
         settings = PrinterSettings(device=self._printer.path, cells=CELLS, cutter=True, cache=self._data / "cache")
         return Devices(
@@ -405,7 +405,7 @@ def _config(args: argparse.Namespace, host: Address) -> Config:
         default,
         general=dataclasses.replace(default.general, language=args.lang, data=args.data),
         merchant=dataclasses.replace(default.merchant, merchant_no=TEST_MERCHANT, terminal_no=TEST_TERMINAL),
-        link=dataclasses.replace(default.link, hosts=(host,), profile=args.profile, reply_ms=REPLY_MS),
+        link=dataclasses.replace(default.link, hosts=(Host(host),), profile=args.profile, reply_ms=REPLY_MS),
         display=dataclasses.replace(default.display, driver=CONTROLLERS[args.panel]),
         transactions=dataclasses.replace(default.transactions, offered=tuple(args.offered)),
     )
