@@ -50,8 +50,8 @@ from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
 from terminal.assembly import assemble, open_keys
-from terminal.config import Address, Config
-from terminal.config.settings import OFFERABLE, OFFERED
+from terminal.config import Address, Config, Host
+from terminal.config.settings import OFFERABLE
 from terminal.flows.power_on import power_on
 from terminal.journal import Journal
 from terminal.model import Mode
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--panel", choices=sorted(CONTROLLERS), default="128x64", help="the display")
     parser.add_argument("--profile", default="unionpay", help="the acquirer's profile (default: %(default)s)")
     parser.add_argument(
-        "--offered", nargs="*", choices=OFFERABLE, default=OFFERED, help="on the menu beside the sale (the usual ones)"
+        "--offered", nargs="*", choices=OFFERABLE, default=OFFERABLE, help="on the menu beside the sale (default: all)"
     )
     parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="before the first run has asked")
 
@@ -136,7 +136,7 @@ class Handheld:
         self._devices = self._open_devices(panel)
 
     def _open_devices(self, panel: str) -> Devices:
-        host = self._config.link.hosts[0]
+        host = self._config.link.hosts[0].address
         gpio = Gpio(self._board.pins)
         settings = PrinterSettings(device=self._printer.path, cells=CELLS, cutter=True, cache=self._data / "cache")
         return Devices(
@@ -405,7 +405,7 @@ def _config(args: argparse.Namespace, host: Address) -> Config:
         default,
         general=dataclasses.replace(default.general, language=args.lang, data=args.data),
         merchant=dataclasses.replace(default.merchant, merchant_no=TEST_MERCHANT, terminal_no=TEST_TERMINAL),
-        link=dataclasses.replace(default.link, hosts=(host,), profile=args.profile, reply_ms=REPLY_MS),
+        link=dataclasses.replace(default.link, hosts=(Host(host),), profile=args.profile, reply_ms=REPLY_MS),
         display=dataclasses.replace(default.display, driver=CONTROLLERS[args.panel]),
         transactions=dataclasses.replace(default.transactions, offered=tuple(args.offered)),
     )

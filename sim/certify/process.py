@@ -28,6 +28,7 @@ from sim.certify.script import Case
 from sim.panel.child import Handheld
 from sim.phone import Phone, PhoneInHand
 from sim.story import Eyes, StoryError
+from terminal.config.settings import OFFERED
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.real_loop import RealLoop
@@ -102,7 +103,7 @@ def observe(case: Case, profile: Profile, name: str = "unionpay", *, launcher: S
     host = Host(profile=profile, draw=os.urandom, faults=FaultPlan())
     with tempfile.TemporaryDirectory() as folder, Line(host) as line:
         data = Path(folder) / "terminal"
-        offered = () if case.offered is None else ("--offered", *case.offered)
+        offered = ("--offered", *(OFFERED if case.offered is None else case.offered))
         command = (*launcher, "--data", str(data), "--host", f"127.0.0.1:{line.port}", "--lang", "zh-CN")
         command = (*command, "--profile", name, *offered)
         loop = RealLoop(lambda work: None)  # People have no journal.
