@@ -258,10 +258,12 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
     from drivers.gpio import Gpio, GpioBuzzer, GpioKeypad, GpioLamps, GpioTamperSwitch
     from drivers.link import TcpLink
     from drivers.printer import EscPosPrinter
+    from terminal.hostlink.profile import load_profile
     from terminal.shop import Devices
 
     host = config.link.hosts[0]
-    link = TcpLink(host.host, host.port, tls=tls_settings(config))
+    digits = load_profile(config.link.profile).length_digits
+    link = TcpLink(host.host, host.port, tls=tls_settings(config), length_digits=digits)
     gpio = Gpio(gpio_pins(config))
     fitted = config.gpio.tamper is not None
     devices = Devices(
