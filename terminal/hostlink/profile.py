@@ -1,8 +1,9 @@
 """A profile: all that an acquirer may choose, as data: one TOML file, read into a frozen dataclass.
 
-Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in
-one go. A profile may override rows of the field table, `[fields.48]` with length, encoding, prefix or padding, and the
-codes of a transaction, `[transactions.repayment]` with mti, processing_code, condition, type or account.
+Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in one go. A
+profile may say only how it differs from a shipped one (`based_on = "unionpay"`). It may override rows of the field
+table, `[fields.48]` with length, encoding, prefix or padding, and the codes of a transaction,
+`[transactions.repayment]` with mti, processing_code, condition, type or account.
 
 Spec: docs/host-link.md, whatever is graded [S] or [A].
 """
@@ -27,6 +28,7 @@ from terminal.model import Kind
 
 PROFILES = Path(__file__).parent / "profiles"
 TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than any customer stands there.
+BASES = ("unionpay",)
 RESEND_LIMIT = 9
 KSN_CHARACTERS = 20  # Of TDES: ten bytes.
 
@@ -146,6 +148,7 @@ def parse_profile(text: str, *, source: str) -> Profile:
     except tomllib.TOMLDecodeError as fault:
         raise ProfileError(source, ((0, "file", str(fault)),)) from None
     problems: list[tuple[int, str, str]] = []
+    table = _on_its_base(table, problems, text)
     flat = _flatten(table, problems, text)
     values: dict[str, Any] = {}
     for setting in _SETTINGS:
@@ -170,6 +173,21 @@ def parse_profile(text: str, *, source: str) -> Profile:
     if problems:
         raise ProfileError(source, tuple(sorted(problems)))
     return Profile(**values)
+
+
+def _on_its_base(table: dict[str, Any], problems: list[tuple[int, str, str]], text: str) -> dict[str, Any]:
+    """What `based_on` names, with this file's own settings over it; a file without it says everything itself."""
+    base = table.pop("based_on", None)
+    if base is None:
+        return table
+    if base not in BASES:
+        problems.append((_line_of(text, "based_on"), "based_on", f"must be one of {', '.join(BASES)}"))
+        return table
+    whole: dict[str, Any] = tomllib.loads((PROFILES / f"{base}.toml").read_text(encoding="utf-8"))
+    for name, section in table.items():
+        both = isinstance(section, dict) and isinstance(whole.get(name), dict)
+        whole[name] = {**whole[name], **section} if both else section
+    return whole
 
 
 def _disagreements(values: Mapping[str, Any]) -> list[tuple[str, str]]:
