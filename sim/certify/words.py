@@ -29,7 +29,8 @@ GROUPS: Mapping[str, Two] = MappingProxyType(
         "faults": ("主机与线路故障", "Faults of host and line"),
         "security": ("MAC 与密码", "MAC and PIN"),
         "qr": ("扫码", "QR orders"),
-        "settlement": ("结算", "Settlement"),
+        "notices": ("通知、回响、签退", "Notices, echo, sign-out"),
+        "settlement": ("结算与批上送", "Settlement and batch upload"),
     }
 )
 VERDICTS: Mapping[str, Two] = MappingProxyType(
@@ -109,6 +110,8 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "scan_code": ("请扫付款码", "scan the payment code"),
         "settled": ("结算完成", "settled"),
         "show_qr": ("请扫码", "the code is shown"),
+        "line_answer": ("主机答复", "the host's answer"),
+        "sign_in_due": ("须先签到", "sign in first"),
         "sign_in_failed": ("签到失败", "sign-in failed"),
         "signing_in": ("正在签到", "signing in"),
         "swipe_card": ("请刷卡", "swipe the card"),
