@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.books import all_payments, discrepancies
+from sim.card import PROFILES, VirtualCard
 from sim.story import FIRST_RUN, OPERATOR, play
 from sim.world import World
 from terminal.assembly import kernel_profile
@@ -40,7 +41,7 @@ class Host(Acquirer):
 
 @contextmanager
 def offline_world(name: str, host: Acquirer, tac_online: bytes = bytes(5)) -> Iterator[World]:
-    """A terminal of type 22 whose applications may be approved below 1,000.00, or with nobody there."""
+    """A terminal of type 22 whose applications may be approved below 1,000.00."""
     with World(name, acquirer=host) as world:
         shop = world.shop
         aids = tuple(
@@ -115,18 +116,16 @@ UNREACHABLE = (
 )
 
 
-def test_a_host_that_cannot_be_reached_leaves_it_to_the_card() -> None:
-    """The second GENERATE AC brings a TC with Y3; no byte had left, so nothing can have been booked."""
+def test_a_host_that_cannot_be_reached_is_not_replaced_by_the_card() -> None:
+    """The second GENERATE AC brings a TC (Y3): nothing is sold by it, and nothing is owed."""
     host = Host()
     with offline_world("unreachable", host, tac_online=b"\xff" * 5) as world:
-        world.run(play(world, START + UNREACHABLE + DONE + "idle: host ok CANCEL\n" + SETTLE))
-        assert [(p.kind.value, p.state.value) for p in payments(world)] == [
-            ("sale", "abandoned"),
-            ("offline-sale", "settled"),
-        ]
-        icc = {e.tag: host.heard[0].binary(55)[e.value : e.end] for e in elements(host.heard[0].binary(55))}
-        assert (host.heard[0].mti, icc["8A"]) == ("0220", b"Y3")
-        assert discrepancies(world.journal, host) == []
+        lenient = dataclasses.replace(PROFILES["offline-limits"].applications[0], action_default=bytes(5))
+        card = dataclasses.replace(PROFILES["offline-limits"], applications=(lenient,))
+        world.cards["offline-limits"] = VirtualCard(card, wait=world.loop.spend)
+        world.run(play(world, START + UNREACHABLE + "nothing_sent: ENTER\nremove_card: remove\nidle:"))
+        assert [(p.kind.value, p.state.value) for p in payments(world)] == [("sale", "abandoned")]
+        assert host.heard == []
 
 
 def test_a_card_that_wants_its_issuer_is_not_sold_without_one() -> None:

@@ -2,10 +2,10 @@
 
 Only on a terminal of type 22 (`[card] offline`), below the floor limit of the application, and only a sale. What was
 prepared for the host is withdrawn: the payment that counts is one of its own kind, done and queued in one commit
-(`Kind.OFFLINE_SALE`: 0220, 60.1 36, with Y1 or Y3 in tag 8A). A request that may have been heard is reversed and never
-sold offline: nobody can tell which of the two the host would book.
+(`Kind.OFFLINE_SALE`: 0220, 60.1 36, with Y1 in tag 8A). A sale that wanted the host and did not reach it is not sold by
+the card's word (Y3): no public source says that a host takes that, and a request that was heard might be booked twice.
 
-Spec: docs/host-link.md §16; EMV 4.4 Book 3 §10.8 (offline approval), Book 4 §A6 (Y1, Y3).
+Spec: docs/host-link.md §16; EMV 4.4 Book 3 §10.8 (offline approval), Book 4 §A6 (Y1).
 """
 
 from __future__ import annotations
@@ -63,14 +63,13 @@ async def own_word(
     shop: Shop, attempt: Attempt, outcome: kernel.Outcome | kernel.CardError
 ) -> tuple[Attempt, kernel.Outcome | kernel.CardError]:
     """The attempt and outcome to be concluded: those of an offline sale, if it is one, or the given ones."""
-    unheard = attempt.payment.state in (PaymentState.NEW, PaymentState.ABANDONED)
-    if isinstance(outcome, kernel.CardError) or outcome.reason != APPROVED_OFFLINE or not unheard:
+    never_asked = attempt.payment.state is PaymentState.NEW
+    if isinstance(outcome, kernel.CardError) or outcome.reason != APPROVED_OFFLINE or not never_asked:
         return attempt, outcome
     old, deal = attempt.payment, Deal(Kind.OFFLINE_SALE, attempt.deal.amount, facts=attempt.deal.facts)
 
     def instead(tx: Tx) -> PaymentRecord:
-        if old.state is PaymentState.NEW:
-            tx.move(old.id, PaymentState.ABANDONED, why="offline")
+        tx.move(old.id, PaymentState.ABANDONED, why="offline")
         return new_payment(shop, tx, deal)
 
     offline = Attempt(await Commit(instead), deal)  # Without the PIN: nobody is there to verify it.
