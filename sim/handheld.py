@@ -53,6 +53,7 @@ from terminal.assembly import assemble, open_keys
 from terminal.config import Address, Config, Host
 from terminal.config.settings import OFFERABLE
 from terminal.flows.power_on import power_on
+from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
 from terminal.model import Mode
 from terminal.real_loop import RealLoop
@@ -154,7 +155,7 @@ class Handheld:
             reader=self._reader,
             scanner=Gm65Scanner(ScannerSettings(device=self._scanner.path), _tell),
             stripe=SerialStripeReader(StripeSettings(device=self._stripe.path), _tell),
-            link=TcpLink(host.host, host.port),
+            link=TcpLink(host.host, host.port, length_digits=load_profile(self._config.link.profile).length_digits),
         )
 
     def run(self, stdin: FileIO) -> None:

@@ -233,9 +233,13 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys."""
+    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys.
+
+    `offline`: a card may approve a sale by itself, below its application's floor limit; the host hears of it later.
+    """
 
     capks: Path | None = option(None, path())
+    offline: bool = option(False, flag())
 
 
 @dataclass(frozen=True, slots=True)
