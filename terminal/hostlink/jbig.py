@@ -2,7 +2,8 @@
 
 One stripe, one resolution, one plane, three-line template, no prediction, no adaptive pixel: the plainest picture that
 the standard has, which every decoder reads. The arithmetic coder keeps an interval `a` and its base `c`, codes each
-pixel against what its ten neighbours above and to the left have mostly led to before, and narrows the interval accordingly.
+pixel against what its ten neighbours above and to the left have mostly led to before, and narrows the interval
+accordingly.
 
 Spec: ITU-T T.82 (1993) §6.2 (bi-level image entity), §6.7 (template), §6.8 (coder, table 24).
 """
