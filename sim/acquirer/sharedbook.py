@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from sim.acquirer.book import Entry, Order, TerminalId
 from sim.acquirer.registry import Account
 from sim.acquirer.sql import Sql
-from sim.acquirer.sqlbook import SCHEMA, SqlBook, read_entry, read_order
+from sim.acquirer.sqlbook import SCHEMA, SqlBook, account_body, read_entry, read_order
 
 _SHARED = (
     "create table if not exists cryptogram (arqc text primary key)",
@@ -25,6 +25,7 @@ _SHARED = (
     "create index if not exists entry_original on entry (original) where original <> ''",
     "create sequence if not exists rrn increment 1000",
 )
+_ACCOUNT = "select body from account where card = ? for update"
 RRN_BLOCK = 1000  # Reference numbers that a process takes at once.
 _FIRST_START = 0x5A48414E  # Any number: two processes that come up together make the tables one after the other.
 
@@ -134,11 +135,13 @@ class SharedBook(SqlBook):
     # What is everybody's
 
     def fresh(self, account: Account) -> None:
-        found = self._sql.rows("select body from account where card = ? for update", account.card)
-        if not found:
-            self.keep(account)
-            self._write()
-            found = self._sql.rows("select body from account where card = ? for update", account.card)
+        """Locked until the message is answered, so that no two spend the same money."""
+        while not (found := self._sql.rows(_ACCOUNT, account.card)):
+            self._sql.rows(
+                "insert into account (card, body) values (?, ?) on conflict (card) do nothing",
+                account.card,
+                account_body(account),
+            )
         self.take_account(account, found[0][0])
 
     def first_use(self, arqc: bytes) -> bool:

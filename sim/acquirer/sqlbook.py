@@ -127,7 +127,7 @@ class SqlBook(Book):
 
     def _statement(self, row: Row) -> Statement:
         if isinstance(row, Account):
-            return _ACCOUNT, (row.card, json.dumps({name: getattr(row, name) for name in _ACCOUNT_FACTS}))
+            return _ACCOUNT, (row.card, account_body(row))
         version = self._versions[row.terminal]
         if isinstance(row, Batch):
             settlement = None if row.settlement is None else json.dumps(asdict(row.settlement))
@@ -185,6 +185,10 @@ def _name(row: Row) -> tuple[str, ...]:
     if isinstance(row, Entry):
         return ("entry", *row.terminal, row.batch_no, row.stan)
     return ("order", *row.terminal, row.order_no)
+
+
+def account_body(account: Account) -> str:
+    return json.dumps({name: getattr(account, name) for name in _ACCOUNT_FACTS})
 
 
 def read_entry(text: str) -> Entry:
