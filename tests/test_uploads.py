@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from approving_host import ApprovingHost
 
-from sim.acquirer import Fault, FaultKind
+from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
 from sim.story import FIRST_RUN, OPERATOR, play
@@ -27,11 +26,11 @@ DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE + "idle:"
 
 
-class Host(ApprovingHost):
+class Host(Acquirer):
     """Remembers the notices it is given (0220 of an advice, 0620), in their order, and may refuse each with a code."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(seed=7)
         self.told: list[Message] = []
         self.codes: list[str] = []
 
