@@ -1,4 +1,4 @@
-"""The power is cut at every moment of an upload and of a whole batch upload: nothing is told twice as two, or not at all.
+"""The power is cut at every moment of an upload and of a batch upload: nothing is told twice as two, or not at all.
 
 After the cut the terminal starts from the same data folder, before the same acquirer, and somebody settles. Then both
 books agree, every record of the upload is in the acquirer's batch once, what was queued is done, and the slip is kept.
