@@ -3,7 +3,7 @@
 Obeyed once the transaction is over: what is asked for is durable with the answer that asked, and the idle screen does
 it first. Believed without a MAC, too: a forged one costs a sign-in or a download, which are authenticated themselves.
 
-Source: docs/host-link.md §1, §16; host-link digest §1.
+Source: docs/host-link.md §1, §17; host-link digest §1.
 """
 
 from __future__ import annotations

@@ -44,15 +44,23 @@ from terminal.receipts.words import (
 
 WIDTHS = (32, 48)  # 58 mm and 80 mm paper in 12-dot cells.
 TEAR_LINES = 3  # From the print head to the tear bar.
+REPAYMENTS = (Kind.REPAYMENT, Kind.REPAYMENT_VOID)
 SIGNING_LINES = 2  # Room for a signature.
 
 
 def lay_out(
-    slip: Slip, *, cells: int, language: str, copy: Copy = Copy.MERCHANT, reprint: bool = False
+    slip: Slip,
+    *,
+    cells: int,
+    language: str,
+    copy: Copy = Copy.MERCHANT,
+    reprint: bool = False,
+    last4: bool = True,
 ) -> tuple[PaperLine, ...]:
     """The lines of one copy of a slip, each at most `cells` half-width cells (32 or 48) wide.
 
     `language` is "zh-CN" (Chinese labels with the English in brackets) or "en". `reprint` marks it 重打印.
+    `last4`: the cardholder's copy shows the last four digits of the card's number alone, not the first six.
     A notice, a settlement, a self-test, a QR order, a lock and a key have one copy: `copy` says nothing to them.
     Raises ValueError for another width or language.
     """
@@ -62,7 +70,7 @@ def lay_out(
     if reprint:
         page.say("reprint", before="***", after="***", bold=True)
     if isinstance(slip, CardSlip):
-        _card(page, slip, copy)
+        _card(page, slip, copy, last4=last4)
     elif isinstance(slip, NoticeSlip):
         _notice(page, slip)
     elif isinstance(slip, QrSlip):
@@ -97,13 +105,16 @@ def _kind(page: Page, kind: Kind) -> None:
     page.pair("type", page.word(KINDS[kind]), bold=True)
 
 
-def _card(page: Page, slip: CardSlip, copy: Copy) -> None:
-    page.title("card_title")
+def _card(page: Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
+    page.title("repayment_title" if slip.kind in REPAYMENTS else "card_title")
     head(page, slip.head)
     page.rule()
     page.pair("acquirer", slip.acquirer)
     page.pair("issuer", slip.issuer)
-    page.pair("card_no", f"{slip.masked_pan} /{slip.entry.value}", bold=True)
+    number = slip.masked_pan
+    if copy is Copy.CARDHOLDER and last4:
+        number = number[-4:].rjust(len(number), "*")
+    page.pair("card_no", f"{number} /{slip.entry.value}", bold=True)
     page.pair("expiry", slip.expiry)
     _kind(page, slip.kind)
     page.pair("batch_no", slip.head.batch_no)
@@ -111,14 +122,23 @@ def _card(page: Page, slip: CardSlip, copy: Copy) -> None:
     page.pair("auth_code", slip.auth_code)
     page.pair("ref_no", slip.ref_no)
     page.pair("at", when(slip.head))
-    page.amount("amount", slip.amount)
+    if slip.base is None:
+        page.amount("amount", slip.amount)
+    else:
+        page.pair("amount", f"RMB {slip.base}")
+        page.pair("tip", f"RMB {slip.amount}", bold=True)
+        page.amount("with_tip", slip.base + slip.amount)
     page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
-    page.pair("reference", slip.original)
+    page.pair(f"original_{slip.original_by}" if slip.original_by else "reference", slip.original)
+    if slip.original_date:
+        page.pair("original_date", f"{slip.original_date[:2]}/{slip.original_date[2:]}")
     if slip.chip is not None:
         _chip(page, slip.chip)
         page.rule()
     _verification(page, slip.verification, copy)
+    if slip.verification is not Verification.ABSENT:  # Nobody is there to acknowledge anything.
+        page.sentence(PHRASES["repayment_agreement" if slip.kind in REPAYMENTS else "agreement"])
     _copy(page, copy, "cardholder_copy")
 
 
@@ -154,7 +174,6 @@ def _verification(page: Page, verification: Verification, copy: Copy) -> None:
         page.packed([f"{chinese}", f"{english}:"] if page.chinese else [f"{english}:"])
         page.lines.append(Feed(SIGNING_LINES))
         page.text("_" * page.cells)
-    page.sentence(PHRASES["agreement"])
 
 
 def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:

@@ -298,6 +298,19 @@ class EnterAmount:
 
 
 @value
+class EnterTip:
+    name: ClassVar[str] = "enter_tip"
+    sale: Money
+    tip: Money
+
+    def lay(self, words: Words) -> Layout:
+        label = words.say("enter_tip.sale", amount=words.money(self.sale))
+        hint = _hint(words, "cancel", "confirm")
+        value = words.money(self.tip)
+        return Entry(words["enter_tip.title"], value=value, label=label, figures_first=True, hint=hint)
+
+
+@value
 class ChooseMethod:
     """`selected` counts in `methods`: those that this merchant's acquirer takes, and cash."""
 
@@ -1154,6 +1167,8 @@ REFUSALS = (
     "pin_rate",
     "already_voided",
     "adjusted",
+    "no_tip",
+    "over_tip",
     "not_voidable",
     "original_settled",
     "already_completed",
@@ -1235,6 +1250,15 @@ EXAMPLES: tuple[Screen, ...] = (
     InsertCard(_SALE, swipe=True, kind="auth"),
     InsertCard(_LARGE, swipe=False, kind="completion"),
     InsertCard(Money(0), swipe=True, kind="balance"),
+    EnterTip(_SALE, Money(0)),
+    EnterTip(_SALE, Money(1000)),
+    EnterTip(_LARGE, Money(99_999_999)),
+    Original("auth", _SALE, "622500******0014", "000042"),
+    InsertCard(_SALE, swipe=False, kind="completion-notice"),
+    InsertCard(_SALE, swipe=False, kind="offline-settlement"),
+    EnterNumber("institution", "", "institution"),
+    EnterNumber("institution", "48010000000", "institution"),
+    Menu("menu.auth-mode", ("menu.by-phone", "menu.stand-in"), 0),
     ChooseTerms(_SALE, ("03", "06", "12", "24"), 2),
     ChooseTerms(_LARGE, ("03",), 0),
     TypeCardNumber("", ""),
