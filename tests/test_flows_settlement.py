@@ -249,3 +249,31 @@ def test_foreign_cards_have_totals_of_their_own() -> None:
         shop.profile = dataclasses.replace(shop.profile, domestic_organisations=())
         batch = world.journal.transact(lambda tx: count_batch(shop, tx))
         assert (batch.domestic.debit_count, batch.foreign.debit_count) == (2, 0)
+
+
+def test_a_settlement_is_finished_also_where_the_host_keeps_its_batch_number() -> None:
+    """Some acquirers leave counting batches to the terminal: what was judged is closed before anything is sold."""
+    host = Host()
+    host.codes = {"0320/203": "77"}
+    with World("same-number", acquirer=host) as world:
+
+        async def heal(world: World) -> None:
+            host.codes = {}
+            host.book.open_batch = lambda terminal: next(iter(host.book.all_batches()))  # type: ignore[method-assign]
+
+        begin = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\ndeclined: ENTER\nidle:\n"
+        again = "idle: ENTER\nsigning_in:\nsign_in_failed: CANCEL\nidle: ENTER\nsettled: ENTER\nidle:"
+        run(world, START + CHIP, begin, heal, again)
+        assert [m.mti for m in host.heard].count("0500") == 1
+        assert last_slip(world).uploaded == 1
+
+
+def test_a_host_that_wants_a_sign_in_for_each_upload_does_not_keep_the_batch() -> None:
+    host = Host()
+    host.codes = {"0320/203": "77", "0320/207": "77"}
+    with World("for-ever", acquirer=host) as world:
+        begin = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\ndeclined: ENTER\nidle:\n"
+        sign_in = "idle: ENTER\nsigning_in:\nsign_in_failed: CANCEL\nidle: ENTER\n"
+        run(world, START + CHIP, begin + sign_in + "declined: ENTER\nidle:\n" + sign_in + "settled: ENTER\nidle:")
+        slip = last_slip(world)
+        assert (slip.uploaded, slip.not_taken) == (0, 2)

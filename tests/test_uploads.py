@@ -9,7 +9,7 @@ import pytest
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.flows.recovery import end_running
 from terminal.hostlink.card_messages import Original
@@ -272,3 +272,11 @@ def test_a_full_queue_refuses_the_next_sale_in_words() -> None:
 
         world.run(people())
         assert len(uploads(world)) == UPLOADS_LIMIT
+
+
+def test_scripts_that_come_with_a_balance_are_told_of_too() -> None:
+    host = Host()
+    with World("balance-scripts", acquirer=host) as world:
+        story = to_transaction("balance") + "insert_card: insert sends-limits\nenter_pin: 123456 ENTER\n"
+        world.run(play(world, START + story + "balance: ENTER\nremove_card: remove\nidle:"))
+        assert [(told.mti, told.text(3)) for told in host.told] == [("0620", "310000")]
