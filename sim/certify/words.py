@@ -30,6 +30,7 @@ GROUPS: Mapping[str, Two] = MappingProxyType(
         "security": ("MAC 与密码", "MAC and PIN"),
         "qr": ("扫码", "QR orders"),
         "notices": ("通知、回响、签退", "Notices, echo, sign-out"),
+        "downloads": ("下载", "Downloads"),
         "settlement": ("结算与批上送", "Settlement and batch upload"),
     }
 )
@@ -87,6 +88,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "compare_signature": ("核对签名", "compare the signature"),
         "confirm_settlement": ("确认结算", "confirm the settlement"),
         "declined": ("交易被拒", "declined"),
+        "download_failed": ("下载失败", "download failed"),
         "enter_amount": ("输入金额", "type the amount"),
         "enter_number": ("输入号码", "type a number"),
         "enter_pin": ("输入密码", "type the PIN"),
@@ -172,8 +174,7 @@ def prompts_of(line: Line) -> list[Prompt | str]:
         elif word in ACTIONS:
             deeds.append(_deed(word, [words.pop(0) for _ in range(ACTIONS[word].arguments)]))
         else:
-            zh, en = KEYS[word] if word in FUNCTION_KEYS else _typed(word)
-            deeds.append((f"按 {zh}", f"press {en}"))
+            deeds.append(_keyed(line.screen, word))
     if deeds or not parts:
         parts.append(Prompt(screen, tuple(deeds)))
     return parts
@@ -190,9 +191,16 @@ def ask_about(case: Case) -> str:
     return f"{zh}？ {en}?"
 
 
-def _typed(word: str) -> Two:
+def _keyed(screen: str, word: str) -> Two:
+    """A function key, or what is typed; a password is the terminal's own and not the story's."""
+    if word in FUNCTION_KEYS:
+        zh, en = KEYS[word]
+        return f"按 {zh}", f"press {en}"
+    if screen == "operator_password":
+        return "输入操作员的密码", "type the operator's password"
     number = word.strip("<>").partition(".")[2] if word.startswith("<") else ""
-    return ON_THE_SLIP.get(number, (word, word))
+    zh, en = ON_THE_SLIP.get(number, (word, word))
+    return f"输入 {zh}", f"type {en}"
 
 
 def _deed(word: str, arguments: list[str]) -> Two:
