@@ -18,7 +18,7 @@ from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
 from terminal.hostlink.balance import read_balance
-from terminal.hostlink.card_messages import MANUAL, Original
+from terminal.hostlink.card_messages import MANUAL, SWIPED, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
@@ -294,7 +294,8 @@ def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
     if mode.startswith(MANUAL):
         return card_slip(payment, head, verification=Verification.ABSENT, entry=Entry.MANUAL)
     verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
-    return card_slip(payment, head, verification=verification, entry=Entry.CHIP)
+    entry = Entry.SWIPE if mode.startswith(SWIPED) else Entry.CHIP
+    return card_slip(payment, head, verification=verification, entry=entry)
 
 
 async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel.Outcome | None = None) -> None:
