@@ -26,7 +26,8 @@ from emv.certificates import (
 )
 from emv.commands import AskPin, ChooseApplication, Draw, GoOnline, OnlineAnswer, PinResult, Transceive
 from emv.kernel import contact_session
-from emv.session import Session, TerminalProfile, TransactionData
+from emv.profile import TerminalProfile, TransactionData
+from emv.session import Session
 from sim.card import PROFILES, VirtualCard
 from sim.card.chain import RsaKey, Signed, combined_data, icc_certificate, issuer_certificate, signed_dynamic_data
 from sim.card.rsa_keys import published_keys

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from emv import apdu
-from emv.apdu import exchange, expect_ok
+from emv.apdu import exchange, expect_ok, response_template
 from emv.bits import TSI, TVR, tvr_of
 from emv.cda import request_cda, verify_cda
 from emv.commands import CardError, Cryptogram, Outcome, Result
@@ -28,12 +28,11 @@ from emv.tags import (
     ISSUER_ACTION_CODE_ONLINE_9F0F,
     ISSUER_APPLICATION_DATA_9F10,
     RESPONSE_TEMPLATE_FORMAT_1_80,
-    RESPONSE_TEMPLATE_FORMAT_2_77,
     TC_HASH_VALUE_98,
     TDOL_97,
     TERMINAL_VERIFICATION_RESULTS_95,
 )
-from emv.tlv import TlvError, parse
+from emv.tlv import TlvError
 
 # Authorisation response codes of the terminal's own. Spec: Book 4 §A6.
 ARC_OFFLINE_APPROVED = b"Y1"
@@ -208,18 +207,13 @@ def take_cryptogram(session: Session, data: bytes, *, cda: bool = False) -> None
 
     With `cda` the cryptogram of a TC or ARQC comes out of the signature. Spec: Book 2 §6.6.1 (tables 20, 21).
     """
-    items = parse(data)
-    if len(items) != 1:
-        raise TlvError("GENERATE AC answers one template", position=0)
-    template = items[0]
+    template = response_template(data, "GENERATE AC")
     if template.tag == RESPONSE_TEMPLATE_FORMAT_1_80:
         found = _format_1(template.value)
-    elif template.tag == RESPONSE_TEMPLATE_FORMAT_2_77:
+    else:
         found = {item.tag: item.value for item in template.children if not item.constructed}
         if len(found) != sum(not item.constructed for item in template.children):
             raise TlvError("an element comes twice", position=template.position)
-    else:
-        raise TlvError(f"template {template.tag:X} where 80 or 77 should be", position=template.position)
     _check_length(found, CRYPTOGRAM_INFORMATION_DATA_9F27, CID_BYTES)
     _check_length(found, APPLICATION_TRANSACTION_COUNTER_9F36, ATC_BYTES)
     # A card that gives an AAC signs nothing.

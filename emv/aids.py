@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 
 from emv.dol import parse_dol
+from emv.profile import AMOUNT_MAX_MINOR, PERCENT, AidEntry
 from emv.rows import Problem, Row, RowsError, check_names, hex_field, read
-from emv.session import AMOUNT_MAX_MINOR, PERCENT, AidEntry
 from emv.tlv import TlvError
 
 AIDS_MAX = 64  # A card without a directory is asked for each; more would take seconds.

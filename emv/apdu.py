@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import Final
 
 from emv.commands import CardError, Cryptogram, Transceive
-from emv.tlv import TlvError, parse_one
+from emv.tags import RESPONSE_TEMPLATE_FORMAT_1_80, RESPONSE_TEMPLATE_FORMAT_2_77
+from emv.tlv import Tlv, TlvError, parse, parse_one
 
 DATA_MAX = 255  # Lc is one byte.
 CDA_REQUESTED = 0x10  # GENERATE AC, P1 b5.
@@ -143,6 +144,22 @@ def expect_ok(response: Response, command: str) -> bytes:
     if not response.ok:
         raise StatusError(f"{command}: {status_words(response.sw)}")
     return response.data
+
+
+def response_template(data: bytes, command: str) -> Tlv:
+    """The only object of an answer: format 1 (80, the values one after the other) or format 2 (77, TLV).
+
+    Raises TlvError. Spec: Book 3 §6.5.5.4, §6.5.8.4, §6.5.9.4.
+
+    >>> response_template(bytes.fromhex("80027C00"), "GET PROCESSING OPTIONS")
+    Tlv(80, 2 bytes at 0)
+    """
+    items = parse(data)
+    if len(items) != 1:
+        raise TlvError(f"{command} answers one template", position=0)
+    if items[0].tag not in (RESPONSE_TEMPLATE_FORMAT_1_80, RESPONSE_TEMPLATE_FORMAT_2_77):
+        raise TlvError(f"template {items[0].tag:X} where 80 or 77 should be", position=items[0].position)
+    return items[0]
 
 
 def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", *, le: bool = True) -> bytes:

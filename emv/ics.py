@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Final
 
 from emv.bits import CvmCapability, SecurityCapability
-from emv.session import TerminalProfile
+from emv.profile import TerminalProfile
 
 ANSWERS: Final = ("yes", "no", "profile")
 CHECKSUM_DIGITS = 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emv import apdu
-from emv.apdu import SW, exchange, expect_ok, sw_hex
+from emv.apdu import SW, exchange, expect_ok, response_template, sw_hex
 from emv.commands import CardError, Draw
 from emv.dol import fill, parse_dol
 from emv.session import MissingData, Session
@@ -18,10 +18,9 @@ from emv.tags import (
     COMMAND_TEMPLATE_83,
     PDOL_9F38,
     RESPONSE_TEMPLATE_FORMAT_1_80,
-    RESPONSE_TEMPLATE_FORMAT_2_77,
     UNPREDICTABLE_NUMBER_9F37,
 )
-from emv.tlv import TlvError, encode, parse
+from emv.tlv import TlvError, encode
 
 PDOL_DATA_MAX = 252  # With tag and length of template 83 it must fit one command.
 UNPREDICTABLE_BYTES = 4
@@ -60,19 +59,14 @@ async def initiate_application_processing(session: Session) -> bool:
 
 def take_processing_options(session: Session, data: bytes) -> None:
     """Format 1 (80: AIP and AFL one after the other) or format 2 (77: TLV). Raises CardError."""
-    items = parse(data)
-    if len(items) != 1:
-        raise TlvError("GET PROCESSING OPTIONS answers one template", position=0)
-    template = items[0]
+    template = response_template(data, "GET PROCESSING OPTIONS")
     if template.tag == RESPONSE_TEMPLATE_FORMAT_1_80:
         if len(template.value) < 2:
             raise TlvError("the AIP is cut short", position=template.position)
         session.data[APPLICATION_INTERCHANGE_PROFILE_82] = template.value[:2]
         session.data[APPLICATION_FILE_LOCATOR_94] = template.value[2:]
-    elif template.tag == RESPONSE_TEMPLATE_FORMAT_2_77:
-        session.take(template.children, set(), within=template.tag)
     else:
-        raise TlvError(f"template {template.tag:X} where 80 or 77 should be", position=template.position)
+        session.take(template.children, set(), within=template.tag)
     for tag in (APPLICATION_INTERCHANGE_PROFILE_82, APPLICATION_FILE_LOCATOR_94):
         if not session.data.get(tag):
             raise MissingData(f"{tag:X} is missing from the processing options")

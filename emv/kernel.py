@@ -20,11 +20,12 @@ from emv.cvm import cardholder_verification
 from emv.initiate import initiate_application_processing
 from emv.oda import offline_data_authentication
 from emv.online import completion, online_processing
+from emv.profile import AidEntry, TerminalProfile, TransactionData
 from emv.records import read_application_data
 from emv.restrictions import processing_restrictions
 from emv.risk import terminal_risk_management
 from emv.selection import build_candidate_list, final_selection
-from emv.session import AidEntry, MissingData, Session, TerminalProfile, TransactionData, WrongCryptogram
+from emv.session import MissingData, Session, WrongCryptogram
 from emv.trace import SessionLimit, watched
 
 __all__ = ["AidEntry", "Session", "TerminalProfile", "TransactionData", "contact_session", "read_card"]

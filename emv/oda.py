@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emv import apdu
-from emv.apdu import exchange, expect_ok
+from emv.apdu import exchange, expect_ok, response_template
 from emv.bits import AIP, TSI, TVR, SecurityCapability
 from emv.certificates import (
     ICC,
@@ -52,7 +52,6 @@ from emv.tags import (
     PAN_5A,
     RECORD_TEMPLATE_70,
     RESPONSE_TEMPLATE_FORMAT_1_80,
-    RESPONSE_TEMPLATE_FORMAT_2_77,
     SDA_TAG_LIST_9F4A,
     SIGNED_DYNAMIC_APPLICATION_DATA_9F4B,
     SIGNED_STATIC_APPLICATION_DATA_93,
@@ -60,7 +59,7 @@ from emv.tags import (
     TRANSACTION_DATE_9A,
     UNPREDICTABLE_NUMBER_9F37,
 )
-from emv.tlv import TlvError, parse, read_length, read_tag
+from emv.tlv import TlvError, read_length, read_tag
 
 RID_BYTES = 5
 _CHOICE = (APPLICATION_INTERCHANGE_PROFILE_82, TERMINAL_CAPABILITIES_9F33)
@@ -175,14 +174,9 @@ def _ddol_data(session: Session) -> bytes:
 
 def _signature(data: bytes) -> bytes:
     """Format 1 (80: the signature alone) or format 2 (77: TLV). Raises CardError. Spec: Book 3 §6.5.9.4."""
-    items = parse(data)
-    if len(items) != 1:
-        raise TlvError("INTERNAL AUTHENTICATE answers one template", position=0)
-    template = items[0]
+    template = response_template(data, "INTERNAL AUTHENTICATE")
     if template.tag == RESPONSE_TEMPLATE_FORMAT_1_80:
         return template.value
-    if template.tag != RESPONSE_TEMPLATE_FORMAT_2_77:
-        raise TlvError(f"template {template.tag:X} where 80 or 77 should be", position=template.position)
     signed = template.child(SIGNED_DYNAMIC_APPLICATION_DATA_9F4B)
     if signed is None:
         raise MissingData("9F4B is missing from the answer to INTERNAL AUTHENTICATE")

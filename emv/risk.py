@@ -11,8 +11,9 @@ from __future__ import annotations
 from emv.apdu import retrieve
 from emv.bits import TSI, TVR
 from emv.commands import Draw, EarlierAmount
+from emv.profile import AidEntry
 from emv.records import pan_digits
-from emv.session import AidEntry, Session
+from emv.session import Session
 from emv.tags import (
     AMOUNT_AUTHORISED_9F02,
     APPLICATION_TRANSACTION_COUNTER_9F36,

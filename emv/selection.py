@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from emv import apdu
 from emv.apdu import SW, Response, exchange, sw_hex
 from emv.commands import Application, CardError, ChooseApplication, Outcome, Result
-from emv.session import AidEntry, Session, TerminalProfile
+from emv.profile import AidEntry, TerminalProfile
+from emv.session import Session
 from emv.tags import (
     ADF_NAME_4F,
     AID_TERMINAL_9F06,

@@ -22,13 +22,14 @@ from enum import Enum
 from types import MappingProxyType, UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
-from emv import capk, certificates, commands, session
+from emv import capk, certificates, commands, profile
 from emv.bits import TSI, TVR
 from emv.commands import CardError, Result, Transceive
 from emv.ics import identity
 from emv.masking import Masker
+from emv.profile import TerminalProfile, TransactionData
 from emv.rules import REASONS, RULES
-from emv.session import Session, TerminalProfile, TransactionData
+from emv.session import Session
 from emv.tags import TRANSACTION_DATE_9A
 from emv.trace import NO_TVR, Decision, Ending, Exchange, Item
 
@@ -37,7 +38,7 @@ Flags = TypeVar("Flags", TVR, TSI)
 VERSION = 1
 BYTES_MAX = 4_194_304  # A session's 512 commands, their answers and as many decisions take under a megabyte.
 LINES_MAX = 8_192
-_WORDS = (commands, session, capk, certificates)  # Where the classes of requests, answers and profiles are.
+_WORDS = (commands, profile, capk, certificates)  # Where the classes of requests, answers and profiles are.
 # Request → what answers it.
 ANSWERS: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -205,7 +206,7 @@ def parse(text: str) -> Trace:
     """Raises TraceError with the line and what is wrong with it, and nothing else."""
     if len(text) > BYTES_MAX:
         raise TraceError(f"longer than {BYTES_MAX} characters", 1)
-    lines = text.splitlines()
+    lines = text.rstrip().splitlines()
     if not 1 <= len(lines) <= LINES_MAX:
         raise TraceError(f"{len(lines)} lines; a trace has 1 to {LINES_MAX}", 1)
     objects = list(_objects(lines))

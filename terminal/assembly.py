@@ -14,8 +14,8 @@ from pathlib import Path
 from emv.aids import default_aids
 from emv.capk import CaKeys, CapkError, default_capks, load_capks
 from emv.ics import identity
+from emv.profile import TerminalProfile
 from emv.rows import Problem
-from emv.session import TerminalProfile
 from keys import KeyStore
 from keys import selftest as key_selftest
 from keys.device_key import OTP_FILE, FileOnly, PiOtp

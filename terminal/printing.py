@@ -71,7 +71,8 @@ async def print_kept(
 async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bool:
     """One copy on paper; False when the person gave up."""
     printer = shop.devices.printer
-    lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint)
+    last4 = shop.config.printer.customer_last4
+    lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint, last4=last4)
     while True:
         shop.show(screens.Printing(copy=copy.value))
         state = Paper.OFFLINE
@@ -117,12 +118,15 @@ async def reprint_last(shop: Shop) -> bool:
         return found
 
     record = await Commit(last)
-    if record is None:
-        return False
+    return record is not None and await print_record(shop, record)
+
+
+async def print_record(shop: Shop, record: SlipRecord) -> bool:
+    """A kept slip again, every copy marked 重打印. False for another version's, which stays kept."""
     try:
         slip = from_record(record.body)
     except SlipError:
-        return False  # Another version's; it stays kept.
+        return False
     for copy in copies_of(slip):
         if not await print_copy(shop, slip, copy, reprint=True):
             break

@@ -32,7 +32,8 @@ from emv.commands import (
     VerifyPin,
 )
 from emv.kernel import contact_session
-from emv.session import Session, TerminalProfile, TransactionData
+from emv.profile import TerminalProfile, TransactionData
+from emv.session import Session
 from sim.card import CardProfile, VirtualCard
 from sim.card.hostile import CardPulled
 from sim.card.model import ATR_T0

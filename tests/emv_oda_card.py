@@ -24,7 +24,8 @@ from emv_card_script import (
 )
 
 from emv.capk import CaKeys, default_capks
-from emv.session import AidEntry, Session
+from emv.profile import AidEntry
+from emv.session import Session
 from sim.card.chain import (
     RsaKey,
     combined_data,

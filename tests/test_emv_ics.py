@@ -24,8 +24,8 @@ from emv import ics
 from emv.bits import CvmCapability, SecurityCapability
 from emv.commands import Transceive
 from emv.ics import StatementError, checksum, configuration, identity, parse_statement, statement
+from emv.profile import CdaMode, TerminalProfile
 from emv.rules import RULES
-from emv.session import CdaMode, TerminalProfile
 from emv.trace import Decision, Ending, Exchange
 
 PROFILE = TerminalProfile(aids=(UNIONPAY,))

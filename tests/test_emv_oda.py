@@ -34,7 +34,7 @@ from emv.commands import Cryptogram, Result
 from emv.explain import sentence
 from emv.kernel import AidEntry
 from emv.oda import recover_pin_key, static_data
-from emv.session import CdaMode
+from emv.profile import CdaMode
 from emv.trace import Decision
 from sim.card.chain import combined_data, icc_certificate, signed_dynamic_data
 from sim.card.rsa_keys import published_keys

@@ -12,8 +12,8 @@ from emv_card_script import first_generate_ac, options, play, records, selection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emv.profile import AidEntry
 from emv.risk import selected_randomly
-from emv.session import AidEntry
 
 AID = bytes.fromhex("A000000333")
 NUMBERS = range(1, 100)

@@ -39,9 +39,10 @@ from emv.bits import TVR
 from emv.commands import CardError, OnlineAnswer, Transceive
 from emv.kernel import contact_session
 from emv.masking import Masker, mask_digits
+from emv.profile import CdaMode
 from emv.replay import Agreement, bits_of, replay
 from emv.rules import RULES, STEPS
-from emv.session import CdaMode, Session
+from emv.session import Session
 from emv.trace import APDUS_MAX, BYTES_MAX, Decision, Ending, Exchange, watched
 from emv.tracefile import TraceError
 

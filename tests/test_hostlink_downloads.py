@@ -18,8 +18,8 @@ from emv import tlv
 from emv.aids import default_aids
 from emv.capk import CapkSet, default_capks
 from emv.certificates import OdaFailure
+from emv.profile import AidEntry, TerminalProfile
 from emv.rows import RowsError
-from emv.session import AidEntry, TerminalProfile
 from sim.acquirer.downloads import aid_entry, ca_key_entry, parameter
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.downloads import (

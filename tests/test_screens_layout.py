@@ -27,8 +27,8 @@ from terminal.strings import LANGUAGES, Words
 
 FONT = load_font()
 MONEY = re.compile(r"-?¥\d+\.\d\d")
-# The only screens whose example is too long on purpose: a card's label, a host name, a text nobody foresaw.
-CUT_ON_PURPOSE = {"choose_application", "enter_number", "problem", "declined"}
+# The only screens whose example is too long on purpose: a label or the longest number of a card, a host name, any text.
+CUT_ON_PURPOSE = {"choose_application", "enter_number", "type_card_number", "problem", "declined"}
 
 
 def _overlap(one: Box, other: Box) -> bool:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from emv import tlv
 from emv.aids import default_aids
 from emv.capk import CaPublicKey, checksum, default_capks
-from emv.session import AidEntry
+from emv.profile import AidEntry
 from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.acquirer.requests import APPROVED, FORMAT_ERROR, MAC_FAILED, NOT_SUPPORTED, TERMINAL_UNKNOWN, Answer, Refused

@@ -149,7 +149,7 @@ class Quirk:
 class Expectation:
     """How a payment by this card ends at our terminal: data for the tests and for whoever holds the card."""
 
-    reason: str  # A word of emv.session.REASONS, or of those that the reader has.
+    reason: str  # A word of emv.rules.REASONS, or of those that the reader has.
     tvr: tuple[str, ...] = ()  # Names of TVR bits that are set, others apart.
 
 

@@ -8,7 +8,7 @@ Spec: docs/host-link.md §7, §9.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -111,6 +111,19 @@ class Host(Acquirer):
             raise RuntimeError(f"more than {EXCHANGES_LIMIT} messages in one case: the terminal does not stop")
         self.exchanges.append(exchange)
         self.on_exchange(exchange)
+
+
+def book_of(host: Host, exchanges: Sequence[Exchange]) -> tuple[str, ...]:
+    """What the host's book says of each transaction that these requests were about, in their order."""
+    states = {(entry.batch_no, entry.stan): entry.state.value for entry in host.book.entries}
+    found: dict[tuple[str, str], str] = {}
+    for exchange in exchanges:
+        if exchange.message is None or 60 not in exchange.message.fields:
+            continue
+        key = (exchange.message.text(60)[2:8], exchange.message.text(11))
+        if key in states:
+            found[key] = states[key]
+    return tuple(found.values())
 
 
 def _readable(frame: bytes, profile: Profile) -> Message | None:

@@ -33,7 +33,10 @@ LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 # What is on the menu beside the sale, by the words of `transactions.offered`.
 OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
-OFFERABLE = (*OFFERED, "repayment", "points", "points-refund")  # By a contract of their own: off unless named.
+MOTO = ("moto-sale", "moto-refund", "moto-auth", "moto-auth-void", "moto-completion")
+# By a contract of their own: off unless named.
+ADVICES = ("tip", "completion-notice", "offline-settlement")
+OFFERABLE = (*OFFERED, "repayment", "instalment", "points", "points-refund", *MOTO, *ADVICES)
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
@@ -143,6 +146,7 @@ class Printer:
     width_mm: int = option(58, one_of(58, 80))
     encoding: str = option("gb18030", one_of("gb18030", "gbk"))
     cutter: bool = option(False, flag())
+    customer_last4: bool = option(True, flag())  # Of a card's number, on the customer's copy; else first 6 and last 4.
 
     @property
     def cells(self) -> int:
@@ -279,6 +283,7 @@ class Transactions:
 
     offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERABLE), 0, len(OFFERABLE)))
     supervisor: tuple[str, ...] | None = option(None, several(one_of("sale", *OFFERABLE), 0, len(OFFERABLE) + 1))
+    tip_percent: int = option(20, number(1, 100))  # Of a sale, the highest tip; the host may allow less.
     completion_percent: int = option(115, number(100, 200))  # Of what was authorised, the most that is completed.
 
 

@@ -37,6 +37,7 @@ from terminal.hostlink.downloads import (
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.asking import DOWNLOADS_DUE, ask, authenticated
+from terminal.methods.order import NEEDED
 from terminal.methods.reversal import identity
 from terminal.model import Mode
 from terminal.screens import catalogue as screens
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 KEY_DEADLINE_MS = 30_000
 STANDING = 2**31 - 1  # The batch number of what no settlement destroys; no batch that is settled comes near it.
 APPROVED = "00"
-# What the kernel works with: loaded after a sign-in where the profile says so and it never was.
-NEEDED = (ListName.PARAMETERS, ListName.AIDS, ListName.CA_KEYS)
 
 
 class Stopped(Exception):

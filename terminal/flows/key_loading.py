@@ -27,6 +27,7 @@ from keys import Ceremony, CeremonyRefused, CeremonyState, KeyRef, KeyRefused, P
 from terminal.dialogue import acknowledge, choose, next_key
 from terminal.flows.master_key import download
 from terminal.loop import Commit, Offload
+from terminal.methods.sign_in_due import Due
 from terminal.model import Mode
 from terminal.operators import log_in
 from terminal.printing import keep, print_kept, slip_head
@@ -209,10 +210,11 @@ async def _keyed(shop: Shop, given: Given, also: Callable[[Tx], None] | None, kc
     slip = KeySlip(head=await slip_head(shop, ""), kcv=kcv, components=given)
 
     def keyed(tx: Tx) -> int:
+        due = Due.TAMPER if tx.mode is Mode.LOCKED else Due.NEW_MASTER_KEY
         if tx.mode is Mode.LOCKED:
             tx.set_mode(Mode.BLANK, reason="keys-loaded")
         if tx.mode is not Mode.KEYED:
-            tx.set_mode(Mode.KEYED, reason="keys-loaded")
+            tx.set_mode(Mode.KEYED, reason=due.value)
         if also is not None:
             also(tx)
         return keep(tx, slip)

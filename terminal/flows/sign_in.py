@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, LinkFault, Tone
 from keys import KcvMismatch, KeyLayout, KeyRefused
 from terminal.dialogue import acknowledge
+from terminal.flows.batch_upload import PROGRESS
 from terminal.flows.clock import set_clock
 from terminal.flows.master_key import tell
 from terminal.hostlink import messages
@@ -21,7 +22,8 @@ from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.asking import authenticated
-from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
+from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
+from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
@@ -43,7 +45,7 @@ async def sign_in(shop: Shop) -> bool:
             reason, code = LinkFault.TIMEOUT.value, ""
         if not reason:
             if not await clear_reversals(shop):
-                count = len(await pending_reversals(shop))
+                count = len(await blocking_reversals(shop))
                 await acknowledge(shop, screens.ReversalPending(count=count))
             return True
         shop.sound(Tone.FAILURE)
@@ -63,7 +65,7 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     def prepare(tx: Tx) -> Message:
         """From the moment this request leaves, the host may have other keys than we: durably signed out until then."""
         if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason="signing-in")
+            tx.set_mode(Mode.KEYED, reason=Due.INTERRUPTED.value)
         stan = f"{tx.count('stan', limit=999_999):06d}"
         serial = shop.activation.serial if shop.activation else ""
         return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan, serial=serial)
@@ -116,7 +118,7 @@ async def _discard(shop: Shop) -> None:
 
     def forget(tx: Tx) -> None:
         if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason="kcv")
+            tx.set_mode(Mode.KEYED, reason=Due.WRONG_KEYS.value)
 
     await Offload("keys", shop.keys.discard_working_keys, KEY_DEADLINE_MS)
     await Commit(forget)
@@ -138,12 +140,12 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
             total.method is not Method.CASH and total.state in HELD_STATES and total.state is not PaymentState.NEW
             for total in tx.totals(tx.get("batch", 1))
         )
-        tx.set("signed_in_ms", now_ms)
+        signing_in(shop, tx, now_ms)
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
         grant_tries(tx)
-        if given.batch_no != held and held and open_batch:
+        if given.batch_no != held and held and (open_batch or tx.get(PROGRESS) is not None):
             tx.set("host_batch_no", given.batch_no)
             tx.set_mode(Mode.SETTLING, reason="batch")
             return "batch"

@@ -18,8 +18,8 @@ from types import MappingProxyType
 from emv import tlv
 from emv.aids import aids_of
 from emv.capk import CaKeys, CapkSet, capks_of, default_capks
+from emv.profile import AidEntry, TerminalProfile
 from emv.rows import Problem, RowsError
-from emv.session import AidEntry, TerminalProfile
 from terminal.hostlink.downloads import ListName
 from terminal.hostlink.profile import RESEND_LIMIT, Profile
 from terminal.model import Kind
@@ -332,4 +332,6 @@ class Downloaded:
             profile = replace(profile, response_timeout_ms=told.reply_timeout_s * 1000)
         if told is not None and told.resend_count is not None:
             profile = replace(profile, reversal_resend_count=told.resend_count)
+        if told is not None and told.offline_max:
+            profile = replace(profile, upload_count_limit=told.offline_max)
         return profile

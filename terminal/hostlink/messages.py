@@ -101,6 +101,12 @@ def echo(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
     return Message("0820", fields)
 
 
+def cashier(terminal: Terminal, profile: Profile, *, stan: str, operator: str) -> Message:
+    """0820/401, 收银员签到: who works at the terminal now."""
+    fields = base(terminal, stan, f"00{terminal.batch_no}401")
+    return Message("0820", {**fields, 63: operator.zfill(3)[-3:].ljust(3)})
+
+
 def settlement(
     terminal: Terminal, profile: Profile, *, stan: str, domestic: Totals, foreign: Totals | None = None
 ) -> Message:

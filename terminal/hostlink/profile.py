@@ -85,6 +85,10 @@ class Profile:
     mac_error_reason: str
     terminal_failure_reason: str
     reversal_f55_tags: tuple[str, ...]
+    upload_done_codes: tuple[str, ...]
+    upload_resend_count: int
+    upload_count_limit: int  # So many advices waiting are sent at once.
+    script_f55_tags: tuple[str, ...]
     pin_capture_code: str
     security_control: str
     terminal_capability: str
@@ -93,11 +97,17 @@ class Profile:
     stripe_pin: PinRule
     fallback: Fallback
     fallback_without_application: bool
+    instalment_terms: tuple[str, ...]  # What may be chosen, two digits each.
+    instalment_product: str
+    instalment_fee: str
     qr_scheme: str
     qr_transaction_type: str
     qr_terminal_capability: str
     qr_in_totals: bool
     currency: str
+    domestic_organisations: tuple[str, ...]  # 63.1 of an answer; empty: every card is domestic.
+    sign_out_after_settlement: bool
+    certificates_when_balanced: bool  # The chips' TCs go up after a settlement that balances, too.
     downloads_mac: bool
     downloads_at_sign_in: bool
     ca_key_set: CapkSet
@@ -301,6 +311,10 @@ _SETTINGS = (
     _Setting("reversal.mac_error_reason", "mac_error_reason", _pattern(_CODE, "a two-character code")),
     _Setting("reversal.terminal_failure_reason", "terminal_failure_reason", _pattern(_CODE, "a two-character code")),
     _Setting("reversal.f55_tags", "reversal_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
+    _Setting("uploads.done_codes", "upload_done_codes", _list_of(_CODE, "two-character codes")),
+    _Setting("uploads.resend_count", "upload_resend_count", _whole(0, RESEND_LIMIT)),
+    _Setting("uploads.count_limit", "upload_count_limit", _whole(1, 99)),
+    _Setting("uploads.script_f55_tags", "script_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
     _Setting("sale.pin_capture_code", "pin_capture_code", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("sale.security_control", "security_control", _pattern(r"[0-9]{16}", "sixteen digits")),
     _Setting("sale.terminal_capability", "terminal_capability", _pattern(r"[0-9]", "one digit")),
@@ -309,11 +323,17 @@ _SETTINGS = (
     _Setting("stripe.pin", "stripe_pin", _one_of({rule.value: rule for rule in PinRule})),
     _Setting("stripe.fallback", "fallback", _one_of({rule.value: rule for rule in Fallback})),
     _Setting("stripe.fallback_without_application", "fallback_without_application", _flag),
+    _Setting("instalment.terms", "instalment_terms", _list_of(r"[0-9]{2}", "terms of two digits")),
+    _Setting("instalment.product", "instalment_product", _pattern(r"[\x20-\x7e]{0,30}", "at most 30 ASCII characters")),
+    _Setting("instalment.fee", "instalment_fee", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.scheme", "qr_scheme", _pattern(r"acquirer-orders|none", '"acquirer-orders" or "none"')),
     _Setting("qr.transaction_type", "qr_transaction_type", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", _flag),
     _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
+    _Setting("batch.domestic", "domestic_organisations", _list_of(r"[0-9A-Z]{3}", "three-character organisations")),
+    _Setting("batch.sign_out", "sign_out_after_settlement", _flag),
+    _Setting("batch.certificates_when_balanced", "certificates_when_balanced", _flag),
     _Setting("downloads.mac", "downloads_mac", _flag),
     _Setting("downloads.at_sign_in", "downloads_at_sign_in", _flag),
     _Setting("downloads.ca_keys", "ca_key_set", _one_of({world.value: world for world in CapkSet})),

@@ -19,7 +19,7 @@ from terminal.hostlink.downloads import wanted
 from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.session import Answered, Silence
 from terminal.loop import Commit, Offload
-from terminal.model import Mode
+from terminal.methods.sign_in_due import demand, of_answer
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -55,7 +55,8 @@ async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
         if lookup(code).sign_in or answer.requirement == SIGN_IN_AGAIN:
             # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a
             # sign-in.
-            await _require_sign_in(shop, code)
+            due = of_answer(answer)
+            shop.mode = await Commit(lambda tx: demand(tx, due))
     return answer
 
 
@@ -75,13 +76,3 @@ async def _note_wanted(shop: Shop, requirement: int) -> None:
     await Commit(note)
     shop.download_wanted = True
 
-
-async def _require_sign_in(shop: Shop, code: str) -> None:
-    """Nothing is sold until the next sign-in. A settlement that has begun goes on: it ends in a sign-in anyway."""
-
-    def demand(tx: Tx) -> Mode:
-        if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason=code)
-        return tx.mode
-
-    shop.mode = await Commit(demand)

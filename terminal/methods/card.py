@@ -29,8 +29,9 @@ from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, am
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
+from terminal.methods.order import afterwards, way_is_clear
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
-from terminal.methods.reversal import clear_reversals_for_sale, pending_reversals, unseal_card
+from terminal.methods.reversal import unseal_card
 from terminal.model import Kind, Mode, Money, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
@@ -63,26 +64,15 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
 
     Where a stripe reader is fitted the card may be swiped, if it has no chip or its chip cannot be read.
     """
-    if not await way_is_clear(shop):
+    if not await way_is_clear(shop, deal.kind):
         return None
     whole = shop.profile.transactions[deal.kind].card is transactions.Card.FULL
     payment = await _by_chip_or_stripe(shop, deal, stripe=whole and shop.devices.stripe.fitted)
     if payment is not None and magstripe.chip_wanted(payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
+    await afterwards(shop, payment)
     return payment
-
-
-async def way_is_clear(shop: Shop) -> bool:
-    """Whether a new request may be sent: no reversal is open, and the terminal is signed in. Says why not."""
-    if not await clear_reversals_for_sale(shop):
-        count = len(await pending_reversals(shop))
-        await acknowledge(shop, screens.ReversalPending(count=count))
-        return False
-    if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
-        return False
-    return True
 
 
 async def begin(shop: Shop, deal: Deal) -> Attempt:
@@ -151,7 +141,7 @@ async def _session(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.Card
 async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> None:
     """Whose card it is, its PIN where one belongs to it, and the host. Raises CardError for the card's end."""
     deal, pan = attempt.deal, data[PAN_5A].hex().rstrip("f")
-    if not await Commit(lambda tx: _is_the_same(shop, tx, deal, pan)):
+    if not await Commit(lambda tx: is_the_same(shop, tx, deal, pan)):
         raise kernel.CardError("other-card")
     if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
         if len(pan) not in PIN_PAN_DIGITS:
@@ -164,7 +154,7 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
     await _go_online(shop, attempt, data)
 
 
-def _is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
+def is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
     """Whether this is the original's card: by its sealed number, or once that is destroyed by what slips show."""
     if deal.undoes is None:
         return True

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 
 from drivers.ports import Align, Cut, Feed, PaperLine, Qr, Text
-from terminal.model import Kind, Money
+from terminal.model import Kind, Money, Notice
 from terminal.receipts.lines import cells_of, columns, two_columns, wrap
 from terminal.receipts.slips import (
     Balance,
@@ -19,6 +19,7 @@ from terminal.receipts.slips import (
     CashSlip,
     Chip,
     Copy,
+    DetailSlip,
     Head,
     KeySlip,
     LockSlip,
@@ -29,6 +30,7 @@ from terminal.receipts.slips import (
     SelfTestSlip,
     SettlementSlip,
     Slip,
+    UploadRow,
     Verification,
 )
 from terminal.receipts.words import (
@@ -37,9 +39,11 @@ from terminal.receipts.words import (
     ENDINGS,
     KINDS,
     LANGUAGES,
+    LETTERS,
     LISTS,
     LOCKS,
     METHODS,
+    NOTICES,
     PHRASES,
     STATES,
     WALLETS,
@@ -47,15 +51,23 @@ from terminal.receipts.words import (
 
 WIDTHS = (32, 48)  # 58 mm and 80 mm paper in 12-dot cells.
 TEAR_LINES = 3  # From the print head to the tear bar.
+REPAYMENTS = (Kind.REPAYMENT, Kind.REPAYMENT_VOID)
 SIGNING_LINES = 2  # Room for a signature.
 
 
 def lay_out(
-    slip: Slip, *, cells: int, language: str, copy: Copy = Copy.MERCHANT, reprint: bool = False
+    slip: Slip,
+    *,
+    cells: int,
+    language: str,
+    copy: Copy = Copy.MERCHANT,
+    reprint: bool = False,
+    last4: bool = True,
 ) -> tuple[PaperLine, ...]:
     """The lines of one copy of a slip, each at most `cells` half-width cells (32 or 48) wide.
 
     `language` is "zh-CN" (Chinese labels with the English in brackets) or "en". `reprint` marks it 重打印.
+    `last4`: the cardholder's copy shows the last four digits of the card's number alone, not the first six.
     A notice, a settlement, a self-test, a QR order, a lock and a key have one copy: `copy` says nothing to them.
     Raises ValueError for another width or language.
     """
@@ -65,7 +77,7 @@ def lay_out(
     if reprint:
         page.say("reprint", before="***", after="***", bold=True)
     if isinstance(slip, CardSlip):
-        _card(page, slip, copy)
+        _card(page, slip, copy, last4=last4)
     elif isinstance(slip, NoticeSlip):
         _notice(page, slip)
     elif isinstance(slip, QrSlip):
@@ -76,6 +88,8 @@ def lay_out(
         _cash(page, slip, copy)
     elif isinstance(slip, SettlementSlip):
         _settlement(page, slip)
+    elif isinstance(slip, DetailSlip):
+        _details(page, slip)
     elif isinstance(slip, LockSlip):
         _lock(page, slip)
     elif isinstance(slip, KeySlip):
@@ -188,13 +202,16 @@ def _kind(page: _Page, kind: Kind) -> None:
     page.pair("type", page.word(KINDS[kind]), bold=True)
 
 
-def _card(page: _Page, slip: CardSlip, copy: Copy) -> None:
-    page.title("card_title")
+def _card(page: _Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
+    page.title("repayment_title" if slip.kind in REPAYMENTS else "card_title")
     _head(page, slip.head)
     page.rule()
     page.pair("acquirer", slip.acquirer)
     page.pair("issuer", slip.issuer)
-    page.pair("card_no", f"{slip.masked_pan} /{slip.entry.value}", bold=True)
+    number = slip.masked_pan
+    if copy is Copy.CARDHOLDER and last4:
+        number = number[-4:].rjust(len(number), "*")
+    page.pair("card_no", f"{number} /{slip.entry.value}", bold=True)
     page.pair("expiry", slip.expiry)
     _kind(page, slip.kind)
     page.pair("batch_no", slip.head.batch_no)
@@ -202,13 +219,23 @@ def _card(page: _Page, slip: CardSlip, copy: Copy) -> None:
     page.pair("auth_code", slip.auth_code)
     page.pair("ref_no", slip.ref_no)
     page.pair("at", _when(slip.head))
-    page.amount("amount", slip.amount)
+    if slip.base is None:
+        page.amount("amount", slip.amount)
+    else:
+        page.pair("amount", f"RMB {slip.base}")
+        page.pair("tip", f"RMB {slip.amount}", bold=True)
+        page.amount("with_tip", slip.base + slip.amount)
+    page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
-    page.pair("reference", slip.original)
+    page.pair(f"original_{slip.original_by}" if slip.original_by else "reference", slip.original)
+    if slip.original_date:
+        page.pair("original_date", f"{slip.original_date[:2]}/{slip.original_date[2:]}")
     if slip.chip is not None:
         _chip(page, slip.chip)
         page.rule()
     _verification(page, slip.verification, copy)
+    if slip.verification is not Verification.ABSENT:  # Nobody is there to acknowledge anything.
+        page.sentence(PHRASES["repayment_agreement" if slip.kind in REPAYMENTS else "agreement"])
     _copy(page, copy, "cardholder_copy")
 
 
@@ -244,7 +271,6 @@ def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
         page.packed([f"{chinese}", f"{english}:"] if page.chinese else [f"{english}:"])
         page.lines.append(Feed(SIGNING_LINES))
         page.text("_" * page.cells)
-    page.sentence(PHRASES["agreement"])
 
 
 def _qr(page: _Page, slip: QrSlip, copy: Copy) -> None:
@@ -274,7 +300,7 @@ def _notice(page: _Page, slip: NoticeSlip) -> None:
     _head(page, slip.head)
     page.rule()
     page.pair("card_no", slip.masked_pan)
-    _kind(page, Kind.SALE)
+    _kind(page, slip.kind)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
     page.pair("ref_no", slip.ref_no)
@@ -315,7 +341,7 @@ def _cash(page: _Page, slip: CashSlip, copy: Copy) -> None:
 
 
 def _settlement(page: _Page, slip: SettlementSlip) -> None:
-    page.title("settlement_title")
+    page.title("settlement_title" if slip.closed else "x_report_title")
     _head(page, slip.head)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("at", _when(slip.head))
@@ -342,13 +368,43 @@ def _settlement(page: _Page, slip: SettlementSlip) -> None:
         chinese, english = PHRASES["not_in_host_totals"]
         page.text(chinese if page.chinese else english)
     page.rule()
-    for key, balance in (("domestic", slip.domestic), ("foreign", slip.foreign)):
+    if not slip.closed:
+        page.say("not_closed", bold=True)
+    for key, balance in (("domestic", slip.domestic), ("foreign", slip.foreign)) if slip.closed else ():
         if key == "foreign" and balance is Balance.NOT_REPORTED:
             continue  # A shop that takes no foreign cards need not read about them every evening.
         bold = balance in (Balance.UNBALANCED, Balance.ERROR)
         page.row(page.word(PHRASES[key], " "), page.word(BALANCES[balance], " "), bold=bold)
+    for key, count in (("uploaded", slip.uploaded), ("not_taken", slip.not_taken)):
+        if count:
+            page.row(page.word(PHRASES[key], " "), str(count), bold=key == "not_taken")
     page.rule()
     _open_rows(page, slip.open_rows)
+    _upload_rows(page, slip.upload_rows)
+
+
+def _details(page: _Page, slip: DetailSlip) -> None:
+    page.title("details_title")
+    _head(page, slip.head)
+    page.pair("batch_no", slip.head.batch_no)
+    page.pair("at", _when(slip.head))
+    if slip.strips > 1:
+        page.pair("strip", f"{slip.strip}/{slip.strips}")
+    page.rule()
+    for row in slip.rows:
+        page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
+        page.row(f" {row.voucher_no}", str(row.amount))
+
+
+def _upload_rows(page: _Page, rows: tuple[UploadRow, ...]) -> None:
+    if not rows:
+        return
+    page.text(f"{page.word(PHRASES['uploads_title'], ' ')} ({len(rows)})", bold=True)
+    for row in rows:
+        what = KINDS[row.kind] if row.notice is Notice.ADVICE else NOTICES[row.notice]
+        page.row(page.word(what, " "), row.voucher_no)
+        page.row(f" {row.code or page.word(PHRASES['not_answered'], ' ')}", str(row.amount))
+        page.pair("card_no", row.masked_pan)
 
 
 def _open_rows(page: _Page, rows: tuple[OpenRow, ...]) -> None:

@@ -37,7 +37,8 @@ from emv.commands import (
     VerifyPin,
 )
 from emv.kernel import contact_session
-from emv.session import CdaMode, Session, TerminalProfile, TransactionData
+from emv.profile import CdaMode, TerminalProfile, TransactionData
+from emv.session import Session
 from emv.tags import TAGS
 from emv.trace import APDUS_MAX
 from sim.card import PROFILES, VirtualCard

@@ -37,11 +37,12 @@ from emv.cvm import parse_cvm_list
 from emv.dol import fill, parse_dol
 from emv.initiate import parse_afl
 from emv.masking import Masker
+from emv.profile import TerminalProfile, TransactionData
 from emv.qr import QrError
 from emv.replay import replay
 from emv.rows import RowsError
 from emv.selection import parse_fci
-from emv.session import Session, TerminalProfile, TransactionData
+from emv.session import Session
 from emv.tlv import parse
 from emv.tracefile import TraceError
 from emv.tracefile import parse as parse_trace

@@ -121,7 +121,19 @@ def mutated(module: str, number: int) -> ast.Module:
 def _changes(tree: ast.Module) -> Iterator[_Change]:
     """Lazily: a change may be applied while its turn lasts."""
     _mark_relatives(tree)
+    _mark_told(tree)
     yield from _in_body(tree, "body", "top", None)
+
+
+def _mark_told(tree: ast.Module) -> None:
+    """Marks what is assigned only to be told: names that nothing reads but a note, which takes them with a star."""
+    notes = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == NOTE]
+    told = {id(star.value) for call in notes for star in call.args if isinstance(star, ast.Starred)}
+    read = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    names = {node.id for node in read if id(node) in told} - {node.id for node in read if id(node) not in told}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names:
+            node.told = True  # type: ignore[attr-defined]
 
 
 def _mark_relatives(tree: ast.Module) -> None:
@@ -157,6 +169,8 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
             own = None  # Run when the module is imported, and in no case.
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
             continue
+        if hasattr(statement, "told") or _short(statement).startswith("__all__"):
+            continue
         gone = _removed(statement)
         if gone is not None and where != "top":
             what = f"{ast.unparse(statement).splitlines()[0]} → {ast.unparse(gone)}"
@@ -179,6 +193,8 @@ def _list_change(
 
 def _in_node(node: ast.AST, where: str, lines: tuple[int, int] | None) -> Iterator[_Change]:
     """Changes of expressions inside a statement, and of the statements inside it."""
+    if isinstance(node, ast.Dict) and all(_is_words(value) for value in node.values):
+        return
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "type_comment", "ctx", "decorator_list"):
             continue
@@ -325,6 +341,12 @@ def _shorter(items: list[Any]) -> Iterator[list[Any]]:
 def _listed(parent: ast.AST, field: str) -> bool:
     """Whether a literal stands where each of its items counts for itself: looked up, gone through, or a table."""
     return isinstance(parent, ast.Compare) or field == "iter" or (isinstance(parent, ast.Assign) and field == "value")
+
+
+def _is_words(node: ast.expr) -> bool:
+    """A text in each language: for people."""
+    texts = node.elts if isinstance(node, ast.Tuple) else []
+    return bool(texts) and all(isinstance(text, ast.Constant) and isinstance(text.value, str) for text in texts)
 
 
 def _texts(node: ast.BinOp) -> bool:

@@ -42,8 +42,10 @@ OTHERS = (
     "emv.online",
     "emv.scripts",
     "emv.kernel",
+    "emv.session",
+    "emv.apdu",
 )
-ENOUGH = 5  # Killers of a mutant after which no more are looked for: none of them is needed alone.
+ENOUGH = 2  # Killers of a mutant after which no more are looked for: neither is needed alone.
 CASE_SECONDS = 1.0  # Of the processor; all cases together take about one.
 ENDLESS_MAX = 2  # Cases that a mutant may run into the limit with before the others are spared it.
 CPU_SECONDS = 20  # A mutant that swallows the limit of a case is killed by this.

@@ -231,6 +231,7 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         "signature": outcome is not None and outcome.signature,
         "looked_up": world.looked_up,
         "advice": outcome is not None and outcome.advice,
+        "language": session.language,
         "online": world.request is not None,
         "failure": session.oda.failure.word if session.oda.failure else "",
     }
