@@ -17,10 +17,10 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
-from terminal.hostlink.balance import read_balance
 from terminal.hostlink.card_messages import MANUAL, SWIPED, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.details import read_balance
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
