@@ -1,7 +1,7 @@
 """Two network namespaces with two cables between them: a shop with two lines to its acquirer, to be pulled.
 
-The host has one address, reached by either cable; only the interface that a socket is bound to decides which. Needs root
-and `ip` (iproute2).
+The host has one address, reached by either cable; only the interface that a socket is bound to decides which. Needs
+root and `ip` (iproute2).
 """
 
 from __future__ import annotations
