@@ -2,11 +2,11 @@
 
 A sign-in that found no host, reversals, what waits to be sent, routes that failed, and the echo that proves a kept
 connection. One at a time, looked for at each tick of the idle screen's clock; what fails is tried again after a wait
-that doubles and is half drawn (`hostlink.backoff`). Nothing of it is shown, and nobody waits for it: the first key makes it
-give way (`make_way`), in the middle of an exchange if need be, which is then as if the host had not answered. So only
-what may be asked twice is done here, and never two things at once with what a person has begun.
+that doubles and is half drawn (`hostlink.backoff`). Nothing of it is shown, and nobody waits for it: the first key
+makes it give way (`make_way`), in the middle of an exchange if need be, which is then as if the host had not answered.
+So only what may be asked twice is done here, and never two things at once with what a person has begun.
 
-Source: docs/host-link.md §9.
+Source: docs/host-link.md §17.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How long to wait before something is tried again that nobody is waiting for.
 
 The wait doubles with each failure up to a limit, and half of it is drawn: ten thousand terminals that lost their host
-in the same second come back spread over the wait, not in the same second again. A customer who waits is never made to wait
-for this.
+in the same second come back spread over the wait, not in the same second again. A customer who waits is never made to
+wait for this.
 """
 
 from __future__ import annotations
