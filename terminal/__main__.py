@@ -258,10 +258,11 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
     from drivers.gpio import Gpio, GpioBuzzer, GpioKeypad, GpioLamps, GpioTamperSwitch
     from drivers.link import TcpLink
     from drivers.printer import EscPosPrinter
+    from terminal.hostlink.profile import load_profile
     from terminal.shop import Devices
     from terminal.tools.hosts import routes
 
-    link = TcpLink.over(routes(config))
+    link = TcpLink.over(routes(config), load_profile(config.link.profile).length_digits)
     gpio = Gpio(gpio_pins(config))
     fitted = config.gpio.tamper is not None
     devices = Devices(

@@ -36,7 +36,8 @@ BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
 MOTO = ("moto-sale", "moto-refund", "moto-auth", "moto-auth-void", "moto-completion")
 # By a contract of their own: off unless named.
-OFFERABLE = (*OFFERED, "repayment", "instalment", "points", "points-refund", *MOTO)
+ADVICES = ("tip", "completion-notice", "offline-settlement")
+OFFERABLE = (*OFFERED, "repayment", "instalment", "points", "points-refund", *MOTO, *ADVICES)
 HOSTS_LIMIT = 6  # Two addresses over cable, Wi-Fi and cellular; a customer waits for no more.
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
@@ -212,6 +213,7 @@ class Printer:
     width_mm: int = option(58, one_of(58, 80))
     encoding: str = option("gb18030", one_of("gb18030", "gbk"))
     cutter: bool = option(False, flag())
+    customer_last4: bool = option(True, flag())  # Of a card's number, on the customer's copy; else first 6 and last 4.
 
     @property
     def cells(self) -> int:
@@ -231,9 +233,13 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys."""
+    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys.
+
+    `offline`: a card may approve a sale by itself, below its application's floor limit; the host hears of it later.
+    """
 
     capks: Path | None = option(None, path())
+    offline: bool = option(False, flag())
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +354,7 @@ class Transactions:
 
     offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERABLE), 0, len(OFFERABLE)))
     supervisor: tuple[str, ...] | None = option(None, several(one_of("sale", *OFFERABLE), 0, len(OFFERABLE) + 1))
+    tip_percent: int = option(20, number(1, 100))  # Of a sale, the highest tip; the host may allow less.
     completion_percent: int = option(115, number(100, 200))  # Of what was authorised, the most that is completed.
 
 

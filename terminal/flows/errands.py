@@ -6,7 +6,7 @@ that doubles and is half drawn (`hostlink.backoff`). Nothing of it is shown, and
 makes it give way (`make_way`), in the middle of an exchange if need be, which is then as if the host had not answered.
 So only what may be asked twice is done here, and never two things at once with what a person has begun.
 
-Source: docs/host-link.md §17.
+Source: docs/host-link.md §18.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ A connection is closed after each exchange, or kept (profile, `connection.keep`)
 request only within `connection.trusted_ms` of the last frame heard on it: a new connection is the proof that somebody
 is there, and costs what an echo would.
 
-Spec: docs/host-link.md §17.
+Spec: docs/host-link.md §18.
 """
 
 from __future__ import annotations
