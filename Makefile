@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
 	test test-quick check format fuzz dukpt-walk conformance coverage mutation kills goldens goldens-check diagrams diagrams-check \
-	bench bench-peers demo day doctor \
+	bench bench-peers certify demo day legibility doctor \
 	certs card-keys \
 	system-deps install-pi clean
 
@@ -116,10 +116,16 @@ coverage: venv ## Which lines and branches of the kernel its tests and cases run
 demo: venv ## A whole day without a browser: screens and slips go to build/demo
 	$(PY) -m sim demo
 
+legibility: venv ## How often a phone reads the codes that are drawn and printed (PICTURES=100)
+	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --out build/legibility
+
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-bench: venv bench-peers ## Measure start, sale, bus, acquirer; keys, codec, kernel beside other libraries
+certify: venv ## An acquirer's certification script against the terminal, and a signed report
+	@$(PY) -m sim certify --spawn
+
+bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the keys beside other libraries
 	$(PY) -m bench
 
 bench-peers: build/peers/.ready ## Set up the environment of the libraries that we measure ourselves beside

@@ -156,6 +156,7 @@ class UploadState(Enum):
     QUEUED = "queued"
     DONE = "done"
     REFUSED = "refused"  # The host said no; the settlement slip lists it.
+    UNSENT = "unsent"  # Nobody had answered when its batch was settled; the slip lists it, too.
 
 
 class Mode(Enum):

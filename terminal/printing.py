@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
+from terminal.hostlink.messages import master_key
 from terminal.loop import CallOverdue, Commit, Offload, Race, Sleep, Wait
 from terminal.receipts import CardSlip, Copy, Head, QrSlip, Slip, SlipError, from_record, lay_out, to_record
 from terminal.screens import catalogue as screens
@@ -37,7 +38,7 @@ def head_at(shop: Shop, batch_no: str, at_ms: int) -> Head:
         operator=shop.operator,
         batch_no=batch_no,
         at=now.replace(tzinfo=None, microsecond=0).isoformat(),
-        test_keys=shop.keys.is_test,
+        test_keys=shop.keys.is_test_key(master_key(shop.profile)),
     )
 
 
@@ -70,7 +71,8 @@ async def print_kept(
 async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bool:
     """One copy on paper; False when the person gave up."""
     printer = shop.devices.printer
-    lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint)
+    last4 = shop.config.printer.customer_last4
+    lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint, last4=last4)
     while True:
         shop.show(screens.Printing(copy=copy.value))
         state = Paper.OFFLINE
@@ -116,12 +118,15 @@ async def reprint_last(shop: Shop) -> bool:
         return found
 
     record = await Commit(last)
-    if record is None:
-        return False
+    return record is not None and await print_record(shop, record)
+
+
+async def print_record(shop: Shop, record: SlipRecord) -> bool:
+    """A kept slip again, every copy marked 重打印. False for another version's, which stays kept."""
     try:
         slip = from_record(record.body)
     except SlipError:
-        return False  # Another version's; it stays kept.
+        return False
     for copy in copies_of(slip):
         if not await print_copy(shop, slip, copy, reprint=True):
             break

@@ -39,13 +39,22 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "void":               (_A, _A, _A),
         "refund":             (_A, _A, _A),
         "signature":          (_Y, _Y, _Y),  # At once, while the cardholder stands there.
+        "tip":                (_Y, _Y, _Y),
+        "instalment":         (_Y, _Y, _Y),
         "points":             (_Y, _Y, _Y),
         "points-refund":      (_A, _A, _A),
         "auth":               (_Y, _Y, _Y),
         "auth-void":          (_A, _A, _A),
         "completion":         (_Y, _Y, _Y),
+        "completion-notice":  (_Y, _Y, _Y),
+        "moto-sale":          (_A, _A, _A),
+        "moto-refund":        (_A, _A, _A),
+        "moto-auth":          (_A, _A, _A),
+        "moto-auth-void":     (_A, _A, _A),
+        "moto-completion":    (_A, _A, _A),
         "balance":            (_Y, _Y, _Y),
         "repayment":          (_Y, _Y, _Y),
+        "offline-settlement": (_A, _A, _A),  # A code that was only told.
         # The main menu.
         "transactions":       (_Y, _Y, _Y),  # Each has its own row above.
         "today":              (_Y, _Y, _Y),
@@ -60,6 +69,8 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "load_keys":          (_N, _N, _Y),
         "add_operator":       (_N, _Y, _Y),
         "downloads":          (_N, _Y, _Y),
+        "host":               (_Y, _Y, _Y),
+        "reports":            (_Y, _Y, _Y),
     }
 )
 # fmt: on

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from approving_host import ApprovingHost
 from cut_loop import CutLoop, PowerCut
+from hearing_host import HearingHost
 
 from sim.books import all_payments
 from sim.loop import START_WALL_MS
@@ -59,7 +59,7 @@ STORIES = (
 )  # fmt: skip
 
 
-class Told(ApprovingHost):
+class Told(HearingHost):
     """Remembers its frames, so that another one can be brought to the same point."""
 
     def __init__(self, frames: tuple[tuple[bytes, int], ...] = ()) -> None:

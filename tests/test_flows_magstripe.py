@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from approving_host import ApprovingHost
+from hearing_host import HearingHost
 from test_flows_stories import OPERATOR, START
 from test_flows_trouble import slip_of, states
 
@@ -375,8 +375,8 @@ def test_a_power_cut_while_the_host_is_asked_ends_in_a_reversal(tmp_path: Path) 
 
 
 def test_a_swiped_balance_is_told_and_no_sale_is_made_of_it() -> None:
-    host = ApprovingHost()
-    host.balance = "1002156C000000777701"
+    host = HearingHost()
+    host.set_balance("stripe-debit", 777701)
     with World("swiped-balance", acquirer=host) as world:
         shown: list[str] = []
         world.on_show = lambda picture: shown.append(" ".join(picture.text()))
@@ -389,7 +389,7 @@ def test_a_swiped_balance_is_told_and_no_sale_is_made_of_it() -> None:
 
 
 def test_a_swiped_pre_authorisation_is_called_one_on_glass_and_paper() -> None:
-    with World("swiped-auth", acquirer=ApprovingHost()) as world:
+    with World("swiped-auth", acquirer=HearingHost()) as world:
         said: list[str] = []
         world.on_show = lambda picture: said.append(f"{picture.name} " + " ".join(picture.text()))
         world.printer_said = lambda lines: said.append("slip " + repr(lines))

@@ -6,7 +6,8 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from approving_host import ApprovingHost
+from hearing_host import HearingHost
+from test_rights import opened
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
@@ -29,7 +30,7 @@ def states(world: World) -> list[tuple[str, str]]:
 
 
 def test_a_no_voids_the_sale_at_once_and_its_second_copy_is_not_printed() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("no", acquirer=host) as world:
         slips: list[str] = []
         world.printer_said = lambda lines: slips.append(repr(lines))
@@ -44,7 +45,7 @@ def test_a_no_voids_the_sale_at_once_and_its_second_copy_is_not_printed() -> Non
 
 @pytest.mark.parametrize("answer", ["ENTER", "wait 61"])
 def test_a_yes_or_nobody_s_answer_leaves_the_sale_alone(answer: str) -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("yes", acquirer=host) as world:
         world.run(play(world, START + SOLD + f"compare_signature: {answer}\nprinting:\n" + OUT + "idle:"))
         assert (states(world), host.asked) == ([("sale", "completed")], [])
@@ -53,13 +54,13 @@ def test_a_yes_or_nobody_s_answer_leaves_the_sale_alone(answer: str) -> None:
 
 @pytest.mark.parametrize(("card", "pin"), [("no-cvm", ""), ("unionpay-credit-pin", "enter_pin: 123456 ENTER\n")])
 def test_who_does_not_sign_is_not_compared(card: str, pin: str) -> None:
-    with World(card, acquirer=ApprovingHost()) as world:
+    with World(card, acquirer=HearingHost()) as world:
         world.run(play(world, START + SOLD.replace("signature", card).replace("approved", pin + "approved") + OUT))
         assert "compare_signature" not in world.eyes.history
 
 
 def test_a_merchant_who_does_not_offer_it_is_not_asked() -> None:
-    with World("not offered", acquirer=ApprovingHost()) as world:
+    with World("not offered", acquirer=HearingHost()) as world:
         none = dataclasses.replace(Config.default().transactions, offered=())
         world.shop.config = dataclasses.replace(world.config, transactions=none)
         world.run(play(world, START + SOLD + OUT + "idle:"))
@@ -67,7 +68,7 @@ def test_a_merchant_who_does_not_offer_it_is_not_asked() -> None:
 
 
 def test_a_declined_void_leaves_the_sale_and_the_menu_tries_again() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
     with World("declined", acquirer=host) as world:
         again = to_transaction("signature") + "original: ENTER\napproved:\nidle:"
@@ -83,17 +84,17 @@ def test_a_declined_void_leaves_the_sale_and_the_menu_tries_again() -> None:
 
 def test_an_unanswered_void_is_reversed_and_tried_again_after_the_next_sign_in() -> None:
     """The sale is made, so that the host takes the void's reversal; the next start of a day makes the void good."""
-    host = ApprovingHost()
+    host = HearingHost()
     host.faults.add(Fault(FaultKind.DROP_REPLY, processing_code="200000"))
     with World("silent", acquirer=host) as world:
         lost = SOLD + DIFFERS + OUT + "reversal_pending: ENTER\n" + STANDS
-        operator = "idle: UP\nmenu: UP UP UP UP ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
+        operator = opened("operator") + "enter_number: ENTER\noperator_password: 1234 ENTER\n"
         world.run(play(world, START + lost + operator + "reversing:\napproved:\nidle:"))
         assert states(world) == [("sale", "voided"), ("void", "reversed"), ("void", "completed")]
 
 
 def test_a_no_that_a_power_cut_has_interrupted_is_carried_out_after_the_start(tmp_path: Path) -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("first", acquirer=host, data=tmp_path) as world:
 
         world.run(play(world, START + SOLD + DIFFERS + "remove_card:"))
@@ -104,7 +105,7 @@ def test_a_no_that_a_power_cut_has_interrupted_is_carried_out_after_the_start(tm
 
 
 def test_a_completion_is_taken_back_by_its_own_void() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("completion", acquirer=host) as world:
         auth = to_transaction("auth") + "enter_amount: 10000 ENTER\ninsert_card: insert signature\napproved:\n" + OUT
 

@@ -330,8 +330,9 @@ def test_uploads_leave_in_the_order_in_which_they_came(journal: Journal) -> None
     journal.transact(lambda tx: tx.end_upload(2, UploadState.DONE, "94"))
     assert journal.transact(heads) == (3, 0, 3)
     assert journal.transact(lambda tx: tx.queued_uploads()) == 1
-    told = [(u.stan, u.state.value, u.code) for u in journal.transact(lambda tx: tx.uploads(1))]
-    assert told == [("000001", "refused", "25"), ("000002", "done", "94"), ("000003", "queued", "")]
+    journal.transact(lambda tx: tx.upload_tried(3))
+    told = [(u.stan, u.state.value, u.code, u.tries) for u in journal.transact(lambda tx: tx.uploads(1))]
+    assert told == [("000001", "refused", "25", 0), ("000002", "done", "94", 0), ("000003", "queued", "", 1)]
     assert journal.transact(lambda tx: tx.uploads(2)) == ()
 
 
@@ -379,6 +380,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("settle"), st.integers(1, 3), st.just(0)),
     st.tuples(st.just("queue"), st.integers(1, 5), st.sampled_from(list(Notice))),
     st.tuples(st.just("uploaded"), st.integers(1, 4), st.sampled_from(list(UploadState)[1:])),
+    st.tuples(st.just("tried"), st.integers(1, 4), st.just(0)),
     st.tuples(st.just("seal"), st.integers(1, 5), st.just(0)),
 )
 
@@ -408,6 +410,8 @@ def apply(tx: Tx, name: str, first: Any, second: Any) -> None:
         tx.queue_upload(second, first, "000010")
     elif name == "uploaded":
         tx.end_upload(first, second, "00")
+    elif name == "tried":
+        tx.upload_tried(first)
     else:
         tx.seal(first, "reversal", b"\x01")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from approving_host import ApprovingHost
+from hearing_host import HearingHost
 
 from sim.books import all_payments
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
@@ -83,7 +83,7 @@ def test_a_cashier_s_refund_waits_for_a_supervisor_and_a_cashier_is_none() -> No
     asked = to_transaction("refund")
     own = asked + "enter_number: CLEAR CLEAR 02 ENTER\noperator_password: 4321 ENTER\nrefused: ENTER\n"
     theirs = asked + "enter_number: ENTER\noperator_password: 1234 ENTER\nenter_number: CANCEL\nidle:"
-    with World("consent", acquirer=ApprovingHost()) as world:
+    with World("consent", acquirer=HearingHost()) as world:
         world.run(play(world, START + changed_to(Role.CASHIER) + own + theirs))
         assert all_payments(world.journal) == ()
 
@@ -102,7 +102,7 @@ def test_a_terminal_from_before_there_were_administrators_keeps_its_first_operat
 
 
 def test_the_groups_show_what_is_offered_and_one_group_is_no_menu() -> None:
-    with World("one", acquirer=ApprovingHost()) as world:
+    with World("one", acquirer=HearingHost()) as world:
         rights = dataclasses.replace(world.config.transactions, offered=("void",))
         world.shop.config = dataclasses.replace(world.config, transactions=rights)
         direct = to_transaction("void", ("void",))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 
-from sim.acquirer.hostkeys import WorkingKeys
+from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.registry import Account, Registry
 from sim.acquirer.requests import (
     CARD_CHECK_FAILED,
@@ -46,7 +46,7 @@ class CardDesk:
         self._issuer = issuer
         self._seen: dict[bytes, None] = {}  # Cryptograms already used, oldest first.
 
-    def account(self, message: Message, keys: WorkingKeys) -> Account:
+    def account(self, message: Message, keys: HostKeys) -> Account:
         """The account behind F2, or F35. Raises Refused: 14, 15, 45."""
         track = keys.track(message.text(35)) if message.text(53)[2:3] == "1" else message.text(35)
         pan = message.text(2) or track.split("D")[0]
@@ -89,7 +89,7 @@ class CardDesk:
         self._seen[checked.arqc] = None
         return checked
 
-    def holder(self, message: Message, account: Account, keys: WorkingKeys, year_month: str, *, typed: bool) -> None:
+    def holder(self, message: Message, account: Account, keys: HostKeys, year_month: str, *, typed: bool) -> None:
         """Whether the issuer lets this card pay at all. `typed`: the expiry was read to us, and must be right."""
         if account.refuses:
             raise Refused(account.refuses)
@@ -99,7 +99,7 @@ class CardDesk:
             raise Refused(WRONG_PIN)
         self.pin(message, account, keys)
 
-    def pin(self, message: Message, account: Account, keys: WorkingKeys) -> None:
+    def pin(self, message: Message, account: Account, keys: HostKeys) -> None:
         """A PIN that came along must be right. Raises Refused: 55, 75, 99."""
         block = message.binary(52)
         if not block:

@@ -17,11 +17,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
+from keys import KeyRefused
 from sim.acquirer.book import BATCH_LIMIT, Batch, Book, Entry, EntryState, TerminalId
 from sim.acquirer.desk import TransactionDesk
 from sim.acquirer.downloads import DownloadDesk
+from sim.acquirer.dukpt_keys import DukptDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
-from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
+from sim.acquirer.hostkeys import SCHEMES, HostKeys, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
 from sim.acquirer.orders import OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
@@ -48,7 +50,7 @@ from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import Frame, reply_to, unwrap
-from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY
+from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60
 from terminal.hostlink.transactions import Effect, Row
@@ -109,7 +111,8 @@ class Acquirer:
         )
         self._settling = SettlementDesk(self.book, self.gateway, self.profile)
         self._uploads = UploadDesk(self.book)
-        self._keys: dict[TerminalId, WorkingKeys] = {}
+        self._dukpt = DukptDesk(self.profile)
+        self._keys: dict[TerminalId, HostKeys] = {}
         self.master_keys = MasterKeys(self.registry)
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
@@ -148,7 +151,7 @@ class Acquirer:
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return (merchant_no, terminal_no) in self._keys
 
-    def keys_of(self, terminal: TerminalId) -> WorkingKeys | None:
+    def keys_of(self, terminal: TerminalId) -> HostKeys | None:
         """The keys of its last sign-in, for whoever judges what it sends (sim.certify)."""
         return self._keys.get(terminal)
 
@@ -162,11 +165,14 @@ class Acquirer:
         if desk is None:
             return Answer(NOT_SUPPORTED) if message.mti[2] in "02" and message.mti[3] == "0" else None
         if FaultKind.CODE in faults:
-            keys = self._keys.get((message.text(42), message.text(41)))
+            terminal = message.text(42), message.text(41)
+            keys = self._keys.get(terminal)
+            if keys is not None and self.profile.dukpt and message.text(self.profile.ksn_field):
+                keys = self._dukpt.keys(terminal, message)
             return Answer(faults[FaultKind.CODE].code, {}, keys)
         if self.downloads.activates(message):
             return self.downloads.activate(message)
-        verified: WorkingKeys | None = None
+        verified: HostKeys | None = None
         try:
             request = self._identify(message, body, now_ms, faults)
             if message.mti in AUTHENTICATED or request.f60.type == SIGNATURE:
@@ -198,16 +204,32 @@ class Acquirer:
         f60 = read_f60(message.text(60))
         return Request(message, body, now_ms, day, clock, year_month, (merchant_no, terminal_no), row, f60, faults)
 
-    def _authenticate(self, request: Request) -> WorkingKeys:
+    def _authenticate(self, request: Request) -> HostKeys:
         if 64 not in request.message.fields:
             raise Refused(FORMAT_ERROR)
         keys = self._signed_in_keys(request)
-        # The codec is strict: F64 can only be the last eight bytes.
-        if not keys.mac_ok(request.body[:-MAC_BYTES], request.body[-MAC_BYTES:]):
-            raise Refused(MAC_FAILED)
+        if self.profile.dukpt:
+            return self._message_keys(request)
+        self._check_mac(request, keys)
         return keys
 
-    def _signed_in_keys(self, request: Request) -> WorkingKeys:
+    def _check_mac(self, request: Request, keys: HostKeys) -> None:
+        size = mac_wire_bytes(self.profile)  # The codec is strict: F64 can only be the last bytes.
+        if not keys.mac_ok(request.body[:-size], request.body[-size:]):
+            raise Refused(MAC_FAILED)
+
+    def _message_keys(self, request: Request) -> HostKeys:
+        """DUKPT: the keys of this message, whose MAC is good. They serve its answer, too."""
+        try:
+            keys = self._dukpt.keys(request.terminal, request.message)
+        except KeyRefused:
+            raise Refused(MAC_FAILED) from None
+        self._check_mac(request, keys)
+        self._dukpt.took(request.message)
+        self._keys[request.terminal] = keys
+        return keys
+
+    def _signed_in_keys(self, request: Request) -> HostKeys:
         keys = self._keys.get(request.terminal)
         if keys is None:
             raise Refused(BATCH_MISMATCH)
@@ -225,10 +247,13 @@ class Acquirer:
         layout = request.f60.network_management
         if self.profile.tmk_download and layout == self.profile.tmk_download:
             return Answer(APPROVED, {62: self.master_keys.block(request.terminal, request.row)})
-        if layout not in SCHEMES[self.profile.key_cipher][1]:
+        sign_ins = (self.profile.key_scheme,) if self.profile.dukpt else SCHEMES[self.profile.key_cipher][1]
+        if layout not in sign_ins:
             return self._download(request)
         if self.downloads.is_bound_elsewhere(request.message):
             return Answer(TERMINAL_UNKNOWN)
+        if self.profile.dukpt:
+            return self._log_on(request)
         keys = WorkingKeys(self._draw, self.profile.key_cipher, self.profile.mac)
         block = keys.block(request.row.tmk, layout, wrong_kcv=FaultKind.BAD_KCV in request.faults)
         self._keys[request.terminal] = keys
@@ -237,6 +262,15 @@ class Acquirer:
             APPROVED,
             {37: self.book.next_rrn(request.date), 60: f"00{batch.batch_no}{layout}", 62: block},
         )
+
+    def _log_on(self, request: Request) -> Answer:
+        """A sign-in that brings no keys, because each message has its own: it is authenticated itself."""
+        if 64 not in request.message.fields:
+            raise Refused(FORMAT_ERROR)
+        keys = self._message_keys(request)
+        batch = self.book.open_batch(request.terminal)
+        f60 = f"00{batch.batch_no}{self.profile.key_scheme}"
+        return Answer(APPROVED, {37: self.book.next_rrn(request.date), 60: f60}, keys)
 
     def _network(self, request: Request) -> Answer:
         if self.profile.tmk_download and request.f60.network_management == self.profile.tmk_download:
@@ -257,7 +291,11 @@ class Acquirer:
         return self._download(request)
 
     def _download(self, request: Request) -> Answer:
-        return self.downloads.answer(request.message, request.body, self._keys.get(request.terminal))
+        keys = self._keys.get(request.terminal)
+        if keys is not None and self.profile.dukpt and 64 in request.message.fields:
+            keys = self._message_keys(request)
+        cut = len(request.body) - mac_wire_bytes(self.profile)
+        return self.downloads.answer(request.message, (request.body[:cut], request.body[cut:]), keys)
 
     def _check_batch_at_sign_out(self, request: Request) -> None:
         """A terminal that has just settled may already count one batch further than the book, or not yet."""
@@ -344,7 +382,7 @@ class Acquirer:
         self,
         mti: str,
         fields: dict[int, str | bytes],
-        keys: WorkingKeys | None,
+        keys: HostKeys | None,
         faults: Mapping[FaultKind, Fault],
     ) -> bytes:
         """The body with its MAC, spoilt as the faults say."""
@@ -360,10 +398,12 @@ class Acquirer:
         body = encode(Message(mti, fields), self.profile)
         if keys is None:
             return body
-        mac = keys.mac(body[:-MAC_BYTES])
+        covered = body[: -mac_wire_bytes(self.profile)]
+        mac = keys.mac(covered)
         if FaultKind.WRONG_MAC in faults:
-            mac = b"00000000" if mac != b"00000000" else b"FFFFFFFF"
-        return body[:-MAC_BYTES] + mac
+            wrong = b"0" * len(mac)
+            mac = wrong if mac != wrong else b"F" * len(mac)
+        return covered + mac
 
     def _time(self, now_ms: int) -> tuple[str, str, str]:
         """(MMDD, hhmmss, YYMM) in China; the last second's answer is kept, for many messages share it."""

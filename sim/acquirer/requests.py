@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sim.acquirer.book import TerminalId
 from sim.acquirer.faults import Fault, FaultKind
-from sim.acquirer.hostkeys import WorkingKeys
+from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.registry import TerminalRow
 from terminal.hostlink.codec import Message
 from terminal.hostlink.subfields import Reserved60
@@ -64,7 +64,7 @@ class Answer:
 
     code: str
     fields: dict[int, str | bytes] = field(default_factory=dict)
-    keys: WorkingKeys | None = None
+    keys: HostKeys | None = None
 
 
 @dataclass(slots=True)
@@ -81,10 +81,10 @@ class Request:
     row: TerminalRow
     f60: Reserved60
     faults: Mapping[FaultKind, Fault]
-    keys: WorkingKeys | None = None  # Those that its MAC was verified with.
+    keys: HostKeys | None = None  # Those that its MAC was verified with.
 
     @property
-    def working_keys(self) -> WorkingKeys:
+    def working_keys(self) -> HostKeys:
         """Of a request that was authenticated; a desk that is asked for any other is our own mistake."""
         if self.keys is None:
             raise RuntimeError("this request carried no MAC")

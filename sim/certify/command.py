@@ -1,6 +1,8 @@
 """`python -m sim certify`: an acquirer's certification script against a terminal, and a signed report of it.
 
     python -m sim certify --spawn                    this repository's terminal, in virtual time
+    python -m sim certify --spawn --real             the same as a process of its own, over TCP, in real time
+    python -m sim certify --listen 8583              any terminal on a network; a person reads what to do
     python -m sim certify --list                     the cases
     python -m sim certify verify DIR                 is a report as the laboratory has signed it?
 
@@ -11,22 +13,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from keys.testkeys import TEST_TMK
+from sim.acquirer.faults import FaultPlan
+from sim.acquirer.registry import TerminalRow, default_registry
+from sim.acquirer.server import tls_context, wall_ms
+from sim.arguments import port_number
+from sim.certify.host import Host
 from sim.certify.judge import Result, Verdict, judge
+from sim.certify.line import Line
 from sim.certify.page import page
-from sim.certify.report import build_report, our_subject
+from sim.certify.person import Console, Person
+from sim.certify.process import observe as observe_process
+from sim.certify.report import Subject, build_report, our_subject
 from sim.certify.script import GROUPS, Case, ScriptError, load_script
 from sim.certify.seal import SealError, lab_key, public_half, sign, verify
 from sim.certify.simulated import observe
 from sim.certify.words import GROUPS as GROUP_WORDS
 from sim.certify.words import VERDICTS
 from terminal.config import Config
-from terminal.hostlink.profile import ProfileError, load_profile
+from terminal.hostlink.profile import Profile, ProfileError, load_profile
 from terminal.screens.font import load_font
 
 PASSED, FAILED, USAGE = 0, 1, 2
@@ -38,6 +50,8 @@ BAR_CELLS = 30
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--spawn", action="store_true", help="try the simulated terminal")
+    parser.add_argument("--real", action="store_true", help="--spawn: as a process of its own, over TCP, in real time")
+    way.add_argument("--listen", metavar="PORT", type=port_number, help="try a terminal that calls this port")
     way.add_argument("--list", action="store_true", help="list the cases and end")
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case (repeatable)")
     parser.add_argument("--group", choices=GROUPS, action="append", default=[], help="only this group (repeatable)")
@@ -47,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lab-key", metavar="FILE", type=Path, default=LAB_KEY, help="signs the report; made once (%(default)s)"
     )
+    parser.add_argument("--address", default="0.0.0.0", help="--listen: the address to listen on (%(default)s)")
+    parser.add_argument("--tls", metavar="DIR", type=Path, help="--listen: speak TLS with the certificate in DIR")
+    parser.add_argument("--terminal", metavar="MERCHANT:TERMINAL", help="--listen: the terminal's numbers")
     parser.add_argument("--json", action="store_true", help="one JSON object a case, and one for all, on stdout")
     actions = parser.add_subparsers(dest="action", metavar="verify DIR")
     check = actions.add_parser("verify", help="whether a report is as the laboratory has signed it")
@@ -66,13 +83,40 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         _list(cases, as_json=args.json)
         return PASSED
-    if not args.spawn:
-        print("certify: 请选择 choose one: --spawn, --list, verify DIR", file=sys.stderr)
+    if args.spawn:
+        simulated = partial(observe, profile=profile, seed=args.seed)
+        attempt = partial(observe_process, profile=profile, name=args.profile) if args.real else simulated
+        results = _try_all(cases, lambda case: judge(case, attempt(case)), as_json=args.json)
+        subject = our_subject("process" if args.real else "simulated", Config.default(), args.profile, profile)
+    elif args.listen is not None:
+        try:
+            results = _listen(args, cases, profile)
+        except (OSError, ValueError) as error:
+            print(f"certify: --listen {args.listen}: {error}", file=sys.stderr)
+            return USAGE
+        subject = Subject("person", args.profile)
+    else:
+        print("certify: 请选择 choose one: --spawn, --listen PORT, --list, verify DIR", file=sys.stderr)
         return USAGE
-    results = _try_all(cases, lambda case: judge(case, observe(case, profile, args.seed)), as_json=args.json)
-    subject = our_subject("simulated", Config.default(), args.profile, profile)
-    report = build_report(subject, results, profile, made_ms=time.time_ns() // 1_000_000, seed=args.seed)
+    report = build_report(subject, results, profile, made_ms=wall_ms(), seed=args.seed)
     return _finish(args, report, results)
+
+
+def _listen(args: argparse.Namespace, cases: Sequence[Case], profile: Profile) -> list[Result]:
+    """Every case with the person at this console. Raises OSError, and ValueError for numbers that are none."""
+    registry = default_registry()
+    if args.terminal is not None:
+        merchant_no, _, terminal_no = args.terminal.partition(":")
+        registry.add_terminal(TerminalRow(merchant_no, terminal_no, tmk=TEST_TMK))
+    host = Host(registry, profile=profile, draw=os.urandom, faults=FaultPlan())
+    tls = tls_context(args.tls) if args.tls is not None else None
+    screen = sys.stderr if args.json else sys.stdout
+    with Line(host, args.address, args.listen, tls) as line:
+        console = Console(sys.stdin, screen)
+        console.say(f"收单行 acquirer: {args.address}:{line.port}")
+        person = Person(host, line, console, now_ms=wall_ms)
+        person.begin()
+        return _try_all(cases, lambda case: judge(case, person.observe(case)), as_json=args.json)
 
 
 def _chosen(script: tuple[Case, ...], ids: Sequence[str], groups: Sequence[str]) -> tuple[Case, ...]:

@@ -8,14 +8,14 @@ Spec: docs/host-link.md §7, §9.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sim.acquirer import Acquirer
 from sim.acquirer.core import CHINA
-from sim.acquirer.hostkeys import WorkingKeys
+from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.requests import Reply
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.frame import Frame, unwrap
@@ -35,7 +35,7 @@ class Exchange:
     message: Message | None
     problem: str
     mac: str  # good, bad, absent, or unchecked: the host had no key.
-    keys: WorkingKeys | None
+    keys: HostKeys | None
     batch_no: str
     answers: tuple[bytes, ...] = field(default=(), repr=False)
     answer: Message | None = None
@@ -111,6 +111,19 @@ class Host(Acquirer):
             raise RuntimeError(f"more than {EXCHANGES_LIMIT} messages in one case: the terminal does not stop")
         self.exchanges.append(exchange)
         self.on_exchange(exchange)
+
+
+def book_of(host: Host, exchanges: Sequence[Exchange]) -> tuple[str, ...]:
+    """What the host's book says of each transaction that these requests were about, in their order."""
+    states = {(entry.batch_no, entry.stan): entry.state.value for entry in host.book.entries}
+    found: dict[tuple[str, str], str] = {}
+    for exchange in exchanges:
+        if exchange.message is None or 60 not in exchange.message.fields:
+            continue
+        key = (exchange.message.text(60)[2:8], exchange.message.text(11))
+        if key in states:
+            found[key] = states[key]
+    return tuple(found.values())
 
 
 def _readable(frame: bytes, profile: Profile) -> Message | None:

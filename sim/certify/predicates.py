@@ -4,8 +4,8 @@ A place is a field (`4`), a part of one (`60.2`, `61.1`, `55.9F26`, `59.A4`), or
 `header`). A demand is one of
 
     present, absent     new          in no earlier request of this case
-    as N                as in request N of this case (N from 1)
-    answered N          as in the host's answer to request N
+    as N, as N.PLACE    as in request N of this case (N from 1), at the same place or at another
+    answered N          the same in the host's answer to request N
     batch               the number of the host's open batch
     date                the host's day, MMDD
     mac                 field 64 is good under the host's key
@@ -32,7 +32,7 @@ from terminal.model import mask_pan
 
 _PLACE = re.compile(r"tpdu|header|[0-9]{1,2}|6[01]\.[1-7]|55\.[0-9A-F]{2,6}|59\.[0-9A-Z]{2}")
 _BARE = ("present", "absent", "new", "batch", "date", "mac")
-_ABOUT = re.compile(r"(as|answered) ([0-9]{1,2})")
+_ABOUT = re.compile(r"(as|answered) ([0-9]{1,2})(?:\.(.+))?")
 _PIN = re.compile(r"pin ([0-9]{4,12})")
 ABSENT = "-"
 _SECRET_PLACES = frozenset(("36", "52"))
@@ -54,6 +54,9 @@ def check_predicate(place: str, demand: object) -> None:
         raise ValueError(f"field {place}: a demand is text")
     if demand.startswith("not "):
         check_predicate(place, demand[4:])
+    about = _ABOUT.fullmatch(demand)
+    if about is not None and about[3] is not None and _PLACE.fullmatch(about[3]) is None:
+        raise ValueError(f"field {place}: {about[3]!r} is no place in a message")
     if demand.startswith("~"):
         try:
             re.compile(demand[1:])
@@ -91,7 +94,8 @@ def _fulfils(demand: str, value: str | None, place: str, exchange: Exchange, all
     about = _ABOUT.fullmatch(demand)
     if about is not None:
         other = all_of[int(about[2]) - 1]
-        wanted = value_at(place, other) if about[1] == "as" else value_in(place, other.answer)
+        there = about[3] or place
+        wanted = value_at(there, other) if about[1] == "as" else value_in(there, other.answer)
         return value == wanted
     if demand == "batch":
         return value == exchange.batch_no

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ from terminal.version import VERSION
 
 NOT_KNOWN = "-"
 GIT_S = 10
+_PIN_TYPED = re.compile(r"(?<=enter_pin:).*")
+_PIN_DEMANDED = re.compile(r"^pin [0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def _case(result: Result, profile: Profile) -> dict[str, Any]:
         "skipped": seen.skipped,
         "began": _clock(seen.began_ms),
         "ended": _clock(seen.ended_ms),
-        "story": [line.strip() for line in case.story.splitlines() if line.strip()],
+        "story": [_PIN_TYPED.sub(_starred, line.strip()) for line in case.story.splitlines() if line.strip()],
         "screens": list(seen.screens),
         "messages": [message for exchange in seen.exchanges for message in _messages(exchange, profile)],
         "checks": [_check(check) for check in result.checks],
@@ -122,7 +125,12 @@ def _case(result: Result, profile: Profile) -> dict[str, Any]:
 
 
 def _check(check: Check) -> dict[str, Any]:
-    return {"place": check.place, "expected": check.expected, "actual": check.actual, "passed": check.passed}
+    expected = _PIN_DEMANDED.sub(_starred, check.expected)
+    return {"place": check.place, "expected": expected, "actual": check.actual, "passed": check.passed}
+
+
+def _starred(found: re.Match[str]) -> str:
+    return re.sub(r"[0-9]", "*", found[0])
 
 
 def _messages(exchange: Exchange, profile: Profile) -> list[dict[str, Any]]:

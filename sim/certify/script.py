@@ -17,6 +17,7 @@ a kind looks like on the wire) and `steps.toml` (what a person does again and ag
     slips = 2                       # printed
     slip = ["RMB 128.50"]           # words on the last one
     agree = true                    # both books, in the end
+    offered = ["void", "points"]    # on the terminal's menu, where that is not the default
     each = ["01", "05"]             # play the whole once for each: `{each}`
 
 Spec: docs/certification.md.
@@ -34,15 +35,19 @@ from typing import Any
 
 from sim.acquirer.faults import parse_fault
 from sim.certify.predicates import check_predicate
-from sim.story import StoryError, parse_story
+from sim.story import StoryError, parse_story, to_menu, to_transaction
+from terminal.config.settings import OFFERED
 
 SHAPES, STEPS = "shapes", "steps"
 # In the order of a certification: who is not signed in need not sell.
-GROUPS = ("sign-in", "sale", "magstripe", "codes", "reversal", "faults", "security", "qr", "settlement")
-FAULT = "!"
+GROUPS = (
+    *("sign-in", "sale", "magstripe", "void", "refund", "preauth", "other", "qr", "codes", "reversal", "faults"),
+    *("security", "notices", "downloads", "settlement"),
+)
+FAULT, MENU, TRANSACTION = "!", "+menu", "+transaction"
 CASES_LIMIT = 500  # More is no script that anybody reads.
 NO_ANSWER = "none"
-_MESSAGE_NUMBER = re.compile(r"(\bas |\banswered |<)([0-9]{1,2})(?=$|\.[0-9]{1,2}>)", re.MULTILINE)
+_MESSAGE_NUMBER = re.compile(r"(\bas |\banswered |<)([0-9]{1,2})(?=$|\.)", re.MULTILINE)
 _CASE_KEYS = frozenset(
     ("id", "section", "zh", "en", "story", "faults", "frames", "each", "offered")
     + ("payments", "book", "slips", "slip", "agree")
@@ -179,8 +184,12 @@ def _case(group: str, table: dict[str, Any], shapes: Mapping[str, Shape], steps:
     def repeated(key: str) -> tuple[str, ...] | None:
         return tuple(turn.filled(said) for turn in rounds for said in table[key]) if key in table else None
 
+    offered = tuple(table["offered"]) if "offered" in table else None
     armed = [f"{FAULT} {fault}" for fault in table.get("faults", [])]
-    told = _unfold(where, "\n".join((*armed, table["story"])), steps)
+    try:
+        told = _unfold(where, "\n".join((*armed, table["story"])), steps, OFFERED if offered is None else offered)
+    except StoryError as wrong:
+        raise ScriptError(f"{where}: {wrong}") from None
     story = "\n".join(turn.filled(told) for turn in rounds)
     _check_story(where, story)
     frames = tuple(_expected(where, row, shapes, turn) for turn in rounds for row in rows)
@@ -197,7 +206,7 @@ def _case(group: str, table: dict[str, Any], shapes: Mapping[str, Shape], steps:
         slips=table["slips"] * len(rounds) if "slips" in table else None,
         slip=repeated("slip") or (),
         agree=table.get("agree", True),
-        offered=tuple(table["offered"]) if "offered" in table else None,
+        offered=offered,
     )
 
 
@@ -220,25 +229,36 @@ def _fields(where: str, table: Mapping[str, Any]) -> dict[str, str]:
     return dict(table)
 
 
-def _unfold(where: str, story: str, steps: Mapping[str, str]) -> str:
-    """The story with each `+NAME ARGUMENTS` replaced by its step."""
+def _unfold(where: str, story: str, steps: Mapping[str, str], offered: tuple[str, ...]) -> str:
+    """The story with each `+NAME ARGUMENTS` replaced by its step; `+menu ROW` and `+transaction ROW` by the way to
+    that row of the terminal's menus from the idle screen.
+
+    A step may use others. One that uses itself is a RecursionError: our own mistake.
+    """
     lines: list[str] = []
     for line in story.splitlines():
-        words = line.split()
-        if not words or not words[0].startswith("+"):
+        name, *arguments = line.split() or ("",)
+        if not name.startswith("+"):
             lines.append(line)
-            continue
-        step = steps.get(words[0][1:])
-        if step is None:
-            raise ScriptError(f"{where}: no step {words[0]}")
-        arguments = words[1:]
-        wanted = {int(number) for number in re.findall(r"\$(\d)", step)}
-        if wanted != set(range(1, len(arguments) + 1)):
-            raise ScriptError(f"{where}: {words[0]} takes {len(wanted)} word(s), not {len(arguments)}")
-        for number, argument in enumerate(arguments, 1):
-            step = step.replace(f"${number}", argument)
-        lines.append(step)
+        elif name == MENU:
+            lines.append(to_menu(" ".join(arguments)))
+        elif name == TRANSACTION:
+            lines.append(to_transaction(" ".join(arguments), offered))
+        else:
+            lines.append(_unfold(where, _step(where, name, arguments, steps), steps, offered))
     return "\n".join(lines)
+
+
+def _step(where: str, name: str, arguments: list[str], steps: Mapping[str, str]) -> str:
+    step = steps.get(name[1:])
+    if step is None:
+        raise ScriptError(f"{where}: no step {name}")
+    wanted = {int(number) for number in re.findall(r"\$(\d)", step)}
+    if wanted != set(range(1, len(arguments) + 1)):
+        raise ScriptError(f"{where}: {name} takes {len(wanted)} word(s), not {len(arguments)}")
+    for number, argument in enumerate(arguments, 1):
+        step = step.replace(f"${number}", argument)
+    return step
 
 
 def _check_story(where: str, story: str) -> None:

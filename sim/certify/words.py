@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sim.card import PROFILES
+from sim.certify.script import Case
 from sim.story import ACTIONS, FUNCTION_KEYS, Line
 
 Two = tuple[str, str]
@@ -19,12 +20,18 @@ GROUPS: Mapping[str, Two] = MappingProxyType(
         "sign-in": ("签到与密钥", "Sign-in and keys"),
         "sale": ("芯片卡消费", "Sales by chip"),
         "magstripe": ("磁条卡与降级", "Magnetic stripe and fallback"),
+        "void": ("消费撤销", "Void"),
+        "refund": ("退货", "Refund"),
+        "preauth": ("预授权类", "Pre-authorisation"),
+        "other": ("余额、积分、还款", "Balance, points, repayment"),
         "codes": ("应答码", "Response codes"),
         "reversal": ("冲正", "Reversal"),
         "faults": ("主机与线路故障", "Faults of host and line"),
         "security": ("MAC 与密码", "MAC and PIN"),
         "qr": ("扫码", "QR orders"),
-        "settlement": ("结算", "Settlement"),
+        "notices": ("通知、回响、签退", "Notices, echo, sign-out"),
+        "downloads": ("下载", "Downloads"),
+        "settlement": ("结算与批上送", "Settlement and batch upload"),
     }
 )
 VERDICTS: Mapping[str, Two] = MappingProxyType(
@@ -78,8 +85,10 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "cash_tendered": ("收到现金", "cash tendered"),
         "choose_application": ("选择应用", "choose the application"),
         "choose_method": ("选择付款方式", "choose how to pay"),
+        "compare_signature": ("核对签名", "compare the signature"),
         "confirm_settlement": ("确认结算", "confirm the settlement"),
         "declined": ("交易被拒", "declined"),
+        "download_failed": ("下载失败", "download failed"),
         "enter_amount": ("输入金额", "type the amount"),
         "enter_number": ("输入号码", "type a number"),
         "enter_pin": ("输入密码", "type the PIN"),
@@ -103,6 +112,8 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "scan_code": ("请扫付款码", "scan the payment code"),
         "settled": ("结算完成", "settled"),
         "show_qr": ("请扫码", "the code is shown"),
+        "line_answer": ("主机答复", "the host's answer"),
+        "sign_in_due": ("须先签到", "sign in first"),
         "sign_in_failed": ("签到失败", "sign-in failed"),
         "signing_in": ("正在签到", "signing in"),
         "swipe_card": ("请刷卡", "swipe the card"),
@@ -129,7 +140,6 @@ _DEEDS: Mapping[str, Two] = MappingProxyType(
         "confirm": ("在 {0} 上确认", "confirm on {0}"),
         "refuse": ("在 {0} 上拒绝", "refuse on {0}"),
         "paper": ("纸: {0}", "paper: {0}"),
-        "host": ("主机: {0}", "host: {0}"),
         "wait": ("等 {0} 秒", "wait {0} seconds"),
     }
 )
@@ -142,23 +152,55 @@ class Prompt:
     screen: Two
     deeds: tuple[Two, ...]
 
+    def text(self, number: int) -> str:
+        zh, en = (f"{number:3}. 等到「{self.screen[0]}」", f"wait for: {self.screen[1]}")
+        zh_deeds, en_deeds = ("，".join(deed[0] for deed in self.deeds), ", ".join(deed[1] for deed in self.deeds))
+        return f"{zh}：{zh_deeds}\n     {en}: {en_deeds}" if self.deeds else f"{zh}\n     {en}"
 
-def prompt_of(line: Line) -> Prompt:
-    """The line in words. Raises KeyError for a screen that has none."""
-    words, deeds = list(line.actions), []
+
+def prompts_of(line: Line) -> list[Prompt | str]:
+    """The line in words; where the host has to change (`host refused`) the prompt is cut and the word stands between.
+
+    Raises KeyError for a screen without words.
+    """
+    screen = SCREENS[line.screen]
+    parts: list[Prompt | str] = []
+    words, deeds = list(line.actions), list[Two]()
     while words:
         word = words.pop(0)
-        if word in ACTIONS:
+        if word == "host":
+            parts += [Prompt(screen, tuple(deeds)), words.pop(0)]
+            deeds = []
+        elif word in ACTIONS:
             deeds.append(_deed(word, [words.pop(0) for _ in range(ACTIONS[word].arguments)]))
         else:
-            zh, en = KEYS[word] if word in FUNCTION_KEYS else _typed(word)
-            deeds.append((f"按 {zh}", f"press {en}"))
-    return Prompt(SCREENS[line.screen], tuple(deeds))
+            deeds.append(_keyed(line.screen, word))
+    if deeds or not parts:
+        parts.append(Prompt(screen, tuple(deeds)))
+    return parts
 
 
-def _typed(word: str) -> Two:
+def ask_about(case: Case) -> str:
+    """What only a person can see at the end of a case: that the screens came as told, and what was printed."""
+    zh, en = "屏幕都像上面那样", "did the screens come as told"
+    if case.slips is not None:
+        zh, en = f"{zh}，打印了 {case.slips} 张", f"{en}, with {case.slips} slips printed"
+    if case.slip:
+        words = ", ".join(case.slip)
+        zh, en = f"{zh}，最后一张上有 {words}", f"{en}, the last one saying {words}"
+    return f"{zh}？ {en}?"
+
+
+def _keyed(screen: str, word: str) -> Two:
+    """A function key, or what is typed; a password is the terminal's own and not the story's."""
+    if word in FUNCTION_KEYS:
+        zh, en = KEYS[word]
+        return f"按 {zh}", f"press {en}"
+    if screen == "operator_password":
+        return "输入操作员的密码", "type the operator's password"
     number = word.strip("<>").partition(".")[2] if word.startswith("<") else ""
-    return ON_THE_SLIP.get(number, (word, word))
+    zh, en = ON_THE_SLIP.get(number, (word, word))
+    return f"输入 {zh}", f"type {en}"
 
 
 def _deed(word: str, arguments: list[str]) -> Two:

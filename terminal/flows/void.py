@@ -14,10 +14,9 @@ from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, type_text
 from terminal.flows.sale import why_not_selling
 from terminal.flows.signature import last_signed, take_back, void_deal
-from terminal.hostlink.transactions import Card, void_of
+from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
-from terminal.methods import card
-from terminal.methods.card_sealed import transact_sealed
+from terminal.methods import deals
 from terminal.model import Method, PaymentState
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens
@@ -37,21 +36,14 @@ NOT_NOW = {
 async def void(shop: Shop) -> None:
     """From the voucher number to the void's slip; whatever stands against it is said on the glass."""
     refused = why_not_selling(shop)
-    original = None if refused else await _typed_original(shop)
+    original = None if refused else await typed_original(shop)
     if original is not None:
         refused = why_not_voided(shop, original)
     if refused:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
-    elif original is not None and await _is_meant(shop, original) and await allowed(shop, "void"):
-        await _with_its_card(shop, original)
-
-
-async def _with_its_card(shop: Shop, original: PaymentRecord) -> None:
-    """The row says whether the card is wanted again: what was paid by telephone has none to show."""
-    deal = void_deal(shop, original)
-    sealed = shop.profile.transactions[deal.kind].card is Card.NONE
-    await (transact_sealed(shop, deal) if sealed else card.transact(shop, deal))
+    elif original is not None and await is_meant(shop, original) and await allowed(shop, "void"):
+        await deals.transact(shop, void_deal(shop, original))
 
 
 async def signature_differs(shop: Shop) -> None:
@@ -63,7 +55,7 @@ async def signature_differs(shop: Shop) -> None:
     if refused or last is None:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
-    elif await _is_meant(shop, last):
+    elif await is_meant(shop, last):
         await take_back(shop, last)
 
 
@@ -78,7 +70,7 @@ def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
     return NOT_NOW.get(original.state, "not_voidable")
 
 
-async def _typed_original(shop: Shop) -> PaymentRecord | None:
+async def typed_original(shop: Shop) -> PaymentRecord | None:
     """The payment of a typed voucher number; None when nobody wants one any more."""
     hint = "voucher_no"
     while True:
@@ -108,7 +100,7 @@ def _find(stan: str, tx: Tx) -> PaymentRecord | None:
     return tx.by_stan(batch, stan) or tx.by_stan(batch - 1, stan)
 
 
-async def _is_meant(shop: Shop, original: PaymentRecord) -> bool:
+async def is_meant(shop: Shop, original: PaymentRecord) -> bool:
     screen = screens.Original(
         kind=original.kind.value,
         amount=original.amount,

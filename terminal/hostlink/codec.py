@@ -1,9 +1,9 @@
 """The ISO 8583 codec: a message to bytes and back, strict both ways.
 
-A body is MTI (2 BCD bytes), bitmap (8 bytes, bit 1 always 0) and the fields in ascending order by the
-profile's field table. A body that breaks a rule raises FrameError with the field, the offset and the reason;
-a body that keeps the rules comes back byte for byte from `encode`. So the MAC of a received message may be
-computed over its re-encoding, and nothing a peer sends can mean two things.
+A body is MTI (2 BCD bytes, or four ASCII digits), bitmap (8 bytes or 16 hex digits, bit 1 always 0) and the fields in
+ascending order by the profile's field table. A body that breaks a rule raises FrameError with the field, the offset
+and the reason; a body that keeps the rules comes back byte for byte from `encode`. So the MAC of a received message may
+be computed over its re-encoding, and nothing a peer sends can mean two things.
 
 Spec: docs/host-link.md §1, §2.
 """
@@ -21,8 +21,6 @@ from terminal.hostlink.wire import BITMAP, FRAMING, FrameError, Writer
 __all__ = ["BITMAP", "BODY_LIMIT_BYTES", "FRAMING", "FrameError", "Message", "Placed", "decode", "encode"]
 
 BODY_LIMIT_BYTES = 4096  # All fields at their largest together; a longer body is no message of this link.
-BITMAP_OFFSET = 2
-FIELDS_OFFSET = 10
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Message:
@@ -86,16 +84,16 @@ def encode(message: Message, profile: Profile) -> bytes:
     try:
         parts = [write(value) for write, value in zip(writers, values, strict=True)]
     except FrameError:
-        raise _in_its_place(writers, values) from None
-    body = bytes.fromhex(message.mti) + bitmap + b"".join(parts)
+        raise _in_its_place(profile.wire.fields_at, writers, values) from None
+    mti = message.mti.encode("ascii") if profile.wire.ascii_mti else bytes.fromhex(message.mti)
+    body = mti + bitmap + b"".join(parts)
     if len(body) > BODY_LIMIT_BYTES:
         raise FrameError(FRAMING, BODY_LIMIT_BYTES, f"longer than {BODY_LIMIT_BYTES} bytes")
     return body
 
 
-def _in_its_place(writers: Iterable[Writer], values: Iterable[str | bytes]) -> FrameError:
-    """The first fault of these values, where it would have stood in the body."""
-    offset = FIELDS_OFFSET
+def _in_its_place(offset: int, writers: Iterable[Writer], values: Iterable[str | bytes]) -> FrameError:
+    """The first fault of these values, where it would have stood in a body whose fields begin at `offset`."""
     for write, value in zip(writers, values, strict=True):
         try:
             offset += len(write(value))
@@ -106,10 +104,9 @@ def _in_its_place(writers: Iterable[Writer], values: Iterable[str | bytes]) -> F
 
 def decode(data: bytes, profile: Profile) -> Message:
     """The message in `data`, all of it. Raises FrameError, and nothing else, for any bytes whatever."""
-    mti = read_mti(data)
-    offset = FIELDS_OFFSET
+    mti, offset = read_mti(data, profile), profile.wire.fields_at
     fields: dict[int, str | bytes] = {}
-    for number, read in profile.wire.received(read_bitmap(data)):
+    for number, read in profile.wire.received(read_bitmap(data, profile)):
         fields[number], offset = read(data, offset)
     _ends_at(offset, data)
     return Message.in_order(mti, fields)
@@ -117,8 +114,8 @@ def decode(data: bytes, profile: Profile) -> Message:
 
 def walk(data: bytes, profile: Profile) -> Iterator[Placed]:
     """The fields one by one: those before a fault can be shown. Raises FrameError at the fault."""
-    offset = FIELDS_OFFSET
-    for number, read in profile.wire.received(read_bitmap(data)):
+    offset = profile.wire.fields_at
+    for number, read in profile.wire.received(read_bitmap(data, profile)):
         value, end = read(data, offset)
         yield Placed(profile.fields[number], value, offset, end)
         offset = end
@@ -130,22 +127,23 @@ def _ends_at(offset: int, data: bytes) -> None:
         raise FrameError(FRAMING, offset, f"{len(data) - offset} bytes after the last field")
 
 
-def read_mti(data: bytes) -> str:
+def read_mti(data: bytes, profile: Profile) -> str:
     """Raises FrameError."""
-    if len(data) < BITMAP_OFFSET:
+    wire = profile.wire
+    raw = data[: wire.mti_bytes]
+    if len(raw) != wire.mti_bytes:
         raise FrameError(FRAMING, 0, "cut short")
-    text = data[:BITMAP_OFFSET].hex()
-    if not text.isdecimal():
-        raise FrameError(FRAMING, 0, "not BCD digits")
+    text = raw.decode("latin-1") if wire.ascii_mti else raw.hex()
+    if not (text.isascii() and text.isdecimal()):
+        raise FrameError(FRAMING, 0, "not ASCII digits" if wire.ascii_mti else "not BCD digits")
     return text
 
 
-def read_bitmap(data: bytes) -> bytes:
-    """The bitmap of a body that is not too long to be one. Raises FrameError."""
+def read_bitmap(data: bytes, profile: Profile) -> bytes:
+    """The bitmap, as it lies there, of a body that is not too long to be one. Raises FrameError."""
+    wire = profile.wire
     if len(data) > BODY_LIMIT_BYTES:
         raise FrameError(FRAMING, BODY_LIMIT_BYTES, f"longer than {BODY_LIMIT_BYTES} bytes")
-    if len(data) < FIELDS_OFFSET:
+    if len(data) < wire.fields_at:
         raise FrameError(BITMAP, len(data), "cut short in the bitmap")
-    if data[BITMAP_OFFSET] & 0x80:
-        raise FrameError(BITMAP, BITMAP_OFFSET, "bit 1 is set: this link has 64 fields only")
-    return data[BITMAP_OFFSET:FIELDS_OFFSET]
+    return data[wire.mti_bytes : wire.fields_at]

@@ -46,6 +46,7 @@ _NO_LENGTH = -1000  # Below whatever the other byte of a prefix may add.
 _LENGTHS = tuple(
     byte // 16 * 10 + byte % 16 if byte // 16 < 10 and byte % 16 < 10 else _NO_LENGTH for byte in range(256)
 )
+BITMAP_BYTES = 8
 PLANS_LIMIT = 128  # Kinds of message that are remembered: a link has a few dozen, and a stranger may send any.
 
 Value = str | bytes
@@ -76,29 +77,47 @@ Sent = tuple[bytes, tuple[Writer, ...]]
 class Wire:
     """What a field table says, compiled. A reader raises FrameError at the body's offset, a writer at 0.
 
-    `received` knows the fields behind the eight bytes of a bitmap, `sent` the bitmap before these fields.
+    `received` knows the fields behind a bitmap as it lies on the wire, `sent` the bitmap before these fields. The MTI
+    is `mti_bytes` long and the fields begin at `fields_at`.
     """
 
     received: Callable[[bytes], Received]
     sent: Callable[[tuple[int, ...]], Sent]
+    ascii_mti: bool
+    mti_bytes: int
+    fields_at: int
 
 
-def compile_rows(fields: Mapping[int, Field]) -> Wire:
+def compile_rows(fields: Mapping[int, Field], *, ascii_mti: bool = False, hex_bitmap: bool = False) -> Wire:
     readers = {number: _reader(row) for number, row in fields.items()}
     writers = {number: _writer(row) for number, row in fields.items()}
 
     @lru_cache(PLANS_LIMIT)
     def received(bitmap: bytes) -> Received:
-        bits = int.from_bytes(bitmap, "big")
+        bits = int.from_bytes(_bits(bitmap, mti_bytes), "big")
+        if bits >> 63:
+            raise FrameError(BITMAP, mti_bytes, "bit 1 is set: this link has 64 fields only")
         numbers = (number for number in range(1, 65) if bits >> (64 - number) & 1)
         return tuple((number, readers.get(number) or _no_reader(number)) for number in numbers)
 
     @lru_cache(PLANS_LIMIT)
     def sent(numbers: tuple[int, ...]) -> Sent:
         bits = sum(1 << (64 - number) for number in numbers if number in writers)
-        return bits.to_bytes(8, "big"), tuple(writers.get(number) or _no_writer(number) for number in numbers)
+        bitmap = bits.to_bytes(BITMAP_BYTES, "big")
+        shown = bitmap.hex().upper().encode("ascii") if hex_bitmap else bitmap
+        return shown, tuple(writers.get(number) or _no_writer(number) for number in numbers)
 
-    return Wire(received, sent)
+    mti_bytes = 4 if ascii_mti else 2
+    return Wire(received, sent, ascii_mti, mti_bytes, mti_bytes + BITMAP_BYTES * (2 if hex_bitmap else 1))
+
+
+def _bits(bitmap: bytes, offset: int) -> bytes:
+    """The eight bytes of a bitmap that may be written in sixteen hex characters."""
+    if len(bitmap) == BITMAP_BYTES:
+        return bitmap
+    if bitmap.translate(None, _BYTES[Encoding.HEX]):
+        raise FrameError(BITMAP, offset, "a hex bitmap has 0-9 and A-F only")
+    return bytes.fromhex(bitmap.decode("ascii"))
 
 
 def _no_reader(number: int) -> Reader:

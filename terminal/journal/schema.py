@@ -54,7 +54,7 @@ CREATE TABLE slips(
 CREATE INDEX slips_unprinted ON slips(id) WHERE printed = 0;
 CREATE TABLE uploads(
   id INTEGER PRIMARY KEY, notice TEXT NOT NULL, payment_id INTEGER NOT NULL, batch INTEGER NOT NULL,
-  stan TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL) STRICT;
+  stan TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, tries INTEGER NOT NULL) STRICT;
 CREATE INDEX uploads_queued ON uploads(id) WHERE state = 'queued';
 CREATE INDEX uploads_by_batch ON uploads(batch, id);
 """
@@ -145,13 +145,17 @@ def _printed(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
 
 def _queued(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     db.execute(
-        "INSERT INTO uploads VALUES(?, ?, ?, ?, ?, ?, '')",
+        "INSERT INTO uploads VALUES(?, ?, ?, ?, ?, ?, '', 0)",
         (body["id"], body["notice"], body["payment_id"], body["batch"], body["stan"], UploadState.QUEUED.value),
     )
 
 
 def _uploaded(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     db.execute("UPDATE uploads SET state = ?, code = ? WHERE id = ?", (body["to"], body["code"], body["id"]))
+
+
+def _tried(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
+    db.execute("UPDATE uploads SET tries = tries + 1 WHERE id = ?", (body["id"],))
 
 
 def _nothing(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
@@ -188,6 +192,7 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         "printed": Kind(1, _printed, _NO_UPCAST),  # id of the slip
         "queued": Kind(1, _queued, _NO_UPCAST),  # id, notice, payment_id, batch, stan
         "uploaded": Kind(1, _uploaded, _NO_UPCAST),  # id, to, code
+        "upload-tried": Kind(1, _tried, _NO_UPCAST),  # id: it was sent and nobody answered
         "sealed": Kind(1, _nothing, _NO_UPCAST),  # payment_id, purpose
         "seals-dropped": Kind(1, _nothing, _NO_UPCAST),  # batch
     }

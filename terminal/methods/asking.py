@@ -9,28 +9,31 @@ Source: docs/host-link.md §1, §8, §11.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 from terminal.hostlink import messages
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import lookup
-from terminal.hostlink.downloads import wanted
-from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.session import Answered, Silence
-from terminal.loop import Commit
-from terminal.model import Mode
+from terminal.loop import Commit, Offload
+from terminal.methods.requirements import note
+from terminal.methods.sign_in_due import demand, of_answer
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
-if TYPE_CHECKING:
-    from terminal.journal import Tx
-
-DOWNLOADS_DUE = "downloads_due"  # Lists by name, until each has been loaded.
+KEY_DEADLINE_MS = 30_000  # The key store and the journal sync their files; a bad SD card stalls for seconds.
 
 
 async def ask_authenticated(shop: Shop, request: Message, what: str) -> Answered | Silence:
-    """As `ask`, with the request's MAC made under the MAK of this moment."""
-    return await ask(shop, messages.with_mac(request, shop.keys, shop.profile), what)
+    """As `ask`, with the request's MAC made under the key of this moment."""
+    return await ask(shop, await authenticated(shop, request), what)
+
+
+async def authenticated(shop: Shop, request: Message) -> Message:
+    """The request with its F64. Raises KeyRefused."""
+    make = partial(messages.with_mac, request, shop.keys, shop.profile)
+    # A session key is at hand; one of DUKPT is durable twice before it is used, which the keys' thread waits for.
+    return await Offload("keys", make, KEY_DEADLINE_MS) if shop.profile.dukpt else make()
 
 
 async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
@@ -42,37 +45,10 @@ async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
     answer = await shop.host.exchange(request, count_down if what else None)
     if isinstance(answer, Answered):
         code = answer.verdict.code
-        await _note_wanted(shop, answer.requirement)
-        if lookup(code).sign_in or answer.requirement == SIGN_IN_AGAIN:
+        wants_sign_in = await note(shop, answer.requirement)
+        if lookup(code).sign_in or wants_sign_in:
             # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a
             # sign-in.
-            await _require_sign_in(shop, code)
+            due = of_answer(answer)
+            shop.mode = await Commit(lambda tx: demand(tx, due))
     return answer
-
-
-async def _note_wanted(shop: Shop, requirement: int) -> None:
-    """Lists that the header asks for, durably: flows/downloads.py loads them once the transaction is over.
-
-    Believed without a MAC, too: a forged one costs a download, which is authenticated itself.
-    """
-    names = [name.value for name in wanted(requirement)]
-    if not names:
-        return
-
-    def note(tx: Tx) -> None:
-        due: list[str] = list(tx.get(DOWNLOADS_DUE, ()))
-        tx.set(DOWNLOADS_DUE, due + [name for name in names if name not in due])
-
-    await Commit(note)
-    shop.download_wanted = True
-
-
-async def _require_sign_in(shop: Shop, code: str) -> None:
-    """Nothing is sold until the next sign-in. A settlement that has begun goes on: it ends in a sign-in anyway."""
-
-    def demand(tx: Tx) -> Mode:
-        if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason=code)
-        return tx.mode
-
-    shop.mode = await Commit(demand)

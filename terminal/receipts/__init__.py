@@ -1,17 +1,20 @@
 """Slips: what a sale, a settlement and a self-test say on paper.
 
-`slips` holds them as frozen values that go into the journal as plain JSON, `layout` turns one into lines of
-paper, `lines` counts cells, `words` has every label in both languages. Nothing here knows a printer.
+`slips` holds them as frozen values, `records` makes plain JSON of them for the journal, `layout` turns one into lines
+of paper, `lines` counts cells, `words` has every label in both languages. Nothing here knows a printer.
 Spec: host-link digest §10.
 """
 
 from terminal.receipts.layout import lay_out
+from terminal.receipts.records import from_record, to_record
 from terminal.receipts.slips import (
     Balance,
     CardSlip,
     CashSlip,
     Chip,
     Copy,
+    DetailRow,
+    DetailSlip,
     Ending,
     Entry,
     Head,
@@ -26,9 +29,8 @@ from terminal.receipts.slips import (
     Slip,
     SlipError,
     TotalRow,
+    UploadRow,
     Verification,
-    from_record,
-    to_record,
 )
 
 __all__ = [
@@ -37,6 +39,8 @@ __all__ = [
     "CashSlip",
     "Chip",
     "Copy",
+    "DetailRow",
+    "DetailSlip",
     "Ending",
     "Entry",
     "Head",
@@ -51,6 +55,7 @@ __all__ = [
     "Slip",
     "SlipError",
     "TotalRow",
+    "UploadRow",
     "Verification",
     "from_record",
     "lay_out",

@@ -242,12 +242,13 @@ class SignInFailed:
 
 @value
 class Idle:
-    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host."""
+    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon."""
 
     name: ClassVar[str] = "idle"
     mode: Mode
     clock: str
     pending: int
+    nearly_full: bool
 
     def lay(self, words: Words) -> Layout:
         left, right = {
@@ -257,7 +258,9 @@ class Idle:
             Mode.BLANK: ("", "hint.set_up"),
             Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
-        news = words.say("idle.pending", count=self.pending) if self.pending else ""
+        news = words["idle.nearly_full"] if self.nearly_full else ""
+        if self.pending:
+            news = words.say("idle.pending", count=self.pending)
         return Notice(
             words["brand"],
             headline=self.clock,
@@ -295,6 +298,19 @@ class EnterAmount:
 
 
 @value
+class EnterTip:
+    name: ClassVar[str] = "enter_tip"
+    sale: Money
+    tip: Money
+
+    def lay(self, words: Words) -> Layout:
+        label = words.say("enter_tip.sale", amount=words.money(self.sale))
+        hint = _hint(words, "cancel", "confirm")
+        value = words.money(self.tip)
+        return Entry(words["enter_tip.title"], value=value, label=label, figures_first=True, hint=hint)
+
+
+@value
 class ChooseMethod:
     """`selected` counts in `methods`: those that this merchant's acquirer takes, and cash."""
 
@@ -309,6 +325,20 @@ class ChooseMethod:
 
 
 @value
+class ChooseTerms:
+    """`terms`: numbers of months, two digits each."""
+
+    name: ClassVar[str] = "choose_terms"
+    amount: Money
+    terms: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered(words.say("terms", count=int(months)) for months in self.terms)
+        return MenuList(words["choose_terms.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@value
 class InsertCard:
     """`swipe`: a stripe reader is fitted, too. `kind` in room "kind_name": said where it is not a sale."""
 
@@ -319,6 +349,32 @@ class InsertCard:
 
     def lay(self, words: Words) -> Layout:
         return _for_a_card(words, "either" if self.swipe else "insert", self.amount, self.kind)
+
+
+@value
+class TypeCardNumber:
+    """`shown`: what of the number may stand on the glass; `problem` in room "card_number", or ""."""
+
+    name: ClassVar[str] = "type_card_number"
+    shown: str
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        note = words.about("card_number", self.problem or "digits")
+        return Entry(words["card_number.title"], value=self.shown, note=note, hint=_hint(words, "cancel", "confirm"))
+
+
+@value
+class TypeCvv2:
+    """How many digits are typed; which ones no screen knows. `problem` in room "cvv2", or ""."""
+
+    name: ClassVar[str] = "type_cvv2"
+    digits: int
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        note = words.about("cvv2", self.problem or "where")
+        return Entry(words["cvv2.title"], masked=self.digits, note=note, hint=_hint(words, "cancel", "confirm"))
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
@@ -859,6 +915,41 @@ class Settling:
 
 
 @value
+class OfferParking:
+    """A reversal that the host does not take: may sales go on without it? A supervisor has to agree."""
+
+    name: ClassVar[str] = "offer_parking"
+    amount: Money
+    voucher_no: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.say("offer_parking.voucher", voucher=self.voucher_no),)
+        hint = _hint(words, "no", "yes")
+        return Notice(
+            words["offer_parking.title"], amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION, hint=hint
+        )
+
+
+@value
+class LineAnswer:
+    """How the host has answered a sign-out, an echo or a cashier's sign-in (`what`, a word of the menu).
+
+    `reason` in room "line" or "fault", "" when all is well; `code` is the host's, or "".
+    """
+
+    name: ClassVar[str] = "line_answer"
+    what: str
+    reason: str
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        text = _fault(words, "line", self.reason) if self.reason else words["line.good"]
+        mark = Mark.FAILED if self.reason else Mark.DONE
+        hint = _hint(words, "", "ok")
+        return Notice(words.about("menu", self.what), headline=text, corner=self.code, mark=mark, hint=hint)
+
+
+@value
 class Settled:
     name: ClassVar[str] = "settled"
     balanced: bool
@@ -995,6 +1086,19 @@ class Refused:
 
 
 @value
+class SignInDue:
+    """Nothing is sold before a sign-in; `reason` in room "sign_in_due" says why."""
+
+    name: ClassVar[str] = "sign_in_due"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("sign_in_due", self.reason)
+        hint = _hint(words, "", "ok")
+        return Notice(words["refused.sign_in"], headline=text, mark=Mark.CAUTION, hint=hint)
+
+
+@value
 class ServiceMode:
     """`reason` in room "service_mode": crashes, journal, keys, self_test."""
 
@@ -1063,6 +1167,8 @@ REFUSALS = (
     "pin_rate",
     "already_voided",
     "adjusted",
+    "no_tip",
+    "over_tip",
     "not_voidable",
     "original_settled",
     "already_completed",
@@ -1072,7 +1178,15 @@ REFUSALS = (
     "not_signed",
     "unsigned_stands",
     "no_balance",
+    "lists",
+    "uploads_full",
+    "uploads_wait",
+    "no_sales",
 )
+SIGN_IN_REASONS = (
+    "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
+    "signing-in",
+)  # fmt: skip
 CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
@@ -1118,8 +1232,10 @@ EXAMPLES: tuple[Screen, ...] = (
     SignInFailed("bad_keys", ""),
     SignInFailed("batch", "00"),
     SignInFailed("declined", "97"),
-    *(Idle(mode, "14:05", 0) for mode in Mode),
-    Idle(Mode.SIGNED_IN, "14:05", 1),
+    *(Idle(mode, "14:05", 0, nearly_full=False) for mode in Mode),
+    Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True),
+    Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True),
+    *(Problem("wish.title", f"wish.{digit}") for digit in (2, 6, 8, 9)),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 1),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 4),
     EnterAmount(Money(0)),
@@ -1134,6 +1250,28 @@ EXAMPLES: tuple[Screen, ...] = (
     InsertCard(_SALE, swipe=True, kind="auth"),
     InsertCard(_LARGE, swipe=False, kind="completion"),
     InsertCard(Money(0), swipe=True, kind="balance"),
+    EnterTip(_SALE, Money(0)),
+    EnterTip(_SALE, Money(1000)),
+    EnterTip(_LARGE, Money(99_999_999)),
+    Original("auth", _SALE, "622500******0014", "000042"),
+    InsertCard(_SALE, swipe=False, kind="completion-notice"),
+    InsertCard(_SALE, swipe=False, kind="offline-settlement"),
+    EnterNumber("institution", "", "institution"),
+    EnterNumber("institution", "48010000000", "institution"),
+    Menu("menu.auth-mode", ("menu.by-phone", "menu.stand-in"), 0),
+    ChooseTerms(_SALE, ("03", "06", "12", "24"), 2),
+    ChooseTerms(_LARGE, ("03",), 0),
+    TypeCardNumber("", ""),
+    TypeCardNumber("62250000", ""),
+    TypeCardNumber("622500*********0013", "wrong"),
+    EnterNumber("expiry", "0130", "expiry"),
+    EnterNumber("expiry", "0125", "expired"),
+    EnterNumber("expiry", "1325", "expiry_wrong"),
+    TypeCvv2(0, ""),
+    TypeCvv2(2, "short"),
+    Original("moto-sale", _SALE, "622500******0014", "000042"),
+    Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-completion"), 0),
+    Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-auth-void"), 3),
     OfferFallback(),
     SwipeCard(_SALE, kind="sale"),
     SwipeCard(Money(0), kind="balance"),
@@ -1204,7 +1342,14 @@ EXAMPLES: tuple[Screen, ...] = (
     Today((), 1, 1, Money(0)),
     ConfirmSettlement(12, _SALE),
     ConfirmSettlement(9999, _LARGE),
-    *(Settling(step) for step in ("recover", "reversals", "totals", "upload", "print", "close")),
+    *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close")),
+    OfferParking(_SALE, "000042"),
+    OfferParking(_LARGE, "999999"),
+    *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
+    LineAnswer("sign_out", "declined", "77"),
+    LineAnswer("echo", "timeout", ""),
+    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier"), 0),
+    Menu("menu.reports", ("menu.x_report", "menu.details", "menu.last_settlement", "menu.last_details"), 0),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
     Activating(),
@@ -1218,6 +1363,7 @@ EXAMPLES: tuple[Screen, ...] = (
     Problem("", "Something that nobody foresaw has happened; call the service line and read them this text"),
     Problem("problem.title", "配置文件第12行有误，请联系服务商"),
     *(Refused(reason) for reason in REFUSALS),
+    *(SignInDue(reason) for reason in SIGN_IN_REASONS),
     *(ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test")),
     CheckClock("2026-11-22 01:35"),
     *(Locked(reason) for reason in ("tamper", "files", "keys-gone")),
