@@ -18,8 +18,8 @@ ROOMS := terminal drivers emv keys sim bench
 PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
-	test test-quick check format fuzz dukpt-walk conformance coverage mutation goldens goldens-check diagrams diagrams-check \
-	bench bench-peers demo day doctor \
+	test test-quick check format fuzz dukpt-walk conformance coverage mutation kills goldens goldens-check diagrams diagrams-check \
+	bench bench-peers certify demo day legibility doctor \
 	certs card-keys \
 	system-deps install-pi clean
 
@@ -100,8 +100,11 @@ dukpt-walk: venv ## All 1,048,575 counters of TDES DUKPT beside an independent d
 conformance: venv ## Each requirement of the kernel, its cases, their results (JSON=1 for programs)
 	@PYTHONPATH=tests/emv $(PY) -m conformance report $(if $(JSON),--json)
 
-mutation: venv ## Which mutants of the kernel the cases kill (MATRIX=1: and which cases idle)
-	@PYTHONPATH=tests/emv $(PY) -m conformance mutation $(MODULES) $(if $(MATRIX),--matrix) --jobs $(JOBS)
+mutation: venv ## Which mutants of the kernel the cases kill, which idle (MODULES=emv.cvm FRESH=1)
+	@PYTHONPATH=tests/emv $(PY) -m conformance mutation $(MODULES) $(if $(FRESH),--fresh) --jobs $(JOBS)
+
+kills: venv ## The same, and write tests/emv/kills.toml
+	@PYTHONPATH=tests/emv $(PY) -m conformance mutation --write --jobs $(JOBS)
 
 coverage: venv ## Which lines and branches of the kernel its tests and cases run
 	@mkdir -p build
@@ -113,8 +116,14 @@ coverage: venv ## Which lines and branches of the kernel its tests and cases run
 demo: venv ## A whole day without a browser: screens and slips go to build/demo
 	$(PY) -m sim demo
 
+legibility: venv ## How often a phone reads the codes that are drawn and printed (PICTURES=100)
+	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --out build/legibility
+
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
+
+certify: venv ## An acquirer's certification script against the terminal, and a signed report
+	@$(PY) -m sim certify --spawn
 
 bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the keys beside other libraries
 	$(PY) -m bench

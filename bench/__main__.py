@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import emv_cases, kernel_cases, key_cases
+from bench import codec_cases, emv_cases, kernel_cases, key_cases
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
@@ -27,6 +27,7 @@ CASES = OWN | {
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,
     "tlv": emv_cases.beside_the_barest_loop,
+    "codec": codec_cases.beside_peers,
     "kernel": kernel_cases.kernel,
     "card-chain": kernel_cases.card_chain,
 }

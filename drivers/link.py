@@ -1,4 +1,4 @@
-"""The link to the host: TCP, TLS when asked for, frames with a two-byte length before them.
+"""The link to the host: TCP, TLS when asked for, frames with a two-byte length before them, over one of several routes.
 
 One socket, two threads: the device's thread connects and sends, a reader thread per connection posts what
 arrives. OpenSSL's connections must not be read and written at once, so the socket never blocks: both threads
@@ -8,6 +8,9 @@ between "nothing happened" and a reversal: a byte that the system took may have 
 | function | supported | remark |
 |---|---|---|
 | TCP, IPv4 and IPv6 | yes | every address of the name is tried within the one timeout |
+| several routes | yes | a host and the interface to leave by (SO_BINDTODEVICE); whoever connects says which |
+| a line that died | yes | TCP keep-alive and TCP_USER_TIMEOUT: LinkClosed within DEAD_S |
+| a host that floods | yes | FLOOD_LIMIT frames for one request, then LinkClosed(BROKEN): what posts is bounded |
 | TLS 1.3 | yes | stdlib ssl; only the pinned CA counts, never the system's |
 | TLS 1.2 and older | no | refused: what an attacker could talk both sides down to |
 | client certificate | yes | a host refuses it after the handshake: LinkClosed(TLS) |
@@ -27,8 +30,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,9 @@ from drivers.ports import LinkClosed, LinkDown, LinkFault, LinkFrame
 FRAME_LIMIT_BYTES = 8_192  # The longest message is below 2 KB; downloads come in blocks of the same kind.
 LENGTH_BYTES = 2
 READ_BYTES = 4_096
+FLOOD_LIMIT = 512  # Frames since our last request: sixteen times what a session reads before it hangs up.
+KEEP_ALIVE_S, KEEP_ALIVE_GAP_S, KEEP_ALIVE_TRIES = 30, 10, 3
+DEAD_S = KEEP_ALIVE_S + KEEP_ALIVE_GAP_S * KEEP_ALIVE_TRIES  # After that a silent line is a broken one.
 CLOSE_MS = 1_000  # For the reader thread to end; it only waits for a socket that is shut down already.
 _Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]  # getaddrinfo's rows.
 CERTIFICATE_NOT_YET_VALID, CERTIFICATE_HAS_EXPIRED = 9, 10  # X509_V_ERR_*, by number in ssl's verify_code.
@@ -50,6 +56,20 @@ class Tls:
     server_name: str
     certificate: Path | None = None  # Our own, when the host asks for one (PEM, chain included).
     private_key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to the host. `interface` is the network device to leave by ("eth0"); "": the system's choice."""
+
+    host: str
+    port: int
+    tls: Tls | None = None
+    interface: str = ""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" + (f" ({self.interface})" if self.interface else "")
 
 
 class FrameReader:
@@ -96,34 +116,50 @@ class TcpLink:
     """
 
     def __init__(self, host: str, port: int, *, tls: Tls | None = None) -> None:
-        self._host = host
-        self._port = port
-        self._tls = tls
+        self._listed: tuple[Route, ...] = (Route(host, port, tls),)
+        self._routes: tuple[Route, ...] = self._listed
         self._on_event: Callable[[LinkFrame | LinkClosed], None] = lambda event: None
         self._number = 0
         self._connection: _Connection | None = None
 
+    @classmethod
+    def over(cls, routes: Sequence[Route]) -> TcpLink:
+        """A link with several ways to the host, the preferred one first."""
+        link = cls(routes[0].host, routes[0].port)
+        link._listed = link._routes = tuple(routes)
+        return link
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(str(route) for route in self._routes)
+
     def dial(self, address: str) -> None:
-        """Call this host ("address:port") from the next connection on. Raises ValueError."""
+        """Call this host ("address:port") from the next connection on. Raises ValueError.
+
+        One of those that were listed means all of them, in their order; another is called alone, by the preferred
+        interface and with its TLS.
+        """
         host, _, port = address.rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 65536:
             raise ValueError(f"not ADDRESS:PORT: {address!r}")
-        self._host, self._port = host.strip("[]"), int(port)
+        alone = replace(self._listed[0], host=host.strip("[]"), port=int(port))
+        listed = any((route.host, route.port) == (alone.host, alone.port) for route in self._listed)
+        self._routes = self._listed if listed else (alone,)
 
     def watch(self, on_event: Callable[[LinkFrame | LinkClosed], None]) -> None:
         """Frames and ends are reported from the connection's reader thread."""
         self._on_event = on_event
 
-    def connect(self, timeout_ms: int) -> int:
-        """Open a connection and give its number; one that is open is closed first.
+    def connect(self, timeout_ms: int, route: int = 0) -> int:
+        """Open a connection by that route and give its number; one that is open is closed first.
 
         Name look-up, TCP and TLS share the timeout. Raises LinkDown with sent=False.
         """
         self.close()
-        deadline = _Deadline(timeout_ms)
-        plain = _open(self._host, self._port, deadline)
+        deadline, way = _Deadline(timeout_ms), self._routes[route]
+        plain = _open(way, deadline)
         try:
-            sock = plain if self._tls is None else _handshake(plain, self._tls, deadline)
+            sock = plain if way.tls is None else _handshake(plain, way.tls, deadline)
         except LinkDown:
             plain.close()
             raise
@@ -167,8 +203,8 @@ class _Deadline:
         return max(0.001, self.left_ms() / 1000)
 
 
-def _open(host: str, port: int, deadline: _Deadline) -> socket.socket:
-    addresses = _look_up(host, port, deadline)
+def _open(route: Route, deadline: _Deadline) -> socket.socket:
+    addresses = _look_up(route.host, route.port, deadline)
     fault, detail = LinkFault.TIMEOUT, "no answer to the connection"
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         if deadline.left_ms() == 0:
@@ -177,6 +213,7 @@ def _open(host: str, port: int, deadline: _Deadline) -> socket.socket:
         # A dead IPv6 route must leave time for the IPv4 address behind it.
         sock.settimeout(max(0.001, deadline.left_s() / (len(addresses) - tried)))
         try:
+            _leave_by(sock, route.interface)
             sock.connect(address)
         except TimeoutError:
             sock.close()
@@ -188,10 +225,25 @@ def _open(host: str, port: int, deadline: _Deadline) -> socket.socket:
             sock.close()
             fault, detail = LinkFault.UNREACHABLE, error.strerror or ""
         else:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            _watch_over(sock)
             return sock
     raise LinkDown(fault, sent=False, detail=detail)
+
+
+def _leave_by(sock: socket.socket, interface: str) -> None:
+    """Bind to a network device, whatever the routing table says. Raises OSError (ENODEV: it is not there)."""
+    if interface:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+
+
+def _watch_over(sock: socket.socket) -> None:
+    """Let the system find out by itself that nobody is there any more, idle or with bytes on their way."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_GAP_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_TRIES)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_S * 1000)
 
 
 def _look_up(host: str, port: int, deadline: _Deadline) -> list[_Address]:
@@ -254,12 +306,14 @@ class _Connection:
         self._lock = threading.Lock()
         self._ended: LinkFault | None = None  # Why nothing can be sent any more.
         self._silent = False  # We ended it ourselves: nothing more is told.
+        self._unasked = 0  # Frames since the last request.
         self._thread = threading.Thread(target=self._run, name=f"link-{number}", daemon=True)
         self._thread.start()
 
     def send(self, data: bytes, deadline: _Deadline) -> None:
         rest = memoryview(data)
         sent = False
+        self._unasked = 0
         while rest:
             with self._lock:
                 if self._ended is not None:
@@ -309,6 +363,9 @@ class _Connection:
             segment, fault = self._read()
             try:
                 for frame in frames.take(segment):
+                    self._unasked += 1
+                    if self._unasked > FLOOD_LIMIT:
+                        raise ValueError(f"more than {FLOOD_LIMIT} frames for one request")
                     self._report(LinkFrame(self._number, frame))
             except ValueError:
                 fault = LinkFault.BROKEN

@@ -285,10 +285,17 @@ class LinkClosed:
 
 
 class Link(Protocol):
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The ways to the host as a person calls them, the preferred one first."""
+
     def watch(self, on_event: Callable[[LinkFrame | LinkClosed], None]) -> None: ...
 
-    def connect(self, timeout_ms: int) -> int:
-        """Open a connection (TLS included) and give its number. Raises LinkDown with sent=False."""
+    def connect(self, timeout_ms: int, route: int = 0) -> int:
+        """Open a connection (TLS included) by one of the routes, and give its number; an open one is closed first.
+
+        Raises LinkDown with sent=False.
+        """
 
     def send(self, data: bytes, timeout_ms: int) -> None:
         """Send one frame; the length prefix is put before it. Raises LinkDown; `sent` says if a byte left."""

@@ -6,10 +6,11 @@
     python -m emv apdu 00B2010C00               a command, or an answer with its status
     python -m emv explain TRACE                 why a card was declined, sent online or refused
     python -m emv replay TRACE                  the kernel once more on a trace, without the card
+    python -m emv qr PAYLOAD                    a merchant's or a consumer's QR code
     python -m emv ics                           what options this kernel has, and its checksum
 
-`-` reads standard input. Exit status: 0 fine, 1 a replay that differs, 2 input that cannot be read, 3 a replay that
-stopped because what follows hangs on masked data.
+`-` reads standard input. Exit status: 0 fine, 1 a replay that differs or a QR code that breaks the standard, 2 input
+that cannot be read, 3 a replay that stopped because what follows hangs on masked data.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TextIO
 
-from emv import explain, ics
+from emv import explain, ics, masking, qr, qr_consumer
 from emv.apdu import COMMANDS, status_words
 from emv.bits import FIELDS
 from emv.commands import CardError
@@ -37,6 +39,7 @@ from emv.tracefile import parse as parse_trace
 from emv.typed import InputError, fault_in_chinese, typed_bytes
 
 FINE, DIFFERS, BAD_INPUT, MASKED = 0, 1, 2, 3
+BREAKS = DIFFERS
 STATUS = {Agreement.SAME: FINE, Agreement.DIFFERENT: DIFFERS, Agreement.MASKED: MASKED}
 BOTH = "both"
 HEX_MAX = 4 * BYTES_MAX  # Twice the longest TLV, as hex.
@@ -112,6 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     tell.add_argument("trace", metavar="TRACE", help="a trace file 轨迹文件; - reads standard input")
     again = add("replay", "run the kernel again on a trace 重放轨迹", _replay)
     again.add_argument("trace", metavar="TRACE", help="a trace file 轨迹文件; - reads standard input")
+    code = add("qr", "a merchant's or a consumer's QR code 二维码内容", _qr)
+    code.add_argument("payload", metavar="PAYLOAD", help="its text 二维码文本; - reads standard input")
     add("ics", "what options this kernel has 内核选项声明", _ics)
     return parser
 
@@ -154,30 +159,36 @@ def _tlv(options: argparse.Namespace) -> Told:
     return Told(tlv_lines(items, language=options.language), {"objects": [tlv_object(item) for item in items]})
 
 
-def tlv_lines(items: tuple[Tlv, ...], depth: int = 0, *, language: str = BOTH) -> list[str]:
-    """One line an object, children indented.
+Names = Mapping[int, tuple[str, str]]
+DICTIONARY: Names = MappingProxyType({})
+
+
+def tlv_lines(
+    items: tuple[Tlv, ...], depth: int = 0, *, language: str = BOTH, names: Names = DICTIONARY
+) -> list[str]:
+    """One line an object, children indented. `names` are those that mean something else here than to a card.
 
     >>> tlv_lines(parse(bytes.fromhex("70048A023030")))
     ['70 READ RECORD Response Message Template 读记录响应模板', '  8A Authorisation Response Code 授权响应码: 3030']
     """
     lines = []
     for item in items:
-        row = lookup(item.tag)
-        words = f"{row.en} {row.zh}" if language == BOTH else explain.say((row.en, row.zh), language)
+        both = names.get(item.tag) or (lookup(item.tag).en, lookup(item.tag).zh)
+        words = " ".join(both) if language == BOTH else explain.say(both, language)
         name = f"{'  ' * depth}{tag_bytes(item.tag).hex().upper()} {words}"
         if item.constructed:
-            lines += [name, *tlv_lines(item.children, depth + 1, language=language)]
+            lines += [name, *tlv_lines(item.children, depth + 1, language=language, names=names)]
         else:
             lines.append(f"{name}: {shown(item.tag, item.value)}")
     return lines
 
 
-def tlv_object(item: Tlv) -> dict[str, object]:
+def tlv_object(item: Tlv, names: Names = DICTIONARY) -> dict[str, object]:
     """The same for programs."""
-    row = lookup(item.tag)
-    found: dict[str, object] = {"tag": tag_bytes(item.tag).hex().upper(), "en": row.en, "zh": row.zh}
+    en, zh = names.get(item.tag) or (lookup(item.tag).en, lookup(item.tag).zh)
+    found: dict[str, object] = {"tag": tag_bytes(item.tag).hex().upper(), "en": en, "zh": zh}
     if item.constructed:
-        found["children"] = [tlv_object(child) for child in item.children]
+        found["children"] = [tlv_object(child, names) for child in item.children]
     else:
         found["value"] = shown(item.tag, item.value)
     return found
@@ -295,6 +306,46 @@ def _replay(options: argparse.Namespace) -> Told:
         "reason": again.outcome.reason if again.outcome else None,
     }
     return Told(lines, found, STATUS[again.agreement])
+
+
+def _qr(options: argparse.Namespace) -> Told:
+    payload = options.payload
+    if payload == "-":
+        payload = options.stdin.read(qr_consumer.CHARACTERS_MAX + 1).rstrip("\r\n")
+    if not payload:
+        raise InputError("nothing to read 没有内容")
+    try:
+        if qr_consumer.looks_like(payload):
+            return _consumer_code(options, qr_consumer.parse(payload))
+        code, breaches = qr.read(payload)
+    except qr.QrError as error:
+        line = f"{_say(options, 'breaks the standard', '不符合标准')}: {error}"
+        found = {"ok": False, "reasons": [str(error)], "position": error.position, "unit": error.unit}
+        return Told([line], found, BREAKS)
+    lines = [_say(options, "Merchant-presented", "商户展示码")]
+    lines += [
+        f"{'  ' * depth}{id} {_say(options, row.en, row.zh)}" + (f": {value}" if value else "")
+        for depth, row, id, value in qr.walk(code.items, lambda item: masking.shown_text(item.value))
+    ]
+    if breaches:
+        lines.append(_say(options, "Breaks the standard:", "不符合标准："))
+        lines += [f"  {breach}" for breach in breaches]
+    found = {"mode": "merchant", "objects": [_item(item) for item in code.items]}
+    found |= {"ok": not breaches, "reasons": [str(breach) for breach in breaches]}
+    return Told(lines, found, BREAKS if breaches else FINE)
+
+
+def _item(item: qr.Item) -> dict[str, Any]:
+    if item.children:
+        return {"id": item.id, "children": [_item(child) for child in item.children]}
+    return {"id": item.id, "value": masking.shown_text(item.value)}
+
+
+def _consumer_code(options: argparse.Namespace, code: qr_consumer.ConsumerCode) -> Told:
+    lines = [_say(options, "Consumer-presented", "顾客付款码")]
+    lines += tlv_lines(code.items, language=options.language, names=qr_consumer.NAMES)
+    objects = [tlv_object(item, qr_consumer.NAMES) for item in code.items]
+    return Told(lines, {"mode": "consumer", "objects": objects, "ok": True, "reasons": []})
 
 
 def _ics(options: argparse.Namespace) -> Told:

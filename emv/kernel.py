@@ -5,7 +5,7 @@ it ends in an Outcome. A card that left enters as `throw(CardError(..., removed=
 because only the driver knows what is then to be done (reverse or not); after the last cryptogram, which decides,
 it does not come out.
 
-Spec: EMV 4.4 Book 3 §8, figure 7 (transaction flow), §10 (functions).
+Spec: EMV 4.4 Book 3 §8, figure 6 (transaction flow), §10 (functions).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ same side of the transaction's day. Names, track data and what a PAN can be comp
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from emv.tags import (
@@ -20,6 +21,7 @@ from emv.tags import (
     lookup,
 )
 from emv.tlv import DEPTH_MAX, TlvError, is_constructed, read_length, read_tag
+from emv.track import luhn_holds
 
 STATUS_BYTES = 2
 SHOWN_FIRST, SHOWN_LAST, SHORTEST_PAN = 6, 4, 12
@@ -44,6 +46,20 @@ def mask_digits(digits: str, number: int = 0) -> str:
         return str(number).rjust(len(digits), "0")[-len(digits) :] if digits else ""
     middle = len(digits) - SHOWN_FIRST - SHOWN_LAST
     return digits[:SHOWN_FIRST] + str(number).rjust(middle, "0")[-middle:] + digits[-SHOWN_LAST:]
+
+
+def shown_text(text: str) -> str:
+    """Text in which a number that can be a PAN (its check digit holds) shows only its first six and last four digits.
+
+    >>> shown_text("UPI 6225000000000014"), shown_text("3123456789012345")
+    ('UPI 622500******0014', '3123456789012345')
+    """
+
+    def hidden(found: re.Match[str]) -> str:
+        digits = found.group()
+        return digits[:6] + "*" * (len(digits) - 10) + digits[-4:] if luhn_holds(digits) else digits
+
+    return re.sub(r"(?<![0-9])[0-9]{13,19}(?![0-9])", hidden, text)
 
 
 class Masker:

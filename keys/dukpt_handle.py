@@ -34,7 +34,7 @@ from keys.mac_methods import MacMethod
 from keys.pin import Pin
 from keys.pin_formats import PinFormat
 from keys.refs import Usage
-from keys.testkeys import PUBLISHED
+from keys.testkeys import BY_NAME, PUBLISHED
 from keys.usage import Algorithm
 from keys.vault import Vault
 
@@ -204,6 +204,15 @@ def initial_ksn(algorithm: Algorithm, serial: bytes) -> Ksn:
     if ksn.counter:
         raise KeyRefused("an initial key's KSN has the counter 0")
     return ksn
+
+
+def published_initial(ksn: Ksn) -> bytearray:
+    """The initial key that the published base key of TDES gives for this KSN; the caller wipes it."""
+    base = bytearray(BY_NAME["bdk"])
+    try:
+        return dukpt_tdes.initial_key(base, ksn)
+    finally:
+        tdes.wipe(base)
 
 
 def is_published_initial(algorithm: Algorithm, key: bytearray, ksn: Ksn) -> bool:

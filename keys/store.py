@@ -18,6 +18,7 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from keys import blocks, intake, mac_methods, pin_formats, tdes, usage
@@ -25,7 +26,15 @@ from keys import pin as pin_blocks
 from keys.components import Ceremony
 from keys.device_key import DEVICE_KEY_BYTES, DeviceKeySource
 from keys.dukpt import Counters
-from keys.dukpt_handle import DukptRoom, DukptTransaction, DukptUse, initial_ksn, is_published_initial
+from keys.dukpt_handle import (
+    DukptRoom,
+    DukptTransaction,
+    DukptUse,
+    initial_ksn,
+    is_published_initial,
+    published_initial,
+)
+from keys.dukpt_messages import DukptMessages
 from keys.errors import KeyRefused
 from keys.loading import KeyLayout, KeyScheme, check_value, unwrap_tmk
 from keys.mac_methods import MacMethod
@@ -37,6 +46,7 @@ from keys.usage import Algorithm, Mode, Operation
 from keys.vault import NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
 
 TMK = KeyRef(Usage.TMK)
+INITIAL_KEY = KeyRef(Usage.INITIAL_KEY)
 IS_TEST = 1  # A record's flag: the key is published.
 BATCH_LIMIT = 0xFFFF_FFFF  # A record's slot has four bytes.
 MAC_BYTES_MIN = 4
@@ -67,6 +77,7 @@ class KeyStore:
         self._random = random
         self._test_only = test_only
         self._dukpt = DukptRoom(vault, counters, random)
+        self.messages = DukptMessages(partial(self.next_transaction, INITIAL_KEY))
         masters = [r for r in vault.records if r.label.usage in {u.value for u in MASTER_USAGES}]
         if test_only and not all(record.flags & IS_TEST for record in masters):
             raise KeyRefused(
@@ -154,6 +165,18 @@ class KeyStore:
         key = bytearray(TEST_TMK_TRIPLE if scheme is KeyScheme.TRIPLE else TEST_TMK)
         try:
             self.load_key(KeyRef(Usage.TMK, slot), key, scheme.tmk_algorithm, Mode.DECRYPT, test=True)
+        finally:
+            tdes.wipe(key)
+
+    def load_test_initial_key(self, serial: bytes, *, slot: int = 0) -> str:
+        """Plant the initial key of TDES DUKPT that the published base key gives for this KSN, with counter 0.
+
+        Its check value, for a person: nobody can ask for it afterwards. Raises KeyRefused for another KSN.
+        """
+        key = published_initial(initial_ksn(Algorithm.TDES, serial))
+        try:
+            self.load_initial_key(KeyRef(Usage.INITIAL_KEY, slot), key, Algorithm.TDES, serial, test=True)
+            return check_value(Algorithm.TDES, key).hex().upper()
         finally:
             tdes.wipe(key)
 
@@ -380,6 +403,7 @@ class KeyStore:
 
     def zeroise(self) -> None:
         """Destroy everything, the device key first. A kill in between is finished at the next opening."""
+        self.messages.wipe()
         self._vault.zeroise()
 
     # Inside.

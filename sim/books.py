@@ -6,10 +6,11 @@ from functools import partial
 
 from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
 from terminal.journal import Journal, PaymentRecord, Tx
-from terminal.model import Method, PaymentState
+from terminal.model import Kind, Method, PaymentState
 
 PAGE = 500
 CHARGED = (PaymentState.COMPLETED, PaymentState.SETTLED)
+VOIDS = tuple(kind for kind in Kind if kind.name.endswith("VOID"))
 OPEN = (PaymentState.NEW, PaymentState.REQUESTED, PaymentState.UNKNOWN, PaymentState.APPROVED, PaymentState.REVERSING)
 
 
@@ -28,12 +29,15 @@ def _page(offset: int, tx: Tx) -> tuple[PaymentRecord, ...]:
 
 
 def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
-    """The rows that a host could know of: not cash, and only what was ever asked."""
+    """The rows that a host could know of: not cash, only what was ever asked, and no balance: it moves nothing."""
     rows: list[PaymentRow] = []
+    # Once it is settled, only its void still says that a payment was taken back.
+    voided = {p.facts.get("undoes") for p in payments if p.kind in VOIDS and p.state in CHARGED}
     for payment in payments:
-        if payment.method is Method.CASH or payment.stan is None:
+        if payment.method is Method.CASH or payment.stan is None or payment.kind is Kind.BALANCE:
             continue
-        net = Net.CHARGED if payment.state in CHARGED else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
+        charged = payment.state in CHARGED and payment.id not in voided
+        net = Net.CHARGED if charged else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
         rows.append(
             PaymentRow(
                 stan=payment.stan,

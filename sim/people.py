@@ -208,6 +208,7 @@ class People:
         "card_problem": _card_problem,
         "try_pin_again": _ok,
         "declined": _ok,
+        "compare_signature": _ok,
         "cancelled": _ok,
         "reversal_pending": _ok,
         "reversal_done": _ok,

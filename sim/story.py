@@ -24,6 +24,8 @@ from typing import Any, Protocol
 
 from drivers.ports import Key, Paper
 from sim.phone import PhoneInHand
+from terminal.config.settings import OFFERED
+from terminal.flows import transactions
 from terminal.loop import Loop, Mailbox, Race, Sleep, Wait
 
 SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
@@ -42,6 +44,7 @@ OPERATOR = """
 enter_number: ENTER
 operator_password: 1234 ENTER
 """
+TO_TRANSACTIONS = "idle: DOWN\nmenu: 1\n"
 KEY_MS = 150  # From key to key: a practised cashier.
 FUNCTION_KEYS = {
     "ENTER": Key.ENTER,
@@ -51,6 +54,17 @@ FUNCTION_KEYS = {
     "DOWN": Key.DOWN,
     "00": Key.DOUBLE_ZERO,
 }
+
+
+def to_transaction(name: str, offered: tuple[str, ...] = OFFERED) -> str:
+    """The lines from the idle screen to a row of the menu of transactions, on a terminal that offers these."""
+    groups = transactions.offered(offered)
+    for at, (_, rows) in enumerate(groups, 1):
+        names = [row for row, _ in rows]
+        if name in names:
+            group = f"menu: {at}\n" if len(groups) > 1 else ""
+            return f"{TO_TRANSACTIONS}{group}menu: {names.index(name) + 1}\n"
+    raise StoryError(f"{name} is not offered")
 
 
 class StoryError(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class World:
         seed: int | str = 0,
         *,
         network: Network | None = None,
+        other_lines: Sequence[Network] = (),
         acquirer: Acquirer | None = None,
         data: Path | None = None,
         panel: tuple[int, int] = (128, 64),
@@ -87,6 +88,7 @@ class World:
         self.behaviour = "ok"
         weather = network or Network()
         self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
+        self._other_lines = other_lines
         self._make_devices(panel, card_command_ms, stripe=stripe)
         self.config = dataclasses.replace(
             Config.default(),
@@ -124,7 +126,7 @@ class World:
         self.reader = TwinCardReader(spend=spend, command_ms=card_command_ms)
         self.scanner = TwinScanner()
         self.stripe = TwinStripeReader(fitted=stripe)
-        self.link = TwinLink(self.loop, self._host, self.network, spend=spend)
+        self.link = TwinLink(self.loop, self._host, self.network, others=self._other_lines, spend=spend)
         self.devices = Devices(
             display=self.display,
             keypad=self.keypad,

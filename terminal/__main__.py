@@ -210,6 +210,7 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
         set_system_clock=set_system_clock,
         file_check=file_check(config),
         serial=device_id(config.general.data),
+        note=lambda text: print(f"terminal: host: {text}", file=sys.stderr),
     )
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)

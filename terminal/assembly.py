@@ -91,10 +91,12 @@ def assemble(
     known_answers: Callable[[], tuple[tuple[str, bool], ...]] = key_selftest.run,
     file_check: Callable[[], FileCheck] | None = None,
     serial: str = "",
+    note: Callable[[str], None] = lambda text: None,
 ) -> Shop:
     """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
 
-    `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to.
+    `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to;
+    `note` hears what goes wrong on the line to the host, one line of text at a time, without any secret.
     Raises CapkError if no `kernel` is given and its CA keys cannot be read; ValueError for a `kernel` that approves
     offline, because the host link has no way to upload what it approved.
     """
@@ -129,4 +131,5 @@ def assemble(
         built_ms=BUILT_MS,
         file_check=file_check,
         serial=serial,
+        note=note,
     )

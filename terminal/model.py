@@ -145,6 +145,20 @@ OPEN_STATES = (_P.NEW, _P.REQUESTED, _P.UNKNOWN, _P.APPROVED, _P.REVERSING, _P.O
 HELD_STATES = (*OPEN_STATES, _P.COMPLETED)
 
 
+class Notice(Enum):
+    """What the host is told afterwards, in its order, by the queue of uploads."""
+
+    SCRIPT_RESULT = "script-result"  # 0620: what became of the issuer's scripts.
+    ADVICE = "advice"  # 0220: a transaction that is done already (Silence.REPEAT in its row of TRANSACTIONS).
+
+
+class UploadState(Enum):
+    QUEUED = "queued"
+    DONE = "done"
+    REFUSED = "refused"  # The host said no; the settlement slip lists it.
+    UNSENT = "unsent"  # Nobody had answered when its batch was settled; the slip lists it, too.
+
+
 class Mode(Enum):
     BLANK = "blank"
     KEYED = "keyed"

@@ -1,7 +1,8 @@
 """Operators: a number, a password of their own, a role. Three wrong passwords lock that operator for a while, durably.
 
-A supervisor adds the others, but each types their own password, twice: nobody knows two. Whether 02 is another person
-than 01 the terminal cannot know; whoever runs a key ceremony has to see to it.
+What each role may do is the table of `rights.py`. The first operator is the administrator; they or a supervisor add the
+others, but each types their own password, twice: nobody knows two. Whether 02 is another person than 01 the terminal
+cannot know; whoever runs a key ceremony has to see to it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, next_key, type_text
 from terminal.loop import Commit, Draw, Now, Offload
+from terminal.rights import Right, Role, least, right
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -26,8 +28,6 @@ PASSWORD_MIN, PASSWORD_MAX = 4, 12
 HASH_DEADLINE_MS = 10_000
 SCRYPT_COST = 2**13  # About 25 ms on a PC, 300 ms on a Zero 2 W, 8 MiB.
 FIRST_OPERATOR = "01"
-SUPERVISOR, CASHIER = "supervisor", "cashier"
-ROLES = (CASHIER, SUPERVISOR)
 
 
 async def operator_sign_in(shop: Shop) -> bool:
@@ -55,40 +55,55 @@ async def log_in(shop: Shop, initial: str = "") -> str | None:
         shop.sound(Tone.FAILURE)
 
 
+async def allowed(shop: Shop, entry: str) -> bool:
+    """Whether this may be done now: by the role of who is signed in, and if need be with a supervisor's login."""
+    role = await role_of(shop, shop.operator)
+    match right(role, entry, shop.config.transactions.supervisor):
+        case Right.MAY:
+            return True
+        case Right.ASK:
+            return await supervisor_agrees(shop)
+    return await _refused(shop, least(entry))
+
+
 async def supervisor_agrees(shop: Shop) -> bool:
     """Whether a supervisor has logged in, now and here."""
     number = await log_in(shop, FIRST_OPERATOR)
-    return number is not None and await is_supervisor(shop, number)
+    if number is None:
+        return False
+    role = await role_of(shop, number)
+    return role.is_at_least(Role.SUPERVISOR) or await _refused(shop, Role.SUPERVISOR)
 
 
-async def agreed(shop: Shop, transaction: str) -> bool:
-    """Whether it needs no supervisor here (`transactions.supervisor`), or one has logged in for it."""
-    return transaction not in shop.config.transactions.supervisor or await supervisor_agrees(shop)
-
-
-async def is_supervisor(shop: Shop, number: str) -> bool:
-    """Whether the operator is one; says so on the glass when not."""
-    known: dict[str, Any] = await Commit(lambda tx: tx.get("operators", {}).get(number, {}))
-    if known.get("role") == SUPERVISOR:
-        return True
+async def _refused(shop: Shop, wanted: Role) -> bool:
     shop.sound(Tone.FAILURE)
-    await acknowledge(shop, screens.Refused(reason="not_supervisor"))
+    await acknowledge(shop, screens.Refused(reason=f"not_{wanted.value}"))
     return False
 
 
-async def add_operator(shop: Shop) -> None:
-    """A new number, what they may do, and their own password. A supervisor has agreed before."""
+async def role_of(shop: Shop, number: str) -> Role:
+    """An operator's role. A terminal that was set up before there were administrators has its first operator as one."""
+    known: dict[str, dict[str, Any]] = await Commit(lambda tx: tx.get("operators", {}))
+    roles = {each: Role(entry["role"]) for each, entry in known.items()}
+    if number == FIRST_OPERATOR and Role.ADMINISTRATOR not in roles.values():
+        return Role.ADMINISTRATOR
+    return roles.get(number, Role.CASHIER)
+
+
+async def add_operator(shop: Shop, by: Role = Role.SUPERVISOR) -> None:
+    """A new number, what they may do (no more than `by`, who adds them), and their own password."""
     known: Container[str] = await Commit(lambda tx: tuple(tx.get("operators", {})))
     number = await _type_number(shop, "new_operator", "", known)
     if number is None:
         return
-    items = tuple(f"role.{role}" for role in ROLES)
-    chosen = await choose(shop, len(ROLES), lambda at: screens.Menu(title="menu.role", items=items, selected=at))
+    roles = tuple(role for role in Role if by.is_at_least(role))
+    items = tuple(f"role.{role.value}" for role in roles)
+    chosen = await choose(shop, len(roles), lambda at: screens.Menu(title="menu.role", items=items, selected=at))
     if chosen is None:
         return
     password = await choose_password(shop, number)
     if password is not None:
-        await set_password(shop, number, password, ROLES[chosen])
+        await set_password(shop, number, password, roles[chosen])
         await acknowledge(shop, screens.Problem(title="menu.add_operator", text="operator.added"))
 
 
@@ -140,13 +155,13 @@ async def type_password(shop: Shop, number: str, problem: str) -> str | None:
             digits += key.digits
 
 
-async def set_password(shop: Shop, number: str, password: str, role: str) -> None:
+async def set_password(shop: Shop, number: str, password: str, role: Role) -> None:
     salt = await Draw(16)
     digest = await Offload("passwords", lambda: _digest(password, salt), HASH_DEADLINE_MS)
 
     def store(tx: Tx) -> None:
         operators = dict(tx.get("operators", {}))
-        operators[number] = {"salt": salt.hex(), "hash": digest.hex(), "role": role, "failed": 0, "until_ms": 0}
+        operators[number] = {"salt": salt.hex(), "hash": digest.hex(), "role": role.value, "failed": 0, "until_ms": 0}
         tx.set("operators", operators)
 
     await Commit(store)

@@ -6,9 +6,11 @@ gives up with CANCEL and prints it later as a reprint.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
+from terminal.hostlink.messages import master_key
 from terminal.loop import CallOverdue, Commit, Offload, Race, Sleep, Wait
 from terminal.receipts import CardSlip, Copy, Head, QrSlip, Slip, SlipError, from_record, lay_out, to_record
 from terminal.screens import catalogue as screens
@@ -36,7 +38,7 @@ def head_at(shop: Shop, batch_no: str, at_ms: int) -> Head:
         operator=shop.operator,
         batch_no=batch_no,
         at=now.replace(tzinfo=None, microsecond=0).isoformat(),
-        test_keys=shop.keys.is_test,
+        test_keys=shop.keys.is_test_key(master_key(shop.profile)),
     )
 
 
@@ -50,11 +52,19 @@ def keep(tx: Tx, slip: Slip, payment_id: int | None = None) -> int:
     return tx.keep_slip(slip.record_kind, to_record(slip), payment_id)
 
 
-async def print_kept(shop: Shop, slip_id: int, slip: Slip) -> None:
-    """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted)."""
-    for copy in copies_of(slip):
-        if not await print_copy(shop, slip, copy, reprint=False):
-            break
+async def print_kept(
+    shop: Shop, slip_id: int, slip: Slip, between: Callable[[], Coroutine[Any, Any, bool]] | None = None
+) -> None:
+    """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted).
+
+    `between` is asked after the first copy; False wants no other.
+    """
+    first, *others = copies_of(slip)
+    going_on = await print_copy(shop, slip, first, reprint=False)
+    if going_on and between is not None:
+        going_on = await between()
+    for copy in others:
+        going_on = going_on and await print_copy(shop, slip, copy, reprint=False)
     await Commit(lambda tx: tx.slip_printed(slip_id))
 
 
@@ -107,12 +117,15 @@ async def reprint_last(shop: Shop) -> bool:
         return found
 
     record = await Commit(last)
-    if record is None:
-        return False
+    return record is not None and await print_record(shop, record)
+
+
+async def print_record(shop: Shop, record: SlipRecord) -> bool:
+    """A kept slip again, every copy marked 重打印. False for another version's, which stays kept."""
     try:
         slip = from_record(record.body)
     except SlipError:
-        return False  # Another version's; it stays kept.
+        return False
     for copy in copies_of(slip):
         if not await print_copy(shop, slip, copy, reprint=True):
             break

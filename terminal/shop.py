@@ -123,6 +123,7 @@ class Shop:
         built_ms: int = 0,
         file_check: Callable[[], FileCheck] | None = None,
         serial: str = "",
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.config = config
         self.profile = profile
@@ -139,9 +140,9 @@ class Shop:
         self.built_ms = built_ms
         self.file_check = file_check  # None: the installed files are not sealed.
         self.serial = serial  # This device's own name, which an activation code is spent on.
-        self._own_profile = profile
+        self.own_profile = profile  # As the acquirer's file and the configuration have it; `profile`: with downloads.
         self.boxes = Boxes()
-        self.host = HostSession(devices.link, self.boxes.link, profile, keys)
+        self.host = HostSession(devices.link, self.boxes.link, profile, keys, note)
         # Copies of durable settings, changed only right after the commit that changed them.
         self.language = config.general.language
         self.spoken = ""  # The language of a cardholder who is asked something, if it is another.
@@ -166,9 +167,9 @@ class Shop:
     def use(self, downloaded: Downloaded) -> None:
         """From now on these lists are in force. A time-out that stands in the configuration is stronger."""
         self.downloaded = downloaded
-        told = downloaded.profile(self._own_profile)
+        told = downloaded.profile(self.own_profile)
         if self.config.link.reply_ms:
-            told = replace(told, response_timeout_ms=self._own_profile.response_timeout_ms)
+            told = replace(told, response_timeout_ms=self.own_profile.response_timeout_ms)
         self.profile = self.host.profile = told
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench import emv_cases, kernel_cases, key_cases
+from bench import codec_cases, emv_cases, kernel_cases, key_cases
 from bench.__main__ import line, main
 from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
@@ -96,14 +96,14 @@ def test_the_peers_side_names_what_it_has_not() -> None:
 def test_every_case_has_its_peer() -> None:
     """The server is a file of the peers' interpreter; its names are read, not run."""
     there = runpy.run_path(str(SERVER))["CASES"]
-    assert {name for _, name, *_ in key_cases.CASES + emv_cases.CASES} == set(there)
+    assert {name for _, name, *_ in key_cases.CASES + emv_cases.CASES + codec_cases.CASES} == set(there)
 
 
 def test_the_price_of_a_handle_is_told() -> None:
     assert [row.unit for row in key_cases.stored(TINY)] == ["us", "us"]
 
 
-@pytest.mark.parametrize("case", key_cases.CASES + emv_cases.CASES, ids=lambda case: case[1])
+@pytest.mark.parametrize("case", key_cases.CASES + emv_cases.CASES + codec_cases.CASES, ids=lambda case: case[1])
 def test_our_side_of_each_key_case_runs(case: tuple[str, str, str, Callable[[], Any], float | None]) -> None:
     made = case[3]()
     assert made if isinstance(made, bytes) else made()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from host_link_table import HEADS, table_of_kinds
 
 from keys import tdes
 from keys.mac import final_block, fold, unionpay_mac
@@ -135,6 +136,17 @@ def test_the_field_table_is_the_code_s() -> None:
         padding = row.padding.value if odd else "-"
         rows.append([str(row.number), row.name, row.zh, row.encoding.value, str(row.length), prefix, padding])
     assert table("F") == rows
+
+
+def test_the_table_of_kinds_is_the_code_s(unionpay: Profile) -> None:
+    """After a change of TRANSACTIONS: PYTHONPATH=.:tests python tests/host_link_table.py"""
+    assert table(HEADS[0]) == table_of_kinds(unionpay)
+
+
+def test_the_kinds_that_are_told_in_words_have_the_codes_of_the_table(unionpay: Profile) -> None:
+    known = {(row.mti, row.processing_code, row.condition, row.type) for row in unionpay.transactions.values()}
+    told = [(mti, code, condition, type_[:2]) for _, mti, code, condition, type_, *_ in table("transaction")]
+    assert len(told) >= 11 and set(told) <= known
 
 
 def test_the_response_codes_are_the_code_s() -> None:

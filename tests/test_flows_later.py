@@ -5,24 +5,28 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from approving_host import ApprovingHost
+from hearing_host import HearingHost
 
-from sim.acquirer import Fault, FaultKind
+from sim.acquirer import Fault, FaultKind, TerminalRow
+from sim.acquirer.caller import Caller, new_card
+from sim.acquirer.registry import TEST_MERCHANT
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.loop import START_WALL_MS
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.hostlink.balance import read_balance
 from terminal.hostlink.codec import FrameError
+from terminal.hostlink.profile import load_profile
 from terminal.journal import PaymentRecord
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
 SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE
-MENU = "idle: DOWN\nmenu: 1\nmenu: "
-AUTH = MENU + "4\nenter_amount: 10000 ENTER\ninsert_card: insert signature\n" + DONE
+AUTH = to_transaction("auth") + "enter_amount: 10000 ENTER\ninsert_card: insert signature\n" + DONE
 
 
 def payments(world: World) -> tuple[PaymentRecord, ...]:
@@ -57,11 +61,11 @@ OTHER_DONE = "remove_card: remove\nidle:"
 
 
 def refund(rrn: str, amount: str) -> str:
-    return MENU + "3\n" + SUPERVISOR + about(rrn, amount)
+    return to_transaction("refund") + SUPERVISOR + about(rrn, amount)
 
 
 def test_a_refund_names_its_sale_by_reference_and_date() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("refund", acquirer=host) as world:
         run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "2850") + CARD + DONE + "idle:")
         assert states(world) == [("sale", "completed"), ("refund", "completed")]
@@ -73,7 +77,7 @@ def test_a_refund_names_its_sale_by_reference_and_date() -> None:
 
 
 def test_all_refunds_of_a_sale_together_stay_within_it() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("refunds", acquirer=host) as world:
 
         def then() -> str:
@@ -87,7 +91,7 @@ def test_all_refunds_of_a_sale_together_stay_within_it() -> None:
 
 
 def test_a_refund_without_an_answer_is_neither_repeated_nor_reversed() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0220"))
     with World("refund-lost", acquirer=host) as world:
 
@@ -102,23 +106,37 @@ def test_a_refund_without_an_answer_is_neither_repeated_nor_reversed() -> None:
         assert [message.mti for message in host.asked] == ["0220"]
 
 
-def test_a_refund_of_another_terminals_sale_is_the_hosts_to_judge() -> None:
-    host = ApprovingHost()
+def sold_elsewhere(host: HearingHost, folder: Path) -> str:
+    """A sale of 128.50 at the merchant's other terminal: its reference number."""
+    host.registry.add_terminal(TerminalRow(TEST_MERCHANT, "10000002"))
+    caller = Caller(lambda frame: host.handle(frame, START_WALL_MS), host.profile, folder, terminal_no="10000002")
+    caller.sign_in()
+    reply = caller.sale(12850, new_card("signature"))
+    assert reply is not None and reply.text(39) == "00"
+    return reply.text(37)
+
+
+def test_a_refund_of_another_terminals_sale_is_the_hosts_to_judge(tmp_path: Path) -> None:
+    host = HearingHost()
+    rrn = sold_elsewhere(host, tmp_path)
     with World("foreign", acquirer=host) as world:
-        world.run(play(world, START + refund("326112200001", "99") + CARD + DONE + "idle:"))
-        assert states(world) == [("refund", "completed")]
+        declined = CARD + "declined: ENTER\nremove_card: remove\n"
+        story = refund(rrn, "12851") + declined + refund(rrn, "99") + CARD + DONE + refund(rrn[:-1] + "9", "1")
+        world.run(play(world, START + story + declined + "idle:"))
+        assert states(world) == [("refund", "declined"), ("refund", "completed"), ("refund", "declined")]
+        assert [fact(world, at, "response_code") for at in range(3)] == ["64", "00", "25"]
 
 
 def test_a_refund_goes_to_the_card_that_paid() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("refund-card", acquirer=host) as world:
         other = "insert_card: insert no-cvm\ncard_problem: ENTER\n" + OTHER_DONE
         run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "100") + other)
         assert (states(world)[1], host.asked) == (("refund", "abandoned"), [])
 
 
-def end(item: int, code: str, amount: str) -> str:
-    return MENU + f"{item}\n" + about(code, amount)
+def end(name: str, code: str, amount: str) -> str:
+    return to_transaction(name) + (SUPERVISOR if name == "auth-void" else "") + about(code, amount)
 
 
 def skip_pin() -> str:
@@ -127,16 +145,16 @@ def skip_pin() -> str:
 
 
 def test_an_authorisation_is_completed_up_to_its_limit_and_the_completion_voided() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("auth", acquirer=host) as world:
 
         def then() -> str:
             code = fact(world, 0, "auth_code")
-            over = end(6, code, "11501") + "refused: ENTER\n"
-            completed = end(6, code, "11500") + skip_pin()
-            again = end(6, code, "100") + "refused: ENTER\n"
-            void = MENU + "2\nenter_number: 3 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE
-            return over + completed + again + void + end(6, code, "9000") + skip_pin() + "idle:"
+            over = end("completion", code, "11501") + "refused: ENTER\n"
+            completed = end("completion", code, "11500") + skip_pin()
+            again = end("completion", code, "100") + "refused: ENTER\n"
+            void = to_transaction("void") + "enter_number: 3 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE
+            return over + completed + again + void + end("completion", code, "9000") + skip_pin() + "idle:"
 
         run(world, AUTH, then)
         assert states(world) == [
@@ -155,14 +173,15 @@ def test_an_authorisation_is_completed_up_to_its_limit_and_the_completion_voided
 
 
 def test_an_authorisation_is_voided_whole_and_once() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("auth-void", acquirer=host) as world:
 
         def then() -> str:
             code = fact(world, 0, "auth_code")
-            part = end(5, code, "9999") + "refused: ENTER\n"
-            done = end(5, code, "10000") + skip_pin()
-            again = end(5, code, "10000") + "refused: ENTER\n" + end(6, code, "10000") + "refused: ENTER\n"
+            part = end("auth-void", code, "9999") + "refused: ENTER\n"
+            done = end("auth-void", code, "10000") + skip_pin()
+            refused = "refused: ENTER\n"
+            again = end("auth-void", code, "10000") + refused + end("completion", code, "10000") + refused
             return part + done + again + "idle:"
 
         run(world, AUTH, then)
@@ -172,12 +191,12 @@ def test_an_authorisation_is_voided_whole_and_once() -> None:
 
 
 def test_a_balance_is_shown_and_written_nowhere() -> None:
-    host = ApprovingHost()
-    host.balance = "1002156C000000777701"
+    host = HearingHost()
+    host.set_balance("signature", 777701)
     with World("balance", acquirer=host) as world:
         shown: list[str] = []
         world.on_show = lambda picture: shown.extend(picture.text() if picture.name == "balance" else ())
-        world.run(play(world, START + MENU + "7\n" + CARD + "balance: ENTER\nremove_card: remove\nidle:"))
+        world.run(play(world, START + to_transaction("balance") + CARD + "balance: ENTER\nremove_card: remove\nidle:"))
         assert any("7777.01" in line for line in shown)
         assert states(world) == [("balance", "completed")]
         assert 4 not in host.asked[0].fields
@@ -197,25 +216,67 @@ def test_an_overdrawn_account_is_negative() -> None:
 
 @pytest.mark.parametrize("number", ["12", "12345678901"])
 def test_a_reference_is_twelve_digits(number: str) -> None:
-    with World("short", acquirer=ApprovingHost()) as world:
-        world.run(play(world, START + MENU + "3\n" + SUPERVISOR + f"enter_number: {number} ENTER CANCEL\nidle:"))
+    with World("short", acquirer=HearingHost()) as world:
+        typed = SUPERVISOR + f"enter_number: {number} ENTER CANCEL\nidle:"
+        world.run(play(world, START + to_transaction("refund") + typed))
 
 
-OWN_CONTRACT = {"repayment": ("190000", "00", "35", "38"), "points": ("000000", "65", "22", "23")}
+OWN_CONTRACT = {
+    "repayment": ("190000", "00", "35", "38"),
+    "points": ("000000", "65", "22", "23"),
+    "instalment": ("000000", "64", "22", "23"),
+}
+TERMS = {"instalment": "choose_terms: 3\n"}
 
 
 @pytest.mark.parametrize("name", OWN_CONTRACT)
 def test_what_has_a_contract_of_its_own_is_done_and_voided_under_its_own_codes(name: str) -> None:
     code, condition, type_, void_type = OWN_CONTRACT[name]
-    host = ApprovingHost()
+    host = HearingHost()
     with World(name, acquirer=host) as world:
-        offered = dataclasses.replace(world.config.transactions, offered=("void", name))
-        world.shop.config = dataclasses.replace(world.config, transactions=offered)
-        done = MENU + "3\nenter_amount: 12850 ENTER\n" + CARD + DONE
-        void = MENU + "2\nenter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE + "idle:"
-        world.run(play(world, START + done + void))
+        names = ("void", name)
+        offer(world, names)
+        done = to_transaction(name, names) + "enter_amount: 12850 ENTER\n" + TERMS.get(name, "") + CARD + DONE
+        void = to_transaction("void", names) + "enter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE
+        world.run(play(world, START + done + void + "idle:"))
         assert states(world) == [(name, "voided"), (f"{name}-void", "completed")]
         asked, undone = host.asked
         assert (asked.text(3), asked.text(25), asked.text(60)[:2]) == (code, condition, type_)
         assert (undone.text(3), undone.text(25), undone.text(60)[:2]) == ("200000", condition, void_type)
         assert asked.text(60)[13:] == undone.text(60)[13:] == ("0048" if name == "points" else "")
+        assert (55 in asked.fields, 55 in undone.fields) == (True, False)
+
+
+def offer(world: World, names: tuple[str, ...]) -> None:
+    offered = dataclasses.replace(world.config.transactions, offered=names)
+    world.shop.config = dataclasses.replace(world.config, transactions=offered)
+
+
+def test_an_instalment_tells_host_and_paper_over_how_many_months() -> None:
+    host = HearingHost()
+    profile = dataclasses.replace(load_profile("unionpay"), instalment_product="SPRING", instalment_fee="1")
+    with World("terms", acquirer=host, profile=profile) as world:
+        offer(world, ("instalment",))
+        slips: list[str] = []
+        world.printer_said = lambda lines: slips.append(repr(lines))
+        asked = to_transaction("instalment", ("instalment",)) + "enter_amount: 120000 ENTER\nchoose_terms: 2\n"
+        world.run(play(world, START + asked + CARD + DONE + "idle:"))
+    assert host.asked[0].binary(62) == b"06SPRING                        1"
+    assert all("INSTALLMENT" in slip and re.search(r"TERMS: +6'", slip) for slip in slips[1:])
+
+
+def test_points_are_given_back_within_what_was_paid_with_them() -> None:
+    host = HearingHost()
+    names = ("points", "points-refund")
+    with World("points-refund", acquirer=host) as world:
+        offer(world, names)
+
+        def then() -> str:
+            back = to_transaction("points-refund", names) + SUPERVISOR
+            over = back + about(fact(world, 0, "rrn"), "12851") + "refused: ENTER\n"
+            return over + back + about(fact(world, 0, "rrn"), "2850") + CARD + DONE + "idle:"
+
+        run(world, to_transaction("points", names) + "enter_amount: 12850 ENTER\n" + CARD + DONE, then)
+        assert states(world) == [("points", "completed"), ("points-refund", "completed")]
+        refund = host.asked[1]
+        assert (refund.mti, refund.text(25), refund.text(60)[:2], refund.text(60)[13:]) == ("0220", "65", "25", "0048")

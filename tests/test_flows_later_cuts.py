@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from approving_host import ApprovingHost
 from cut_loop import CutLoop, PowerCut
+from hearing_host import HearingHost
 
 from sim.books import all_payments
 from sim.loop import START_WALL_MS
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.journal import PaymentRecord
 from terminal.model import Kind, PaymentState
@@ -26,8 +26,7 @@ SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
 CARD = "insert_card: insert signature\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\n" + CARD + DONE
-MENU = "idle: DOWN\nmenu: 1\nmenu: "
-AUTH = MENU + "4\nenter_amount: 10000 ENTER\n" + CARD + DONE
+AUTH = to_transaction("auth") + "enter_amount: 10000 ENTER\n" + CARD + DONE
 
 
 @dataclass(frozen=True)
@@ -38,23 +37,29 @@ class Story:
 
 
 STORIES = (
-    Story(Kind.VOID, SALE, MENU + "2\nenter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE + "idle:"),
+    Story(
+        Kind.VOID,
+        SALE,
+        to_transaction("void") + "enter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE + "idle:",
+    ),
     Story(
         Kind.COMPLETION,
         AUTH,
-        MENU + "6\nenter_number: {auth_code} ENTER\nenter_number: ENTER\nenter_amount: 9000 ENTER\n"
+        to_transaction("completion") + "enter_number: {auth_code} ENTER\nenter_number: ENTER\n"
+        + "enter_amount: 9000 ENTER\n"
         + CARD + DONE + "idle:",
     ),
     Story(
         Kind.REFUND,
         SALE,
-        MENU + "3\n" + SUPERVISOR + "enter_number: {rrn} ENTER\nenter_number: ENTER\nenter_amount: 2850 ENTER\n"
+        to_transaction("refund") + SUPERVISOR + "enter_number: {rrn} ENTER\nenter_number: ENTER\n"
+        + "enter_amount: 2850 ENTER\n"
         + CARD + DONE + "idle:",
     ),
 )  # fmt: skip
 
 
-class Told(ApprovingHost):
+class Told(HearingHost):
     """Remembers its frames, so that another one can be brought to the same point."""
 
     def __init__(self, frames: tuple[tuple[bytes, int], ...] = ()) -> None:

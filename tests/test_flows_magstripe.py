@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hearing_host import HearingHost
 from test_flows_stories import OPERATOR, START
 from test_flows_trouble import slip_of, states
 
@@ -19,7 +20,7 @@ from emv.rules import REASONS
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES, VirtualCard
-from sim.story import play
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.config.settings import Stripe
 from terminal.hostlink.codec import Message, decode
@@ -371,3 +372,28 @@ def test_a_power_cut_while_the_host_is_asked_ends_in_a_reversal(tmp_path: Path) 
         world.run(play(world, OPERATOR + "reversing:\nidle: wait 1"))
         assert states(world) == ("reversed",)
         assert discrepancies(world.journal, acquirer) == []
+
+
+def test_a_swiped_balance_is_told_and_no_sale_is_made_of_it() -> None:
+    host = HearingHost()
+    host.set_balance("stripe-debit", 777701)
+    with World("swiped-balance", acquirer=host) as world:
+        shown: list[str] = []
+        world.on_show = lambda picture: shown.append(" ".join(picture.text()))
+        asked = "insert_card: swipe stripe-debit\nenter_pin: 123456 ENTER\nbalance: ENTER\nidle:"
+        world.run(play(world, START + to_transaction("balance") + asked))
+        assert world.printer.slip_count == 1, "the self-test's alone"
+    assert any("7777.01" in text for text in shown)
+    assert any("Insert or swipe" in text and "Balance" in text for text in shown)
+    assert not [text for text in shown if "0.00" in text]
+
+
+def test_a_swiped_pre_authorisation_is_called_one_on_glass_and_paper() -> None:
+    with World("swiped-auth", acquirer=HearingHost()) as world:
+        said: list[str] = []
+        world.on_show = lambda picture: said.append(f"{picture.name} " + " ".join(picture.text()))
+        world.printer_said = lambda lines: said.append("slip " + repr(lines))
+        asked = "enter_amount: 10000 ENTER\ninsert_card: swipe stripe-debit\nenter_pin: 123456 ENTER\napproved:\nidle:"
+        world.run(play(world, START + to_transaction("auth") + asked))
+    assert any(text.startswith("insert_card") and "Pre-auth" in text for text in said)
+    assert sum("TRANS TYPE:" in text and "AUTH" in text for text in said if text.startswith("slip")) == 2

@@ -177,7 +177,7 @@ STORIES = (
         "the host asks for a new sign-in as it takes a reversal: no sale before 签到",
         sale("signature")
         + "reversal_pending: ENTER\nremove_card: remove\n"
-        + "idle: 500 ENTER\nchoose_method: 1\nreversing:\nrefused: ENTER\nidle: ENTER\nsigning_in:\n"
+        + "idle: 500 ENTER\nchoose_method: 1\nreversing:\nsign_in_due: ENTER\nidle: ENTER\nsigning_in:\n"
         + sale("signature")
         + "approved:\nremove_card: remove\nidle:",
         ("reversed", "completed"),
@@ -186,7 +186,7 @@ STORIES = (
     ),
     Story(
         "the host asks for a new sign-in with an order's answer: paid, then 签到",
-        "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\nidle: 100\nrefused: ENTER\n"
+        "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\nidle: 100\nsign_in_due: ENTER\n"
         "idle: ENTER\nsigning_in:\nidle:",
         ("completed",),
         2,
@@ -197,7 +197,7 @@ STORIES = (
         sale("signature")
         + "reversal_pending: ENTER\nremove_card: remove\n"
         + "idle: 100 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
-        + "idle: DOWN\nmenu: 4\nreversing:\nrefused: ENTER\nidle: ENTER\nsigning_in:\n"
+        + "idle: DOWN\nmenu: 4\nreversing:\nsign_in_due: ENTER\nidle: ENTER\nsigning_in:\n"
         + "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:",
         ("reversed", "settled"),
         3,
@@ -350,7 +350,7 @@ STORIES = (
         sale("signature")
         + "approved:\nremove_card: remove\n"
         + "idle: 100 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
-        + "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle: 100\nrefused: ENTER\nidle:",
+        + "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle: 100\nsign_in_due: ENTER\nidle:",
         ("settled", "settled"),
         4,
         mode=Mode.KEYED,
@@ -368,7 +368,7 @@ STORIES = (
     Story("the other language", "idle: DOWN\nmenu: 7\nchoose_language: 1\nidle:", (), 0),
     Story(
         "wrong KCV discards all three keys",
-        "idle: DOWN\nmenu: 6\nsign_in_failed: CANCEL\nidle: 100\nrefused: ENTER\nidle:",
+        "idle: DOWN\nmenu: 6\nsign_in_failed: CANCEL\nidle: 100\nsign_in_due: ENTER\nidle:",
         (),
         0,
         faults=(Fault(FaultKind.BAD_KCV, mti="0800", nth=2),),

@@ -5,20 +5,20 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from approving_host import ApprovingHost
+from hearing_host import HearingHost
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
 from sim.card import PROFILES
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
-from terminal.flows.settlement import count_batch
+from terminal.flows.batch import count_batch
 from terminal.hostlink.messages import Totals
 from terminal.journal import PaymentRecord
 from terminal.model import Money
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
-MENU_VOID = "idle: DOWN\nmenu: 1\nmenu: 2\n"
+MENU_VOID = to_transaction("void")
 AGREES = "original: ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
 
@@ -45,7 +45,7 @@ STAN = "2"
 
 
 def test_a_sale_is_taken_back_with_its_card() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("void", acquirer=host) as world:
         world.run(play(world, START + sale("signature") + void(STAN, "signature") + DONE + "idle:"))
         assert states(world) == [("sale", "voided"), ("void", "completed")]
@@ -65,15 +65,15 @@ def test_a_sale_is_taken_back_with_its_card() -> None:
 
 def test_a_voided_sale_counts_on_both_sides_of_the_settlement() -> None:
     """The sale stays a debit and its void is a credit; what moved no money is in no total. Spec: host-link.md §6."""
-    with World("void-totals", acquirer=ApprovingHost()) as world:
+    with World("void-totals", acquirer=HearingHost()) as world:
         world.run(play(world, START + sale("signature") + void(STAN, "signature") + DONE + sale("no-cvm") + "idle:"))
         batch = world.journal.transact(lambda tx: count_batch(world.shop, tx))
-    assert batch.host == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
+    assert batch.domestic == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
     assert batch.total == Money(12_850)
 
 
 def test_a_pin_is_asked_for_where_the_sale_had_one() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("void-pin", acquirer=host) as world:
         card = "unionpay-credit-pin"
         story = sale(card, "123456") + void(STAN, card) + "enter_pin: 123456 ENTER\n" + DONE + "idle:"
@@ -108,13 +108,13 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_stands_against_a_void_is_said(case: str) -> None:
     story, state = REFUSED[case]
-    with World(case, acquirer=ApprovingHost()) as world:
+    with World(case, acquirer=HearingHost()) as world:
         world.run(play(world, START + sale("signature") + story))
         assert payments(world)[0].state.value == state
 
 
 def test_a_sale_that_a_tip_has_changed_is_refused() -> None:
-    with World("adjusted", acquirer=ApprovingHost()) as world:
+    with World("adjusted", acquirer=HearingHost()) as world:
 
         async def people() -> None:
             await play(world, START + sale("signature") + "idle:")
@@ -127,7 +127,7 @@ def test_a_sale_that_a_tip_has_changed_is_refused() -> None:
 
 
 def test_an_unanswered_void_is_reversed_and_the_sale_stands() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     host.faults.add(Fault(FaultKind.DROP_REPLY, processing_code="200000"))
     with World("lost-void", acquirer=host) as world:
         story = sale("signature") + void(STAN, "signature") + "reversal_pending: ENTER\nremove_card: remove\n"
@@ -141,17 +141,17 @@ def test_an_unanswered_void_is_reversed_and_the_sale_stands() -> None:
 
 
 def test_a_merchant_may_not_offer_it() -> None:
-    with World("not-offered", acquirer=ApprovingHost()) as world:
+    with World("not-offered", acquirer=HearingHost()) as world:
         rights = dataclasses.replace(world.config.transactions, offered=())
         world.shop.config = dataclasses.replace(world.config, transactions=rights)
         world.run(play(world, START + "idle: DOWN\nmenu: 1\nmenu: 2 CANCEL\nidle:"))
 
 
-MENU_SIGNATURE = "idle: DOWN\nmenu: 1\nmenu: 8\n"
+MENU_SIGNATURE = to_transaction("signature")
 
 
 def test_a_signature_that_differs_voids_the_sale_at_once_without_its_card() -> None:
-    host = ApprovingHost()
+    host = HearingHost()
     with World("signature", acquirer=host) as world:
         world.run(play(world, START + sale("signature") + MENU_SIGNATURE + "original: ENTER\napproved:\nidle:"))
         assert states(world) == [("sale", "voided"), ("void", "completed")]
@@ -163,6 +163,6 @@ def test_a_signature_that_differs_voids_the_sale_at_once_without_its_card() -> N
 
 @pytest.mark.parametrize("before", ["", sale("no-cvm"), sale("unionpay-credit-pin", "123456")])
 def test_only_a_signed_sale_has_a_signature_that_differs(before: str) -> None:
-    with World("unsigned", acquirer=ApprovingHost()) as world:
+    with World("unsigned", acquirer=HearingHost()) as world:
         world.run(play(world, START + before + ("" if before else "idle: CANCEL\n") + MENU_SIGNATURE + "refused:"))
         assert all(state == "completed" for _, state in states(world))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal.hostlink.codec import BODY_LIMIT_BYTES, FrameError, Message, decode, encode
-from terminal.hostlink.fields import FIELDS, Encoding, Field, Prefix
+from terminal.hostlink.fields import FIELDS, Encoding, Field, Prefix, in_ascii
 from terminal.hostlink.frame import Frame, reply_to, swap_tpdu, unwrap, wrap
 from terminal.hostlink.icc import elements, select
 from terminal.hostlink.profile import load_profile
@@ -29,6 +29,7 @@ from terminal.hostlink.subfields import (
 )
 
 PROFILE = load_profile("unionpay")
+IN_ASCII = replace(PROFILE, fields=in_ascii(PROFILE.fields))
 FRAMES: list[dict[str, Any]] = [
     vector
     for vector in json.loads((Path(__file__).parent / "vectors" / "hostlink.json").read_text("utf-8"))["vectors"]
@@ -231,17 +232,71 @@ def test_an_encrypted_track_may_be_any_nibbles_where_the_profile_says_so_and_now
         decode(body, PROFILE)
 
 
+# Each axis for itself: one message of one field in a table of one row.
+
+
+@pytest.mark.parametrize(
+    ("encoding", "prefix", "value", "wire"),
+    [
+        (Encoding.DIGITS, Prefix.LL_ASCII, "62250", b"0562250"),
+        (Encoding.DIGITS, Prefix.LL, "62250", b"\x0562250"),
+        (Encoding.BCD, Prefix.LL_ASCII, "62250", b"05\x62\x25\x00"),
+        (Encoding.BCD, Prefix.LLL_BINARY, "62250", b"\x00\x05\x62\x25\x00"),
+        (Encoding.TRACK_TEXT, Prefix.LL_ASCII, "6225D3012", b"096225=3012"),
+        (Encoding.HEX, Prefix.LLL_ASCII, b"\x9a\x03", b"0029A03"),
+        (Encoding.BINARY, Prefix.LL_BINARY, b"\x9a\x03", b"\x02\x9a\x03"),
+        (Encoding.ANS, Prefix.LLL_BINARY, "A" * 300, b"\x01\x2c" + b"A" * 300),
+    ],
+)
+def test_each_axis_is_free_of_the_others(encoding: Encoding, prefix: Prefix, value: str | bytes, wire: bytes) -> None:
+    dialect = replace(PROFILE, fields=MappingProxyType({48: Field(48, "x", "x", 400, encoding, prefix)}))
+    body = encode(Message("0200", {48: value}), dialect)
+    assert body[10:] == wire
+    assert decode(body, dialect).fields == {48: value}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "prefix", "wire", "offset", "reason"),
+    [
+        (Encoding.DIGITS, Prefix.LL_ASCII, b"0", 10, "cut short"),
+        (Encoding.DIGITS, Prefix.LL_ASCII, b"+5", 10, "no digits"),
+        (Encoding.DIGITS, Prefix.LL_ASCII, b"\xb25", 10, "no digits"),
+        (Encoding.DIGITS, Prefix.LL_ASCII, b"026x", 12, "character"),
+        (Encoding.DIGITS, Prefix.LL_ASCII, b"026\xb2", 13, "not digits"),
+        (Encoding.DIGITS, Prefix.LL_ASCII, b"41", 10, "at most 40"),
+        (Encoding.TRACK_TEXT, Prefix.LL_ASCII, b"026D", 12, "character"),
+        (Encoding.HEX, Prefix.LL_ASCII, b"019a", 12, "character"),
+        (Encoding.HEX, Prefix.LL_ASCII, b"019", 12, "cut short: 2"),
+        (Encoding.BINARY, Prefix.LLL_BINARY, b"\x00", 10, "cut short"),
+        (Encoding.BINARY, Prefix.LLL_BINARY, b"\x01\x00", 10, "says 256"),
+    ],
+)
+def test_a_broken_rule_of_a_dialect(encoding: Encoding, prefix: Prefix, wire: bytes, offset: int, reason: str) -> None:
+    dialect = replace(PROFILE, fields=MappingProxyType({48: Field(48, "x", "x", 40, encoding, prefix)}))
+    with pytest.raises(FrameError, match=reason) as fault:
+        decode(bytes.fromhex("0200" + "0000000000010000") + wire, dialect)
+    assert (fault.value.field, fault.value.offset) == (48, offset)
+
+
+def test_a_track_has_one_form_in_a_message_whatever_the_wire_has() -> None:
+    dialect = replace(PROFILE, fields=in_ascii(FIELDS))
+    with pytest.raises(FrameError, match="character"):
+        encode(Message("0200", {35: "6225=3012"}), dialect)
+
+
 # Any message, any bytes
 
 
 def values_of(row: Field) -> st.SearchStrategy[str | bytes]:
     least = row.length if row.prefix is Prefix.NONE else 0
     most = min(row.length, 60) if row.prefix is not Prefix.NONE else row.length
-    if row.encoding is Encoding.BINARY:
+    if row.is_binary:
         return st.binary(min_size=least, max_size=most)
     alphabet = {
         Encoding.BCD: "0123456789",
+        Encoding.DIGITS: "0123456789",
         Encoding.TRACK: "0123456789D",
+        Encoding.TRACK_TEXT: "0123456789D",
         Encoding.NIBBLES: "0123456789ABCDEF",
         Encoding.AN: "0189AZaz ",
         Encoding.ANS: "09 AZ~!*",
@@ -259,9 +314,10 @@ ANY_FIELDS = st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=20)
 @given(st.from_regex(r"[0-9]{4}", fullmatch=True), ANY_FIELDS)
 def test_any_message_comes_back(mti: str, fields: dict[int, str | bytes]) -> None:
     message = Message(mti, fields)
-    body = encode(message, PROFILE)
-    assert decode(body, PROFILE) == message
-    assert encode(decode(body, PROFILE), PROFILE) == body
+    for profile in (PROFILE, IN_ASCII):
+        body = encode(message, profile)
+        assert decode(body, profile) == message
+        assert encode(decode(body, profile), profile) == body
 
 
 def decodes_or_frame_error(data: bytes) -> None:

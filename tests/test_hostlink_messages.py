@@ -445,7 +445,7 @@ def test_what_ends_a_reversal(keys: KeyStore, code: str) -> None:
 
 def test_a_sign_ins_answer_is_read() -> None:
     vector = VECTORS["frame-yuantu-0810"]
-    read = read_sign_in(decode(bytes.fromhex(vector["hex"])[13:], PROFILE))
+    read = read_sign_in(decode(bytes.fromhex(vector["hex"])[13:], PROFILE), PROFILE)
     assert (read.date, read.time, read.batch_no) == ("0428", "091942", "000007")
     assert read.key_block == bytes.fromhex(vector["fields"]["62"])
     assert vector["fields"]["62"][:8] not in repr(read)
@@ -455,7 +455,7 @@ def test_a_sign_ins_answer_is_read() -> None:
 def test_a_sign_ins_answer_with_a_gap_is_refused(number: int) -> None:
     reply = decode(bytes.fromhex(VECTORS["frame-yuantu-0810"]["hex"])[13:], PROFILE)
     with pytest.raises(FrameError) as fault:
-        read_sign_in(reply.without(number))
+        read_sign_in(reply.without(number), PROFILE)
     assert fault.value.field == number
 
 
@@ -530,7 +530,7 @@ def test_all_errors_of_a_profile_are_reported_at_once_with_their_lines() -> None
     found = problems(text)
     lines = text.splitlines()
     expected = {
-        "frame.tpdu: must be 60 and eight digits",
+        "frame.tpdu: must be 60 and eight digits, or none",
         "timing.connect_timeout_ms: must be a whole number from 100 to 300000",
         "reversal.ending_codes: must be a list of two-character codes",
         "reversal.resend_count: missing",
@@ -538,6 +538,7 @@ def test_all_errors_of_a_profile_are_reported_at_once_with_their_lines() -> None
         "qr.in_totals: must be true or false",
         "batch.currency: missing",
         "fields.48.encoding: must be a known encoding",
+        "fields.48.length: a prefix ll counts to 99 only",
         "fields.5: must be a section for a field of the table",
     }
     assert {line.split(": ", 1)[1] for line in found} == expected

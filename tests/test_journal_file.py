@@ -26,7 +26,7 @@ from terminal.journal import (
 )
 from terminal.journal.events import FIRST_DIGEST, digest_of
 from terminal.journal.schema import APPLICATION_ID, SCHEMA
-from terminal.model import Kind, Method, Money, PaymentState
+from terminal.model import Kind, Method, Money, Notice, PaymentState
 
 
 def wall_ms() -> int:
@@ -330,6 +330,7 @@ def test_a_journal_of_sales_only_becomes_one_with_kinds(tmp_path: Path) -> None:
         found = journal.transact(lambda tx: tx.payment(number))
         assert (found.kind, found.state, found.stan) == (Kind.SALE, PaymentState.REQUESTED, "000001")
         assert journal.events_after(0)[1].body["kind"] == "sale"
+        assert journal.transact(lambda tx: tx.queue_upload(Notice.ADVICE, number, "000001")) == 1
         journal.verify()
     kept = apsw.Connection(str(tmp_path / "journal.db.schema-1"))
     assert kept.pragma("user_version") == 1
@@ -347,6 +348,7 @@ def age(path: Path, body: str) -> None:
         digest = digest_of(digest, n, at_ms, kind, version, text)
         db.execute("UPDATE events SET version = ?, body = ?, digest = ? WHERE n = ?", (version, text, digest, n))
     db.execute("ALTER TABLE payments DROP COLUMN kind")
+    db.execute("DROP TABLE uploads")
     db.execute(
         "CREATE TRIGGER events_unchanged BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are immutable'); END"
     )

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal.journal import Journal, JournalError, PaymentRecord, Tx
-from terminal.model import PAYMENT_EDGES, IllegalEdge, Method, Mode, Money, PaymentState
+from terminal.journal.tx import UPLOADS_LIMIT
+from terminal.model import PAYMENT_EDGES, IllegalEdge, Method, Mode, Money, Notice, PaymentState, UploadState
 
 P = PaymentState
 
@@ -307,6 +308,61 @@ def test_a_closed_journal_says_so() -> None:
         journal.transact(lambda tx: tx.mode)
 
 
+# Uploads
+
+
+def queue(tx: Tx, notice: Notice, stan: str) -> int:
+    return tx.queue_upload(notice, sale(tx).id, stan)
+
+
+def test_uploads_leave_in_the_order_in_which_they_came(journal: Journal) -> None:
+    script, advice = Notice.SCRIPT_RESULT, Notice.ADVICE
+    for number, notice in enumerate((advice, script, advice), 1):
+        assert journal.transact(lambda tx, n=notice, s=f"{number:06d}": queue(tx, n, s)) == number  # type: ignore[misc]
+
+    def heads(tx: Tx) -> tuple[int, ...]:
+        found = (tx.next_upload(), tx.next_upload(script), tx.next_upload(advice))
+        return tuple(head.id if head else 0 for head in found)
+
+    assert journal.transact(heads) == (1, 2, 1)
+    journal.transact(lambda tx: tx.end_upload(1, UploadState.REFUSED, "25"))
+    assert journal.transact(heads) == (2, 2, 3)
+    journal.transact(lambda tx: tx.end_upload(2, UploadState.DONE, "94"))
+    assert journal.transact(heads) == (3, 0, 3)
+    assert journal.transact(lambda tx: tx.queued_uploads()) == 1
+    journal.transact(lambda tx: tx.upload_tried(3))
+    told = [(u.stan, u.state.value, u.code, u.tries) for u in journal.transact(lambda tx: tx.uploads(1))]
+    assert told == [("000001", "refused", "25", 0), ("000002", "done", "94", 0), ("000003", "queued", "", 1)]
+    assert journal.transact(lambda tx: tx.uploads(2)) == ()
+
+
+def test_an_upload_that_has_ended_stays_as_it_is(journal: Journal) -> None:
+    journal.transact(lambda tx: queue(tx, Notice.ADVICE, "000001"))
+    journal.transact(lambda tx: tx.end_upload(1, UploadState.DONE, "00"))
+    events = len(journal.events_after(0))
+    journal.transact(lambda tx: tx.end_upload(1, UploadState.REFUSED, "96"))
+    assert len(journal.events_after(0)) == events
+    assert [u.state for u in journal.transact(lambda tx: tx.uploads(1))] == [UploadState.DONE]
+    with pytest.raises(JournalError, match="no upload 2"):
+        journal.transact(lambda tx: tx.end_upload(2, UploadState.DONE, "00"))
+    with pytest.raises(JournalError, match="no payment 9"):
+        journal.transact(lambda tx: tx.queue_upload(Notice.ADVICE, 9, "000002"))
+
+
+def test_the_queue_is_bounded_and_keeps_what_it_has(journal: Journal) -> None:
+    def fill(tx: Tx) -> None:
+        payment = sale(tx).id
+        for _ in range(UPLOADS_LIMIT):
+            tx.queue_upload(Notice.ADVICE, payment, "000001")
+
+    journal.transact(fill)
+    with pytest.raises(JournalError, match="must be uploaded before"):
+        journal.transact(lambda tx: tx.queue_upload(Notice.ADVICE, 1, "000002"))
+    assert journal.transact(lambda tx: tx.queued_uploads()) == UPLOADS_LIMIT
+    journal.transact(lambda tx: tx.end_upload(1, UploadState.DONE, "00"))
+    assert journal.transact(lambda tx: tx.queue_upload(Notice.ADVICE, 1, "000002")) == UPLOADS_LIMIT + 1
+
+
 # Folding
 
 
@@ -322,6 +378,9 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("printed"), st.integers(1, 5), st.just(0)),
     st.tuples(st.just("batch"), st.integers(1, 3), st.just(0)),
     st.tuples(st.just("settle"), st.integers(1, 3), st.just(0)),
+    st.tuples(st.just("queue"), st.integers(1, 5), st.sampled_from(list(Notice))),
+    st.tuples(st.just("uploaded"), st.integers(1, 4), st.sampled_from(list(UploadState)[1:])),
+    st.tuples(st.just("tried"), st.integers(1, 4), st.just(0)),
     st.tuples(st.just("seal"), st.integers(1, 5), st.just(0)),
 )
 
@@ -347,12 +406,18 @@ def apply(tx: Tx, name: str, first: Any, second: Any) -> None:
         tx.set("batch", first)
     elif name == "settle":
         tx.settle(first)
+    elif name == "queue":
+        tx.queue_upload(second, first, "000010")
+    elif name == "uploaded":
+        tx.end_upload(first, second, "00")
+    elif name == "tried":
+        tx.upload_tried(first)
     else:
         tx.seal(first, "reversal", b"\x01")
 
 
 def tables(journal: Journal) -> dict[str, list[Any]]:
-    names = ("terminal", "settings", "counters", "payments", "slips", "sealed")
+    names = ("terminal", "settings", "counters", "payments", "slips", "uploads", "sealed")
     return {name: journal._db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from link_hosts import PATIENCE_S, ScriptedHost, framed, read_frame
 
-from drivers.link import FRAME_LIMIT_BYTES, TcpLink, Tls
+from drivers.link import FLOOD_LIMIT, FRAME_LIMIT_BYTES, TcpLink, Tls
 from drivers.ports import Link, LinkClosed, LinkDown, LinkFault, LinkFrame
 from sim.loop import SimLoop
 from sim.tls import make_certificates
@@ -22,7 +22,9 @@ TIMEOUT_MS = 5_000
 
 
 def host(frame: bytes) -> tuple[bytes, ...]:
-    """Echoes; `twice` is answered twice, `silence` never, `cut` by half an answer and the end."""
+    """Echoes; `twice` is answered twice, `flood` without measure, `silence` never, `cut` by half an answer."""
+    if frame == b"flood":
+        return (b"drop",) * (FLOOD_LIMIT + 50)
     if frame == b"twice":
         return b"first", b"second"
     return () if frame == b"silence" else (frame,)
@@ -188,6 +190,13 @@ def test_half_an_answer_is_no_answer(rig: Rig) -> None:
         rig.cut(1)
     rig.link.send(b"cut", TIMEOUT_MS)
     assert rig.events(1) == [LinkClosed(number, LinkFault.BROKEN)]
+
+
+def test_a_host_that_floods_is_hung_up_on(rig: Rig) -> None:
+    number = rig.link.connect(TIMEOUT_MS)
+    rig.link.send(b"flood", TIMEOUT_MS)
+    frames = [LinkFrame(number, b"drop")] * FLOOD_LIMIT
+    assert rig.events(FLOOD_LIMIT + 1) == [*frames, LinkClosed(number, LinkFault.BROKEN)]
 
 
 def test_our_own_close_is_silent_and_may_be_repeated(rig: Rig) -> None:

@@ -77,7 +77,7 @@ def test_a_configured_bitmap_font_is_drawn_and_its_gaps_are_reported(tmp_path: P
     assert font.name == "small.bdf"
     assert "I" in font and "X" not in font
     assert font.glyph("I").width == 8
-    screen = InsertCard(Money(100), swipe=False)
+    screen = InsertCard(Money(100), swipe=False, kind="sale")
     assert missing_glyphs(screen, "en", font) == ("¥", "1", ".", "0", "✗")
     assert len(picture(screen, "en", font).pixels(128, 64)) == 1024
 

@@ -467,15 +467,11 @@ def test_the_batch_numbers_wrap_without_zero(bench: Bench) -> None:
     assert reply is not None and reply.text(60)[2:8] == "000001"
 
 
-def test_the_upload_of_details_ends(bench: Bench) -> None:
-    caller = bench.caller
-    end = messages.batch_end(caller.terminal, caller.profile, stan="000060", balanced=True, records=2)
-    assert code(caller.call(end)) == "00"
-
-
 def test_what_is_not_built_is_said_to_be_unsupported(bench: Bench) -> None:
     fields = {11: "000070", 41: TEST_TERMINAL, 42: TEST_MERCHANT, 60: "10000001"}
-    assert code(bench.caller.call(Message("0100", fields))) == "40"
+    assert code(bench.caller.call(Message("0300", fields))) == "40"
+    unknown = {3: "999999", 22: "012", 25: "00"}
+    assert code(bench.caller.call(Message("0100", fields | unknown), mac=True)) == "40"
     reply = Message("0210", fields | {39: "00"})
     assert bench.caller.call(reply) is None, "an answer is not answered"
 

@@ -239,13 +239,14 @@ def test_zero_is_no_amount(desk: Desk) -> None:
     assert desk.create(amount_minor=0).text(39) == "13"
 
 
-def test_an_order_is_not_reversed(desk: Desk) -> None:
+@pytest.mark.parametrize(("type_", "expected"), [("60", "40"), ("22", "12")])
+def test_an_order_is_not_reversed(desk: Desk, type_: str, expected: str) -> None:
     desk.create()
     caller = desk.caller
-    kept = Kept(f"{caller.stan:06d}", Money(1280), "032", f"60{caller.terminal.batch_no}00060")
+    kept = Kept(f"{caller.stan:06d}", Money(1280), "032", f"{type_}{caller.terminal.batch_no}00060")
     row = caller.profile.transactions[Kind.SALE]
     request = card_reversal(row, caller.terminal, caller.profile, kept, reason="98")
-    assert desk.ask(request).text(39) == "12"
+    assert desk.ask(request).text(39) == expected
 
 
 def test_a_repeated_message_is_a_duplicate(desk: Desk) -> None:

@@ -141,6 +141,13 @@ def _arqc() -> Call:
     return call
 
 
+def _iso8583(name: str) -> Call:
+    import iso_messages
+
+    made: Call = getattr(iso_messages, name)()
+    return made
+
+
 CASES: dict[str, Callable[[], Call]] = {
     "dukpt-first": lambda: _dukpt(FIRST),
     "dukpt-worst": lambda: _dukpt(WORST),
@@ -158,6 +165,10 @@ CASES: dict[str, Callable[[], Call]] = {
     "tlv-pytlv": _pytlv,
     "tlv-pyemv": _pyemv_tlv,
     "arqc": _arqc,
+    "decode-pyiso8583": lambda: _iso8583("pyiso8583_decode"),
+    "decode-iso8583sim": lambda: _iso8583("iso8583sim_decode"),
+    "encode-pyiso8583": lambda: _iso8583("pyiso8583_encode"),
+    "encode-iso8583sim": lambda: _iso8583("iso8583sim_encode"),
 }
 
 

@@ -1,7 +1,10 @@
 """The acquirer's book: what it believes of every message that moved, or could have moved, money.
 
 A batch belongs to one terminal and holds entries by STAN and QR orders by order number. A closed batch keeps the
-judgement of its settlement, so that a repeated 0500 gets the same answer.
+judgement of its settlement, so that a repeated 0500 gets the same answer, and what was uploaded of it afterwards.
+
+An entry is found by its batch and STAN, by its reference number, and an authorisation by its code and date: these are
+the ways in which a terminal names an original (docs/host-link.md §3). Reference numbers are unique in a book.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from enum import Enum
 
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.subfields import OrderState
+from terminal.hostlink.transactions import TRANSACTIONS, Effect
+from terminal.model import Kind
 
 BATCH_LIMIT = 999_999  # F60.2 has six digits; 000000 is none.
 ORDERS_LIMIT = 200_000  # A soak test makes fewer; more means that somebody floods us.
@@ -23,12 +28,24 @@ class EntryState(Enum):
     APPROVED = "approved"
     DECLINED = "declined"
     REVERSED = "reversed"
-    PREVENTED = "prevented"  # Its reversal came first; the sale itself is refused when it comes.
+    PREVENTED = "prevented"  # Its reversal came first; the transaction itself is refused when it comes.
+    VOIDED = "voided"  # A void stands against it: both are counted, each on its side.
+    COMPLETED = "completed"  # An authorisation that has had its completion.
+
+
+# What an entry is counted in a settlement's totals in: it has happened, whatever came after it.
+STANDING = (EntryState.APPROVED, EntryState.VOIDED, EntryState.COMPLETED)
+AUTHORISATIONS = (Kind.AUTH, Kind.MOTO_AUTH)
 
 
 @dataclass(slots=True)
 class Entry:
-    """One card transaction. Amounts in minor units; `pan` never shows in a repr."""
+    """One card transaction. Amounts in minor units; `pan` never shows in a repr.
+
+    `held_minor`: by how much it has raised (or, negative, lowered) what is held on the account. `original`: the
+    reference number of the entry that it is about. `script`: what is known of the issuer script that went with its
+    answer: "" none was sent, "sent", or tag DF31 of the notice in hex.
+    """
 
     terminal: TerminalId
     batch_no: str
@@ -40,6 +57,14 @@ class Entry:
     pan: str = field(default="", repr=False)
     rrn: str = ""
     auth_code: str = ""
+    kind: Kind = Kind.SALE
+    held_minor: int = 0
+    original: str = ""
+    script: str = ""
+
+    @property
+    def standing(self) -> bool:
+        return self.state in STANDING
 
 
 @dataclass(slots=True)
@@ -77,24 +102,52 @@ class Settlement:
 
 
 @dataclass(slots=True)
+class Upload:
+    """What came of a closed batch in 0320s: each record by its STAN, and what the book says otherwise."""
+
+    stans: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Signature:
+    """An electronic signature as far as it has come. `parts`: how many, the last one not counted."""
+
+    stan: str
+    image: bytes = field(default=b"", repr=False)
+    parts: int = 0
+    whole: bool = False
+
+
+@dataclass(slots=True)
 class Batch:
     terminal: TerminalId
     batch_no: str
     entries: dict[str, Entry] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
-    stans: set[str] = field(default_factory=set)  # Every STAN used in a 0200: a second use is a duplicate.
+    stans: set[str] = field(default_factory=set)  # Every STAN used about money: a second use is a duplicate.
     settlement: Settlement | None = None
+    upload: Upload | None = None
+    signatures: dict[str, Signature] = field(default_factory=dict)  # By the STAN of what was signed.
 
     @property
     def is_open(self) -> bool:
         return self.settlement is None
 
     def totals(self, *, with_qr: bool) -> Totals:
-        """Approved and not reversed card sales; paid QR orders too, if the profile counts them."""
-        amounts = [e.amount_minor for e in self.entries.values() if e.state is EntryState.APPROVED]
+        """What stands, by its kind's effect (docs/host-link.md §6); paid QR orders too, if the profile counts them."""
+        debit, credit = [0, 0], [0, 0]
+        for entry in self.entries.values():
+            effect = TRANSACTIONS[entry.kind].effect
+            if entry.standing and effect is not Effect.NONE:
+                side = debit if effect is Effect.DEBIT else credit
+                side[0] += entry.amount_minor
+                side[1] += 1
         if with_qr:
-            amounts += [o.amount_minor for o in self.orders.values() if o.state is OrderState.PAID]
-        return Totals(debit_minor=sum(amounts), debit_count=len(amounts))
+            amounts = [o.amount_minor for o in self.orders.values() if o.state is OrderState.PAID]
+            debit = [debit[0] + sum(amounts), debit[1] + len(amounts)]
+        return Totals(*debit, *credit)
 
 
 class Book:
@@ -104,6 +157,9 @@ class Book:
         self.batches: dict[TerminalId, dict[str, Batch]] = {}
         self.orders: dict[tuple[str, str], Order] = {}  # By merchant and order number: unique for a merchant.
         self.last_rrn = 0
+        self._by_rrn: dict[str, Entry] = {}
+        self._by_code: dict[str, list[Entry]] = {}  # Authorisations by their code.
+        self._about: dict[str, list[Entry]] = {}  # By the original's reference number.
 
     # Reading
 
@@ -119,6 +175,20 @@ class Book:
         """An order of this very terminal."""
         order = self.orders.get((terminal[0], order_no))
         return order if order is not None and order.terminal == terminal else None
+
+    def entry(self, merchant_no: str, rrn: str) -> Entry | None:
+        """An entry of this merchant by its reference number, of whichever of its terminals."""
+        entry = self._by_rrn.get(rrn)
+        return entry if entry is not None and entry.terminal[0] == merchant_no else None
+
+    def authorisations(self, merchant_no: str, auth_code: str, date: str) -> list[Entry]:
+        """Pre-authorisations of this merchant by their code, on that day (MMDD); codes come again."""
+        found = self._by_code.get(auth_code, ())
+        return [entry for entry in found if entry.terminal[0] == merchant_no and entry.rrn[:4] == date]
+
+    def about(self, original: Entry) -> list[Entry]:
+        """Everything that names this entry as its original, oldest first."""
+        return list(self._about.get(original.rrn, ())) if original.rrn else []
 
     def all_batches(self) -> Iterator[Batch]:
         for batches in self.batches.values():
@@ -147,9 +217,19 @@ class Book:
         return batch
 
     def add_entry(self, batch: Batch, entry: Entry) -> None:
+        self._file(batch, entry)
+        self.keep(entry)
+
+    def _file(self, batch: Batch, entry: Entry) -> None:
+        """Put an entry where it can be found."""
         batch.entries[entry.stan] = entry
         batch.stans.add(entry.stan)
-        self.keep(entry)
+        if entry.rrn:
+            self._by_rrn[entry.rrn] = entry
+        if entry.kind in AUTHORISATIONS and entry.auth_code:
+            self._by_code.setdefault(entry.auth_code, []).append(entry)
+        if entry.original:
+            self._about.setdefault(entry.original, []).append(entry)
 
     def add_order(self, batch: Batch, order: Order) -> None:
         batch.orders[order.order_no] = order

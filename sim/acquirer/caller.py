@@ -65,7 +65,7 @@ class Caller:
         """签到; on success the keys and the batch number are ours. Raises KcvMismatch."""
         reply = self.call(messages.sign_in(self.terminal, self.profile, stan=self.next_stan()))
         if reply is not None and reply.text(39) == "00":
-            answer = read_sign_in(reply)
+            answer = read_sign_in(reply, self.profile)
             block = answer.key_block
             layout = KeyLayout.of(self.profile.key_scheme, self.profile.key_cipher, len(block))
             self.keys.activate_working_keys(block, layout, mac=self.profile.mac)

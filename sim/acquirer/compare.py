@@ -12,6 +12,7 @@ from enum import Enum
 
 from sim.acquirer.book import Book, Entry, EntryState, Order, TerminalId
 from terminal.hostlink.subfields import OrderState
+from terminal.model import Kind
 
 
 class Net(Enum):
@@ -69,7 +70,8 @@ def _name(row: PaymentRow) -> str:
 
 def _compare_entry(entry: Entry, row: PaymentRow | None) -> list[str]:
     name = f"batch {entry.batch_no} STAN {entry.stan}"
-    return _compare(name, entry.state is EntryState.APPROVED, entry.amount_minor, row)
+    stands = entry.state in (EntryState.APPROVED, EntryState.COMPLETED) and entry.kind is not Kind.BALANCE
+    return _compare(name, stands, entry.amount_minor, row)
 
 
 def _compare_order(order: Order, row: PaymentRow | None) -> list[str]:

@@ -1,8 +1,8 @@
 """The acquirer's core: `handle(frame, now_ms)` gives the frames it answers. No socket, no clock, no random of its own.
 
 It checks what a good host checks, in this order: terminal known (03, 97), fields present (30), signed in (77), MAC
-(A0), batch (77), duplicate (94); then the transaction itself. What it answers before it has verified the MAC carries
-none: a terminal takes that for no answer about money.
+(A0), batch (77), duplicate (94); then the transaction itself, by its desk. What it answers before it has verified the
+MAC carries none: a terminal takes that for no answer about money.
 
 `now_ms` is milliseconds since 1970 in UTC; fields 12 and 13 are China's time.
 
@@ -17,10 +17,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
-from sim.acquirer.book import BATCH_LIMIT, Batch, Book, EntryState, Settlement, TerminalId
+from keys import KeyRefused
+from sim.acquirer.book import BATCH_LIMIT, Batch, Book, Entry, EntryState, TerminalId
+from sim.acquirer.desk import TransactionDesk
 from sim.acquirer.downloads import DownloadDesk
+from sim.acquirer.dukpt_keys import DukptDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
-from sim.acquirer.hostkeys import SCHEMES, WorkingKeys
+from sim.acquirer.hostkeys import SCHEMES, HostKeys, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
 from sim.acquirer.orders import OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
@@ -40,31 +43,36 @@ from sim.acquirer.requests import (
     Reply,
     Request,
 )
-from sim.acquirer.sales import SaleDesk
+from sim.acquirer.settling import SettlementDesk
+from sim.acquirer.uploads import UploadDesk
 from sim.acquirer.wallets import WalletGateway
 from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import Frame, reply_to, unwrap
-from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, SALE, Totals
+from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60
+from terminal.hostlink.transactions import Effect, Row
 
 CHINA = timezone(timedelta(hours=8))
 
 # The fields that each request must have, beyond 41 and 42. F64 is asked for below.
 MANDATORY: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
+        "0100": (3, 11, 22, 25, 60),
         "0200": (3, 11, 22, 25, 60),
+        "0220": (3, 11, 22, 25, 60),
         "0400": (3, 4, 11, 22, 25, 39, 49, 60),
         "0500": (11, 48, 49, 60),
-        "0320": (11, 48, 60),
+        "0320": (11, 60),
         "0620": (3, 11, 55, 60, 61),
         "0800": (11, 60),
         "0820": (60,),
     }
 )
-AUTHENTICATED = frozenset({"0200", "0400", "0620"})
+AUTHENTICATED = frozenset({"0100", "0200", "0220", "0400", "0620"})
+SIGNATURE = "07"  # 60.1 of an 0820; authenticated too.
 # What a reply repeats from its request (docs/host-link.md §3, the public 0210 frames).
 ECHOED = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60)
 
@@ -98,12 +106,19 @@ class Acquirer:
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self._orders = OrderDesk(self.gateway, self.book, self.profile)
         self.downloads = DownloadDesk()
-        self._sales = SaleDesk(self.registry, self.book, issuer or Issuer(), self.profile, amount_codes)
-        self._keys: dict[TerminalId, WorkingKeys] = {}
+        self._transactions = TransactionDesk(
+            self.registry, self.book, issuer or Issuer(), self.profile, amount_codes
+        )
+        self._settling = SettlementDesk(self.book, self.gateway, self.profile)
+        self._uploads = UploadDesk(self.book)
+        self._dukpt = DukptDesk(self.profile)
+        self._keys: dict[TerminalId, HostKeys] = {}
         self.master_keys = MasterKeys(self.registry)
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
-            "0200": self._sale_or_order,
+            "0100": self._money,
+            "0200": self._money,
+            "0220": self._money,
             "0320": self._batch_upload,
             "0400": self._reversal,
             "0500": self._settlement,
@@ -136,6 +151,10 @@ class Acquirer:
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return (merchant_no, terminal_no) in self._keys
 
+    def keys_of(self, terminal: TerminalId) -> HostKeys | None:
+        """The keys of its last sign-in, for whoever judges what it sends (sim.certify)."""
+        return self._keys.get(terminal)
+
     # Checks that every message passes
 
     def _judge(
@@ -146,21 +165,25 @@ class Acquirer:
         if desk is None:
             return Answer(NOT_SUPPORTED) if message.mti[2] in "02" and message.mti[3] == "0" else None
         if FaultKind.CODE in faults:
-            keys = self._keys.get((message.text(42), message.text(41)))
+            terminal = message.text(42), message.text(41)
+            keys = self._keys.get(terminal)
+            if keys is not None and self.profile.dukpt and message.text(self.profile.ksn_field):
+                keys = self._dukpt.keys(terminal, message)
             return Answer(faults[FaultKind.CODE].code, {}, keys)
         if self.downloads.activates(message):
             return self.downloads.activate(message)
-        verified: WorkingKeys | None = None
+        verified: HostKeys | None = None
         try:
             request = self._identify(message, body, now_ms, faults)
-            if message.mti in AUTHENTICATED:
-                verified = self._authenticate(request)
+            if message.mti in AUTHENTICATED or request.f60.type == SIGNATURE:
+                request.keys = verified = self._authenticate(request)
             answer = desk(request)
         except Refused as refused:
             answer = refused.answer
         except FrameError:
             # A sub-field that is cut short, found by the desk that reads it.
-            answer = Answer(FORMAT_ERROR, keys=verified)
+            answer = Answer(FORMAT_ERROR)
+        answer.keys = answer.keys or verified
         day, clock, _ = self._time(now_ms)
         answer.fields |= {12: clock, 13: day, 32: ACQUIRER_ID}
         return answer
@@ -177,25 +200,45 @@ class Acquirer:
         present = message.fields
         if any(number not in present for number in MANDATORY[message.mti]):
             raise Refused(FORMAT_ERROR)
-        if message.mti in AUTHENTICATED and 64 not in present:
-            raise Refused(FORMAT_ERROR)
-        day, clock, _ = self._time(now_ms)
+        day, clock, year_month = self._time(now_ms)
         f60 = read_f60(message.text(60))
-        return Request(message, body, now_ms, day, clock, (merchant_no, terminal_no), row, f60, faults)
+        return Request(message, body, now_ms, day, clock, year_month, (merchant_no, terminal_no), row, f60, faults)
 
-    def _authenticate(self, request: Request) -> WorkingKeys:
+    def _authenticate(self, request: Request) -> HostKeys:
+        if 64 not in request.message.fields:
+            raise Refused(FORMAT_ERROR)
+        keys = self._signed_in_keys(request)
+        if self.profile.dukpt:
+            return self._message_keys(request)
+        self._check_mac(request, keys)
+        return keys
+
+    def _check_mac(self, request: Request, keys: HostKeys) -> None:
+        size = mac_wire_bytes(self.profile)  # The codec is strict: F64 can only be the last bytes.
+        if not keys.mac_ok(request.body[:-size], request.body[-size:]):
+            raise Refused(MAC_FAILED)
+
+    def _message_keys(self, request: Request) -> HostKeys:
+        """DUKPT: the keys of this message, whose MAC is good. They serve its answer, too."""
+        try:
+            keys = self._dukpt.keys(request.terminal, request.message)
+        except KeyRefused:
+            raise Refused(MAC_FAILED) from None
+        self._check_mac(request, keys)
+        self._dukpt.took(request.message)
+        self._keys[request.terminal] = keys
+        return keys
+
+    def _signed_in_keys(self, request: Request) -> HostKeys:
         keys = self._keys.get(request.terminal)
         if keys is None:
             raise Refused(BATCH_MISMATCH)
-        # The codec is strict: F64 can only be the last eight bytes.
-        if not keys.mac_ok(request.body[:-MAC_BYTES], request.body[-MAC_BYTES:]):
-            raise Refused(MAC_FAILED)
         return keys
 
-    def _open_batch(self, request: Request, keys: WorkingKeys) -> Batch:
+    def _open_batch(self, request: Request) -> Batch:
         batch = self.book.current(request.terminal)
         if batch is None or not batch.is_open or batch.batch_no != request.f60.batch_no:
-            raise Refused(BATCH_MISMATCH, keys)
+            raise Refused(BATCH_MISMATCH)
         return batch
 
     # Network management
@@ -204,10 +247,13 @@ class Acquirer:
         layout = request.f60.network_management
         if self.profile.tmk_download and layout == self.profile.tmk_download:
             return Answer(APPROVED, {62: self.master_keys.block(request.terminal, request.row)})
-        if layout not in SCHEMES[self.profile.key_cipher][1]:
+        sign_ins = (self.profile.key_scheme,) if self.profile.dukpt else SCHEMES[self.profile.key_cipher][1]
+        if layout not in sign_ins:
             return self._download(request)
         if self.downloads.is_bound_elsewhere(request.message):
             return Answer(TERMINAL_UNKNOWN)
+        if self.profile.dukpt:
+            return self._log_on(request)
         keys = WorkingKeys(self._draw, self.profile.key_cipher, self.profile.mac)
         block = keys.block(request.row.tmk, layout, wrong_kcv=FaultKind.BAD_KCV in request.faults)
         self._keys[request.terminal] = keys
@@ -217,10 +263,21 @@ class Acquirer:
             {37: self.book.next_rrn(request.date), 60: f"00{batch.batch_no}{layout}", 62: block},
         )
 
+    def _log_on(self, request: Request) -> Answer:
+        """A sign-in that brings no keys, because each message has its own: it is authenticated itself."""
+        if 64 not in request.message.fields:
+            raise Refused(FORMAT_ERROR)
+        keys = self._message_keys(request)
+        batch = self.book.open_batch(request.terminal)
+        f60 = f"00{batch.batch_no}{self.profile.key_scheme}"
+        return Answer(APPROVED, {37: self.book.next_rrn(request.date), 60: f60}, keys)
+
     def _network(self, request: Request) -> Answer:
         if self.profile.tmk_download and request.f60.network_management == self.profile.tmk_download:
             known = self.master_keys.taken(request.terminal, request.row, request.message.binary(62))
             return Answer(APPROVED if known else NOT_FOUND)
+        if request.f60.type == SIGNATURE:
+            return self._uploads.signature(request)
         match request.f60.network_management:
             case "002":
                 self._check_batch_at_sign_out(request)
@@ -229,13 +286,16 @@ class Acquirer:
             case "301":
                 return Answer(APPROVED)
             case "401":  # A cashier: whoever it is works on a terminal that has signed in itself.
-                if request.terminal not in self._keys:
-                    raise Refused(BATCH_MISMATCH)
+                self._signed_in_keys(request)
                 return Answer(APPROVED if request.message.text(63).strip() else FORMAT_ERROR)
         return self._download(request)
 
     def _download(self, request: Request) -> Answer:
-        return self.downloads.answer(request.message, request.body, self._keys.get(request.terminal))
+        keys = self._keys.get(request.terminal)
+        if keys is not None and self.profile.dukpt and 64 in request.message.fields:
+            keys = self._message_keys(request)
+        cut = len(request.body) - mac_wire_bytes(self.profile)
+        return self.downloads.answer(request.message, (request.body[:cut], request.body[cut:]), keys)
 
     def _check_batch_at_sign_out(self, request: Request) -> None:
         """A terminal that has just settled may already count one batch further than the book, or not yet."""
@@ -247,84 +307,55 @@ class Acquirer:
         if ahead not in (0, 1, BATCH_LIMIT - 1):
             raise Refused(BATCH_MISMATCH)
 
-    # Sale, reversal, orders
+    # Money: cards, orders, reversals; settlement and what is told afterwards
 
-    def _sale_or_order(self, request: Request) -> Answer:
-        keys = self._keys[request.terminal]
+    def _money(self, request: Request) -> Answer:
         stan, code = request.message.text(11), request.message.text(3)
-        if code in (QR_QUERY, QR_CLOSE):
+        order = request.message.mti == "0200" and code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY)
+        if order and code in (QR_QUERY, QR_CLOSE):
             # An order of a settled batch may still be asked about.
             batch = self.book.batch(request.terminal, request.f60.batch_no)
             if batch is None:
-                raise Refused(BATCH_MISMATCH, keys)
+                raise Refused(BATCH_MISMATCH)
         else:
-            batch = self._open_batch(request, keys)
+            batch = self._open_batch(request)
+        row = None if order else self._transactions.row(request)
         if stan in batch.stans:
-            entry = batch.entries.get(stan)
-            late = entry is not None and entry.state is EntryState.PREVENTED
-            raise Refused(INVALID_TRANSACTION if late else DUPLICATE, keys)
-        if code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY):
+            raise Refused(_code_of_a_repeat(batch.entries.get(stan), row))
+        if order:
             batch.stans.add(stan)
-            return self._orders.answer(request, batch, keys)
-        if code != SALE:
-            raise Refused(NOT_SUPPORTED, keys)
-        day, _, year_month = self._time(request.now_ms)
-        decision = self._sales.sale(request.message, batch, keys, request.now_ms, day, year_month)
-        answer = decision.fields.get(55)
-        if FaultKind.BAD_ARPC in request.faults and isinstance(answer, bytes):
-            decision.fields[55] = answer[:2] + bytes((answer[2] ^ 0xFF,)) + answer[3:]
-        if FaultKind.PARTIAL in request.faults and decision.code == APPROVED:
+            return self._orders.answer(request, batch)
+        if row is None:
+            raise Refused(NOT_SUPPORTED)
+        answer = self._transactions.transact(request, row, batch)
+        icc = answer.fields.get(55)
+        if FaultKind.BAD_ARPC in request.faults and isinstance(icc, bytes):
+            answer.fields[55] = icc[:2] + bytes((icc[2] ^ 0xFF,)) + icc[3:]
+        if FaultKind.PARTIAL in request.faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
             # The book keeps the amount that was asked for, because a reversal repeats that one.
-            decision.code = PARTIAL_APPROVAL
-            decision.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
-        return Answer(decision.code, decision.fields, keys)
+            answer.code = PARTIAL_APPROVAL
+            answer.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
+        return answer
 
     def _reversal(self, request: Request) -> Answer:
-        keys = self._keys[request.terminal]
-        if request.message.text(3) != SALE:
-            raise Refused(NOT_SUPPORTED, keys)
+        row = self._transactions.row(request)
+        if row is None:
+            raise Refused(NOT_SUPPORTED)
         batch = self.book.batch(request.terminal, request.f60.batch_no)
         if batch is None:
-            raise Refused(NOT_FOUND, keys)
-        decision = self._sales.reversal(request.message, batch, request.now_ms)
-        return Answer(decision.code, decision.fields, keys)
-
-    # Settlement
+            raise Refused(NOT_FOUND)
+        return self._transactions.reverse(request, row, batch)
 
     def _settlement(self, request: Request) -> Answer:
-        if request.terminal not in self._keys:
-            raise Refused(BATCH_MISMATCH)
-        batch = self.book.batch(request.terminal, request.f60.batch_no)
-        if batch is None:
-            raise Refused(BATCH_MISMATCH)
-        f48 = request.message.text(48)
-        if len(f48) != 62:
-            raise Refused(FORMAT_ERROR)
-        claimed = Totals(int(f48[:12]), int(f48[12:15]), int(f48[15:27]), int(f48[27:30]))
-        foreign = f48[31:61]
-        if batch.settlement is None:
-            for order in batch.orders.values():
-                self.gateway.close(order, request.now_ms)  # What nobody has paid by now is not paid later.
-            booked = batch.totals(with_qr=self.profile.qr_in_totals)
-            self.book.close_batch(batch, Settlement(claimed, booked, claimed == booked, request.now_ms))
-        # A repeated 0500 is compared with what the batch was closed with: its first reply may have been lost.
-        settled = batch.settlement
-        if settled is None:
-            raise RuntimeError("a batch that was just closed is open")
-        domestic = "1" if claimed == settled.booked else "2"
-        abroad = "1" if foreign.strip("0") == "" else "2"
-        return Answer(
-            APPROVED,
-            {37: self.book.next_rrn(request.date), 48: f48[:30] + domestic + foreign + abroad, 15: request.date},
-        )
+        self._signed_in_keys(request)
+        return self._settling.settle(request)
 
     def _batch_upload(self, request: Request) -> Answer:
-        if self.book.batch(request.terminal, request.f60.batch_no) is None:
-            raise Refused(BATCH_MISMATCH)
-        return Answer(APPROVED, {48: request.message.text(48)})
+        self._signed_in_keys(request)
+        return self._uploads.batch_upload(request)
 
     def _script_notice(self, request: Request) -> Answer:
-        return Answer(APPROVED, keys=self._keys[request.terminal])
+        return self._uploads.script_notice(request, self._open_batch(request))
 
     # Replies
 
@@ -351,7 +382,7 @@ class Acquirer:
         self,
         mti: str,
         fields: dict[int, str | bytes],
-        keys: WorkingKeys | None,
+        keys: HostKeys | None,
         faults: Mapping[FaultKind, Fault],
     ) -> bytes:
         """The body with its MAC, spoilt as the faults say."""
@@ -367,10 +398,12 @@ class Acquirer:
         body = encode(Message(mti, fields), self.profile)
         if keys is None:
             return body
-        mac = keys.mac(body[:-MAC_BYTES])
+        covered = body[: -mac_wire_bytes(self.profile)]
+        mac = keys.mac(covered)
         if FaultKind.WRONG_MAC in faults:
-            mac = b"00000000" if mac != b"00000000" else b"FFFFFFFF"
-        return body[:-MAC_BYTES] + mac
+            wrong = b"0" * len(mac)
+            mac = wrong if mac != wrong else b"F" * len(mac)
+        return covered + mac
 
     def _time(self, now_ms: int) -> tuple[str, str, str]:
         """(MMDD, hhmmss, YYMM) in China; the last second's answer is kept, for many messages share it."""
@@ -379,6 +412,15 @@ class Acquirer:
             now = datetime.fromtimestamp(second, CHINA)
             self._clock = (second, now.strftime("%m%d"), now.strftime("%H%M%S"), now.strftime("%y%m"))
         return self._clock[1:]
+
+
+def _code_of_a_repeat(entry: Entry | None, row: Row | None) -> str:
+    """94; 12 where a reversal came first. An advice that was refused is refused again, since 94 would mean: done."""
+    if entry is not None and entry.state is EntryState.PREVENTED:
+        return INVALID_TRANSACTION
+    if entry is not None and row is not None and row.advice and entry.state is EntryState.DECLINED:
+        return entry.code
+    return DUPLICATE
 
 
 def _line_faults(data: bytes, faults: Mapping[FaultKind, Fault]) -> tuple[Reply, ...]:

@@ -17,7 +17,7 @@ from emv import tlv
 from emv.aids import default_aids
 from emv.capk import CaPublicKey, checksum, default_capks
 from emv.profile import AidEntry
-from sim.acquirer.hostkeys import WorkingKeys
+from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.acquirer.requests import APPROVED, FORMAT_ERROR, MAC_FAILED, NOT_SUPPORTED, TERMINAL_UNKNOWN, Answer, Refused
 from terminal.hostlink.codec import Message
@@ -125,11 +125,14 @@ class DownloadDesk:
         self.ended: dict[str, int] = {}
         self._devices: dict[tuple[str, str], str] = {}
 
-    def answer(self, message: Message, body: bytes, keys: WorkingKeys | None) -> Answer:
-        """Of a terminal that is known. A message with a MAC is answered with one. Raises Refused."""
+    def answer(self, message: Message, signed: tuple[bytes, bytes], keys: HostKeys | None) -> Answer:
+        """Of a terminal that is known; `signed` is what its MAC covers, and that. Raises Refused.
+
+        A message with a MAC is answered with one.
+        """
         if 64 not in message.fields:
             keys = None
-        elif keys is None or not keys.mac_ok(body[:-8], body[-8:]):
+        elif keys is None or not keys.mac_ok(*signed):
             raise Refused(MAC_FAILED)
         code = read_f60(message.text(60)).network_management
         note = message.binary(62)

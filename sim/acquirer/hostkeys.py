@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from functools import reduce
 from operator import xor
+from typing import Protocol
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
@@ -47,6 +48,18 @@ def check_value(key: bytes, scheme: KeyScheme = KeyScheme.TDES) -> bytes:
 
 def _block_bytes(scheme: KeyScheme) -> int:
     return 16 if scheme is KeyScheme.SM4 else 8
+
+
+class HostKeys(Protocol):
+    """What the desks ask of a terminal's keys, however those are managed. MACs are F64 as it lies on the wire."""
+
+    def mac(self, data: bytes) -> bytes: ...
+
+    def mac_ok(self, data: bytes, mac: bytes) -> bool: ...
+
+    def track(self, hidden: str) -> str: ...
+
+    def pin(self, block: bytes, pan: str) -> str | None: ...
 
 
 class WorkingKeys:
@@ -117,13 +130,22 @@ class WorkingKeys:
         """The PIN in a format 0 block; None when it has not that format (or another PAN, or another key)."""
         if self._scheme is KeyScheme.SM4:  # Nobody says what such a block looks like.
             return None
-        clear = self._pin.update(block)
-        account = bytes.fromhex("0000" + pan[-13:-1])
-        digits = (int.from_bytes(clear, "big") ^ int.from_bytes(account, "big")).to_bytes(8, "big").hex()
-        count = int(digits[1], 16)
-        pin, fill = digits[2 : 2 + count], digits[2 + count :]
-        good = digits[0] == "0" and 4 <= count <= 12 and pin.isdecimal() and fill == "f" * len(fill)
-        return pin if good else None
+        return pin_of(self._pin.update(block), pan)
+
+
+def pin_of(clear: bytes, pan: str) -> str | None:
+    """The PIN in a clear block of format 0, or None."""
+    account = bytes.fromhex("0000" + pan[-13:-1])
+    digits = (int.from_bytes(clear, "big") ^ int.from_bytes(account, "big")).to_bytes(8, "big").hex()
+    count = int(digits[1], 16)
+    pin, fill = digits[2 : 2 + count], digits[2 + count :]
+    good = digits[0] == "0" and 4 <= count <= 12 and pin.isdecimal() and fill == "f" * len(fill)
+    return pin if good else None
+
+
+def decipher(key: bytes, block: bytes) -> bytes:
+    """A block under a TDES key of double length, opened."""
+    return _cipher(key).decryptor().update(block)
 
 
 def _draw_key(draw: Callable[[int], bytes], scheme: KeyScheme) -> bytes:

@@ -9,7 +9,6 @@ Spec: docs/host-link.md, "acquirer-orders".
 from __future__ import annotations
 
 from sim.acquirer.book import Batch, Book, Order
-from sim.acquirer.hostkeys import WorkingKeys
 from sim.acquirer.requests import (
     APPROVED,
     DUPLICATE,
@@ -36,54 +35,54 @@ class OrderDesk:
         self._book = book
         self._profile = profile
 
-    def answer(self, request: Request, batch: Batch, keys: WorkingKeys) -> Answer:
+    def answer(self, request: Request, batch: Batch) -> Answer:
         message, now_ms = request.message, request.now_ms
         tags = read_tlv(message.text(59))
         order_no, stan = tags.get(OrderTag.ORDER_NO, ""), message.text(11)
         if not 0 < len(order_no) <= ORDER_NO_LIMIT:
-            raise Refused(FORMAT_ERROR, keys)
+            raise Refused(FORMAT_ERROR)
         known = self._book.orders.get((request.terminal[0], order_no))
         if known is not None and known.terminal != request.terminal:
-            raise Refused(DUPLICATE, keys)
+            raise Refused(DUPLICATE)
         if message.text(3) in (QR_CREATE, QR_PAY):
-            return self._make(request, batch, keys, known, tags)
+            return self._make(request, batch, known, tags)
         if known is None or known.prevented:
             # 25 is the last word on this number: should the order itself still be on its way, it is refused.
             if known is None:
                 self._gateway.prevent(batch, request.terminal, order_no, stan, now_ms)
-            raise Refused(NOT_FOUND, keys)
+            raise Refused(NOT_FOUND)
         if message.text(3) == QR_CLOSE:
             self._gateway.close(known, now_ms)
         self._gateway.refresh(known, now_ms)
-        return _order_answer(known, APPROVED, keys, now_ms)
+        return _order_answer(known, APPROVED, now_ms)
 
     def _make(
-        self, request: Request, batch: Batch, keys: WorkingKeys, known: Order | None, tags: dict[str, str]
+        self, request: Request, batch: Batch, known: Order | None, tags: dict[str, str]
     ) -> Answer:
         message, now_ms = request.message, request.now_ms
         if not message.text(4) or message.text(49) != self._profile.currency:
-            raise Refused(FORMAT_ERROR, keys)
+            raise Refused(FORMAT_ERROR)
         amount_minor = int(message.text(4))
         if not amount_minor:
-            raise Refused(INVALID_AMOUNT, keys)
+            raise Refused(INVALID_AMOUNT)
         scanned = message.text(3) == QR_PAY
         code = tags.get(OrderTag.SCANNED_CODE, "")
         if scanned and not code:
-            raise Refused(FORMAT_ERROR, keys)
+            raise Refused(FORMAT_ERROR)
         if known is not None:
             if known.prevented:
-                raise Refused(INVALID_TRANSACTION, keys)
+                raise Refused(INVALID_TRANSACTION)
             # The same order again is a repeat and changes nothing; another amount is another order.
             if known.amount_minor != amount_minor:
-                raise Refused(DUPLICATE, keys)
+                raise Refused(DUPLICATE)
             self._gateway.refresh(known, now_ms)
-            return _order_answer(known, _pay_code(known) if scanned else APPROVED, keys, now_ms)
+            return _order_answer(known, _pay_code(known) if scanned else APPROVED, now_ms)
         order_no, stan = tags[OrderTag.ORDER_NO], message.text(11)
         if not scanned:
             order = self._gateway.create(batch, request.terminal, order_no, stan, amount_minor, now_ms)
-            return _order_answer(order, APPROVED, keys, now_ms)
+            return _order_answer(order, APPROVED, now_ms)
         order = self._gateway.pay_by_code(batch, request.terminal, order_no, stan, amount_minor, code, now_ms)
-        return _order_answer(order, _pay_code(order), keys, now_ms)
+        return _order_answer(order, _pay_code(order), now_ms)
 
 
 def _pay_code(order: Order) -> str:
@@ -95,7 +94,7 @@ def _pay_code(order: Order) -> str:
     return order.code if order.code not in (APPROVED, USER_PAYING) else INVALID_TRANSACTION
 
 
-def _order_answer(order: Order, code: str, keys: WorkingKeys, now_ms: int) -> Answer:
+def _order_answer(order: Order, code: str, now_ms: int) -> Answer:
     tags = {OrderTag.ORDER_NO: order.order_no}
     if order.payload:
         tags[OrderTag.PAYLOAD] = order.payload
@@ -109,4 +108,4 @@ def _order_answer(order: Order, code: str, keys: WorkingKeys, now_ms: int) -> An
     fields: dict[int, str | bytes] = {59: write_tlv(tags)}
     if order.amount_minor:
         fields[4] = f"{order.amount_minor:012d}"
-    return Answer(code, fields, keys)
+    return Answer(code, fields)

@@ -10,6 +10,8 @@ from sim.card.profiles import PROFILES, CardProfile
 
 TEST_MERCHANT = "898440153110001"
 TEST_TERMINAL = "10000001"
+POINTS_MINOR = 1_000_000  # What each test cardholder has saved in points...
+OWED_MINOR = 5_000_000  # ...and owes on the credit account.
 ACQUIRER_ID = "48440000"  # F32 of a reply: the institution that answers.
 
 
@@ -26,7 +28,12 @@ class TerminalRow:
 
 @dataclass(slots=True)
 class Account:
-    """What a test issuer knows of one card number. `expiry` is YYMM."""
+    """What a test issuer knows of one card number. `expiry` is YYMM.
+
+    `balance_minor` is the account's money (a credit card's: what it may still spend), of which `held_minor` is promised
+    to pre-authorisations. `points_minor` is what the holder's points are worth, `owed_minor` what is owed on the
+    holder's credit account, which a repayment lowers (below zero: paid in advance).
+    """
 
     pan: str = field(repr=False)
     balance_minor: int
@@ -36,18 +43,30 @@ class Account:
     refuses: str = ""  # A response code that is always given.
     sends: str = ""  # The script that goes with the next answer: see sim.acquirer.scripts.
     wrong_pins: int = 0
+    held_minor: int = 0
+    points_minor: int = POINTS_MINOR
+    owed_minor: int = OWED_MINOR
+
+    @property
+    def available_minor(self) -> int:
+        return self.balance_minor - self.held_minor
 
 
 class Registry:
     """Terminals by (merchant, terminal), accounts by PAN.
 
-    `fallback`: a chip card's stripe is taken if its chip could not be read.
+    `fallback`: a chip card's stripe is taken if its chip could not be read. `completion_percent`: how much of a
+    pre-authorisation may be completed, `tip_percent`: of a sale how much a tip may be. An original is found for
+    `original_days`.
     """
 
     def __init__(self, terminals: Iterable[TerminalRow] = (), accounts: Iterable[Account] = ()) -> None:
         self.terminals: dict[tuple[str, str], TerminalRow] = {}
         self.merchants: set[str] = set()
         self.fallback = True
+        self.completion_percent = 115
+        self.tip_percent = 20
+        self.original_days = 30
         self.accounts: dict[str, Account] = {}
         for row in terminals:
             self.add_terminal(row)

@@ -217,7 +217,7 @@ class Insistent:
 AGREED = (
     "choose_language", "enter_number", "confirm_test_keys", "choose_application", "cash_tendered", "cash_change",
     "declined", "cancelled", "reversal_pending", "reversal_done", "nothing_sent", "order_closed", "sign_in_failed",
-    "refused", "problem", "confirm_settlement", "settled", "try_pin_again", "qr_unknown",
+    "refused", "sign_in_due", "line_answer", "problem", "confirm_settlement", "settled", "try_pin_again", "qr_unknown",
 )  # fmt: skip
 KEYS = MappingProxyType(dict.fromkeys(AGREED, "ENTER") | {"bad_code": "CANCEL", "today": "CANCEL"})
 REACTIONS: MappingProxyType[str, Callable[[Insistent], Coroutine[Any, Any, None]]] = MappingProxyType(

@@ -65,6 +65,10 @@ class CountedLink:
         self._link = link
         self._points = points
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return self._link.routes
+
     def watch(self, on_event: Callable[[LinkFrame | LinkClosed], None]) -> None:
         def counted(event: LinkFrame | LinkClosed) -> None:
             if not isinstance(event, LinkFrame):
@@ -77,8 +81,8 @@ class CountedLink:
 
         self._link.watch(counted)
 
-    def connect(self, timeout_ms: int) -> int:
-        return self._link.connect(timeout_ms)
+    def connect(self, timeout_ms: int, route: int = 0) -> int:
+        return self._link.connect(timeout_ms, route)
 
     def send(self, data: bytes, timeout_ms: int) -> None:
         number = self._points.number("send")

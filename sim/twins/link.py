@@ -7,10 +7,10 @@ decides it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from drivers.link import FRAME_LIMIT_BYTES, LENGTH_BYTES
+from drivers.link import FLOOD_LIMIT, FRAME_LIMIT_BYTES, LENGTH_BYTES
 from drivers.ports import LinkClosed, LinkDown, LinkFault, LinkFrame
 from terminal.loop import Loop
 
@@ -73,6 +73,7 @@ class TwinLink:
     """Meets `drivers.ports.Link` on a virtual-time loop.
 
     `handle(frame, now_ms)` is the host: one frame in, its answers out; `now_ms` is the loop's wall clock.
+    `others` are further routes, each with weather of its own.
     `spend(ms)`, if given, tells the loop that the device was busy (sim.loop.SimLoop.spend): a refused
     connection takes one leg, one that times out takes all of its timeout.
     """
@@ -83,28 +84,39 @@ class TwinLink:
         handle: Callable[[bytes, int], tuple[bytes, ...]],
         network: Network = GOOD_WEATHER,
         *,
+        others: Sequence[Network] = (),
         spend: Callable[[int], None] = lambda ms: None,
     ) -> None:
         self._loop = loop
         self._handle = handle
-        self._network = network
+        self._networks = (network, *others)
+        self._network = network  # That of the newest connection.
+        self._unplugged: set[int] = set()
         self._spend = spend
         self._on_event: Callable[[LinkFrame | LinkClosed], None] = lambda event: None
         self._number = 0
+        self._route = 0
         self._open = False
         self._attempts = 0
         self._sent = 0
         self._legs = 0
         self._to_host_ms = 0  # When the last thing on its way arrives, each way.
         self._from_host_ms = 0
+        self._unasked = 0  # Frames since the last request.
+        self.taken: list[int] = []  # The route of each connection that was made.
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(f"line {number}" for number in range(1, len(self._networks) + 1))
 
     def watch(self, on_event: Callable[[LinkFrame | LinkClosed], None]) -> None:
         self._on_event = on_event
 
-    def connect(self, timeout_ms: int) -> int:
+    def connect(self, timeout_ms: int, route: int = 0) -> int:
         self.close()
         self._attempts += 1
-        fault = self._network.refuse(self._attempts)
+        self._network, self._route = self._networks[route], route
+        fault = LinkFault.TIMEOUT if route in self._unplugged else self._network.refuse(self._attempts)
         latency_ms = self._latency()
         if fault is None and 2 * latency_ms > timeout_ms:
             fault = LinkFault.TIMEOUT
@@ -114,6 +126,7 @@ class TwinLink:
         self._spend(2 * latency_ms)
         self._number += 1
         self._open = True
+        self.taken.append(route)
         self._to_host_ms = self._from_host_ms = 0
         return self._number
 
@@ -123,12 +136,13 @@ class TwinLink:
         if not self._open:
             raise LinkDown(LinkFault.BROKEN, sent=False, detail="not connected")
         self._sent += 1
+        self._unasked = 0
         trip = self._network.trip(self._sent)
         cut = trip.cut_request_after
         if cut is not None and cut < LENGTH_BYTES + len(data):
             self.close()
             raise LinkDown(LinkFault.BROKEN, sent=cut > 0, detail=f"cut after {cut} bytes")
-        if not trip.drop_request:
+        if not trip.drop_request and self._route not in self._unplugged:
             number = self._number
             arrival_ms = self._to_host_ms = max(
                 self._to_host_ms, self._now_ms() + self._latency() + trip.delay_request_ms
@@ -144,10 +158,22 @@ class TwinLink:
 
     # The world.
 
+    def answer_later(self, data: bytes, delay_ms: int) -> None:
+        """A slow host's answer on the present connection, so long from now; nobody's if that has ended by then."""
+        number = self._number
+        self._loop.at(self._now_ms() + delay_ms + self._latency(), lambda: self._deliver(number, data))
+
     def break_connection(self) -> None:
         """The line goes down now (a cable pulled, a host restarted)."""
         if self._open:
             self._end(self._number)
+
+    def unplug(self, route: int) -> None:
+        """That route's cable is out: nothing passes either way, nothing is told, and no connection is made."""
+        self._unplugged.add(route)
+
+    def plug_in(self, route: int) -> None:
+        self._unplugged.discard(route)
 
     def _arrive(self, number: int, data: bytes, trip: Trip) -> None:
         for answer in self._handle(data, self._loop.now().wall_ms):
@@ -164,8 +190,13 @@ class TwinLink:
                 self._loop.at(at_ms, lambda answer=answer: self._deliver(number, answer))  # type: ignore[misc]
 
     def _deliver(self, number: int, data: bytes) -> None:
-        if self._open and number == self._number:
-            self._on_event(LinkFrame(number, data))
+        if not self._open or number != self._number or self._route in self._unplugged:
+            return
+        self._unasked += 1
+        if self._unasked > FLOOD_LIMIT:
+            self._end(number)
+            return
+        self._on_event(LinkFrame(number, data))
 
     def _cut(self, number: int) -> None:
         self._loop.at(self._now_ms() + self._latency(), lambda: self._end(number))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from terminal.scan_patterns import Pattern, PatternError, read_pattern
+
 T = TypeVar("T")
 Rule: TypeAlias = Callable[[Any], Any]
 
@@ -145,5 +147,18 @@ def several(rule: Rule, low: int, high: int) -> Rule:
             count = f"{low}" if low == high else f"{low}-{high}"
             raise Wrong(f"须为 {count} 项的列表 [...]", f"must be a list [...] of {count} items")
         return tuple(rule(item) for item in value)
+
+    return check
+
+
+def scan_patterns() -> Rule:
+    """A list of patterns in the notation of terminal/scan_patterns.py; it may be empty."""
+    texts = several(text(), 0, 16)
+
+    def check(value: Any) -> tuple[Pattern, ...]:
+        try:
+            return tuple(read_pattern(source) for source in texts(value))
+        except PatternError as error:
+            raise Wrong(error.zh, error.en) from None
 
     return check

@@ -23,15 +23,19 @@ from terminal.config.rules import (
     one_of,
     option,
     path,
+    scan_patterns,
     several,
     text,
 )
+from terminal.scan_patterns import Pattern, Patterns, ScanKind, overlaps, read_pattern
 
 LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 # What is on the menu beside the sale, by the words of `transactions.offered`.
 OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
-OFFERABLE = (*OFFERED, "repayment", "points")  # By a contract of their own: off unless named.
+MOTO = ("moto-sale", "moto-refund", "moto-auth", "moto-auth-void", "moto-completion")
+# By a contract of their own: off unless named.
+OFFERABLE = (*OFFERED, "repayment", "instalment", "points", "points-refund", *MOTO)
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
@@ -173,6 +177,44 @@ class Scanner:
     baud: int = option(9600, one_of(*BAUDS))
 
 
+def _patterns(*sources: str) -> tuple[Pattern, ...]:
+    """A field of `Scans`: a list of patterns; an empty one means that the shop has no such codes."""
+    return option(tuple(read_pattern(source) for source in sources), scan_patterns())
+
+
+@dataclass(frozen=True, slots=True)
+class Scans:
+    """How each kind of code is known (terminal/scan_patterns.py has the notation).
+
+    The wallets' own are public practice. Members', prepaid cards', coupons' and badges' are what we print ourselves.
+    """
+
+    wechat: tuple[Pattern, ...] = _patterns("10-15 18 digits")
+    alipay: tuple[Pattern, ...] = _patterns("25-30 16-24 digits")
+    unionpay: tuple[Pattern, ...] = _patterns("62 19 digits")
+    consumer: tuple[Pattern, ...] = _patterns("hQVDUFY 24-2953 printable")
+    merchant: tuple[Pattern, ...] = _patterns("000201 30-512 text")
+    goods: tuple[Pattern, ...] = _patterns("* 8,12-13 digits mod10")
+    member: tuple[Pattern, ...] = _patterns("ZGM 8-40 printable")
+    prepaid: tuple[Pattern, ...] = _patterns("ZGP 8-40 printable")
+    coupon: tuple[Pattern, ...] = _patterns("ZGC 8-40 printable")
+    badge: tuple[Pattern, ...] = _patterns("ZGB 8-40 printable")
+
+    @property
+    def patterns(self) -> Patterns:
+        return {kind: getattr(self, kind.value) for kind in ScanKind}
+
+    def complaints(self) -> Iterator[Complaint]:
+        for kind, one, other, two in overlaps(self.patterns):
+            yield (
+                kind.value,
+                Wrong(
+                    f'"{one.source}" 与 {other.value} 的 "{two.source}" 重叠: 同一个码会有两种意思',
+                    f'"{one.source}" overlaps "{two.source}" of {other.value}: one code would be two things',
+                ),
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Stripe:
     """A serial swipe reader; no device means none. `lrc`: it hands on the character after each track's end."""
@@ -232,10 +274,13 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """`offered` beside the sale: what this merchant's contract has. `supervisor`: what one must agree to each time."""
+    """`offered` beside the sale: what this merchant's contract has.
+
+    `supervisor`: what one must agree to each time; None is what is customary (`rights.RIGHTS`).
+    """
 
     offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERABLE), 0, len(OFFERABLE)))
-    supervisor: tuple[str, ...] = option(("void", "refund"), several(one_of(*OFFERED), 0, len(OFFERED)))
+    supervisor: tuple[str, ...] | None = option(None, several(one_of("sale", *OFFERABLE), 0, len(OFFERABLE) + 1))
     completion_percent: int = option(115, number(100, 200))  # Of what was authorised, the most that is completed.
 
 
@@ -262,6 +307,7 @@ class Config:
     reader: Reader = field(default_factory=Reader)
     card: Card = field(default_factory=Card)
     scanner: Scanner = field(default_factory=Scanner)
+    scans: Scans = field(default_factory=Scans)
     stripe: Stripe = field(default_factory=Stripe)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
@@ -284,6 +330,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "reader": Reader,
         "card": Card,
         "scanner": Scanner,
+        "scans": Scans,
         "stripe": Stripe,
         "gpio": Gpio,
         "keys": Keys,

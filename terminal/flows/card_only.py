@@ -1,17 +1,20 @@
-"""预授权, 积分消费, 信用卡还款, 余额查询: a whole EMV transaction that is no sale.
+"""预授权, 积分消费, 信用卡还款, 余额查询, 订购: a card and an amount, and nothing that went before.
 
-The row of TRANSACTIONS says what each is on the wire.
+The row of TRANSACTIONS says what each is on the wire, and how the card takes part.
 """
 
 from __future__ import annotations
 
 from drivers.ports import Tone
-from terminal.dialogue import acknowledge, type_amount
+from terminal.dialogue import acknowledge, choose, type_amount
 from terminal.flows.sale import batch_is_full, why_not_selling
+from terminal.flows.signature import take_back_unsigned
+from terminal.hostlink.extra_fields import instalment_field
 from terminal.loop import Commit
-from terminal.methods import card
+from terminal.methods import deals
 from terminal.methods.card_ending import Deal
 from terminal.model import Kind, Money
+from terminal.operators import allowed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -40,15 +43,43 @@ async def repayment(shop: Shop) -> None:
     await _with_amount(shop, Kind.REPAYMENT)
 
 
+async def instalment(shop: Shop) -> None:
+    """分期消费: paid by the issuer at once, and by the cardholder over so many months."""
+    if not await may_ask(shop) or not await allowed(shop, Kind.INSTALMENT.value):
+        return
+    amount = await type_amount(shop)
+    if amount is None:
+        return
+    terms = shop.profile.instalment_terms
+    chosen = await choose(shop, len(terms), lambda at: screens.ChooseTerms(amount, terms, selected=at))
+    if chosen is None:
+        return
+    months = terms[chosen]
+    extra = instalment_field(months, shop.profile.instalment_product, shop.profile.instalment_fee)
+    deal = Deal(Kind.INSTALMENT, amount, extra=extra, facts={"terms": months})
+    await take_back_unsigned(shop, await deals.transact(shop, deal))
+
+
+async def order(shop: Shop) -> None:
+    """订购消费: the card is read out by telephone, or written in a letter."""
+    await _with_amount(shop, Kind.MOTO_SALE)
+
+
+async def authorise_order(shop: Shop) -> None:
+    """订购预授权"""
+    await _with_amount(shop, Kind.MOTO_AUTH)
+
+
 async def _with_amount(shop: Shop, kind: Kind) -> None:
-    if not await may_ask(shop):
+    """A kind's word in the table of rights is its own."""
+    if not await may_ask(shop) or not await allowed(shop, kind.value):
         return
     amount = await type_amount(shop)
     if amount is not None:
-        await card.transact(shop, Deal(kind, amount))
+        await take_back_unsigned(shop, await deals.transact(shop, Deal(kind, amount)))
 
 
 async def balance(shop: Shop) -> None:
     """余额查询: for the cardholder's eyes."""
-    if await may_ask(shop):
-        await card.transact(shop, Deal(Kind.BALANCE, Money(0)))
+    if await may_ask(shop) and await allowed(shop, Kind.BALANCE.value):
+        await deals.transact(shop, Deal(Kind.BALANCE, Money(0)))

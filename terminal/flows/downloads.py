@@ -21,7 +21,6 @@ from drivers.ports import Key, Tone
 from emv.rows import RowsError
 from keys import KeyRefused
 from terminal.dialogue import acknowledge, choose
-from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.downloads import (
     DOWNLOADS,
@@ -37,7 +36,8 @@ from terminal.hostlink.downloads import (
 )
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
-from terminal.methods.asking import DOWNLOADS_DUE, ask
+from terminal.methods.asking import DOWNLOADS_DUE, ask, authenticated
+from terminal.methods.order import NEEDED
 from terminal.methods.reversal import identity
 from terminal.model import Mode
 from terminal.screens import catalogue as screens
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 KEY_DEADLINE_MS = 30_000
 STANDING = 2**31 - 1  # The batch number of what no settlement destroys; no batch that is settled comes near it.
 APPROVED = "00"
-# What the kernel works with: loaded after a sign-in where the profile says so and it never was.
-NEEDED = (ListName.PARAMETERS, ListName.AIDS, ListName.CA_KEYS)
 
 
 class Stopped(Exception):
@@ -190,7 +188,7 @@ async def _exchange(shop: Shop, row: Row, received: int, build: Callable[..., Me
 
     request = await Commit(prepare)
     try:
-        signed = messages.with_mac(request, shop.keys, shop.profile) if shop.profile.downloads_mac else request
+        signed = await authenticated(shop, request) if shop.profile.downloads_mac else request
     except KeyRefused:
         raise Stopped("sign_in") from None
     answer = await ask(shop, signed, "")

@@ -18,10 +18,11 @@ from terminal.dialogue import acknowledge, choose, type_text
 from terminal.flows import key_loading
 from terminal.flows.activation import activate
 from terminal.flows.self_test import self_test_slip
-from terminal.loop import Commit, Offload
+from terminal.loop import Commit
 from terminal.model import Mode
-from terminal.operators import FIRST_OPERATOR, SUPERVISOR, add_operator, choose_password, set_password
+from terminal.operators import FIRST_OPERATOR, add_operator, choose_password, set_password
 from terminal.printing import keep, print_kept
+from terminal.rights import Role
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop
 from terminal.strings import LANGUAGES
@@ -29,7 +30,6 @@ from terminal.strings import LANGUAGES
 if TYPE_CHECKING:
     from terminal.journal import Tx
 
-KEY_DEADLINE_MS = 30_000
 LINK_KEYS = {Key.UP: ".", Key.DOWN: ":"}
 BY_CODE = "by_code"  # No merchant number has an underscore.
 CODE_DIGITS = range(8, 17)
@@ -58,9 +58,8 @@ async def first_run(shop: Shop) -> bool:
     if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
         return False
     await _first_operator(shop, password)
-    await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
-
     shop.activation = activation
+    await key_loading.load_test_keys(shop)
     slip = await self_test_slip(shop)
 
     def keep_all(tx: Tx) -> int:
@@ -77,9 +76,9 @@ async def first_run(shop: Shop) -> bool:
 
 
 async def _first_operator(shop: Shop, password: str) -> None:
-    """The supervisor; whoever was added in a first run that was left off is forgotten."""
+    """The administrator; whoever was added in a first run that was left off is forgotten."""
     await Commit(lambda tx: tx.set("operators", None))
-    await set_password(shop, FIRST_OPERATOR, password, SUPERVISOR)
+    await set_password(shop, FIRST_OPERATOR, password, Role.ADMINISTRATOR)
 
 
 async def _with_real_keys(shop: Shop, activation: Activation) -> bool:

@@ -27,6 +27,7 @@ from keys import Ceremony, CeremonyRefused, CeremonyState, KeyRef, KeyRefused, P
 from terminal.dialogue import acknowledge, choose, next_key
 from terminal.flows.master_key import download
 from terminal.loop import Commit, Offload
+from terminal.methods.sign_in_due import Due
 from terminal.model import Mode
 from terminal.operators import log_in
 from terminal.printing import keep, print_kept, slip_head
@@ -50,9 +51,34 @@ Given = tuple[tuple[str, str], ...]  # Of each component: its holder's number an
 
 
 def offered(shop: Shop) -> tuple[str, ...]:
-    """The ways to load a master key that configuration and acquirer allow, as menu items."""
+    """The ways to load a master key that configuration and acquirer allow, as menu items.
+
+    DUKPT's initial key is no key of components: one that is not the laboratory's comes in a key block, with its KSN.
+    """
+    test_keys = (TEST_KEYS,) if shop.config.keys.test_keys else ()
+    if shop.profile.dukpt:
+        return test_keys
     from_host = (HOST_KEY,) if shop.profile.tmk_download and shop.keys.has(TMK) else ()
-    return (*COMPONENTS, *((TEST_KEYS,) if shop.config.keys.test_keys else ()), *from_host)
+    return (*COMPONENTS, *test_keys, *from_host)
+
+
+async def load_test_keys(shop: Shop) -> str:
+    """The published key of the profile's scheme; its check value. With DUKPT each terminal has one of its own."""
+    if not shop.profile.dukpt:
+        await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
+        return shop.keys.kcv(TMK)
+    serial = laboratory_serial(shop.activation.terminal_no if shop.activation else "")
+    return await Offload("keys", partial(shop.keys.load_test_initial_key, serial), KEY_DEADLINE_MS)
+
+
+def laboratory_serial(terminal_no: str) -> bytes:
+    """The KSN of a laboratory's terminal, counter 0: no two terminals of a host share one.
+
+    >>> laboratory_serial("10000001").hex()
+    'ffff9810000001000000'
+    """
+    digits = "".join(f"{ord(character) & 0xF:x}" for character in terminal_no)
+    return bytes.fromhex(f"ffff98{digits:0>8.8}000000")
 
 
 async def choose_and_load(shop: Shop, also: Callable[[Tx], None] | None = None) -> bool:
@@ -67,15 +93,14 @@ async def load(shop: Shop, way: str, also: Callable[[Tx], None] | None = None) -
     if way == TEST_KEYS:
         if await acknowledge(shop, screens.ConfirmTestKeys(), shop.config.timeouts.key_ms) is not Key.ENTER:
             return False
-        await Offload("keys", lambda: shop.keys.load_test_tmk(shop.profile.key_cipher), KEY_DEADLINE_MS)
-        await _keyed(shop, (), also)
+        await _keyed(shop, (), also, await load_test_keys(shop))
         return True
     if way == HOST_KEY:
         problem = await download(shop)
         if problem:
             await _tell(shop, problem)
             return False
-        await _keyed(shop, (), also)
+        await _keyed(shop, (), also, shop.keys.kcv(TMK))
         return True
     scheme = shop.profile.key_cipher
     plan = Plan(scheme.tmk_algorithm, max(TMK_BYTES_MIN, scheme.key_bytes), COMPONENTS[way])
@@ -84,7 +109,7 @@ async def load(shop: Shop, way: str, also: Callable[[Tx], None] | None = None) -
             given = await _components(shop, ceremony)
             if given and await _key_confirmed(shop, ceremony):
                 await Offload("keys", partial(shop.keys.load_components, TMK, ceremony), KEY_DEADLINE_MS)
-                await _keyed(shop, given, also)
+                await _keyed(shop, given, also, shop.keys.kcv(TMK))
                 return True
             problem = "stopped"
         except CeremonyRefused as refused:
@@ -180,16 +205,16 @@ async def _key_confirmed(shop: Shop, ceremony: Ceremony) -> bool:
     return await acknowledge(shop, question, HOLDER_MS) is Key.ENTER
 
 
-async def _keyed(shop: Shop, given: Given, also: Callable[[Tx], None] | None) -> None:
+async def _keyed(shop: Shop, given: Given, also: Callable[[Tx], None] | None, kcv: str) -> None:
     """The key is stored: say so durably, on glass and paper. A cut before this commit leaves the mode as it was."""
-    kcv = shop.keys.kcv(TMK)
     slip = KeySlip(head=await slip_head(shop, ""), kcv=kcv, components=given)
 
     def keyed(tx: Tx) -> int:
+        due = Due.TAMPER if tx.mode is Mode.LOCKED else Due.NEW_MASTER_KEY
         if tx.mode is Mode.LOCKED:
             tx.set_mode(Mode.BLANK, reason="keys-loaded")
         if tx.mode is not Mode.KEYED:
-            tx.set_mode(Mode.KEYED, reason="keys-loaded")
+            tx.set_mode(Mode.KEYED, reason=due.value)
         if also is not None:
             also(tx)
         return keep(tx, slip)

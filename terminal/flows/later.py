@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from drivers.ports import Tone
 from terminal.dialogue import acknowledge, type_amount, type_text
 from terminal.flows.card_only import may_ask
+from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.card_messages import Original
+from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit
-from terminal.methods import card
-from terminal.methods.card_ending import Deal
+from terminal.methods import deals
+from terminal.methods.card_ending import TAKEN_BACK, Deal
 from terminal.model import Kind, Method, Money, PaymentState, infer_year
-from terminal.operators import agreed
+from terminal.operators import allowed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -45,21 +47,41 @@ class Named:
 
 async def refund(shop: Shop) -> None:
     """退货: never more than was paid, all refunds together. Unanswered it stays UNKNOWN: not repeated, not reversed."""
-    await _follow(shop, Kind.REFUND, "refund")
+    await _follow(shop, Kind.REFUND)
+
+
+async def refund_points(shop: Shop) -> None:
+    """积分退货: as a refund, of what was paid with points."""
+    await _follow(shop, Kind.POINTS_REFUND)
+
+
+async def refund_order(shop: Shop) -> None:
+    """订购退货"""
+    await _follow(shop, Kind.MOTO_REFUND)
+
+
+async def void_order_authorisation(shop: Shop) -> None:
+    """订购预授权撤销"""
+    await _follow(shop, Kind.MOTO_AUTH_VOID)
+
+
+async def complete_order(shop: Shop) -> None:
+    """订购预授权完成"""
+    await _follow(shop, Kind.MOTO_COMPLETION)
 
 
 async def void_authorisation(shop: Shop) -> None:
     """预授权撤销: the issuer holds the amount no longer."""
-    await _follow(shop, Kind.AUTH_VOID, "auth-void")
+    await _follow(shop, Kind.AUTH_VOID)
 
 
 async def complete(shop: Shop) -> None:
     """预授权完成请求: what is really owed, at most `transactions.completion_percent` of what was authorised."""
-    await _follow(shop, Kind.COMPLETION, "completion")
+    await _follow(shop, Kind.COMPLETION)
 
 
-async def _follow(shop: Shop, kind: Kind, transaction: str) -> None:
-    if not await may_ask(shop) or not await agreed(shop, transaction):
+async def _follow(shop: Shop, kind: Kind) -> None:
+    if not await may_ask(shop) or not await allowed(shop, kind.value):
         return
     named = await _type_original(shop, kind)
     if named is None:
@@ -75,7 +97,8 @@ async def _follow(shop: Shop, kind: Kind, transaction: str) -> None:
     facts: dict[str, str | int | bool] = {"original_no": named.number, "original_date": named.about.date}
     if named.record:
         facts["undoes"] = named.record.id
-    await card.transact(shop, Deal(kind, amount, about=named.about, facts=facts, undoes=named.record))
+    deal = Deal(kind, amount, about=named.about, facts=facts, undoes=named.record)
+    await take_back_unsigned(shop, await deals.transact(shop, deal))
 
 
 def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx: Tx) -> str:
@@ -83,14 +106,16 @@ def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx:
     if original.state is PaymentState.VOIDED:
         return "already_voided"
     paid = original.amount.amount_minor
-    if kind is Kind.REFUND:
+    row = shop.profile.transactions[kind]
+    if row.silence is Silence.UNKNOWN:
         given = (p for p in tx.with_fact("undoes", original.id) if p.kind is kind and p.state in GIVEN_BACK)
         left = paid - sum(p.amount.amount_minor for p in given)
         return "over_original" if amount.amount_minor > left else ""
     ended = str(original.facts.get("ended", ""))
     if ended:
-        return "already_voided" if ended == Kind.AUTH_VOID.value else "already_completed"
-    if kind is Kind.AUTH_VOID:
+        by = shop.profile.transactions[Kind(ended)]
+        return "already_voided" if by.processing_code.startswith(TAKEN_BACK) else "already_completed"
+    if row.processing_code.startswith(TAKEN_BACK):
         return "" if amount == original.amount else "not_whole"
     limit = paid * shop.config.transactions.completion_percent // 100
     return "over_authorised" if amount.amount_minor > limit else ""

@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Lamp, Tone
-from keys import KeyRef, Usage
 from terminal.dialogue import choose
 from terminal.flows import key_loading
 from terminal.flows.recovery import end_running
+from terminal.hostlink.messages import master_key
 from terminal.loop import Commit, Offload, Wait
 from terminal.model import Mode
 from terminal.operators import add_operator, supervisor_agrees
@@ -44,7 +44,7 @@ async def destroy_keys(shop: Shop, alarm: Alarm) -> None:
 
 async def lock_without_keys(shop: Shop) -> None:
     """A case that was opened and lost its power at once: the lock is made good now."""
-    if shop.mode in (Mode.BLANK, Mode.LOCKED) or shop.keys.has(KeyRef(Usage.TMK)):
+    if shop.mode in (Mode.BLANK, Mode.LOCKED) or shop.keys.has(master_key(shop.profile)):
         return
     await _lock(shop, KEYS_GONE)
 

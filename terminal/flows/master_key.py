@@ -22,6 +22,7 @@ from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Offload
 from terminal.methods.reversal import identity
+from terminal.methods.sign_in_due import Due
 from terminal.model import Mode
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -61,7 +62,7 @@ def _must_tell(tx: Tx) -> Mode:
     """From here on the keys may change: the working keys under the old TMK go with it."""
     tx.set(UNTOLD, True)
     if tx.mode is Mode.SIGNED_IN:
-        tx.set_mode(Mode.KEYED, reason="new-tmk")
+        tx.set_mode(Mode.KEYED, reason=Due.NEW_MASTER_KEY.value)
     return tx.mode
 
 

@@ -15,29 +15,34 @@ from terminal.flows import checks, key_loading, recovery
 from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
 from terminal.flows.first_run import first_run
+from terminal.flows.line import host_menu
 from terminal.flows.locked import destroy_keys, lock_without_keys, locked
+from terminal.flows.parking import try_reversals
+from terminal.flows.reports import reports
 from terminal.flows.sale import sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
+from terminal.flows.signature import take_back_left
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
+from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
-from terminal.methods import qr
-from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
+from terminal.methods import qr, sign_in_due
+from terminal.methods.order import refusal
+from terminal.methods.reversal import clear_reversals, is_card_reversal
 from terminal.model import Mode
-from terminal.operators import add_operator, is_supervisor, operator_sign_in
+from terminal.operators import add_operator, allowed, operator_sign_in, role_of
 from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
 from terminal.shop import Alarm, Shop, load_settings, wall_ms
 from terminal.strings import LANGUAGES
 
 if TYPE_CHECKING:
-    from terminal.journal import Tx
+    pass
 
 BOOT_MS = 1_500  # Long enough to read a failed check, short enough not to be waited for.
 CLOCK_TICK_MS = 15_000
-KEY_AGE_MS = 24 * 3_600_000  # Working keys older than a day are renewed (host-link digest §9).
 
 
 async def power_on(shop: Shop) -> None:
@@ -92,38 +97,26 @@ async def _start_of_day(shop: Shop) -> None:
     """After the operator: finish what was interrupted, then sign in if it is due."""
     if shop.service_reason:
         await acknowledge(shop, screens.ServiceMode(reason=shop.service_reason))
-        if shop.keys.working_keys_ready():
+        if messages.keys_ready(shop.keys, shop.profile):
             await clear_reversals(shop)
         return
     if shop.mode is Mode.SETTLING:
         await settle(shop)
-    if shop.mode is Mode.SIGNED_IN and await _keys_stale(shop):
-        await Commit(_keys_are_due)
-        shop.mode = Mode.KEYED
+    await sign_in_due.look(shop)
     if shop.mode is Mode.KEYED and not await sign_in(shop):
         return
     if shop.mode is Mode.SIGNED_IN:
         await clear_reversals(shop)
+        await take_back_left(shop)
         await load_needed(shop)
         await recovery.query_orders(shop)
-
-
-async def _keys_stale(shop: Shop) -> bool:
-    if not shop.keys.working_keys_ready():
-        return True
-    now_ms = await wall_ms()
-    signed_in_ms = await Commit(lambda tx: tx.get("signed_in_ms", 0))
-    return not 0 <= now_ms - signed_in_ms < KEY_AGE_MS
-
-
-def _keys_are_due(tx: Tx) -> None:
-    tx.set_mode(Mode.KEYED, reason="age")
 
 
 async def _idle(shop: Shop) -> None:
     """The idle screen until somebody wants something; what the host has asked for comes first."""
     if shop.download_wanted and shop.mode is Mode.SIGNED_IN:
         await load_due(shop)
+    shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
     pending = await Commit(lambda tx: sum(is_card_reversal(p) for p in tx.open_payments()))
@@ -150,7 +143,7 @@ async def menu(shop: Shop) -> None:
     chosen = await choose(
         shop, len(MENU), lambda at: screens.Menu(title="menu.main", items=MENU, selected=at)
     )
-    if chosen is None:
+    if chosen is None or not await allowed(shop, MENU[chosen].removeprefix("menu.")):
         return
     match MENU[chosen]:
         case "menu.transactions":
@@ -177,11 +170,13 @@ async def menu(shop: Shop) -> None:
         case "menu.load_keys":
             await _load_keys(shop)
         case "menu.add_operator":
-            if await is_supervisor(shop, shop.operator):
-                await add_operator(shop)
+            await add_operator(shop, await role_of(shop, shop.operator))
         case "menu.downloads":
-            if await is_supervisor(shop, shop.operator):
-                await downloads_menu(shop)
+            await downloads_menu(shop)
+        case "menu.host":
+            await host_menu(shop)
+        case "menu.reports":
+            await reports(shop)
 
 
 MENU = (
@@ -198,16 +193,17 @@ MENU = (
     "menu.load_keys",
     "menu.add_operator",
     "menu.downloads",
+    "menu.host",
+    "menu.reports",
 )
 
 
 async def _open_orders(shop: Shop) -> None:
     """The query screen for QR orders whose fate is not known, and a try for reversals that wait."""
     if shop.mode is not Mode.SIGNED_IN:
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
+        await acknowledge(shop, await refusal(shop, "sign_in"))
         return
-    if await pending_reversals(shop) and not await clear_reversals(shop):
-        await acknowledge(shop, screens.ReversalPending(count=len(await pending_reversals(shop))))
+    await try_reversals(shop)
     orders = await recovery.unknown_orders(shop)
     for order in orders:
         await qr.ask_unknown(shop, order)
@@ -239,7 +235,7 @@ async def _load_keys(shop: Shop) -> None:
     """A new master key for a terminal that has one. An open settlement needs the keys that it began with."""
     if shop.mode is Mode.SETTLING:
         await acknowledge(shop, screens.Refused(reason="settling"))
-    elif await is_supervisor(shop, shop.operator):
+    else:
         await key_loading.choose_and_load(shop)
 
 

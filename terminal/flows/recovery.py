@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods import qr
-from terminal.methods.card_ending import plain_slip
+from terminal.methods.card_ending import Deal, end_original, plain_slip
 from terminal.model import Method, PaymentState
 from terminal.printing import head_at, keep, print_kept
 from terminal.receipts import SlipError, from_record
@@ -46,7 +46,7 @@ def end_running(shop: Shop, tx: Tx, why: str) -> int:
             tx.move(payment.id, S.REVERSING, reversal_reason=reason, why=why)
         elif payment.state is S.APPROVED and card and silence is Silence.REVERSE:
             tx.move(payment.id, S.REVERSING, reversal_reason=undone, why=why)
-        elif payment.state is S.APPROVED and card:
+        elif payment.state is S.OFFLINE_APPROVED or payment.state is S.APPROVED and card:
             _complete(shop, tx, payment, why)
         elif payment.state is S.REQUESTED:
             tx.move(payment.id, S.UNKNOWN, why=why)
@@ -54,8 +54,13 @@ def end_running(shop: Shop, tx: Tx, why: str) -> int:
 
 
 def _complete(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
-    """The host has done it and nothing takes it back, so the paper that was not made yet is made now."""
+    """It is done and nothing takes it back, so the paper that was not made yet is made now.
+
+    Of an advice its original has not heard yet, either.
+    """
     done = tx.move(payment.id, S.COMPLETED, why=why)
+    if payment.state is S.OFFLINE_APPROVED and isinstance(original := payment.facts.get("undoes"), int):
+        end_original(shop, tx, Deal(payment.kind, payment.amount, undoes=tx.payment(original)))
     if shop.profile.transactions[payment.kind].silence is not Silence.NOTHING:
         head = head_at(shop, str(done.facts["batch_no"]), tx.now_ms)
         keep(tx, plain_slip(done, head), done.id)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, type_amount
+from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
 from terminal.loop import Commit
+from terminal.methods.order import refusal
 from terminal.methods.table import offered
 from terminal.model import HELD_STATES, Mode
 from terminal.screens import catalogue as screens
@@ -22,7 +24,7 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
     refused = why_not_selling(shop) or ("batch_full" if await Commit(batch_is_full) else "")
     if refused:
         shop.sound(Tone.FAILURE)
-        await acknowledge(shop, screens.Refused(reason=refused))
+        await acknowledge(shop, await refusal(shop, refused))
         return
     due = await type_amount(shop, first_key)
     if due is None:
@@ -35,7 +37,7 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
     if chosen is None:
         return
     _, pay = ways[chosen]
-    await pay(shop, due)
+    await take_back_unsigned(shop, await pay(shop, due))
 
 
 def why_not_selling(shop: Shop) -> str:

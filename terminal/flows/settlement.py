@@ -1,38 +1,50 @@
 """结算: the batch's totals to the host, its judgement on paper, the batch closed, a new sign-in required.
 
-Resumable: the mode SETTLING is durable, the totals are counted again from the journal, and the batch is closed in the
-same commit that keeps the settlement slip, so that paper never decides. Cash is never in the host's totals; whether
-QR is, the profile says. Source: host-link digest §6, §11.
+Notices → reversals → advices → totals (0500) → batch upload (0320) → closed. The first three are durable by themselves.
+From the totals on the mode SETTLING and a step counter are durable, the totals are counted again from the journal, and
+the batch is closed in the same commit that keeps the settlement slip, so that paper never decides. Cash is never in the
+host's totals; whether QR is, the profile says. Source: docs/host-link.md §6; host-link digest §6, §11.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
+from terminal.flows.batch import Batch, count_batch, upload_rows
+from terminal.flows.batch_upload import (
+    LOST_BATCH,
+    PROGRESS,
+    TOTALS,
+    Progress,
+    after_totals,
+    progress,
+    upload_batch,
+)
+from terminal.flows.line import leave
 from terminal.flows.recovery import destroy_settled, query_orders, still_needed
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import lookup
-from terminal.hostlink.messages import Totals
 from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import TotalsResult, read_totals_result
-from terminal.hostlink.transactions import Effect
 from terminal.loop import Commit
 from terminal.methods.asking import ask
-from terminal.methods.reversal import clear_reversals, identity, pending_reversals
-from terminal.model import Kind, Method, Mode, Money, PaymentState
+from terminal.methods.order import refusal
+from terminal.methods.reversal import blocking_reversals, clear_reversals, identity
+from terminal.methods.sign_in_due import Due
+from terminal.methods.uploads import Told, queued, send_before_settlement
+from terminal.model import Mode, UploadState
 from terminal.printing import keep, print_kept, slip_head
-from terminal.receipts import Balance, OpenRow, SettlementSlip, TotalRow
+from terminal.receipts import Balance, SettlementSlip
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
     from terminal.journal import Tx
 
-UNKNOWN_BATCH = "77"
 BALANCES = {
     TotalsResult.BALANCED: Balance.BALANCED,
     TotalsResult.NOT_BALANCED: Balance.UNBALANCED,
@@ -40,52 +52,53 @@ BALANCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What is to be settled. `host_*` is what the host should have, too."""
-
-    number: int  # Ours, ever growing.
-    batch_no: str  # The host's.
-    rows: tuple[TotalRow, ...]
-    open_rows: tuple[OpenRow, ...]
-    host: Totals
-
-    @property
-    def count(self) -> int:
-        return sum(row.count for row in self.rows)
-
-    @property
-    def total(self) -> Money:
-        return sum((row.amount for row in self.rows), Money(0))
-
-
 async def settle(shop: Shop) -> None:
     """Settle the open batch, from the merchant's wish to paper; or go on with one that was interrupted."""
     if shop.mode is not Mode.SETTLING:
         if not await _begin(shop):
             return
-    elif shop.keys.working_keys_ready():
-        # Forced by the host's other batch number, with reversals open, perhaps. Those that it does not take stay
-        # open and on the slip: to wait for them would be to wait for a batch that the host may have lost.
+    elif messages.keys_ready(shop.keys, shop.profile) and (await Commit(progress)).step == TOTALS:
+        # Forced by the host's other batch number, with reversals open, perhaps. What it does not take stays open and
+        # on the slip: to wait for it would be to wait for a batch that the host may have lost.
         await clear_reversals(shop)
+        await send_before_settlement(shop)
+    if (await Commit(progress)).step == TOTALS and not await _tell_totals(shop):
+        return
+    told = await upload_batch(shop)
+    if told is Told.ENDED:
+        known = await Commit(progress)
+        await _close(shop, await Commit(lambda tx: count_batch(shop, tx)), known)
+    elif told is Told.SIGN_IN:
+        await _sign_in_first(shop, LOST_BATCH)
+    else:
+        await acknowledge(shop, screens.Refused(reason="settling"))
+
+
+async def _tell_totals(shop: Shop) -> bool:
+    """0500; True when its answer is durable and the batch may be uploaded and closed."""
     shop.show(screens.Settling(step="totals"))
     batch = await Commit(lambda tx: count_batch(shop, tx))
     request = await Commit(lambda tx: _request(shop, tx, batch))
     answer = await ask(shop, request, "settlement")
     if isinstance(answer, Silence) or not answer.verdict.answered:
         await acknowledge(shop, screens.Refused(reason="settling"))
-        return
-    if lookup(answer.verdict.code).sign_in:
-        await _unknown_batch(shop, batch, answer.verdict.code)
-        return
-    if answer.verdict.code != "00":
-        await acknowledge(shop, screens.Declined(code=answer.verdict.code, text="declined.settling"))
-        return
+        return False
+    code = answer.verdict.code
+    if lookup(code).sign_in:
+        await _unknown_batch(shop, batch, code)
+        return False
+    if code != "00":
+        await acknowledge(shop, screens.Declined(code=code, text="declined.settling"))
+        return False
     try:
-        domestic, _ = read_totals_result(answer.reply.text(48))
+        domestic, foreign = read_totals_result(answer.reply.text(48))
     except FrameError:
-        domestic = TotalsResult.ERROR  # Closed there, but nobody can say how: the slip says 对账错.
-    await _close(shop, batch, BALANCES.get(domestic, Balance.NOT_REPORTED))
+        domestic = foreign = TotalsResult.ERROR  # Closed there, but nobody can say how: the slip says 对账错.
+    said = BALANCES.get(domestic, Balance.NOT_REPORTED)
+    abroad = BALANCES.get(foreign, Balance.NOT_REPORTED) if batch.foreign != messages.Totals() else Balance.NOT_REPORTED
+    known = after_totals(shop, Progress(domestic=said.value, foreign=abroad.value))
+    await Commit(known.keep)
+    return True
 
 
 async def _unknown_batch(shop: Shop, batch: Batch, code: str) -> None:
@@ -93,35 +106,43 @@ async def _unknown_batch(shop: Shop, batch: Batch, code: str) -> None:
 
     If it gave another number, the host will never settle this batch: our slip says 对账错, and both have their paper.
     """
-
-    def sign_in_first(tx: Tx) -> bool:
-        if code == UNKNOWN_BATCH and tx.get("host_batch_no", batch.batch_no) != batch.batch_no:
-            return False
-        tx.set_mode(Mode.KEYED, reason=code)
-        return True
-
-    if await Commit(sign_in_first):
-        shop.mode = Mode.KEYED
-        await acknowledge(shop, screens.Declined(code=code, text="declined.settling"))
+    given = await Commit(lambda tx: tx.get("host_batch_no", batch.batch_no))
+    if code == LOST_BATCH and given != batch.batch_no:
+        await _close(shop, batch, Progress(domestic=Balance.ERROR.value))
     else:
-        await _close(shop, batch, Balance.ERROR)
+        await _sign_in_first(shop, code)
+
+
+async def _sign_in_first(shop: Shop, code: str) -> None:
+    await Commit(lambda tx: tx.set_mode(Mode.KEYED, reason=code))
+    shop.mode = Mode.KEYED
+    await acknowledge(shop, screens.Declined(code=code, text="declined.settling"))
 
 
 async def _begin(shop: Shop) -> bool:
     """Everything open is settled first; then the merchant says yes, and the mode is SETTLING."""
     if shop.mode is not Mode.SIGNED_IN:
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
+        await acknowledge(shop, await refusal(shop, "sign_in"))
         return False
     shop.show(screens.Settling(step="reversals"))
-    if not await clear_reversals(shop):
-        await acknowledge(shop, screens.ReversalPending(count=len(await pending_reversals(shop))))
+    await clear_reversals(shop)
+    blocking = await blocking_reversals(shop)
+    if blocking:
+        await acknowledge(shop, screens.ReversalPending(count=len(blocking)))
         return False
+    told = Told.ENDED
+    if await Commit(queued):
+        shop.show(screens.Settling(step="notices"))
+        told = await send_before_settlement(shop)
     shop.show(screens.Settling(step="recover"))
     if await query_orders(shop):
         await acknowledge(shop, screens.Refused(reason="open_payments"))
         return False
-    if shop.mode is not Mode.SIGNED_IN:  # An answer to a reversal or a query has demanded it.
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
+    if shop.mode is not Mode.SIGNED_IN:  # An answer to a reversal, a notice or a query has demanded it.
+        await acknowledge(shop, await refusal(shop, "sign_in"))
+        return False
+    if told is Told.SILENT:
+        await acknowledge(shop, screens.Refused(reason="uploads_wait"))
         return False
     batch = await Commit(lambda tx: count_batch(shop, tx))
     if batch.count == 0:
@@ -135,45 +156,13 @@ async def _begin(shop: Shop) -> bool:
     return True
 
 
-def count_batch(shop: Shop, tx: Tx) -> Batch:
-    """The open batch by kind and method, from the journal.
-
-    What was voided counts as what it was, and its void on the other side (docs/host-link.md §6). What moved no money,
-    an authorisation or a balance, is in no total.
-    """
-    number = tx.get("batch", 1)
-    sums: dict[tuple[Method, Kind], tuple[int, int]] = {}
-    for total in tx.totals(number):
-        if total.state in (PaymentState.COMPLETED, PaymentState.VOIDED):
-            count, amount_minor = sums.get((total.method, total.kind), (0, 0))
-            sums[total.method, total.kind] = count + total.count, amount_minor + total.amount_minor
-    rows: list[TotalRow] = []
-    debit, credit = [0, 0], [0, 0]  # Amount, count.
-    for (method, kind), (count, amount_minor) in sums.items():
-        effect = shop.profile.transactions[kind].effect
-        if effect is Effect.NONE:
-            continue
-        signed = Money(-amount_minor if effect is Effect.CREDIT else amount_minor)
-        in_host = method is Method.CARD or (method is not Method.CASH and shop.profile.qr_in_totals)
-        rows.append(TotalRow(method, kind, count, signed, in_host))
-        if in_host:
-            side = credit if effect is Effect.CREDIT else debit
-            side[0] += amount_minor
-            side[1] += count
-    host = Totals(*debit, *credit)
-    open_rows = tuple(
-        OpenRow(p.method, p.state, p.amount, str(p.stan or ""), str(p.facts.get("order_no", "")))
-        for p in tx.open_payments()
-    )
-    return Batch(number, tx.get("batch_no", "000001"), tuple(rows), open_rows, host)
-
-
 def _request(shop: Shop, tx: Tx, batch: Batch) -> Message:
     stan = f"{tx.count('stan', limit=999_999):06d}"
-    return messages.settlement(identity(shop, batch.batch_no), shop.profile, stan=stan, domestic=batch.host)
+    terminal = identity(shop, batch.batch_no)
+    return messages.settlement(terminal, shop.profile, stan=stan, domestic=batch.domestic, foreign=batch.foreign)
 
 
-async def _close(shop: Shop, batch: Batch, balance: Balance) -> None:
+async def _close(shop: Shop, batch: Batch, known: Progress) -> None:
     """The batch is closed and its slip kept in one commit; then its sealed data dies, and paper follows."""
     head = await slip_head(shop, batch.batch_no)
     slip = SettlementSlip(
@@ -181,24 +170,33 @@ async def _close(shop: Shop, batch: Batch, balance: Balance) -> None:
         rows=batch.rows,
         total_count=batch.count,
         total=batch.total,
-        domestic=balance,
+        domestic=Balance(known.domestic),
+        foreign=Balance(known.foreign),
         open_rows=batch.open_rows,
+        uploaded=known.sent,
+        not_taken=known.refused,
     )
 
-    def close(tx: Tx) -> int:
+    def close(tx: Tx) -> tuple[int, SettlementSlip]:
+        for upload in queued(tx):  # The host has had each of them as often as it may; people must know now.
+            tx.end_upload(upload.id, UploadState.UNSENT, "")
+        told = replace(slip, upload_rows=upload_rows(tx, batch.number))
         tx.settle(batch.number)
         if not still_needed(tx, batch.number):
             tx.drop_sealed(batch.number)
         tx.set("batch", batch.number + 1)
         tx.set("host_batch_no", None)
-        slip_id = keep(tx, slip)
-        tx.set_mode(Mode.KEYED, reason="settled")
-        return slip_id
+        tx.set(PROGRESS, None)
+        slip_id = keep(tx, told)
+        tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
+        return slip_id, told
 
-    slip_id = await Commit(close)
+    slip_id, slip = await Commit(close)
     shop.mode = Mode.KEYED
+    if shop.profile.sign_out_after_settlement:
+        await leave(shop, batch.batch_no)
     await destroy_settled(shop)
-    balanced = balance is Balance.BALANCED
+    balanced = known.balanced
     shop.sound(Tone.SUCCESS if balanced else Tone.ATTENTION)
     await print_kept(shop, slip_id, slip)
     await acknowledge(shop, screens.Settled(balanced=balanced, count=batch.count, total=batch.total))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, LinkFault, Tone
 from keys import KcvMismatch, KeyLayout, KeyRefused
 from terminal.dialogue import acknowledge
+from terminal.flows.batch_upload import PROGRESS
 from terminal.flows.clock import set_clock
 from terminal.flows.master_key import tell
 from terminal.hostlink import messages
@@ -20,7 +21,9 @@ from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
-from terminal.methods.reversal import clear_reversals, grant_tries, identity, pending_reversals
+from terminal.methods.asking import authenticated
+from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
+from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
@@ -42,7 +45,7 @@ async def sign_in(shop: Shop) -> bool:
             reason, code = LinkFault.TIMEOUT.value, ""
         if not reason:
             if not await clear_reversals(shop):
-                count = len(await pending_reversals(shop))
+                count = len(await blocking_reversals(shop))
                 await acknowledge(shop, screens.ReversalPending(count=count))
             return True
         shop.sound(Tone.FAILURE)
@@ -62,13 +65,15 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     def prepare(tx: Tx) -> Message:
         """From the moment this request leaves, the host may have other keys than we: durably signed out until then."""
         if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason="signing-in")
+            tx.set_mode(Mode.KEYED, reason=Due.INTERRUPTED.value)
         stan = f"{tx.count('stan', limit=999_999):06d}"
         serial = shop.activation.serial if shop.activation else ""
         return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan, serial=serial)
 
     request = await Commit(prepare)
     shop.mode = Mode.KEYED
+    if shop.profile.dukpt:  # Its keys are there before the host has said anything, so it may be asked who it is.
+        request = await authenticated(shop, request)
     answer = await shop.host.exchange(request)
     if isinstance(answer, Silence):
         if not answer.sent and held is Mode.SIGNED_IN:  # The host has heard nothing: our keys are still its keys.
@@ -81,9 +86,17 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
     if code != APPROVED:
         return "declined", code
     try:
-        given = read_sign_in(answer.reply)
+        given = read_sign_in(answer.reply, shop.profile)
     except FrameError:
         return "bad_reply", code
+    if not shop.profile.dukpt and (problem := await _take_keys(shop, given)):
+        return problem, code
+    problem = await _enter(shop, given)
+    return problem, code if problem else ""
+
+
+async def _take_keys(shop: Shop, given: SignedIn) -> str:
+    """The working keys of an approved sign-in; "" or why not, and then none is left."""
     try:
         layout = KeyLayout.of(shop.profile.key_scheme, shop.profile.key_cipher, len(given.key_block))
         await Offload(
@@ -93,12 +106,11 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
         )
     except KcvMismatch:
         await _discard(shop)
-        return "bad_keys", code
+        return "bad_keys"
     except KeyRefused:
         await _discard(shop)
-        return "bad_reply", code
-    problem = await _enter(shop, given)
-    return problem, code if problem else ""
+        return "bad_reply"
+    return ""
 
 
 async def _discard(shop: Shop) -> None:
@@ -106,7 +118,7 @@ async def _discard(shop: Shop) -> None:
 
     def forget(tx: Tx) -> None:
         if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason="kcv")
+            tx.set_mode(Mode.KEYED, reason=Due.WRONG_KEYS.value)
 
     await Offload("keys", shop.keys.discard_working_keys, KEY_DEADLINE_MS)
     await Commit(forget)
@@ -128,12 +140,12 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
             total.method is not Method.CASH and total.state in HELD_STATES and total.state is not PaymentState.NEW
             for total in tx.totals(tx.get("batch", 1))
         )
-        tx.set("signed_in_ms", now_ms)
+        signing_in(shop, tx, now_ms)
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
         grant_tries(tx)
-        if given.batch_no != held and held and open_batch:
+        if given.batch_no != held and held and (open_batch or tx.get(PROGRESS) is not None):
             tx.set("host_batch_no", given.batch_no)
             tx.set_mode(Mode.SETTLING, reason="batch")
             return "batch"

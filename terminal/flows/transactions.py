@@ -1,44 +1,95 @@
 """交易: the menu of everything that is done with a card beside the sale, as far as this merchant offers it.
 
-To add a transaction: its flow, a row here, its word in `config.settings.OFFERS` and in the strings.
+To add a transaction: its flow, a row here, its word in `config.settings` and in the strings, its row in `rights.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from terminal.dialogue import choose
-from terminal.flows.card_only import authorise, balance, points, repayment
-from terminal.flows.later import complete, refund, void_authorisation
+from terminal.flows.card_only import authorise, authorise_order, balance, instalment, order, points, repayment
+from terminal.flows.later import (
+    complete,
+    complete_order,
+    refund,
+    refund_order,
+    refund_points,
+    void_authorisation,
+    void_order_authorisation,
+)
 from terminal.flows.sale import sale
 from terminal.flows.void import signature_differs, void
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 Flow = Callable[[Shop], Coroutine[Any, Any, None]]
+Rows = tuple[tuple[str, Flow], ...]
 SALE = "sale"  # Is always offered.
-FLOWS: tuple[tuple[str, Flow], ...] = (
-    (SALE, sale),
-    ("void", void),
-    ("refund", refund),
-    ("auth", authorise),
-    ("auth-void", void_authorisation),
-    ("completion", complete),
-    ("balance", balance),
-    ("signature", signature_differs),
-    ("repayment", repayment),
-    ("points", points),
+# The digits 1 to 9 reach what stands in one group, so none has more rows.
+GROUPS: tuple[tuple[str, Rows], ...] = (
+    (
+        "sales",
+        (
+            (SALE, sale),
+            ("void", void),
+            ("refund", refund),
+            ("signature", signature_differs),
+            ("instalment", instalment),
+            ("points", points),
+            ("points-refund", refund_points),
+        ),
+    ),
+    (
+        "preauth",
+        (
+            ("auth", authorise),
+            ("auth-void", void_authorisation),
+            ("completion", complete),
+        ),
+    ),
+    (
+        "moto",
+        (
+            ("moto-sale", order),
+            ("moto-refund", refund_order),
+            ("moto-auth", authorise_order),
+            ("moto-auth-void", void_order_authorisation),
+            ("moto-completion", complete_order),
+        ),
+    ),
+    (
+        "other",
+        (
+            ("balance", balance),
+            ("repayment", repayment),
+        ),
+    ),
 )
 
 
-async def transactions(shop: Shop) -> None:
-    """Choose one and do it. What cannot be done now says so itself."""
-    rows = [(name, flow) for name, flow in FLOWS if name == SALE or name in shop.config.transactions.offered]
-    items = tuple(f"menu.{name}" for name, _ in rows)
-    chosen = await choose(
-        shop, len(items), lambda at: screens.Menu(title="menu.transactions", items=items, selected=at)
+def offered(names: tuple[str, ...]) -> tuple[tuple[str, Rows], ...]:
+    """The groups as this merchant sees them: without what is not in `names`, and without empty ones."""
+    found = (
+        (group, tuple(row for row in rows if row[0] == SALE or row[0] in names)) for group, rows in GROUPS
     )
+    return tuple((group, rows) for group, rows in found if rows)
+
+
+async def transactions(shop: Shop) -> None:
+    """Choose one and do it. What cannot be done now says so itself. A single group needs no choice."""
+    groups = offered(shop.config.transactions.offered)
+    at = 0 if len(groups) == 1 else await _choose(shop, "transactions", [name for name, _ in groups])
+    if at is None:
+        return
+    group, rows = groups[at]
+    chosen = await _choose(shop, group, [name for name, _ in rows])
     if chosen is not None:
         _, flow = rows[chosen]
         await flow(shop)
+
+
+async def _choose(shop: Shop, title: str, names: Sequence[str]) -> int | None:
+    items = tuple(f"menu.{name}" for name in names)
+    return await choose(shop, len(items), lambda at: screens.Menu(title=f"menu.{title}", items=items, selected=at))

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, type_text
 from terminal.flows.sale import why_not_selling
-from terminal.hostlink.card_messages import Original
-from terminal.hostlink.transactions import Card, Effect, Names, Row
+from terminal.flows.signature import last_signed, take_back, void_deal
+from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
-from terminal.methods import card
-from terminal.methods.card_ending import Deal
-from terminal.methods.card_sealed import transact_sealed
-from terminal.model import Kind, Method, PaymentState
-from terminal.operators import agreed
+from terminal.methods import deals
+from terminal.model import Method, PaymentState
+from terminal.operators import allowed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -44,72 +42,32 @@ async def void(shop: Shop) -> None:
     if refused:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
-    elif original is not None and await _is_meant(shop, original) and await agreed(shop, "void"):
-        await card.transact(shop, void_of(shop, original))
+    elif original is not None and await _is_meant(shop, original) and await allowed(shop, "void"):
+        await deals.transact(shop, void_deal(shop, original))
 
 
 async def signature_differs(shop: Shop) -> None:
     """签名不符: the sale just signed for is taken back at once, without its card and without a supervisor."""
     refused = why_not_selling(shop)
-    last = None if refused else await Commit(_last_payment)
-    if not refused and (last is None or not last.facts.get("signed") or why_not_voided(shop, last)):
+    last = None if refused else await Commit(last_signed)
+    if not refused and (last is None or why_not_voided(shop, last)):
         refused = "not_signed"
     if refused or last is None:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
     elif await _is_meant(shop, last):
-        await transact_sealed(shop, void_of(shop, last))
-
-
-def _last_payment(tx: Tx) -> PaymentRecord | None:
-    return next(iter(tx.payments(batch=tx.get("batch", 1), limit=1)), None)
-
-
-def void_row(shop: Shop, kind: Kind) -> Row | None:
-    """The row that takes such a payment back with its card; None when there is none."""
-    return next(
-        (
-            row
-            for row in shop.profile.transactions.values()
-            if row.undoes is kind
-            and row.names is Names.STAN
-            and row.effect is Effect.CREDIT
-            and row.card is Card.READ
-        ),
-        None,
-    )
+        await take_back(shop, last)
 
 
 def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
     """"" when it may be voided, else a word of the room "refused"."""
     if original.facts.get(ADJUSTED):
         return "adjusted"
-    if original.method is not Method.CARD or void_row(shop, original.kind) is None:
+    if original.method is not Method.CARD or void_of(shop.profile.transactions, original.kind) is None:
         return "not_voidable"
     if original.state is PaymentState.COMPLETED:
         return ""
     return NOT_NOW.get(original.state, "not_voidable")
-
-
-def void_of(shop: Shop, original: PaymentRecord) -> Deal:
-    """The deal that takes this payment back. Raises ValueError for a kind that has no void."""
-    row = void_row(shop, original.kind)
-    if row is None:
-        raise ValueError(f"nothing takes back a {original.kind.value}")
-    facts = original.facts
-    return Deal(
-        row.kind,
-        original.amount,
-        about=Original(
-            batch_no=str(facts["batch_no"]),
-            stan=str(original.stan),
-            date=str(facts.get("host_date", "")),
-            rrn=str(facts.get("rrn", "")),
-            auth_code=str(facts.get("auth_code", "")),
-        ),
-        facts={"original_no": str(original.stan), "undoes": original.id},
-        undoes=original,
-    )
 
 
 async def _typed_original(shop: Shop) -> PaymentRecord | None:

@@ -116,7 +116,7 @@ def card_request(
     if pin_block:
         fields |= {26: profile.pin_capture_code, 52: pin_block}
     hidden = profile.tracks_encrypted and bool(card.track2 or card.track3)
-    if pin_block or hidden:
+    if (pin_block or hidden) and profile.ksn_field != 53:  # There the KSN will stand, with the MAC.
         fields[53] = f53_of(profile, pin=bool(pin_block), hidden=hidden)
     if profile.operator_in_f63:
         fields[63] = terminal.operator.ljust(3)

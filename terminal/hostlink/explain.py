@@ -16,7 +16,7 @@ from typing import Any
 
 from keys import KeyLayout
 from keys.mac import unionpay_mac
-from terminal.hostlink.codec import FIELDS_OFFSET, FRAMING, FrameError, Placed, read_mti, walk
+from terminal.hostlink.codec import FRAMING, FrameError, Placed, read_mti, walk
 from terminal.hostlink.codes import RESPONSE_CODES, lookup
 from terminal.hostlink.details import read_additional_amounts
 from terminal.hostlink.frame import TPDU_BYTES, TPDU_ID, preamble_bytes, unwrap
@@ -24,6 +24,7 @@ from terminal.hostlink.icc import elements
 from terminal.hostlink.masking import mask_digit_runs, mask_element, masked_raw, masked_value
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, read_f60, read_f61, read_tlv
+from terminal.hostlink.wire import BITMAP_BYTES
 from terminal.model import mask_pan
 
 LENGTH_PREFIX_BYTES = 2
@@ -121,12 +122,12 @@ def explain(data: bytes, profile: Profile, *, bare: bool = False, mak: bytearray
     lines: list[Line] = []
     problem: FrameError | None = None
     try:
-        mti = read_mti(body)
+        mti = read_mti(body, profile)
         for item in walk(body, profile):
             lines.append(_line(item, body[item.start : item.end], mti))
     except FrameError as fault:
         problem = fault.moved(start)
-    bitmap = body[2:FIELDS_OFFSET].hex().upper() if len(body) >= FIELDS_OFFSET else None
+    bitmap = _bitmap(body, profile)
     words = MTI_WORDS.get(mti or "", "")
     mac = "absent" if problem is None else "unchecked"
     if problem is None and lines and lines[-1].number == MAC_FIELD:
@@ -147,6 +148,15 @@ def _after_length(data: bytes) -> int:
     if rest > TPDU_BYTES and data[0] != TPDU_ID and data[LENGTH_PREFIX_BYTES] == TPDU_ID:
         raise FrameError(FRAMING, 0, f"the length prefix says {prefix} bytes, {rest} follow")
     return 0
+
+
+def _bitmap(body: bytes, profile: Profile) -> str | None:
+    """Sixteen hex digits, or None for a body that ends before."""
+    wire = profile.wire
+    raw = body[wire.mti_bytes : wire.fields_at]
+    if len(raw) != wire.fields_at - wire.mti_bytes:
+        return None
+    return raw.hex().upper() if len(raw) == BITMAP_BYTES else printable(raw.decode("latin-1"))
 
 
 def _check_mac(body: bytes, mak: bytearray | None) -> str:

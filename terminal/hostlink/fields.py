@@ -4,10 +4,11 @@ What makes ISO 8583 dialects differ is always one of the same four things, so ea
 
 - *length*: how many units at most (exactly, when there is no prefix); digits for BCD, bytes for the rest
 - *encoding*: how one unit looks on the wire
-- *prefix*: no length prefix, LL (one BCD byte) or LLL (two BCD bytes, leading 0)
+- *prefix*: no length prefix, or the units counted in two or three digits: BCD, ASCII or binary
 - *padding*: where the spare nibble (or nibbles) of a BCD field stands; it is always 0
 
-An acquirer that differs overrides a row in its profile; nothing in the codec names a field number.
+An acquirer that differs overrides a row in its profile; nothing in the codec names a field number. A whole dialect
+whose numbers are ASCII is the same table, turned over by `in_ascii`.
 
 Spec: the UnionPay POS host link as collected in docs/host-link.md §2; the axes are ISO 8583:1987 §4.
 """
@@ -15,7 +16,7 @@ Spec: the UnionPay POS host link as collected in docs/host-link.md §2; the axes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 
@@ -30,14 +31,34 @@ class Encoding(Enum):
     ANS = "ans"  # Printable ASCII.
     TEXT = "text"  # ASCII in requests, GB18030 in replies; no control characters.
     BINARY = "binary"
+    DIGITS = "digits"  # One ASCII digit a byte.
+    TRACK_TEXT = "track-text"  # One ASCII digit a byte, and "=" for the separator.
+    HEX = "hex"  # Two ASCII characters, 0-9 and A-F, for each byte of the value.
 
 
 class Prefix(Enum):
-    """The number of BCD digits that count the field's units."""
+    """How the field's units are counted before it: digits, and how they are written."""
 
-    NONE = 0
-    LL = 2
-    LLL = 3
+    __hash__ = object.__hash__
+
+    NONE = (0, "")
+    LL = (2, "bcd")  # One byte.
+    LLL = (3, "bcd")  # Two bytes, leading 0.
+    LL_ASCII = (2, "ascii")
+    LLL_ASCII = (3, "ascii")
+    LL_BINARY = (2, "binary")  # One byte.
+    LLL_BINARY = (3, "binary")  # Two bytes, big-endian.
+
+    def __init__(self, digits: int, style: str) -> None:
+        self.digits = digits
+        self.style = style
+        self.size_bytes = digits if style == "ascii" else (digits + 1) // 2
+        self.limit = 256**self.size_bytes - 1 if style == "binary" else 10**digits - 1
+
+    @property
+    def code(self) -> str:
+        """As a profile names it: ll, lll-ascii."""
+        return self.name.lower().replace("_", "-")
 
 
 class Padding(Enum):
@@ -49,7 +70,7 @@ class Padding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One row. `length` counts digits (BCD, TRACK) or bytes (the rest)."""
+    """One row. `length` counts digits (BCD, TRACK, NIBBLES) or bytes (the rest; of the value, for HEX)."""
 
     number: int
     name: str
@@ -59,8 +80,14 @@ class Field:
     prefix: Prefix = Prefix.NONE
     padding: Padding = Padding.AFTER
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether a value of this field is bytes."""
+        return self.encoding in (Encoding.BINARY, Encoding.HEX)
 
-_BCD, _TRACK, _, _AN, _ANS, _TEXT, _BIN = Encoding
+
+_BCD, _TRACK, _AN, _ANS = Encoding.BCD, Encoding.TRACK, Encoding.AN, Encoding.ANS
+_TEXT, _BIN = Encoding.TEXT, Encoding.BINARY
 _LL, _LLL = Prefix.LL, Prefix.LLL
 _BEFORE = Padding.BEFORE
 
@@ -104,3 +131,24 @@ _ROWS = (
 )
 
 FIELDS: Mapping[int, Field] = MappingProxyType({row.number: row for row in _ROWS})
+
+_ASCII_ENCODINGS = {Encoding.BCD: Encoding.DIGITS, Encoding.TRACK: Encoding.TRACK_TEXT}
+_ASCII_PREFIXES = {Prefix.LL: Prefix.LL_ASCII, Prefix.LLL: Prefix.LLL_ASCII}
+
+
+def in_ascii(fields: Mapping[int, Field]) -> Mapping[int, Field]:
+    """The table of a dialect that writes numbers and lengths as ASCII characters; binary fields stay binary.
+
+    >>> in_ascii(FIELDS)[2].encoding, in_ascii(FIELDS)[2].prefix.code
+    (<Encoding.DIGITS: 'digits'>, 'll-ascii')
+    """
+    return MappingProxyType(
+        {
+            number: replace(
+                row,
+                encoding=_ASCII_ENCODINGS.get(row.encoding, row.encoding),
+                prefix=_ASCII_PREFIXES.get(row.prefix, row.prefix),
+            )
+            for number, row in fields.items()
+        }
+    )

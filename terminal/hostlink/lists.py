@@ -332,4 +332,6 @@ class Downloaded:
             profile = replace(profile, response_timeout_ms=told.reply_timeout_s * 1000)
         if told is not None and told.resend_count is not None:
             profile = replace(profile, reversal_resend_count=told.resend_count)
+        if told is not None and told.offline_max:
+            profile = replace(profile, upload_count_limit=told.offline_max)
         return profile

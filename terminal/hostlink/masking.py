@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 
 from terminal.hostlink.codec import FrameError, Placed
-from terminal.hostlink.fields import Encoding, Padding, Prefix
+from terminal.hostlink.extra_fields import CVV2_DIGITS, CVV2_TAG
+from terminal.hostlink.fields import Encoding, Padding
 from terminal.hostlink.icc import elements
 from terminal.hostlink.subfields import OrderTag
 from terminal.model import mask_pan
@@ -25,6 +26,8 @@ HIDDEN_TAGS = frozenset({"56", "9F1F", "9F20", "99", "5F20", "9F0B"})
 SCRIPT_TAGS = frozenset({"71", "72"})  # Templates of issuer commands: no card data, and a person must see them.
 
 _PAN_LIKE = re.compile(r"(?<![0-9])[0-9]{13,19}(?![0-9])")
+_CVV2_HEAD = f"{CVV2_TAG}{CVV2_DIGITS:03d}".encode("ascii").hex().upper()
+_CVV2 = re.compile(f"(?<={_CVV2_HEAD})[0-9A-F]{{{2 * CVV2_DIGITS}}}")
 _BATCH_DETAIL = re.compile(r"([0-9]{2})((?:[0-9]{40})+)")
 
 
@@ -32,6 +35,8 @@ def masked_value(item: Placed) -> str:
     """The field as text (binary as hex), hidden places as `*`, as long as the true text."""
     number, value = item.row.number, item.value
     if isinstance(value, bytes):
+        if number == 62:
+            return _CVV2.sub(lambda code: "*" * len(code[0]), _mask_ascii(value))
         if number == 55:
             return mask_icc(value)
         return "*" * (2 * len(value)) if number in HIDDEN_FIELDS else _mask_ascii(value)
@@ -53,7 +58,7 @@ def masked_value(item: Placed) -> str:
 def masked_raw(item: Placed, wire: bytes) -> str:
     """The field's wire bytes, length prefix included, in upper-case hex with the same places hidden."""
     shown, row = masked_value(item), item.row
-    prefix = wire[: (row.prefix.value + 1) // 2].hex().upper() if row.prefix is not Prefix.NONE else ""
+    prefix = wire[: row.prefix.size_bytes].hex().upper()
     if isinstance(item.value, bytes):
         return prefix + shown
     if row.encoding in (Encoding.BCD, Encoding.TRACK, Encoding.NIBBLES):

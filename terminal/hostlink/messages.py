@@ -13,12 +13,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keys import KeyRef, KeyStore, MacMethod
+from keys import KeyRef, KeyStore, MacMethod, Usage
 from terminal.hostlink.codec import Message, encode
+from terminal.hostlink.fields import Encoding
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, write_tlv
 from terminal.model import Money
 
+PIN_FIELD = 52
 MAC_FIELD = 64
 MAC_BYTES = 8
 NO_BATCH = "000000"
@@ -99,6 +101,12 @@ def echo(terminal: Terminal, profile: Profile, *, stan: str) -> Message:
     return Message("0820", fields)
 
 
+def cashier(terminal: Terminal, profile: Profile, *, stan: str, operator: str) -> Message:
+    """0820/401, 收银员签到: who works at the terminal now."""
+    fields = base(terminal, stan, f"00{terminal.batch_no}401")
+    return Message("0820", {**fields, 63: operator.zfill(3)[-3:].ljust(3)})
+
+
 def settlement(
     terminal: Terminal, profile: Profile, *, stan: str, domestic: Totals, foreign: Totals | None = None
 ) -> Message:
@@ -164,35 +172,70 @@ def qr_pay(terminal: Terminal, profile: Profile, *, stan: str, amount: Money, or
     return _qr(terminal, profile, stan, QR_PAY, SCANNED, amount, tags)
 
 
+# Protection: the seam between the two ways that keys are managed. Session keys lie in the store from one sign-in to the
+# next; with DUKPT each message has its own, and the store keeps them until its answer is judged.
+
+
+def master_key(profile: Profile) -> KeyRef:
+    """The key that the terminal is keyed by: what all others come under, or out of."""
+    return KeyRef(Usage.INITIAL_KEY if profile.dukpt else Usage.TMK)
+
+
+def keys_ready(keys: KeyStore, profile: Profile) -> bool:
+    """Whether a message could be authenticated now."""
+    return keys.has(master_key(profile)) if profile.dukpt else keys.working_keys_ready()
+
+
 def mac_range(message: Message, profile: Profile) -> bytes:
     """The bytes that the MAC covers: MTI to the last field before F64, with bit 64 set in the bitmap.
 
     TPDU and header are not included (§7). Raises FrameError.
     """
-    return encode(message.with_fields({MAC_FIELD: bytes(MAC_BYTES)}), profile)[:-MAC_BYTES]
+    return encode(message.with_fields({MAC_FIELD: bytes(MAC_BYTES)}), profile)[: -mac_wire_bytes(profile)]
+
+
+def mac_wire_bytes(profile: Profile) -> int:
+    """How long F64, the last field of a body, is on the wire."""
+    return MAC_BYTES * (2 if profile.fields[MAC_FIELD].encoding is Encoding.HEX else 1)
 
 
 def with_mac(message: Message, keys: KeyStore, profile: Profile) -> Message:
-    """The message with F64 under the present MAK. Raises KeyRefused when there is none."""
-    made = keys.mac(mak(profile), mac_range(message, profile), profile.mac)
-    return message.with_fields({MAC_FIELD: made if profile.mac is MacMethod.UNIONPAY else _in_hex(made)})
+    """The message with F64 under the present MAK, or under its own key and with its KSN.
+
+    With DUKPT a message with a PIN block has the block's transaction, and the store waits for the journal: never call
+    it inside a Commit. Raises KeyRefused when there is no key.
+    """
+    if profile.dukpt:
+        ksn = keys.messages.begin(message.binary(PIN_FIELD))
+        message = message.with_fields({profile.ksn_field: ksn.hex().upper()})
+        made = keys.messages.mac(mac_range(message, profile), profile.mac)
+    else:
+        made = keys.mac(mak(profile), mac_range(message, profile), profile.mac)
+    return message.with_fields({MAC_FIELD: shown_mac(made, profile)})
 
 
 def mac_is_good(message: Message, keys: KeyStore, profile: Profile) -> bool:
-    """Whether F64, which is there, is the MAC of the message. Raises KeyRefused without a MAK, FrameError."""
+    """Whether F64, which is there, is the MAC of the message: an answer's, with DUKPT to the last that was sent.
+
+    Raises KeyRefused without a key, FrameError.
+    """
     told, data = message.binary(MAC_FIELD), mac_range(message, profile)
-    if profile.mac is MacMethod.UNIONPAY:
-        return keys.mac_ok(mak(profile), data, told)
-    if re.fullmatch(rb"[0-9A-F]{8}", told) is None:
-        return False
-    return keys.mac_ok(mak(profile), data, bytes.fromhex(told.decode("ascii")), profile.mac)
+    if profile.mac is not MacMethod.UNIONPAY and profile.mac_bytes != MAC_BYTES:
+        if re.fullmatch(rb"[0-9A-F]{8}", told) is None:
+            return False
+        told = bytes.fromhex(told.decode("ascii"))
+    if profile.dukpt:
+        return keys.messages.mac_ok(data, told, profile.mac)
+    return keys.mac_ok(mak(profile), data, told, profile.mac)
 
 
 def mak(profile: Profile) -> KeyRef:
-    """The key that authenticates messages in this profile."""
+    """The session key that authenticates messages in this profile."""
     return KeyRef(profile.mac.usage)
 
 
-def _in_hex(made: bytes) -> bytes:
-    """F64 of a standard's MAC: its first half as ASCII. Spec: docs/host-link.md §7."""
+def shown_mac(made: bytes, profile: Profile) -> bytes:
+    """F64 of a MAC: all of it, or a standard's first half as eight ASCII characters. Spec: docs/host-link.md §7."""
+    if profile.mac is MacMethod.UNIONPAY or profile.mac_bytes == MAC_BYTES:
+        return made[:MAC_BYTES]
     return made.hex().upper().encode("ascii")[:MAC_BYTES]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -20,13 +20,15 @@ from typing import Any
 
 from emv.capk import CapkSet
 from keys import KeyLayout, KeyScheme, MacMethod
-from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix
+from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix, in_ascii
 from terminal.hostlink.transactions import TRANSACTIONS, Row
+from terminal.hostlink.wire import Wire, compile_rows
 from terminal.model import Kind
 
 PROFILES = Path(__file__).parent / "profiles"
 TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than any customer stands there.
 RESEND_LIMIT = 9
+KSN_CHARACTERS = 20  # Of TDES: ten bytes.
 
 
 class ProfileError(Exception):
@@ -55,24 +57,36 @@ class Fallback(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Times in milliseconds. `tpdu` is 10 digits, `header` 12, of which the sixth is replaced on sending."""
+    """Times in milliseconds. `tpdu` is 10 digits, `header` 12, of which the sixth is replaced on sending; or ""."""
 
+    length_digits: int  # The link's length prefix: so many ASCII digits; 0: two binary bytes.
     tpdu: str
     header: str
     accept_lri: bool
+    ascii_digits: bool  # MTI, numbers and their lengths are ASCII characters; else BCD.
+    hex_bitmap: bool
     key_scheme: str  # F60.3 of the sign-in.
     key_cipher: KeyScheme
+    ksn_field: int  # Where a message says its DUKPT transaction; 0: session keys, brought by the sign-in.
     mac: MacMethod
+    mac_bytes: int  # How much of the MAC F64 has: 4, as eight hex characters, or all 8 as they are.
     sequence_no: str
     tmk_download: str  # F60.3 of a new TMK from the host; "" when this acquirer has none.
     connect_timeout_ms: int
     response_timeout_ms: int
+    connection_kept: bool
+    connection_echo_ms: int  # A kept connection is proved by an echo after so much silence,
+    connection_trusted_ms: int  # and no request is put on it after so much.
     reversal_ending_codes: tuple[str, ...]
     reversal_resend_count: int
     no_response_reason: str
     mac_error_reason: str
     terminal_failure_reason: str
     reversal_f55_tags: tuple[str, ...]
+    upload_done_codes: tuple[str, ...]
+    upload_resend_count: int
+    upload_count_limit: int  # So many advices waiting are sent at once.
+    script_f55_tags: tuple[str, ...]
     pin_capture_code: str
     security_control: str
     terminal_capability: str
@@ -81,16 +95,32 @@ class Profile:
     stripe_pin: PinRule
     fallback: Fallback
     fallback_without_application: bool
+    instalment_terms: tuple[str, ...]  # What may be chosen, two digits each.
+    instalment_product: str
+    instalment_fee: str
     qr_scheme: str
     qr_transaction_type: str
     qr_terminal_capability: str
     qr_in_totals: bool
     currency: str
+    domestic_organisations: tuple[str, ...]  # 63.1 of an answer; empty: every card is domestic.
+    sign_out_after_settlement: bool
+    certificates_when_balanced: bool  # The chips' TCs go up after a settlement that balances, too.
     downloads_mac: bool
     downloads_at_sign_in: bool
     ca_key_set: CapkSet
     fields: Mapping[int, Field]
     transactions: Mapping[Kind, Row]
+    wire: Wire = field(init=False, repr=False, compare=False)  # What `fields` says, ready to read and write.
+
+    def __post_init__(self) -> None:
+        wire = compile_rows(self.fields, ascii_mti=self.ascii_digits, hex_bitmap=self.hex_bitmap)
+        object.__setattr__(self, "wire", wire)
+
+    @property
+    def dukpt(self) -> bool:
+        """Whether each message has keys of its own; else those of the last sign-in serve all of them."""
+        return self.ksn_field > 0
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -129,7 +159,11 @@ def parse_profile(text: str, *, source: str) -> Profile:
         values[setting.attribute] = value
     problems += [(_line_of(text, key), key, "no such setting") for key in flat]
     problems += [(_line_of(text, key), key, reason) for key, reason in _disagreements(values)]
-    values["fields"] = _override(table.get("fields", {}), problems, text)
+    plain = in_ascii(FIELDS) if values.get("ascii_digits") else FIELDS
+    values["fields"] = _override(plain, table.get("fields", {}), problems, text)
+    if values.get("ksn_field") and not _holds_ksn(values["fields"][values["ksn_field"]]):
+        reason = f"field {values['ksn_field']} must take a text of {KSN_CHARACTERS} characters 0-9, A-F"
+        problems.append((_line_of(text, "keys.ksn_field"), "keys.ksn_field", reason))
     if values.get("tracks_encrypted"):
         values["fields"] = _any_nibbles(values["fields"])
     values["transactions"] = _recoded(table.get("transactions", {}), problems, text)
@@ -142,16 +176,38 @@ def _disagreements(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Settings that are good each by itself, and not together."""
     found: list[tuple[str, str]] = []
     code, cipher, mac = (values.get(name) for name in ("key_scheme", "key_cipher", "mac"))
+    dukpt = bool(values.get("ksn_field"))
+    if dukpt:
+        found += _of_dukpt(values)
+    elif mac is MacMethod.CMAC:
+        found.append(("keys.mac", "no sign-in brings a key for cmac: it needs keys.ksn_field"))
+    if mac is MacMethod.UNIONPAY and values.get("mac_bytes") == 8:
+        found.append(("keys.mac_bytes", "must be 4: this MAC is eight characters"))
     fitting = [layout.code for layout in KeyLayout if layout.scheme is cipher]
-    if fitting and code in _SCHEMES and code not in fitting:
+    if fitting and code in _SCHEMES and code not in fitting and not dukpt:
         found.append(("keys.scheme", f"must be one of {', '.join(dict.fromkeys(fitting))} with this cipher"))
     if mac is MacMethod.X9_19 and cipher not in (KeyScheme.TDES, None):
         found.append(("keys.mac", "x9.19 takes keys of double length: cipher must be 3des"))
+    echo_ms, trusted_ms = values.get("connection_echo_ms"), values.get("connection_trusted_ms")
+    if isinstance(echo_ms, int) and isinstance(trusted_ms, int) and trusted_ms <= echo_ms:
+        found.append(("connection.trusted_ms", "must be longer than echo_ms, or no echo ever comes in time"))
     if values.get("tracks_encrypted"):
         if cipher is KeyScheme.SM4:
             found.append(("sale.tracks_encrypted", "no public text says which bytes of a track SM4 hides"))
         elif code not in ("004", None):
             found.append(("sale.tracks_encrypted", "needs a TDK: keys.scheme must be 004"))
+    return found
+
+
+def _of_dukpt(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What does not go with a key for each message. The initial key is one of TDES: F52 has room for no other."""
+    found: list[tuple[str, str]] = []
+    if values.get("key_cipher") not in (KeyScheme.TDES, None):
+        found.append(("keys.cipher", "must be 3des with DUKPT"))
+    if values.get("mac") is MacMethod.UNIONPAY:
+        found.append(("keys.mac", "must be x9.19 or cmac with DUKPT"))
+    if values.get("tmk_download"):
+        found.append(("keys.tmk_download", "must be none: with DUKPT there is no TMK"))
     return found
 
 
@@ -201,25 +257,46 @@ def _one_of(known: Mapping[str, Any]) -> Check:
     return check
 
 
+def _one_of_numbers(*known: int) -> Check:
+    def check(value: Any) -> tuple[Any, str]:
+        good = isinstance(value, int) and not isinstance(value, bool) and value in known
+        return value, "" if good else f"must be one of {', '.join(map(str, known))}"
+
+    return check
+
+
 _CODE = r"[0-9A-Z]{2}"
+_MACS = (MacMethod.UNIONPAY, MacMethod.X9_19, MacMethod.CMAC)
 _SCHEMES = tuple(sorted({layout.code for layout in KeyLayout}))
 _SETTINGS = (
-    _Setting("frame.tpdu", "tpdu", _pattern(r"60[0-9]{8}", "60 and eight digits")),
-    _Setting("frame.header", "header", _pattern(r"[0-9]{12}", "twelve digits")),
+    _Setting("frame.length", "length_digits", _one_of({"binary": 0, "ascii": 4})),
+    _Setting("frame.tpdu", "tpdu", _pattern(r"(60[0-9]{8})?", "60 and eight digits, or none")),
+    _Setting("frame.header", "header", _pattern(r"([0-9]{12})?", "twelve digits, or none")),
     _Setting("frame.accept_lri", "accept_lri", _flag),
+    _Setting("frame.digits", "ascii_digits", _one_of({"bcd": False, "ascii": True})),
+    _Setting("frame.bitmap", "hex_bitmap", _one_of({"binary": False, "hex": True})),
     _Setting("keys.scheme", "key_scheme", _pattern("|".join(_SCHEMES), f"one of {', '.join(_SCHEMES)}")),
     _Setting("keys.cipher", "key_cipher", _one_of({cipher.value: cipher for cipher in KeyScheme})),
-    _Setting("keys.mac", "mac", _one_of({method.code: method for method in (MacMethod.UNIONPAY, MacMethod.X9_19)})),
+    _Setting("keys.ksn_field", "ksn_field", _one_of_numbers(0, 48, 53, 57, 59, 63)),
+    _Setting("keys.mac", "mac", _one_of({method.code: method for method in _MACS})),
+    _Setting("keys.mac_bytes", "mac_bytes", _one_of_numbers(4, 8)),
     _Setting("keys.tmk_download", "tmk_download", _pattern(r"([0-9]{3})?", "three digits, or none")),
     _Setting("keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")),
     _Setting("timing.connect_timeout_ms", "connect_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
     _Setting("timing.response_timeout_ms", "response_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
+    _Setting("connection.keep", "connection_kept", _flag),
+    _Setting("connection.echo_ms", "connection_echo_ms", _whole(5_000, 3_600_000)),
+    _Setting("connection.trusted_ms", "connection_trusted_ms", _whole(5_000, 3_600_000)),
     _Setting("reversal.ending_codes", "reversal_ending_codes", _list_of(_CODE, "two-character codes")),
     _Setting("reversal.resend_count", "reversal_resend_count", _whole(0, RESEND_LIMIT)),
     _Setting("reversal.no_response_reason", "no_response_reason", _pattern(_CODE, "a two-character code")),
     _Setting("reversal.mac_error_reason", "mac_error_reason", _pattern(_CODE, "a two-character code")),
     _Setting("reversal.terminal_failure_reason", "terminal_failure_reason", _pattern(_CODE, "a two-character code")),
     _Setting("reversal.f55_tags", "reversal_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
+    _Setting("uploads.done_codes", "upload_done_codes", _list_of(_CODE, "two-character codes")),
+    _Setting("uploads.resend_count", "upload_resend_count", _whole(0, RESEND_LIMIT)),
+    _Setting("uploads.count_limit", "upload_count_limit", _whole(1, 99)),
+    _Setting("uploads.script_f55_tags", "script_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
     _Setting("sale.pin_capture_code", "pin_capture_code", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("sale.security_control", "security_control", _pattern(r"[0-9]{16}", "sixteen digits")),
     _Setting("sale.terminal_capability", "terminal_capability", _pattern(r"[0-9]", "one digit")),
@@ -228,11 +305,17 @@ _SETTINGS = (
     _Setting("stripe.pin", "stripe_pin", _one_of({rule.value: rule for rule in PinRule})),
     _Setting("stripe.fallback", "fallback", _one_of({rule.value: rule for rule in Fallback})),
     _Setting("stripe.fallback_without_application", "fallback_without_application", _flag),
+    _Setting("instalment.terms", "instalment_terms", _list_of(r"[0-9]{2}", "terms of two digits")),
+    _Setting("instalment.product", "instalment_product", _pattern(r"[\x20-\x7e]{0,30}", "at most 30 ASCII characters")),
+    _Setting("instalment.fee", "instalment_fee", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.scheme", "qr_scheme", _pattern(r"acquirer-orders|none", '"acquirer-orders" or "none"')),
     _Setting("qr.transaction_type", "qr_transaction_type", _pattern(r"[0-9]{2}", "two digits")),
     _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", _flag),
     _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
+    _Setting("batch.domestic", "domestic_organisations", _list_of(r"[0-9A-Z]{3}", "three-character organisations")),
+    _Setting("batch.sign_out", "sign_out_after_settlement", _flag),
+    _Setting("batch.certificates_when_balanced", "certificates_when_balanced", _flag),
     _Setting("downloads.mac", "downloads_mac", _flag),
     _Setting("downloads.at_sign_in", "downloads_at_sign_in", _flag),
     _Setting("downloads.ca_keys", "ca_key_set", _one_of({world.value: world for world in CapkSet})),
@@ -270,22 +353,25 @@ def _line_of(text: str, key: str) -> int:
     return found
 
 
+_PREFIXES = {prefix.code: prefix for prefix in Prefix}
 _COLUMNS: Mapping[str, tuple[Check, Callable[[Any], Any]]] = MappingProxyType(
     {
         "length": (_whole(1, 999), int),
         "encoding": (_pattern("|".join(e.value for e in Encoding), "a known encoding"), Encoding),
-        "prefix": (_pattern("none|ll|lll", '"none", "ll" or "lll"'), lambda v: Prefix[v.upper()]),
+        "prefix": (_one_of(_PREFIXES), _PREFIXES.__getitem__),
         "padding": (_pattern("before|after", '"before" or "after"'), Padding),
     }
 )
 
 
-def _override(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Mapping[int, Field]:
+def _override(
+    plain: Mapping[int, Field], rows: Any, problems: list[tuple[int, str, str]], text: str
+) -> Mapping[int, Field]:
     """The field table with the profile's own rows over it."""
-    fields = dict(FIELDS)
+    fields = dict(plain)
     if not isinstance(rows, dict):
         problems.append((_line_of(text, "fields"), "fields", "must be a section"))
-        return FIELDS
+        return plain
     for name, columns in rows.items():
         key = f"fields.{name}"
         if not re.fullmatch(r"[0-9]{1,2}", name) or int(name) not in fields or not isinstance(columns, dict):
@@ -299,13 +385,22 @@ def _override(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Map
                 problems.append((_line_of(text, f"{key}.{column}"), f"{key}.{column}", reason))
             else:
                 changes[column] = convert(value)
-        kinds = {changes.get("encoding", fields[int(name)].encoding), fields[int(name)].encoding}
-        if len(kinds) == 2 and Encoding.BINARY in kinds:
+        row = replace(fields[int(name)], **changes)
+        if row.is_binary is not fields[int(name)].is_binary:
             # Whoever reads a field knows which of the two it is; a reply of the other kind would stop the terminal.
             reason = "a binary field stays binary, and text stays text"
             problems.append((_line_of(text, f"{key}.encoding"), f"{key}.encoding", reason))
-        fields[int(name)] = replace(fields[int(name)], **changes)
+        if row.prefix is not Prefix.NONE and row.length > row.prefix.limit:
+            reason = f"a prefix {row.prefix.code} counts to {row.prefix.limit} only"
+            problems.append((_line_of(text, f"{key}.length"), f"{key}.length", reason))
+        fields[int(name)] = row
     return MappingProxyType(fields)
+
+
+def _holds_ksn(row: Field) -> bool:
+    exact = row.prefix is Prefix.NONE
+    fits = row.length == KSN_CHARACTERS if exact else row.length >= KSN_CHARACTERS
+    return fits and row.encoding in (Encoding.AN, Encoding.ANS, Encoding.TEXT, Encoding.NIBBLES)
 
 
 def _any_nibbles(fields: Mapping[int, Field]) -> Mapping[int, Field]:

@@ -80,7 +80,7 @@ def ends_reversal(verdict: Verdict, profile: Profile) -> bool:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedIn:
-    """What an approved 0810 brings: host clock (MMDD, hhmmss), batch number, and the key block of F62."""
+    """What an approved 0810 brings: host clock (MMDD, hhmmss), batch number, and the key block of F62 (DUKPT: none)."""
 
     date: str
     time: str
@@ -91,9 +91,9 @@ class SignedIn:
         return f"SignedIn({self.date} {self.time}, batch {self.batch_no})"
 
 
-def read_sign_in(reply: Message) -> SignedIn:
+def read_sign_in(reply: Message, profile: Profile) -> SignedIn:
     """Raises FrameError naming the field that an approved sign-in lacks."""
-    for number in (12, 13, 60, 62):
+    for number in (12, 13, 60) if profile.dukpt else (12, 13, 60, 62):
         if number not in reply.fields:
             raise FrameError(number, 0, "missing in the sign-in's answer")
     batch_no = read_f60(reply.text(60)).batch_no

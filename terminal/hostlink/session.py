@@ -1,9 +1,12 @@
-"""One exchange with the host: connect, send, wait, accept only the answer to what was asked.
+"""One exchange with the host: send, wait, accept only the answer to what was asked.
 
 The one question that money depends on is whether the host can have seen the request. `Silence.sent` answers it: until
 the first byte may have left, nothing was asked and a prepared reversal is withdrawn; after it, silence always means
-that the host may have approved. A frame that does not answer this request (an older STAN, another terminal's) is
-dropped and counted; a connection is never reused, so that a late answer cannot meet a later question.
+that the host may have approved. Which route a request leaves by, and over which connection, is `line.Line`'s affair.
+
+A frame that does not answer this request (an older STAN, another terminal's, a second reply) is dropped, counted and
+told to `note`. A connection on which a request found no answer is closed, so that a late one cannot meet a later
+question.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ from drivers.ports import Link, LinkClosed, LinkDown, LinkFault, LinkFrame
 from keys import KeyStore
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.frame import unwrap, wrap
+from terminal.hostlink.line import Line
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.reply import Verdict, VerdictKind, check_reply
-from terminal.loop import CallOverdue, Mailbox, Now, Offload, Race, Sleep, Wait
+from terminal.loop import Mailbox, Now, Race, Sleep, Wait
 
-GRACE_MS = 2_000  # The driver's own time-out comes first; this is for a driver that is late in noticing.
 TICK_MS = 1_000  # The countdown that a person watches.
 FOREIGN_LIMIT = 32  # Frames that answer something else, in one exchange; a host that sends more is broken.
 
@@ -42,53 +45,61 @@ class Silence:
 
 
 class HostSession:
-    """The link to the host with its profile and keys; owns no state but a count of what it dropped."""
+    """The link to the host with its profile and keys; owns no state but its line, and counts of what it dropped.
 
-    def __init__(self, link: Link, box: Mailbox[LinkFrame | LinkClosed], profile: Profile, keys: KeyStore) -> None:
-        self._link = link
+    `note` hears a line of text for each thing that was not as it should be: no field of a message, no secret.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        box: Mailbox[LinkFrame | LinkClosed],
+        profile: Profile,
+        keys: KeyStore,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._box = box
         self.profile = profile
         self._keys = keys
-        self.dropped = 0
+        self._note = note
+        self.line = Line(link, box, note)
+        self._foreign = 0
 
-    async def exchange(self, request: Message, on_wait: Callable[[int], None] | None = None) -> Answered | Silence:
-        """Send one request and wait for its answer; `on_wait` hears the seconds left, once a second."""
-        profile, link = self.profile, self._link
-        frame = wrap(encode(request, profile), profile)
-        self._box.renew()
+    @property
+    def dropped(self) -> int:
+        """Frames that answered nothing that was asked, since the start."""
+        return self._foreign + self.line.dropped
+
+    async def exchange(
+        self,
+        request: Message,
+        on_wait: Callable[[int], None] | None = None,
+        *,
+        within_ms: int | None = None,
+        only: int | None = None,
+    ) -> Answered | Silence:
+        """Send one request and wait for its answer; `on_wait` hears the seconds left, once a second.
+
+        `within_ms` is another time-out than the profile's; `only` is the one route to take.
+        """
+        profile, line = self.profile, self.line
         try:
-            connection = await Offload(
-                "link",
-                lambda: link.connect(profile.connect_timeout_ms),
-                profile.connect_timeout_ms + GRACE_MS,
-            )
+            connection = await line.send(wrap(encode(request, profile), profile), profile, only=only)
         except LinkDown as down:
-            return Silence(False, down.fault.value)
-        except CallOverdue:
-            return Silence(False, LinkFault.TIMEOUT.value)
-        try:
-            await Offload(
-                "link", lambda: link.send(frame, profile.connect_timeout_ms), profile.connect_timeout_ms + GRACE_MS
-            )
-        except LinkDown as down:
-            await self._hang_up()
             return Silence(down.sent, down.fault.value)
-        except CallOverdue:
-            return Silence(True, LinkFault.TIMEOUT.value)
-        outcome = await self._await_reply(connection, request, on_wait)
-        await self._hang_up()
+        outcome = await self._await_reply(connection, request, within_ms or profile.response_timeout_ms, on_wait)
+        if isinstance(outcome, Answered) and outcome.verdict.answered:
+            await line.heard(profile)
+        else:
+            await line.close(failed=isinstance(outcome, Silence))
+        if isinstance(outcome, Silence):
+            self._note(f"{request.mti}: no answer ({outcome.reason})")
         return outcome
 
-    async def _hang_up(self) -> None:
-        try:
-            await Offload("link", self._link.close, GRACE_MS)
-        except (LinkDown, CallOverdue):
-            return  # What was to be learnt from this connection is known already.
-
     async def _await_reply(
-        self, connection: int, request: Message, on_wait: Callable[[int], None] | None
+        self, connection: int, request: Message, within_ms: int, on_wait: Callable[[int], None] | None
     ) -> Answered | Silence:
-        deadline_ms = (await Now()).mono_ms + self.profile.response_timeout_ms
+        deadline_ms = (await Now()).mono_ms + within_ms
         foreign = 0
         while foreign < FOREIGN_LIMIT:
             left_ms = deadline_ms - (await Now()).mono_ms
@@ -100,20 +111,24 @@ class HostSession:
             if won == 1:
                 continue
             if event.connection != connection:
-                self.dropped += 1
-                foreign += 1
+                foreign += self._drop("it came on an older connection")
                 continue
             if isinstance(event, LinkClosed):
                 return Silence(True, LinkFault.BROKEN.value)
             try:
                 received = unwrap(event.data, self.profile)
                 reply = decode(received.body, self.profile)
-            except FrameError:
+            except FrameError as error:
+                self._note(f"{request.mti}: an answer that cannot be read (field {error.field})")
                 return Silence(True, "garbled")
             verdict = check_reply(request, reply, self._keys, self.profile)
             if verdict.kind is VerdictKind.MISMATCH:
-                self.dropped += 1
-                foreign += 1
+                foreign += self._drop(f"{reply.mti} does not answer {request.mti}: field {verdict.field}")
                 continue
             return Answered(reply, verdict, received.requirement)
         return Silence(True, "foreign")
+
+    def _drop(self, why: str) -> int:
+        self._foreign += 1
+        self._note(f"dropped a frame: {why}")
+        return 1

@@ -121,4 +121,11 @@ _ROWS = (
 )
 # fmt: on
 
+def void_of(rows: Mapping[Kind, Row], kind: Kind) -> Row | None:
+    """The row that takes a payment of this kind back whole, by its STAN; None when there is none."""
+    return next(
+        (r for r in rows.values() if r.undoes is kind and r.names is Names.STAN and r.effect is Effect.CREDIT), None
+    )
+
+
 TRANSACTIONS: Mapping[Kind, Row] = MappingProxyType({row.kind: row for row in _ROWS})

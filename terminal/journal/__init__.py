@@ -26,12 +26,14 @@ from terminal.journal.errors import (
     SecretRefused,
 )
 from terminal.journal.events import JSON, Event
+from terminal.journal.records import PaymentRecord, SlipRecord, Total, UploadRecord
 from terminal.journal.screening import harmless
 from terminal.journal.store import Journal
-from terminal.journal.tx import PaymentRecord, SlipRecord, Total, Tx
+from terminal.journal.tx import UPLOADS_LIMIT, Tx
 
 __all__ = [
     "JSON",
+    "UPLOADS_LIMIT",
     "ChainBroken",
     "Event",
     "Journal",
@@ -45,5 +47,6 @@ __all__ = [
     "SlipRecord",
     "Total",
     "Tx",
+    "UploadRecord",
     "harmless",
 ]

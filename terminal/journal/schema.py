@@ -16,9 +16,9 @@ import apsw
 
 from terminal.journal.errors import JournalError
 from terminal.journal.events import JSON, canonical
-from terminal.model import OPEN_STATES, PAYMENT_EDGES, PaymentState
+from terminal.model import OPEN_STATES, PAYMENT_EDGES, PaymentState, UploadState
 
-SCHEMA = 2  # 1: payments without a kind.
+SCHEMA = 3  # 1: payments without a kind. 2: no uploads.
 APPLICATION_ID = 0x5A474A4E  # "ZGJN": tells our file from any other database.
 
 EVENTS_TABLE = """
@@ -52,9 +52,14 @@ CREATE TABLE slips(
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, payment_id INTEGER, body TEXT NOT NULL,
   created_ms INTEGER NOT NULL, printed INTEGER NOT NULL) STRICT;
 CREATE INDEX slips_unprinted ON slips(id) WHERE printed = 0;
+CREATE TABLE uploads(
+  id INTEGER PRIMARY KEY, notice TEXT NOT NULL, payment_id INTEGER NOT NULL, batch INTEGER NOT NULL,
+  stan TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, tries INTEGER NOT NULL) STRICT;
+CREATE INDEX uploads_queued ON uploads(id) WHERE state = 'queued';
+CREATE INDEX uploads_by_batch ON uploads(batch, id);
 """
 # What `rebuild` empties and folds again: everything but `sealed`, which no event carries.
-PROJECTIONS = ("terminal", "settings", "counters", "payments", "slips")
+PROJECTIONS = ("terminal", "settings", "counters", "payments", "slips", "uploads")
 OPEN_PAYMENTS = f"state IN ({_OPEN})"  # The very text of the partial index, so that SQLite uses it.
 _SETTLING = tuple(state.value for state, to in PAYMENT_EDGES.items() if PaymentState.SETTLED in to)
 
@@ -138,6 +143,21 @@ def _printed(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     db.execute("UPDATE slips SET printed = 1 WHERE id = ?", (body["id"],))
 
 
+def _queued(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
+    db.execute(
+        "INSERT INTO uploads VALUES(?, ?, ?, ?, ?, ?, '', 0)",
+        (body["id"], body["notice"], body["payment_id"], body["batch"], body["stan"], UploadState.QUEUED.value),
+    )
+
+
+def _uploaded(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
+    db.execute("UPDATE uploads SET state = ?, code = ? WHERE id = ?", (body["to"], body["code"], body["id"]))
+
+
+def _tried(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
+    db.execute("UPDATE uploads SET tries = tries + 1 WHERE id = ?", (body["id"],))
+
+
 def _nothing(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     """Sealed data lives outside the projections; the event says only that it came or went."""
 
@@ -170,6 +190,9 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         "batch-settled": Kind(1, _settled, _NO_UPCAST),  # batch: every completed or voided payment of it
         "slip": Kind(1, _slip, _NO_UPCAST),  # id, slip (its kind), payment_id, body
         "printed": Kind(1, _printed, _NO_UPCAST),  # id of the slip
+        "queued": Kind(1, _queued, _NO_UPCAST),  # id, notice, payment_id, batch, stan
+        "uploaded": Kind(1, _uploaded, _NO_UPCAST),  # id, to, code
+        "upload-tried": Kind(1, _tried, _NO_UPCAST),  # id: it was sent and nobody answered
         "sealed": Kind(1, _nothing, _NO_UPCAST),  # payment_id, purpose
         "seals-dropped": Kind(1, _nothing, _NO_UPCAST),  # batch
     }

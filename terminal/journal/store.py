@@ -123,7 +123,7 @@ class Journal:
 
         def work(tx: Tx) -> int:
             for table in PROJECTIONS:
-                self._db.execute(f"DROP TABLE {table}")
+                self._db.execute(f"DROP TABLE IF EXISTS {table}")  # The older one may not have had it.
             self._db.execute(PROJECTION_TABLES)
             self._db.execute(f"PRAGMA user_version = {SCHEMA}")
             return self._fold()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar, overload
 
@@ -12,70 +11,39 @@ import apsw
 
 from terminal.journal.errors import JournalError
 from terminal.journal.events import JSON, canonical, digest_of
+from terminal.journal.records import (
+    PAYMENT_COLUMNS,
+    UPLOAD_COLUMNS,
+    PaymentRecord,
+    SlipRecord,
+    Total,
+    UploadRecord,
+    payment_record,
+    slip_record,
+    upload_record,
+)
 from terminal.journal.schema import KINDS, OPEN_PAYMENTS
 from terminal.journal.screening import check_facts, check_json
 from terminal.model import (
-    CNY,
     MODE_EDGES,
     PAYMENT_EDGES,
-    Currency,
     Kind,
     Method,
     Mode,
     Money,
+    Notice,
     PaymentState,
+    UploadState,
     check_edge,
 )
 
 D = TypeVar("D")
 
 PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
+# A batch holds 999 transactions (F48), and each has its own notice and that of its scripts at most.
+UPLOADS_LIMIT = 2_000
 BODY_LIMIT = 32_768  # The longest slip is a settlement of some 3,000 characters.
 SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.
-_PAYMENT_COLUMNS = (
-    "id, state, kind, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts"
-)
-_CURRENCIES: Mapping[str, Currency] = MappingProxyType({CNY.code: CNY})
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRecord:
-    """A payment as the journal knows it. `facts` are small plain values a method added to it."""
-
-    id: int
-    state: PaymentState
-    kind: Kind
-    method: Method
-    amount: Money
-    operator: str
-    batch: int
-    stan: str | None
-    created_ms: int
-    changed_ms: int
-    facts: Mapping[str, str | int | bool]
-
-
-@dataclass(frozen=True, slots=True)
-class SlipRecord:
-    """A slip as it was first made; printing it again gives the same slip."""
-
-    id: int
-    kind: str
-    payment_id: int | None
-    body: Mapping[str, JSON]
-    created_ms: int
-    printed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """How many payments of a batch have this kind, method and state, and their sum."""
-
-    kind: Kind
-    method: Method
-    state: PaymentState
-    count: int
-    amount_minor: int
 
 
 class Tx:
@@ -256,45 +224,52 @@ class Tx:
 
     def payment(self, payment_id: int) -> PaymentRecord:
         """Raises JournalError when there is none."""
-        row = self._one(f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE id = ?", (payment_id,))
+        row = self._one(f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id = ?", (payment_id,))
         if row is None:
             raise JournalError(f"there is no payment {payment_id}")
-        return _payment_record(row)
+        return payment_record(row)
 
     def by_stan(self, batch: int, stan: str) -> PaymentRecord | None:
         """The payment of a local batch that has this STAN (its voucher number)."""
         row = self._one(
-            f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE batch = ? AND stan = ? ORDER BY id DESC LIMIT 1",
+            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE batch = ? AND stan = ? ORDER BY id DESC LIMIT 1",
             (batch, stan),
         )
-        return _payment_record(row) if row else None
+        return payment_record(row) if row else None
 
     def with_fact(self, name: str, value: str | int) -> tuple[PaymentRecord, ...]:
         """Payments of any batch whose fact `name` is this value, newest first, at most a page. Reads them all."""
         self._check_open()
         rows = self._db.execute(
-            f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE json_extract(facts, ?) = ? ORDER BY id DESC LIMIT ?",
+            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE json_extract(facts, ?) = ? ORDER BY id DESC LIMIT ?",
             (f"$.{name}", value, PAGE_LIMIT),
         )
-        return tuple(_payment_record(row) for row in rows)
+        return tuple(payment_record(row) for row in rows)
 
     def open_payments(self) -> tuple[PaymentRecord, ...]:
         """What recovery has to look at, oldest first."""
         self._check_open()
-        rows = self._db.execute(f"SELECT {_PAYMENT_COLUMNS} FROM payments WHERE {OPEN_PAYMENTS} ORDER BY id")
-        return tuple(_payment_record(row) for row in rows)
+        rows = self._db.execute(f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE {OPEN_PAYMENTS} ORDER BY id")
+        return tuple(payment_record(row) for row in rows)
 
     def payments(
-        self, *, batch: int | None = None, newest_first: bool = True, limit: int = PAGE_LIMIT, offset: int = 0
+        self,
+        *,
+        batch: int | None = None,
+        newest_first: bool = True,
+        limit: int = PAGE_LIMIT,
+        offset: int = 0,
+        after: int = 0,
     ) -> tuple[PaymentRecord, ...]:
+        """At most a page, of a batch or of all. `after`: only those with a greater number."""
         self._check_open()
-        where, bindings = ("", ()) if batch is None else ("WHERE batch = ?", (batch,))
+        where, bindings = ("", (after,)) if batch is None else ("AND batch = ?", (after, batch))
         order = "DESC" if newest_first else "ASC"
         rows = self._db.execute(
-            f"SELECT {_PAYMENT_COLUMNS} FROM payments {where} ORDER BY id {order} LIMIT ? OFFSET ?",
+            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id > ? {where} ORDER BY id {order} LIMIT ? OFFSET ?",
             (*bindings, min(limit, PAGE_LIMIT), offset),
         )
-        return tuple(_payment_record(row) for row in rows)
+        return tuple(payment_record(row) for row in rows)
 
     def totals(self, batch: int) -> tuple[Total, ...]:
         """Counts and sums of a batch by kind, method and state, over all its payments."""
@@ -319,9 +294,14 @@ class Tx:
         self._append("slip", {"id": slip_id, "slip": kind, "payment_id": payment_id, "body": dict(body)})
         return slip_id
 
-    def last_slip(self) -> SlipRecord | None:
-        row = self._one("SELECT id, kind, payment_id, body, created_ms, printed FROM slips ORDER BY id DESC LIMIT 1")
-        return _slip_record(row) if row else None
+    def last_slip(self, kind: str | None = None) -> SlipRecord | None:
+        """The newest of all, or of one kind."""
+        where, bindings = ("", ()) if kind is None else ("WHERE kind = ?", (kind,))
+        row = self._one(
+            f"SELECT id, kind, payment_id, body, created_ms, printed FROM slips {where} ORDER BY id DESC LIMIT 1",
+            bindings,
+        )
+        return slip_record(row) if row else None
 
     def unprinted(self) -> tuple[SlipRecord, ...]:
         """Slips whose printing was never confirmed, oldest first."""
@@ -329,7 +309,7 @@ class Tx:
         rows = self._db.execute(
             "SELECT id, kind, payment_id, body, created_ms, printed FROM slips WHERE printed = 0 ORDER BY id"
         )
-        return tuple(_slip_record(row) for row in rows)
+        return tuple(slip_record(row) for row in rows)
 
     def slip_printed(self, slip_id: int) -> None:
         """The paper is out. Saying it twice changes nothing."""
@@ -338,6 +318,50 @@ class Tx:
             raise JournalError(f"there is no slip {slip_id}")
         if not row[0]:
             self._append("printed", {"id": slip_id})
+
+    # Uploads
+
+    def queue_upload(self, notice: Notice, payment_id: int, stan: str) -> int:
+        """Put a notice about this payment at the queue's end; its number. Raises JournalError when it is full."""
+        if self.queued_uploads() >= UPLOADS_LIMIT:
+            raise JournalError(f"{UPLOADS_LIMIT} notices wait already: they must be uploaded before another is queued")
+        row = self._one("SELECT max(id) FROM uploads")
+        upload_id = int(row[0] or 0) + 1 if row else 1
+        batch = self.payment(payment_id).batch
+        body = {"id": upload_id, "notice": notice.value, "payment_id": payment_id, "batch": batch, "stan": stan}
+        self._append("queued", body)
+        return upload_id
+
+    def end_upload(self, upload_id: int, state: UploadState, code: str) -> None:
+        """DONE, REFUSED or UNSENT. An upload that has ended stays as it is."""
+        row = self._one("SELECT state FROM uploads WHERE id = ?", (upload_id,))
+        if row is None:
+            raise JournalError(f"there is no upload {upload_id}")
+        check_json("code", code)
+        if row[0] == UploadState.QUEUED.value:
+            self._append("uploaded", {"id": upload_id, "to": state.value, "code": code})
+
+    def upload_tried(self, upload_id: int) -> None:
+        """It was sent, and nobody answered."""
+        self._append("upload-tried", {"id": upload_id})
+
+    def queued_uploads(self) -> int:
+        row = self._one("SELECT count(*) FROM uploads WHERE state = 'queued'")
+        return int(row[0]) if row else 0
+
+    def next_upload(self, notice: Notice | None = None) -> UploadRecord | None:
+        """The oldest that waits: of all, or of one kind."""
+        where, bindings = ("", ()) if notice is None else (" AND notice = ?", (notice.value,))
+        row = self._one(
+            f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE state = 'queued'{where} ORDER BY id LIMIT 1", bindings
+        )
+        return upload_record(row) if row else None
+
+    def uploads(self, batch: int) -> tuple[UploadRecord, ...]:
+        """Those of a batch, in their order."""
+        self._check_open()
+        rows = self._db.execute(f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE batch = ? ORDER BY id", (batch,))
+        return tuple(upload_record(row) for row in rows)
 
     # Sealed data: ciphertext under the batch's key, in no event and in no projection
 
@@ -357,25 +381,3 @@ class Tx:
         """Delete the batch's ciphertext; its key is destroyed by KeyStore.destroy_batch."""
         self._append("seals-dropped", {"batch": batch})
         self._db.execute("DELETE FROM sealed WHERE batch = ?", (batch,))
-
-
-def _payment_record(row: tuple[JSON, ...]) -> PaymentRecord:
-    number, state, kind, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts = row
-    return PaymentRecord(
-        number,
-        PaymentState(state),
-        Kind(kind),
-        Method(method),
-        Money(amount_minor, _CURRENCIES[currency]),
-        operator,
-        batch,
-        stan,
-        created_ms,
-        changed_ms,
-        MappingProxyType(json.loads(facts)),
-    )
-
-
-def _slip_record(row: tuple[JSON, ...]) -> SlipRecord:
-    number, kind, payment_id, body, created_ms, printed = row
-    return SlipRecord(number, kind, payment_id, MappingProxyType(json.loads(body)), created_ms, bool(printed))

@@ -9,6 +9,7 @@ Source: docs/host-link.md §1, §8, §11.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.hostlink import messages
@@ -17,20 +18,28 @@ from terminal.hostlink.codes import lookup
 from terminal.hostlink.downloads import wanted
 from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.session import Answered, Silence
-from terminal.loop import Commit
-from terminal.model import Mode
+from terminal.loop import Commit, Offload
+from terminal.methods.sign_in_due import demand, of_answer
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
     from terminal.journal import Tx
 
+KEY_DEADLINE_MS = 30_000  # The key store and the journal sync their files; a bad SD card stalls for seconds.
 DOWNLOADS_DUE = "downloads_due"  # Lists by name, until each has been loaded.
 
 
 async def ask_authenticated(shop: Shop, request: Message, what: str) -> Answered | Silence:
-    """As `ask`, with the request's MAC made under the MAK of this moment."""
-    return await ask(shop, messages.with_mac(request, shop.keys, shop.profile), what)
+    """As `ask`, with the request's MAC made under the key of this moment."""
+    return await ask(shop, await authenticated(shop, request), what)
+
+
+async def authenticated(shop: Shop, request: Message) -> Message:
+    """The request with its F64. Raises KeyRefused."""
+    make = partial(messages.with_mac, request, shop.keys, shop.profile)
+    # A session key is at hand; one of DUKPT is durable twice before it is used, which the keys' thread waits for.
+    return await Offload("keys", make, KEY_DEADLINE_MS) if shop.profile.dukpt else make()
 
 
 async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
@@ -46,7 +55,8 @@ async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
         if lookup(code).sign_in or answer.requirement == SIGN_IN_AGAIN:
             # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a
             # sign-in.
-            await _require_sign_in(shop, code)
+            due = of_answer(answer)
+            shop.mode = await Commit(lambda tx: demand(tx, due))
     return answer
 
 
@@ -66,13 +76,3 @@ async def _note_wanted(shop: Shop, requirement: int) -> None:
     await Commit(note)
     shop.download_wanted = True
 
-
-async def _require_sign_in(shop: Shop, code: str) -> None:
-    """Nothing is sold until the next sign-in. A settlement that has begun goes on: it ends in a sign-in anyway."""
-
-    def demand(tx: Tx) -> Mode:
-        if tx.mode is Mode.SIGNED_IN:
-            tx.set_mode(Mode.KEYED, reason=code)
-        return tx.mode
-
-    shop.mode = await Commit(demand)

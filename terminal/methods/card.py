@@ -25,12 +25,13 @@ from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
 from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
 from terminal.methods import fallback, magstripe
-from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, conclude, new_payment
+from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, amount_asked, conclude, new_payment
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
+from terminal.methods.order import afterwards, way_is_clear
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
-from terminal.methods.reversal import clear_reversals_for_sale, pending_reversals, unseal_card
+from terminal.methods.reversal import unseal_card
 from terminal.model import Kind, Mode, Money, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
@@ -63,26 +64,15 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
 
     Where a stripe reader is fitted the card may be swiped, if it has no chip or its chip cannot be read.
     """
-    if not await way_is_clear(shop):
+    if not await way_is_clear(shop, deal.kind):
         return None
     whole = shop.profile.transactions[deal.kind].card is transactions.Card.FULL
     payment = await _by_chip_or_stripe(shop, deal, stripe=whole and shop.devices.stripe.fitted)
     if payment is not None and magstripe.chip_wanted(payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
+    await afterwards(shop, payment)
     return payment
-
-
-async def way_is_clear(shop: Shop) -> bool:
-    """Whether a new request may be sent: no reversal is open, and the terminal is signed in. Says why not."""
-    if not await clear_reversals_for_sale(shop):
-        count = len(await pending_reversals(shop))
-        await acknowledge(shop, screens.ReversalPending(count=count))
-        return False
-    if shop.mode is not Mode.SIGNED_IN:  # The host took a reversal and wants a sign-in before anything else.
-        await acknowledge(shop, screens.Refused(reason="sign_in"))
-        return False
-    return True
 
 
 async def begin(shop: Shop, deal: Deal) -> Attempt:
@@ -95,7 +85,7 @@ async def begin(shop: Shop, deal: Deal) -> Attempt:
 
 
 async def _by_chip_or_stripe(shop: Shop, deal: Deal, *, stripe: bool) -> PaymentRecord | None:
-    came = await card_comes(shop, deal.amount, stripe=stripe)
+    came = await card_comes(shop, deal.amount, deal.kind, stripe=stripe)
     if isinstance(came, Stripe) and not came.track2.has_chip:
         return await magstripe.pay(shop, deal, came)
     if isinstance(came, Stripe):  # Nobody can insert it: the chip reader is out of use.
@@ -151,12 +141,12 @@ async def _session(shop: Shop, attempt: Attempt) -> kernel.Outcome | kernel.Card
 async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> None:
     """Whose card it is, its PIN where one belongs to it, and the host. Raises CardError for the card's end."""
     deal, pan = attempt.deal, data[PAN_5A].hex().rstrip("f")
-    if not await Commit(lambda tx: _is_the_same(shop, tx, deal, pan)):
+    if not await Commit(lambda tx: is_the_same(shop, tx, deal, pan)):
         raise kernel.CardError("other-card")
     if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
         if len(pan) not in PIN_PAN_DIGITS:
             raise kernel.CardError("the PAN is too short for a PIN block")
-        attempt.pin = await enter_pin(shop, deal.amount, pan, may_skip=deal.undoes is None)
+        attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), pan, may_skip=deal.undoes is None)
         if attempt.pin.removed:
             raise kernel.CardError("removed", removed=True)
         if attempt.pin.result not in (kernel.PinResult.ENTERED, kernel.PinResult.BYPASSED):
@@ -164,7 +154,7 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
     await _go_online(shop, attempt, data)
 
 
-def _is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
+def is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
     """Whether this is the original's card: by its sealed number, or once that is destroyed by what slips show."""
     if deal.undoes is None:
         return True
@@ -238,13 +228,13 @@ async def _answer(shop: Shop, attempt: Attempt, request: kernel.KernelRequest[An
         case kernel.AskPin(pan):
             if len(pan) not in PIN_PAN_DIGITS:
                 raise kernel.CardError("the PAN is too short for a PIN block")
-            attempt.pin = await enter_pin(shop, attempt.payment.amount, pan)
+            attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), pan)
             if attempt.pin.removed:
                 raise kernel.CardError("removed", removed=True)
             return attempt.pin.result
         case kernel.AskOfflinePin(tries_left, wrong):
             entry = await type_pin(
-                shop, attempt.payment.amount, attempt.digits, tries_left=tries_left, wrong=wrong
+                shop, amount_asked(attempt.payment), attempt.digits, tries_left=tries_left, wrong=wrong
             )
             if entry.removed:
                 raise kernel.CardError("removed", removed=True)

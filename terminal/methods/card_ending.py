@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from drivers.ports import Tone
+from drivers.ports import Key, Tone
 from emv import commands as kernel
 from emv.bits import verified_by_card
 from emv.tlv import build
@@ -22,11 +22,12 @@ from terminal.hostlink.card_messages import MANUAL, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.icc import elements
-from terminal.hostlink.transactions import Names, Silence
+from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
-from terminal.methods.reversal import pending_reversals, seal_card, send_reversal, unseal_card
+from terminal.methods.reversal import CardData, pending_reversals, seal_card, send_reversal, unseal_card
+from terminal.methods.uploads import queue_script_results
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
 from terminal.receipts import CardSlip, Chip, Ending, Entry, Head, NoticeSlip, Verification
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
 
 WRONG_PIN = "55"
 SIGNED = (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE)
+SIGNATURE, DIFFERS = "signature", "differs"  # Fact of a payment that is signed for, and by somebody else.
 TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
 CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
 PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
 
 
@@ -77,6 +78,11 @@ def new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
     return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
 
 
+def amount_asked(payment: PaymentRecord) -> Money | None:
+    """What a PIN is typed for; None for a balance, which has no amount."""
+    return None if payment.kind is Kind.BALANCE else payment.amount
+
+
 async def move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
     attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
 
@@ -105,7 +111,10 @@ async def conclude(
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
     if state is PaymentState.APPROVED and payment_is_told(shop, attempt):
-        await _tell_balance(shop, attempt)
+        await tell_balance(shop, attempt)
+        return attempt.payment
+    if state is PaymentState.OFFLINE_APPROVED:  # Queued: it is done, whatever the card does now.
+        await _complete(shop, attempt, outcome if isinstance(outcome, kernel.Outcome) else None)
         return attempt.payment
     agrees = outcome is None or (isinstance(outcome, kernel.Outcome) and outcome.result in CARD_AGREES)
     if state is PaymentState.APPROVED and agrees and not isinstance(outcome, kernel.CardError):
@@ -113,6 +122,9 @@ async def conclude(
         return attempt.payment
     if state is PaymentState.APPROVED:
         await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
+    elif state is PaymentState.DECLINED and isinstance(outcome, kernel.Outcome) and outcome.online:
+        said = outcome
+        await Commit(lambda tx: keep_last_word(shop, tx, attempt.payment, said))
     await not_sold(shop, attempt)
     return attempt.payment
 
@@ -122,7 +134,7 @@ def payment_is_told(shop: Shop, attempt: Attempt) -> bool:
     return shop.profile.transactions[attempt.deal.kind].silence is Silence.NOTHING
 
 
-async def _tell_balance(shop: Shop, attempt: Attempt) -> None:
+async def tell_balance(shop: Shop, attempt: Attempt) -> None:
     """The balance is for the cardholder's eyes: on the glass, and neither on paper nor in the journal."""
     await move(attempt, PaymentState.COMPLETED)
     try:
@@ -174,15 +186,30 @@ def _undo_approval(
     )
     card = unseal_card(shop, tx, attempt.payment)
     if card is not None:
-        told = (*(int(element.tag, 16) for element in elements(card.icc)), SCRIPT_RESULTS_DF31)
-        icc = build((tag, outcome.data[tag]) for tag in told if tag in outcome.data)
-        seal_card(shop, tx, attempt.payment, replace(card, icc=icc))
+        seal_card(shop, tx, attempt.payment, replace(card, icc=_last_word(card, outcome, SCRIPT_RESULTS_DF31)))
+
+
+def _last_word(card: CardData, outcome: kernel.Outcome, *more: int) -> bytes:
+    """Field 55 as it was sent, with the values that the card has given since, and with `more` of them."""
+    told = dict.fromkeys((*(int(element.tag, 16) for element in elements(card.icc)), *more))
+    return build((tag, outcome.data[tag]) for tag in told if tag in outcome.data)
+
+
+def keep_last_word(shop: Shop, tx: Tx, payment: PaymentRecord, outcome: kernel.Outcome) -> None:
+    """Inside the commit that ends it: the certificate for the batch upload, and what became of the scripts."""
+    card = unseal_card(shop, tx, payment)
+    if card is None:
+        return
+    seal_card(shop, tx, payment, replace(card, icc=_last_word(card, outcome)))
+    if SCRIPT_RESULTS_DF31 in outcome.data:
+        wanted = (int(tag, 16) for tag in shop.profile.script_f55_tags)
+        queue_script_results(shop, tx, payment, replace(card, icc=_last_word(card, outcome, *wanted)))
 
 
 def issuer_facts(outcome: kernel.Outcome) -> dict[str, Any]:
     """What the issuer may want to know later: the results of its scripts, and that the card asks for advice.
 
-    The host link has no message for either yet; the journal keeps them.
+    The results go up in a notice of their own (0620). The host link has none for the advice; the journal keeps it.
     """
     facts: dict[str, Any] = {}
     results = outcome.data.get(SCRIPT_RESULTS_DF31)
@@ -206,6 +233,7 @@ async def _print_notice(shop: Shop, attempt: Attempt, ending: Ending) -> None:
         zh=words.zh if words else "",
         en=words.en if words else "",
         ref_no=str(facts.get("rrn", "")),
+        kind=payment.kind,
     )
     await print_kept(shop, await Commit(lambda tx: keep(tx, slip, payment.id)), slip)
 
@@ -256,24 +284,29 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome | None
         entry=Entry.CHIP,
         chip=chip_block(outcome),
     )
-    await complete(shop, attempt, slip, issuer_facts(outcome))
+    await complete(shop, attempt, slip, outcome)
 
 
 def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
-    """The slip of a payment without a cryptogram: who typed no PIN signs."""
+    """The slip of a payment without a cryptogram: who typed no PIN signs, unless no card was there."""
     mode = str(payment.facts["entry_mode"])
+    if mode.startswith(MANUAL):
+        return card_slip(payment, head, verification=Verification.ABSENT, entry=Entry.MANUAL)
     verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
-    entry = Entry.MANUAL if mode.startswith(MANUAL) else Entry.CHIP
-    return card_slip(payment, head, verification=verification, entry=entry)
+    return card_slip(payment, head, verification=verification, entry=Entry.CHIP)
 
 
-async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, facts: Mapping[str, Any] = _NOTHING) -> None:
-    """COMPLETED and its slip in one commit; then paper and the good news."""
+async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel.Outcome | None = None) -> None:
+    """COMPLETED and its slip in one commit; then paper and the good news. `outcome`: of the chip that took part."""
     payment = attempt.payment
-    said: dict[str, Any] = {**facts, "signed": True} if slip.verification in SIGNED else {**facts}
+    said: dict[str, Any] = issuer_facts(outcome) if outcome else {}
+    if slip.verification in SIGNED:
+        said["signed"] = True
 
     def commit(tx: Tx) -> int:
         attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **said)
+        if outcome is not None:
+            keep_last_word(shop, tx, attempt.payment, outcome)
         end_original(shop, tx, attempt.deal)
         return keep(tx, slip, payment.id)
 
@@ -281,7 +314,22 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, facts: Mapping[
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
-    await print_kept(shop, slip_id, slip)
+    signed = slip.verification in SIGNED and "signature" in shop.config.transactions.offered
+    undone_by = void_of(shop.profile.transactions, payment.kind)
+    asks = partial(_signature_matches, shop, attempt) if signed and undone_by is not None else None
+    await print_kept(shop, slip_id, slip, asks)
+
+
+async def _signature_matches(shop: Shop, attempt: Attempt) -> bool:
+    """The signed copy is compared with the card. A "no" is durable: whoever began the deal takes the payment back.
+
+    Nobody's answer is a yes: who has walked off with the slip has been content with it.
+    """
+    screen = screens.CompareSignature(amount=attempt.payment.amount)
+    if await acknowledge(shop, screen, shop.config.timeouts.key_ms) is not Key.CANCEL:
+        return True
+    attempt.payment = await Commit(lambda tx: tx.note(attempt.payment.id, **{SIGNATURE: DIFFERS}))
+    return False
 
 
 def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
@@ -291,6 +339,9 @@ def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
     """
     original, row = deal.undoes, shop.profile.transactions[deal.kind]
     if original is None or row.silence is Silence.UNKNOWN:
+        return
+    if row.advice and row.names is Names.STAN:  # A tip: the sale stands, and is no longer to be voided.
+        tx.note(original.id, adjusted=True)
         return
     if row.names is Names.STAN:
         tx.move(original.id, PaymentState.VOIDED)
@@ -329,6 +380,7 @@ def card_slip(
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
         original=str(facts.get("original_no", "")),
+        terms=str(facts.get("terms", "")),
         chip=chip,
     )
 

@@ -11,7 +11,7 @@ from enum import Enum
 from drivers.ports import CardMute, DeviceError, Key, Presence, Tone
 from emv.track import Stripe, TrackError, read_swipe
 from terminal.loop import CallOverdue, Offload, Race, Sleep, Wait
-from terminal.model import Money
+from terminal.model import Kind, Money
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -29,10 +29,10 @@ class Came(Enum):
     NOBODY = "nobody"  # Cancelled, or time was up.
 
 
-async def card_comes(shop: Shop, due: Money, *, stripe: bool) -> Came | Stripe:
+async def card_comes(shop: Shop, due: Money, kind: Kind, *, stripe: bool) -> Came | Stripe:
     """Wait for a card that answers to reset or, with `stripe`, for a swipe that can be used."""
     for _ in range(RESETS):
-        came = await _wait_for_card(shop, due, stripe=stripe)
+        came = await _wait_for_card(shop, screens.InsertCard(due, stripe, kind.value))
         if came is not Came.CHIP:
             return came
         shop.show(screens.ReadingCard())
@@ -50,7 +50,7 @@ async def card_comes(shop: Shop, due: Money, *, stripe: bool) -> Came | Stripe:
     return Came.UNREAD
 
 
-async def _wait_for_card(shop: Shop, due: Money, *, stripe: bool) -> Came | Stripe:
+async def _wait_for_card(shop: Shop, question: screens.InsertCard) -> Came | Stripe:
     """CHIP when a card is in the slot, still without power."""
     shop.boxes.keys.renew()
     shop.boxes.cards.renew()
@@ -58,9 +58,9 @@ async def _wait_for_card(shop: Shop, due: Money, *, stripe: bool) -> Came | Stri
     presence, problem, swipes = shop.card_presence, "", 0
     while presence is not Presence.PRESENT and swipes < SWIPES:
         reason = problem or ("reader_lost" if presence is Presence.READER_LOST else "")
-        shop.show(screens.CardProblem(reason=reason) if reason else screens.InsertCard(due, swipe=stripe))
+        shop.show(screens.CardProblem(reason=reason) if reason else question)
         waits = (Wait(shop.boxes.cards), Wait(shop.boxes.keys), Sleep(shop.config.timeouts.card_ms))
-        won, value = await Race(*waits, Wait(shop.boxes.swipes)) if stripe else await Race(*waits)
+        won, value = await Race(*waits, Wait(shop.boxes.swipes)) if question.swipe else await Race(*waits)
         if won == 2:
             return Came.NOBODY
         if won == 0:

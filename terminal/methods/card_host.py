@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keys import KeyRef, Usage
-from terminal.hostlink.card_messages import CardFields, card_request
+from terminal.hostlink.card_messages import CardFields, Original, card_request
 from terminal.hostlink.codec import Message, encode
 from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
 from terminal.hostlink.reply import VerdictKind
@@ -20,18 +20,21 @@ from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.card_ending import Attempt, move, must_reverse, unanswered
 from terminal.methods.reversal import CardData, identity, seal_card
-from terminal.model import Kind, PaymentState, mask_pan
+from terminal.methods.uploads import queue
+from terminal.model import Kind, Notice, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import Tx
+    from terminal.journal import PaymentRecord, Tx
 
 TDK = KeyRef(Usage.TDK)
 
 
 async def durable_request(shop: Shop, attempt: Attempt, fields: CardFields) -> Message:
     """Make the request durable (STAN, sealed reversal) and give its message, still without MAC.
+
+    An advice is OFFLINE_APPROVED by that, and stands in the queue of uploads.
 
     Raises FrameError for data that no message can carry and KeyRefused for a track that cannot be encrypted: before
     anything is durable, so that nobody was asked.
@@ -56,20 +59,30 @@ async def durable_request(shop: Shop, attempt: Attempt, fields: CardFields) -> M
             extra=attempt.deal.extra,
         )
         encode(request, shop.profile)
-        attempt.payment = tx.move(
-            attempt.payment.id,
-            PaymentState.REQUESTED,
-            stan=stan,
-            batch_no=batch_no,
-            masked_pan=mask_pan(fields.pan),
-            entry_mode=request.text(22),
-            f60_no=request.text(60),
-            f61_no=request.text(61),
-        )
+        facts = {
+            "batch_no": batch_no,
+            "masked_pan": mask_pan(fields.pan),
+            "entry_mode": request.text(22),
+            "f60_no": request.text(60),
+            "f61_no": request.text(61),
+        }
+        if row.advice:
+            attempt.payment = _done_here(shop, tx, attempt, stan, facts)
+            queue(shop, tx, Notice.ADVICE, attempt.payment, request)
+        else:
+            attempt.payment = tx.move(attempt.payment.id, PaymentState.REQUESTED, stan=stan, **facts)
         seal_card(shop, tx, attempt.payment, card)
         return request
 
     return await Commit(prepare)
+
+
+def _done_here(shop: Shop, tx: Tx, attempt: Attempt, stan: str, facts: dict[str, str]) -> PaymentRecord:
+    """An advice is true without its answer: its slip shows what is known of the original, and today."""
+    about = attempt.deal.about or Original()
+    today = f"{shop.local_time(tx.now_ms):%m%d}"
+    known = {"rrn": about.rrn, "auth_code": about.auth_code, "host_date": today}
+    return tx.move(attempt.payment.id, PaymentState.OFFLINE_APPROVED, stan=stan, **facts, **known)
 
 
 def _hidden(shop: Shop, fields: CardFields) -> CardFields:
@@ -83,9 +96,13 @@ def _hidden(shop: Shop, fields: CardFields) -> CardFields:
 async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | None:
     """Send it, and move the payment by what comes back: the reply that decided, or None without one.
 
+    An advice is not sent here: it is in the queue already, and nobody's answer decides it.
+
     After None `attempt.fault` says why, and the payment is REVERSING, or ABANDONED if no byte had left; after a
     reply `attempt.host_code` is field 39, and the payment APPROVED or DECLINED, or REVERSING for a part.
     """
+    if attempt.payment.state is PaymentState.OFFLINE_APPROVED:
+        return None
     shop.show(screens.Connecting(what="sale"))
     answer = await ask_authenticated(shop, request, "sale")
     if isinstance(answer, Silence):
@@ -126,5 +143,6 @@ def _said(code: str, reply: Message) -> dict[str, str]:
         "host_time": reply.text(12),
         "issuer": reply.text(44)[:11].strip(),
         "acquirer": reply.text(44)[11:].strip(),
+        "organisation": reply.text(63)[:3].strip(),
     }
     return {name: harmless(name, text) for name, text in said.items()}

@@ -141,7 +141,7 @@ async def _swipe(shop: Shop, deal: Deal, failed: Failed) -> Stripe | None:
     deadline_ms = (await Now()).mono_ms + OFFER_MS
     problem, swipes = "", 0
     while swipes < SWIPES and (left_ms := deadline_ms - (await Now()).mono_ms) > 0:
-        shop.show(screens.CardProblem(reason=problem) if problem else screens.SwipeCard(amount=deal.amount))
+        shop.show(screens.CardProblem(reason=problem) if problem else screens.SwipeCard(deal.amount, deal.kind.value))
         won, value = await Race(Wait(shop.boxes.swipes), Wait(shop.boxes.keys), Sleep(left_ms))
         if won == 2 or (won == 1 and value is Key.CANCEL):
             return None

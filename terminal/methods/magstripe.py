@@ -26,11 +26,14 @@ from terminal.methods.card_ending import (
     WRONG_PIN,
     Attempt,
     Deal,
+    amount_asked,
     card_slip,
     complete,
     move,
     new_payment,
     not_sold,
+    payment_is_told,
+    tell_balance,
 )
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin
@@ -70,7 +73,7 @@ async def _attempt(shop: Shop, attempt: Attempt, stripe: Stripe, chip: str) -> N
         if len(track.pan) not in PIN_PAN_DIGITS:
             await _unusable(shop, attempt)
             return
-        attempt.pin = await enter_pin(shop, attempt.payment.amount, track.pan, in_slot=False)
+        attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), track.pan, in_slot=False)
         if attempt.pin.result not in (PinResult.ENTERED, PinResult.BYPASSED):
             timed_out = attempt.pin.result is PinResult.TIMED_OUT
             await move(attempt, PaymentState.ABANDONED, why="pin-timed-out" if timed_out else "pin-cancelled")
@@ -87,6 +90,9 @@ async def _attempt(shop: Shop, attempt: Attempt, stripe: Stripe, chip: str) -> N
     await ask_host(shop, attempt, request)
     if attempt.payment.state is not PaymentState.APPROVED:
         await not_sold(shop, attempt)
+        return
+    if payment_is_told(shop, attempt):
+        await tell_balance(shop, attempt)
         return
     slip = card_slip(
         attempt.payment,

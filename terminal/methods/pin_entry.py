@@ -8,12 +8,14 @@ Spec: ISO 9564-1 §5, §6; EMV 4.4 Book 3 §10.5.2, Book 4 §11.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from drivers.ports import Key, Presence, Tone
 from emv.commands import PinResult
 from keys import KeyRef, Pin, Usage
 from terminal.dialogue import acknowledge
-from terminal.loop import Commit, Now, Race, Sleep, Wait
+from terminal.loop import Commit, Now, Offload, Race, Sleep, Wait
+from terminal.methods.asking import KEY_DEADLINE_MS
 from terminal.methods.pin_rate import take_entry
 from terminal.model import Money
 from terminal.screens import catalogue as screens
@@ -37,7 +39,9 @@ class PinEntry:
         return f"PinEntry({self.result}, removed={self.removed})"
 
 
-async def enter_pin(shop: Shop, amount: Money, pan: str, *, in_slot: bool = True, may_skip: bool = False) -> PinEntry:
+async def enter_pin(
+    shop: Shop, amount: Money | None, pan: str, *, in_slot: bool = True, may_skip: bool = False
+) -> PinEntry:
     """Ask for the online PIN of `pan`: the block is encrypted and the digits are wiped before this returns.
 
     `in_slot`: the card has to stay in; a swiped one is back in its holder's hand. `may_skip`: ENTER alone says that
@@ -47,15 +51,22 @@ async def enter_pin(shop: Shop, amount: Money, pan: str, *, in_slot: bool = True
     try:
         entry = await type_pin(shop, amount, pin, in_slot=in_slot, may_skip=may_skip)
         if entry.result is PinResult.ENTERED:
-            return PinEntry(PinResult.ENTERED, shop.keys.pin_block(PIK, pin, pan))
+            return PinEntry(PinResult.ENTERED, await _encrypted(shop, pin, pan))
         return entry
     finally:
         pin.wipe()
 
 
+async def _encrypted(shop: Shop, pin: Pin, pan: str) -> bytes:
+    """The block, under the PIK of the sign-in or, with DUKPT, a key that this message alone has. Raises KeyRefused."""
+    if not shop.profile.dukpt:
+        return shop.keys.pin_block(PIK, pin, pan)
+    return await Offload("keys", partial(shop.keys.messages.pin_block, pin, pan), KEY_DEADLINE_MS)
+
+
 async def type_pin(
     shop: Shop,
-    amount: Money,
+    amount: Money | None,
     pin: Pin,
     *,
     tries_left: int | None = None,

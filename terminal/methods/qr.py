@@ -8,7 +8,6 @@ Source: host-link digest (QR orders, a profile setting); retail digest, "QR paym
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from terminal.methods.reversal import identity
 from terminal.model import Method, Money, PaymentState
 from terminal.printing import keep, print_copy, print_kept, slip_head
 from terminal.receipts import Copy, QrOrderSlip, QrSlip
+from terminal.scans import PAYMENT, Scan, Why, classify
 from terminal.screens import catalogue as screens
 from terminal.screens.qr import qr_fits
 from terminal.shop import Shop
@@ -45,8 +45,6 @@ PAYING_SECONDS = 60  # A customer who has to type a password; after it the order
 SCANNER_DEADLINE_MS = 2_000
 # The wallet's own trouble (error, time-outs, malfunction): it may have been charged, which only a query can tell.
 IN_DOUBT = frozenset({"06", "68", "91", "96", "98"})
-# One-time payment codes. Source: retail digest, "QR payments"; the classifier proper comes with the goods.
-PAYMENT_CODE = re.compile(r"1[0-5]\d{16}|(2[5-9]|30)\d{14,22}|62\d{17}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,16 +276,23 @@ async def _scan_payment_code(shop: Shop, due: Money) -> str | None:
             if value is Key.CANCEL:
                 break
         elif won == 0:
-            text = value.decode("ascii", "replace").strip()
-            if PAYMENT_CODE.fullmatch(text):
-                code = text
+            scan = classify(value, shop.config.scans.patterns)
+            if scan.kind in PAYMENT:
+                code = scan.text
             else:
                 shop.sound(Tone.FAILURE)
-                if await acknowledge(shop, screens.BadCode(reason="not_payment")) is Key.CANCEL:
+                if await acknowledge(shop, screens.BadCode(reason=_what_it_is(scan))) is Key.CANCEL:
                     break
                 await _trigger(shop, True)
     await _trigger(shop, False)
     return code
+
+
+def _what_it_is(scan: Scan) -> str:
+    """A word of room "bad_code" for what is no payment code."""
+    if scan.kind:
+        return scan.kind.value
+    return "not_payment" if scan.why in (None, Why.UNKNOWN) else scan.why.value
 
 
 async def _trigger(shop: Shop, on: bool) -> bool:

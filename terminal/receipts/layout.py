@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 
 from drivers.ports import Align, Cut, Feed, PaperLine, Qr, Text
-from terminal.model import Kind, Money
+from terminal.model import Kind, Money, Notice
 from terminal.receipts.lines import cells_of, columns, two_columns, wrap
 from terminal.receipts.slips import (
     Balance,
@@ -19,6 +19,7 @@ from terminal.receipts.slips import (
     CashSlip,
     Chip,
     Copy,
+    DetailSlip,
     Head,
     KeySlip,
     LockSlip,
@@ -29,6 +30,7 @@ from terminal.receipts.slips import (
     SelfTestSlip,
     SettlementSlip,
     Slip,
+    UploadRow,
     Verification,
 )
 from terminal.receipts.words import (
@@ -37,9 +39,11 @@ from terminal.receipts.words import (
     ENDINGS,
     KINDS,
     LANGUAGES,
+    LETTERS,
     LISTS,
     LOCKS,
     METHODS,
+    NOTICES,
     PHRASES,
     STATES,
     WALLETS,
@@ -76,6 +80,8 @@ def lay_out(
         _cash(page, slip, copy)
     elif isinstance(slip, SettlementSlip):
         _settlement(page, slip)
+    elif isinstance(slip, DetailSlip):
+        _details(page, slip)
     elif isinstance(slip, LockSlip):
         _lock(page, slip)
     elif isinstance(slip, KeySlip):
@@ -203,6 +209,7 @@ def _card(page: _Page, slip: CardSlip, copy: Copy) -> None:
     page.pair("ref_no", slip.ref_no)
     page.pair("at", _when(slip.head))
     page.amount("amount", slip.amount)
+    page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
     page.pair("reference", slip.original)
     if slip.chip is not None:
@@ -233,6 +240,8 @@ def _chip(page: _Page, chip: Chip) -> None:
 def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
     if verification is Verification.NONE:
         page.say("no_verification")
+    elif verification is Verification.ABSENT:
+        page.say("no_signature")
     elif verification is Verification.PIN:
         page.say("pin_entered")
     elif verification is Verification.PIN_AND_SIGNATURE:
@@ -272,7 +281,7 @@ def _notice(page: _Page, slip: NoticeSlip) -> None:
     _head(page, slip.head)
     page.rule()
     page.pair("card_no", slip.masked_pan)
-    _kind(page, Kind.SALE)
+    _kind(page, slip.kind)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
     page.pair("ref_no", slip.ref_no)
@@ -313,7 +322,7 @@ def _cash(page: _Page, slip: CashSlip, copy: Copy) -> None:
 
 
 def _settlement(page: _Page, slip: SettlementSlip) -> None:
-    page.title("settlement_title")
+    page.title("settlement_title" if slip.closed else "x_report_title")
     _head(page, slip.head)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("at", _when(slip.head))
@@ -340,13 +349,43 @@ def _settlement(page: _Page, slip: SettlementSlip) -> None:
         chinese, english = PHRASES["not_in_host_totals"]
         page.text(chinese if page.chinese else english)
     page.rule()
-    for key, balance in (("domestic", slip.domestic), ("foreign", slip.foreign)):
+    if not slip.closed:
+        page.say("not_closed", bold=True)
+    for key, balance in (("domestic", slip.domestic), ("foreign", slip.foreign)) if slip.closed else ():
         if key == "foreign" and balance is Balance.NOT_REPORTED:
             continue  # A shop that takes no foreign cards need not read about them every evening.
         bold = balance in (Balance.UNBALANCED, Balance.ERROR)
         page.row(page.word(PHRASES[key], " "), page.word(BALANCES[balance], " "), bold=bold)
+    for key, count in (("uploaded", slip.uploaded), ("not_taken", slip.not_taken)):
+        if count:
+            page.row(page.word(PHRASES[key], " "), str(count), bold=key == "not_taken")
     page.rule()
     _open_rows(page, slip.open_rows)
+    _upload_rows(page, slip.upload_rows)
+
+
+def _details(page: _Page, slip: DetailSlip) -> None:
+    page.title("details_title")
+    _head(page, slip.head)
+    page.pair("batch_no", slip.head.batch_no)
+    page.pair("at", _when(slip.head))
+    if slip.strips > 1:
+        page.pair("strip", f"{slip.strip}/{slip.strips}")
+    page.rule()
+    for row in slip.rows:
+        page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
+        page.row(f" {row.voucher_no}", str(row.amount))
+
+
+def _upload_rows(page: _Page, rows: tuple[UploadRow, ...]) -> None:
+    if not rows:
+        return
+    page.text(f"{page.word(PHRASES['uploads_title'], ' ')} ({len(rows)})", bold=True)
+    for row in rows:
+        what = KINDS[row.kind] if row.notice is Notice.ADVICE else NOTICES[row.notice]
+        page.row(page.word(what, " "), row.voucher_no)
+        page.row(f" {row.code or page.word(PHRASES['not_answered'], ' ')}", str(row.amount))
+        page.pair("card_no", row.masked_pan)
 
 
 def _open_rows(page: _Page, rows: tuple[OpenRow, ...]) -> None:

@@ -16,7 +16,7 @@ from enum import Enum
 from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from terminal.model import CNY, Kind, Method, Money, PaymentState
+from terminal.model import CNY, Kind, Method, Money, Notice, PaymentState
 
 RECORD_VERSION = 1  # Of the JSON form; a newer one is refused rather than misread.
 CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
@@ -48,6 +48,7 @@ class Verification(Enum):
     PIN = "pin"
     PIN_AND_SIGNATURE = "pin-and-signature"
     NONE = "none"  # No PIN and no signature asked for (免密免签 or No CVM).
+    ABSENT = "absent"  # No card took part: its number was typed, or was ours.
 
 
 class Balance(Enum):
@@ -105,7 +106,7 @@ class CardSlip:
     """签购单. `voucher_no` is the STAN, `ref_no` the RRN (field 37), `auth_code` field 38.
 
     `masked_pan` is first 6 and last 4 (terminal.model.mask_pan). `expiry` is empty or masked ("**/**").
-    `original` names the transaction that a void or refund undoes.
+    `original` names the transaction that a void or refund undoes; `terms` is an instalment's number of months.
     """
 
     record_kind: ClassVar[str] = "card"
@@ -123,6 +124,7 @@ class CardSlip:
     ref_no: str = ""
     original: str = ""
     chip: Chip | None = None
+    terms: str = ""
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
@@ -153,6 +155,7 @@ class NoticeSlip:
     zh: str = ""
     en: str = ""
     ref_no: str = ""
+    kind: Kind = Kind.SALE
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
@@ -230,8 +233,28 @@ class OpenRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadRow:
+    """What the host was told afterwards and did not take: refused with a code, or not answered (""). """
+
+    notice: Notice
+    kind: Kind
+    amount: Money
+    voucher_no: str
+    masked_pan: str = ""
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        if CLEAR_DIGITS.search(self.masked_pan):
+            raise SlipError("UploadRow.masked_pan is not masked")
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementSlip:
-    """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them."""
+    """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them.
+
+    `uploaded` and `not_taken` count the records of the batch upload. Not `closed`: an X report (交易统计单), which
+    settles nothing.
+    """
 
     record_kind: ClassVar[str] = "settlement"
     head: Head
@@ -241,6 +264,37 @@ class SettlementSlip:
     domestic: Balance = Balance.BALANCED
     foreign: Balance = Balance.NOT_REPORTED
     open_rows: tuple[OpenRow, ...] = ()
+    upload_rows: tuple[UploadRow, ...] = ()
+    uploaded: int = 0
+    not_taken: int = 0
+    closed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DetailRow:
+    """One payment of a batch. `voucher_no` and `auth_code` are empty where there is none (cash)."""
+
+    method: Method
+    kind: Kind
+    amount: Money
+    voucher_no: str = ""
+    masked_pan: str = ""
+    auth_code: str = ""
+
+    def __post_init__(self) -> None:
+        if CLEAR_DIGITS.search(self.masked_pan):
+            raise SlipError("DetailRow.masked_pan is not masked")
+
+
+@dataclass(frozen=True, slots=True)
+class DetailSlip:
+    """交易明细单: strip `strip` of `strips` of what a batch holds. Made from the journal each time, never kept."""
+
+    record_kind: ClassVar[str] = "details"
+    head: Head
+    rows: tuple[DetailRow, ...]
+    strip: int = 1
+    strips: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +333,18 @@ class KeySlip:
     components: tuple[tuple[str, str], ...] = ()
 
 
-Slip = CardSlip | NoticeSlip | QrSlip | QrOrderSlip | CashSlip | SettlementSlip | SelfTestSlip | LockSlip | KeySlip
+Slip = (
+    CardSlip
+    | NoticeSlip
+    | QrSlip
+    | QrOrderSlip
+    | CashSlip
+    | SettlementSlip
+    | DetailSlip
+    | SelfTestSlip
+    | LockSlip
+    | KeySlip
+)
 SLIPS: tuple[type[Slip], ...] = (
     CardSlip,
     NoticeSlip,
@@ -287,6 +352,7 @@ SLIPS: tuple[type[Slip], ...] = (
     QrOrderSlip,
     CashSlip,
     SettlementSlip,
+    DetailSlip,
     SelfTestSlip,
     LockSlip,
     KeySlip,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from terminal.model import Kind, Method, PaymentState
+from terminal.model import Kind, Method, Notice, PaymentState
 from terminal.receipts.slips import Balance, Ending
 
 LANGUAGES = ("zh-CN", "en")
@@ -21,6 +21,9 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "qr_title": ("扫码支付凭证", "QR PAYMENT"),
         "qr_order_title": ("请扫码付款", "SCAN TO PAY"),
         "cash_title": ("现金收款凭证", "CASH RECEIPT"),
+        "x_report_title": ("交易统计单", "X REPORT"),
+        "details_title": ("交易明细单", "DETAILS"),
+        "strip": ("第几联", "STRIP"),
         "settlement_title": ("结算总计单", "SETTLEMENT"),
         "self_test_title": ("自检单", "SELF-TEST"),
         "lock_title": ("终端已锁定", "LOCKED"),
@@ -42,6 +45,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "at": ("日期/时间", "DATE/TIME"),
         "amount": ("金额", "AMOUNT"),
         "reference": ("备注", "REFERENCE"),
+        "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "wallet": ("付款方式", "WALLET"),
         "wallet_no": ("钱包流水号", "WALLET TRANS NO"),
@@ -63,6 +67,11 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "domestic": ("内卡", "DOMESTIC CARDS"),
         "foreign": ("外卡", "FOREIGN CARDS"),
         "not_in_host_totals": ("* 不计入主机总计", "* NOT IN THE HOST'S TOTALS"),
+        "uploads_title": ("上送未成功", "UPLOADS NOT TAKEN"),
+        "not_answered": ("未上送", "NOT ANSWERED"),
+        "uploaded": ("批上送笔数", "BATCH UPLOAD"),
+        "not_taken": ("主机未收笔数", "NOT TAKEN"),
+        "not_closed": ("批次未结算", "THE BATCH IS STILL OPEN"),
         "open_title": ("未决交易", "OPEN ITEMS"),
         "no_open": ("无未决交易", "NO OPEN ITEMS"),
         # Keys
@@ -75,6 +84,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "pin_entered": ("已输入密码，无需签名", "PIN ENTERED, NO SIGNATURE REQUIRED"),
         "pin_and_signature": ("已输入密码，请签名", "PIN ENTERED, PLEASE SIGN"),
         "no_verification": ("免密免签", "NO PIN, NO SIGNATURE REQUIRED"),
+        "no_signature": ("无卡交易，无需签名", "CARD NOT PRESENT, NO SIGNATURE"),
         "agreement": (
             "本人确认以上交易，同意将其计入本卡账户",
             "I ACKNOWLEDGE SATISFACTORY RECEIPT OF RELATIVE GOODS/SERVICES",
@@ -130,6 +140,33 @@ KINDS: MappingProxyType[Kind, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# The letter of a kind on the detail slip: S, R and P as terminals in China print them; what is taken back has a V.
+LETTERS: MappingProxyType[Kind, str] = MappingProxyType(
+    {
+        Kind.SALE: "S",
+        Kind.VOID: "V",
+        Kind.REFUND: "R",
+        Kind.COMPLETION: "P",
+        Kind.COMPLETION_VOID: "V(P)",
+        Kind.COMPLETION_NOTICE: "P",
+        Kind.TIP: "T",
+        Kind.OFFLINE_SETTLEMENT: "O",
+        Kind.OFFLINE_SALE: "O",
+        Kind.MOTO_SALE: "S(M)",
+        Kind.MOTO_VOID: "V(M)",
+        Kind.MOTO_REFUND: "R(M)",
+        Kind.MOTO_COMPLETION: "P(M)",
+        Kind.MOTO_COMPLETION_VOID: "V(PM)",
+        Kind.INSTALMENT: "I",
+        Kind.INSTALMENT_VOID: "V(I)",
+        Kind.POINTS: "B",
+        Kind.POINTS_VOID: "V(B)",
+        Kind.POINTS_REFUND: "R(B)",
+        Kind.REPAYMENT: "C",
+        Kind.REPAYMENT_VOID: "V(C)",
+    }
+)
+
 METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
     {
         Method.CARD: ("银行卡", "BANK CARD"),
@@ -153,6 +190,13 @@ STATES: MappingProxyType[PaymentState, tuple[str, str]] = MappingProxyType(
         PaymentState.COMPLETED: ("已完成", "COMPLETED"),
         PaymentState.VOIDED: ("已撤销", "VOIDED"),
         PaymentState.SETTLED: ("已结算", "SETTLED"),
+    }
+)
+
+NOTICES: MappingProxyType[Notice, tuple[str, str]] = MappingProxyType(
+    {
+        Notice.ADVICE: ("通知", "ADVICE"),
+        Notice.SCRIPT_RESULT: ("脚本结果通知", "SCRIPT RESULTS"),
     }
 )
 

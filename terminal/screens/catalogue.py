@@ -309,20 +309,56 @@ class ChooseMethod:
 
 
 @value
+class ChooseTerms:
+    """`terms`: numbers of months, two digits each."""
+
+    name: ClassVar[str] = "choose_terms"
+    amount: Money
+    terms: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered(words.say("terms", count=int(months)) for months in self.terms)
+        return MenuList(words["choose_terms.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@value
 class InsertCard:
-    """`swipe`: a stripe reader is fitted, too."""
+    """`swipe`: a stripe reader is fitted, too. `kind` in room "kind_name": said where it is not a sale."""
 
     name: ClassVar[str] = "insert_card"
     amount: Money
     swipe: bool
+    kind: str
 
     def lay(self, words: Words) -> Layout:
-        return Notice(
-            words["insert_card.or_swipe" if self.swipe else "insert_card.title"],
-            amount=words.money(self.amount),
-            mark=Mark.CARD,
-            hint=_hint(words, "cancel", ""),
-        )
+        return _for_a_card(words, "either" if self.swipe else "insert", self.amount, self.kind)
+
+
+@value
+class TypeCardNumber:
+    """`shown`: what of the number may stand on the glass; `problem` in room "card_number", or ""."""
+
+    name: ClassVar[str] = "type_card_number"
+    shown: str
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        note = words.about("card_number", self.problem or "digits")
+        return Entry(words["card_number.title"], value=self.shown, note=note, hint=_hint(words, "cancel", "confirm"))
+
+
+@value
+class TypeCvv2:
+    """How many digits are typed; which ones no screen knows. `problem` in room "cvv2", or ""."""
+
+    name: ClassVar[str] = "type_cvv2"
+    digits: int
+    problem: str
+
+    def lay(self, words: Words) -> Layout:
+        note = words.about("cvv2", self.problem or "where")
+        return Entry(words["cvv2.title"], masked=self.digits, note=note, hint=_hint(words, "cancel", "confirm"))
 
 
 # The sale still waits for a card and may be cancelled; every other problem has ended it.
@@ -362,16 +398,25 @@ class OfferFallback:
 
 @value
 class SwipeCard:
+    """`kind` as in InsertCard."""
+
     name: ClassVar[str] = "swipe_card"
     amount: Money
+    kind: str
 
     def lay(self, words: Words) -> Layout:
-        return Notice(
-            words["swipe_card.title"],
-            amount=words.money(self.amount),
-            mark=Mark.CARD,
-            hint=_hint(words, "cancel", ""),
-        )
+        return _for_a_card(words, "swipe", self.amount, self.kind)
+
+
+def _for_a_card(words: Words, way: str, amount: Money, kind: str) -> Layout:
+    """A card is wanted, in this way; what for stands above where it is no sale. A balance has no amount."""
+    if kind == "sale":
+        hint = _hint(words, "cancel", "")
+        return Notice(words[f"card.{way}"], amount=words.money(amount), mark=Mark.CARD, hint=hint)
+    name = words.about("kind_name", kind)
+    if kind == "balance":
+        return Notice(name, headline=words[f"card.{way}"], mark=Mark.CARD, hint=_hint(words, "cancel", ""))
+    return Notice(name, amount=words.money(amount), mark=Mark.CARD, hint=_hint(words, "cancel", way))
 
 
 @value
@@ -399,10 +444,13 @@ class ChooseApplication:
 
 @value
 class EnterPin:
-    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN."""
+    """Only the number of digits is known here, never a digit. `tries_left`, `wrong`: what the card says of its PIN.
+
+    `amount` is None where there is none: for a balance.
+    """
 
     name: ClassVar[str] = "enter_pin"
-    amount: Money
+    amount: Money | None
     digits: int
     seconds_left: int
     tries_left: int | None
@@ -418,7 +466,7 @@ class EnterPin:
             words["enter_pin.wrong" if self.wrong else "enter_pin.title"],
             note=note,
             masked=self.digits,
-            amount=words.money(self.amount),
+            amount=words.money(self.amount) if self.amount else "",
             corner=words.say("seconds", seconds=self.seconds_left),
             hint=_hint(words, "cancel", "confirm"),
         )
@@ -613,6 +661,18 @@ class OutcomeUnknown:
         )
 
 
+@value
+class CompareSignature:
+    """The signed copy is in somebody's hand: is it the cardholder's signature?"""
+
+    name: ClassVar[str] = "compare_signature"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "differs", "same")
+        return Notice(words["compare_signature.title"], amount=words.money(self.amount), hint=hint)
+
+
 # Paper
 
 
@@ -685,7 +745,7 @@ class ScanCode:
 
 @value
 class BadCode:
-    """`reason` in room "bad_code": not_payment, unreadable, used, expired."""
+    """`reason` in room "bad_code": what the scan is instead of a payment code, or why the host cannot charge it."""
 
     name: ClassVar[str] = "bad_code"
     reason: str
@@ -839,6 +899,41 @@ class Settling:
 
 
 @value
+class OfferParking:
+    """A reversal that the host does not take: may sales go on without it? A supervisor has to agree."""
+
+    name: ClassVar[str] = "offer_parking"
+    amount: Money
+    voucher_no: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.say("offer_parking.voucher", voucher=self.voucher_no),)
+        hint = _hint(words, "no", "yes")
+        return Notice(
+            words["offer_parking.title"], amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION, hint=hint
+        )
+
+
+@value
+class LineAnswer:
+    """How the host has answered a sign-out, an echo or a cashier's sign-in (`what`, a word of the menu).
+
+    `reason` in room "line" or "fault", "" when all is well; `code` is the host's, or "".
+    """
+
+    name: ClassVar[str] = "line_answer"
+    what: str
+    reason: str
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        text = _fault(words, "line", self.reason) if self.reason else words["line.good"]
+        mark = Mark.FAILED if self.reason else Mark.DONE
+        hint = _hint(words, "", "ok")
+        return Notice(words.about("menu", self.what), headline=text, corner=self.code, mark=mark, hint=hint)
+
+
+@value
 class Settled:
     name: ClassVar[str] = "settled"
     balanced: bool
@@ -975,6 +1070,19 @@ class Refused:
 
 
 @value
+class SignInDue:
+    """Nothing is sold before a sign-in; `reason` in room "sign_in_due" says why."""
+
+    name: ClassVar[str] = "sign_in_due"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        text = words.about("sign_in_due", self.reason)
+        hint = _hint(words, "", "ok")
+        return Notice(words["refused.sign_in"], headline=text, mark=Mark.CAUTION, hint=hint)
+
+
+@value
 class ServiceMode:
     """`reason` in room "service_mode": crashes, journal, keys, self_test."""
 
@@ -1039,6 +1147,7 @@ REFUSALS = (
     "nothing_to_settle",
     "too_late",
     "not_supervisor",
+    "not_administrator",
     "pin_rate",
     "already_voided",
     "adjusted",
@@ -1049,8 +1158,17 @@ REFUSALS = (
     "over_authorised",
     "not_whole",
     "not_signed",
+    "unsigned_stands",
     "no_balance",
+    "lists",
+    "uploads_full",
+    "uploads_wait",
+    "no_sales",
 )
+SIGN_IN_REASONS = (
+    "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
+    "signing-in",
+)  # fmt: skip
 CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
@@ -1083,7 +1201,10 @@ EXAMPLES: tuple[Screen, ...] = (
     *(CeremonyProblem(reason) for reason in CEREMONY_REASONS),
     KeysLoaded("08D7B4FB"),
     Menu("menu.load_keys", ("menu.two_components", "menu.three_components", "menu.test_keys", "menu.host_key"), 0),
-    Menu("menu.role", ("role.cashier", "role.supervisor"), 0),
+    Menu("menu.role", ("role.cashier", "role.supervisor", "role.administrator"), 0),
+    Menu("menu.transactions", ("menu.sales", "menu.preauth", "menu.other"), 1),
+    Menu("menu.sales", ("menu.sale", "menu.void", "menu.refund", "menu.signature", "menu.points-refund"), 3),
+    Menu("menu.preauth", ("menu.auth", "menu.auth-void", "menu.completion"), 1),
     SelfTest(_CHECKS),
     OperatorPassword("01", 3, ""),
     *(OperatorPassword("01", 0, problem) for problem in ("wrong", "short", "unknown", "locked", "new", "repeat")),
@@ -1103,11 +1224,31 @@ EXAMPLES: tuple[Screen, ...] = (
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
-    InsertCard(_SALE, swipe=False),
-    InsertCard(_SALE, swipe=True),
-    InsertCard(Money(88888888), swipe=True),
+    InsertCard(_SALE, swipe=False, kind="sale"),
+    InsertCard(_SALE, swipe=True, kind="sale"),
+    InsertCard(Money(88888888), swipe=True, kind="sale"),
+    InsertCard(_SALE, swipe=True, kind="auth"),
+    InsertCard(_LARGE, swipe=False, kind="completion"),
+    InsertCard(Money(0), swipe=True, kind="balance"),
+    ChooseTerms(_SALE, ("03", "06", "12", "24"), 2),
+    ChooseTerms(_LARGE, ("03",), 0),
+    TypeCardNumber("", ""),
+    TypeCardNumber("62250000", ""),
+    TypeCardNumber("622500*********0013", "wrong"),
+    EnterNumber("expiry", "0130", "expiry"),
+    EnterNumber("expiry", "0125", "expired"),
+    EnterNumber("expiry", "1325", "expiry_wrong"),
+    TypeCvv2(0, ""),
+    TypeCvv2(2, "short"),
+    Original("moto-sale", _SALE, "622500******0014", "000042"),
+    Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-completion"), 0),
+    Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-auth-void"), 3),
     OfferFallback(),
-    SwipeCard(_SALE),
+    SwipeCard(_SALE, kind="sale"),
+    SwipeCard(Money(0), kind="balance"),
+    EnterPin(None, 0, 60, None, wrong=False),
+    CompareSignature(_SALE),
+    CompareSignature(_LARGE),
     *(
         CardProblem(reason)
         for reason in CARD_REASONS
@@ -1160,7 +1301,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ShowQr(_SALE, _LONG_CODE, 58),
     QrOnPaper(_SALE, 118),
     ScanCode(_SALE, 58),
-    *(BadCode(reason) for reason in ("not_payment", "unreadable", "used", "expired")),
+    *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
     OrderClosed(_SALE),
@@ -1172,7 +1313,14 @@ EXAMPLES: tuple[Screen, ...] = (
     Today((), 1, 1, Money(0)),
     ConfirmSettlement(12, _SALE),
     ConfirmSettlement(9999, _LARGE),
-    *(Settling(step) for step in ("recover", "reversals", "totals", "upload", "print", "close")),
+    *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close")),
+    OfferParking(_SALE, "000042"),
+    OfferParking(_LARGE, "999999"),
+    *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
+    LineAnswer("sign_out", "declined", "77"),
+    LineAnswer("echo", "timeout", ""),
+    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier"), 0),
+    Menu("menu.reports", ("menu.x_report", "menu.details", "menu.last_settlement", "menu.last_details"), 0),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
     Activating(),
@@ -1186,6 +1334,7 @@ EXAMPLES: tuple[Screen, ...] = (
     Problem("", "Something that nobody foresaw has happened; call the service line and read them this text"),
     Problem("problem.title", "配置文件第12行有误，请联系服务商"),
     *(Refused(reason) for reason in REFUSALS),
+    *(SignInDue(reason) for reason in SIGN_IN_REASONS),
     *(ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test")),
     CheckClock("2026-11-22 01:35"),
     *(Locked(reason) for reason in ("tamper", "files", "keys-gone")),

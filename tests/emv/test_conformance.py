@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conformance.card import ScriptedCard
 from conformance.case import Case, CaseError, cases, read_cases
+from conformance.matrix import ALL, kills, only_cases, survivors_explained
+from conformance.mutants import mutants
 from conformance.notation import bits, encode
 from conformance.requirements import requirements
 from conformance.runner import decisions, run
@@ -31,6 +35,35 @@ def test_every_requirement_has_a_case_or_a_reason() -> None:
     assert bare == []
     both = [row.id for row in requirements().values() if row.id in shown and row.no_case]
     assert both == [], "a requirement with a case needs no excuse"
+
+
+def test_no_session_is_played_twice() -> None:
+    """Two cases that differ in what they expect only are one case."""
+    sessions: dict[str, str] = {}
+    for case in cases():
+        session = repr((case.card, case.terminal, case.aid, case.sale, case.people))
+        assert sessions.setdefault(session, case.id) == case.id
+
+
+def test_every_case_kills_a_mutant_alone_or_is_the_only_one_or_says_why_it_stands() -> None:
+    earned = kills().keys() | only_cases() | {case.id for case in cases() if case.stands}
+    assert [case.id for case in cases() if case.id not in earned] == []
+    assert [case.id for case in cases() if case.stands and case.id in kills()] == [], "these need no excuse"
+
+
+def test_what_cases_kill_and_what_lives_is_said_of_mutants_that_there_are() -> None:
+    there = {mutant.id for module in ALL for mutant in mutants(module)}
+    assert kills().keys() - {case.id for case in cases()} == set(), "make kills"
+    assert set(kills().values()) - there == set(), "make kills"
+    assert survivors_explained().keys() - there == set()
+
+
+@pytest.mark.slow
+def test_what_is_said_of_the_mutants_of_one_module_is_true() -> None:
+    """All of them take `make mutation`; a small one is tried anew, in a process that has not imported the kernel."""
+    command = [sys.executable, "-m", "conformance", "mutation", "emv.cda", "--fresh"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -58,7 +91,7 @@ def only(case: Case, **changes: object) -> list[str]:
 
 
 def test_a_wrong_expectation_of_each_kind_is_noticed() -> None:
-    base = next(case for case in cases() if case.id == "base: online")
+    base = next(case for case in cases() if case.id.startswith("base: online"))
     wrong: dict[str, object] = {
         "end": "declined-by-issuer",
         "tvr": "0000000000",

@@ -7,6 +7,7 @@ few hundred (tests/test_fuzz_targets.py), so that a target cannot rot.
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hashlib
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 from kernel_card import honest_inputs, reached, run_kernel
 
 from emv import explain as kernel_explain
+from emv import qr, qr_consumer
 from emv.capk import CapkError, CapkSet, load_capks
 from emv.certificates import (
     ICC,
@@ -36,6 +38,7 @@ from emv.dol import fill, parse_dol
 from emv.initiate import parse_afl
 from emv.masking import Masker
 from emv.profile import TerminalProfile, TransactionData
+from emv.qr import QrError
 from emv.replay import replay
 from emv.rows import RowsError
 from emv.selection import parse_fci
@@ -124,6 +127,29 @@ def _trace_seeds() -> tuple[bytes, ...]:
 def _kernel_seeds() -> tuple[bytes, ...]:
     """So that every step is reached before anything is changed; the last one changes an object of an answer."""
     return (*honest_inputs(), bytes((1, 0, 0)) + bytes(40) + b"\xc8\x05\x70")
+
+
+def _merchant_code(data: bytes) -> object:
+    """With a CRC made right, so that more than one input in 65,536 gets past it. What is strict is built again."""
+    text = data.decode("utf-8", "replace")
+    text = text[:-8] + "6304"
+    code, breaches = qr.read(text + qr.crc(text))
+    if not breaches and qr.build({item.id: item.value for item in code.items[1:-1]}) != text + qr.crc(text):
+        raise RuntimeError("what was read is not what is built")
+    return breaches
+
+
+def _consumer_code(data: bytes) -> object:
+    """The bytes behind the base64, which needs no fuzzing."""
+    return qr_consumer.parse(base64.b64encode(data).decode())
+
+
+def _code_seeds(mode: str) -> Callable[[], tuple[bytes, ...]]:
+    def seeds() -> tuple[bytes, ...]:
+        found = [v["payload"] for v in _vectors("qr.json")["valid"] if v["mode"] == mode]
+        return tuple(base64.b64decode(text) if mode == "CPM" else text.encode() for text in found)
+
+    return seeds
 
 
 def _masked(data: bytes) -> object:
@@ -373,6 +399,8 @@ TARGETS = {
         Target("certificate", _certificate, (CardError,), 128, _certificate_seeds),
         Target("dynamic-data", _dynamic, (CardError,), 128, _dynamic_seeds),
         Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),
+        Target("qr-merchant", _merchant_code, (QrError,), 600, _code_seeds("MPM")),
+        Target("qr-consumer", _consumer_code, (QrError,), 1024, _code_seeds("CPM")),
         Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
         Target("download", _download, (FrameError, RowsError), 512, _download_seeds),

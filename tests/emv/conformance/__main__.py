@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from conformance.mutation import DECIDING, OTHERS, print_mutation
+from conformance.matrix import print_mutation
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,13 +16,13 @@ def main(arguments: list[str] | None = None) -> int:
     report = commands.add_parser("report", help="each requirement, its cases, their results")
     report.add_argument("--json", action="store_true", help="one object on one line")
     mutation = commands.add_parser("mutation", help="which mutants the cases kill")
-    mutation.add_argument("modules", nargs="*", help="such as emv.cvm; else those that decide, with --matrix all")
-    mutation.add_argument("--matrix", action="store_true", help="two killers of each mutant, and the idle cases")
+    mutation.add_argument("modules", nargs="*", help="such as emv.cvm; else all of them, and what each case kills")
+    mutation.add_argument("--write", action="store_true", help="write kills.toml")
+    mutation.add_argument("--fresh", action="store_true", help="without what earlier runs kept in build/mutation")
     mutation.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     if options.command == "mutation":
-        modules = options.modules or [*DECIDING, *(OTHERS if options.matrix else ())]
-        return print_mutation(modules, jobs=options.jobs, matrix=options.matrix)
+        return print_mutation(options.modules, jobs=options.jobs, write=options.write, fresh=options.fresh)
     # Not above: a process that has imported the kernel cannot change it.
     from conformance.report import print_report
 

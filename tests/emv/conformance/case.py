@@ -24,7 +24,7 @@ CARD_WORDS = frozenset(
 PEOPLE_WORDS = frozenset({"pin", "choose", "online", "arpc", "scripts", "draw", "earlier"})
 EXPECT_WORDS = frozenset(
     {"end", "tvr", "tsi", "cvm", "asked", "arc", "sent", "told1", "told2", "data", "offered", "problem", "signature"}
-    | {"online", "pins", "looked_up", "request", "advice", "failure", "decided"}
+    | {"online", "pins", "looked_up", "request", "advice", "failure", "decided", "language"}
 )
 CASE_WORDS = frozenset({"name", "shows", "stands", "base", *SECTIONS, *EXPECT_WORDS})
 Table = dict[str, Any]

@@ -7,6 +7,7 @@ Words for people (trace, errors, documentation) are left alone: they decide noth
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -17,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 # Calls that tell people, not the transaction.
-TALK = frozenset({"__init__", "performed", "left_out", "field", "cast", "TypeVar"})
+TALK = frozenset({"__init__", "_note_codes", "performed", "left_out", "field", "cast", "TypeVar"})
 ERRORS = frozenset({"MissingData", "WrongCryptogram"})
 NOTE = "note"  # Tells people, too, but for its `sets`.
 # Enumerations whose members stand for one another by mistake.
@@ -25,6 +26,19 @@ ENUMS = frozenset(
     {"TVR", "TSI", "AIP", "AUC", "Cvm", "CvmCondition", "CvmResult", "CvmCapability", "SecurityCapability"}
     | {"PinResult", "Result", "Cryptogram", "Verdict", "SW", "TransactionType"}
 )
+# Attributes that are taken for one another by mistake.
+SIBLINGS = (
+    ("tac_denial", "tac_online", "tac_default"),
+    ("x_minor", "y_minor"),
+    ("amount_minor", "other_minor"),
+    ("bypassed", "blocked"),
+    ("approval_codes", "referral_codes"),
+    ("random_target", "random_maximum"),
+    ("default_ddol", "default_tdol"),
+    ("online_only", "offline_only"),
+    ("first", "last", "authenticated"),
+)
+_TAG = re.compile(r"[A-Z0-9_]+_[0-9A-F]{2,6}")
 FLAGS = frozenset({"TVR", "TSI", "AIP", "AUC", "CvmCapability", "SecurityCapability"})
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.NotEq),
@@ -106,7 +120,39 @@ def mutated(module: str, number: int) -> ast.Module:
 
 def _changes(tree: ast.Module) -> Iterator[_Change]:
     """Lazily: a change may be applied while its turn lasts."""
+    _mark_relatives(tree)
+    _mark_told(tree)
     yield from _in_body(tree, "body", "top", None)
+
+
+def _mark_told(tree: ast.Module) -> None:
+    """Marks what is assigned only to be told: names that nothing reads but a note, which takes them with a star."""
+    notes = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == NOTE]
+    told = {id(star.value) for call in notes for star in call.args if isinstance(star, ast.Starred)}
+    read = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    names = {node.id for node in read if id(node) in told} - {node.id for node in read if id(node) not in told}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names:
+            node.told = True  # type: ignore[attr-defined]
+
+
+def _mark_relatives(tree: ast.Module) -> None:
+    """Gives each tag and constant in a function the one that it could be mistaken for: the next of its family there."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    names = {id(node): node for function in functions for node in ast.walk(function) if isinstance(node, ast.Name)}
+    families: dict[str, set[str]] = {}
+    for node in names.values():
+        if node.id.isupper():
+            families.setdefault(_family(node.id), set()).add(node.id)
+    for node in names.values():
+        members = sorted(families.get(_family(node.id), ())) if node.id.isupper() else []
+        if len(members) > 1:
+            relative = members[(members.index(node.id) + 1) % len(members)]
+            node.relative = relative  # type: ignore[attr-defined]
+
+
+def _family(name: str) -> str:
+    return "tag" if _TAG.fullmatch(name) else name.partition("_")[0]
 
 
 def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | None) -> Iterator[_Change]:
@@ -122,6 +168,8 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
         if isinstance(parent, ast.ClassDef):
             own = None  # Run when the module is imported, and in no case.
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
+            continue
+        if hasattr(statement, "told"):
             continue
         gone = _removed(statement)
         if gone is not None and where != "top":
@@ -180,6 +228,8 @@ def _at(
     for new in _variants(node, parent, field):
         if hasattr(node, "lineno"):
             ast.copy_location(new, node)
+        if _short(new) == _short(node):
+            continue  # `while True` is true already.
         what = f"{_short(node)} → {_short(new)}"
 
         def apply(new: ast.AST = new) -> None:
@@ -190,6 +240,9 @@ def _at(
 
 
 def _short(node: ast.AST) -> str:
+    if isinstance(node, ast.ExceptHandler):
+        kind = ast.unparse(node.type) if node.type is not None else ""
+        return f"except {kind}" + (": raise" if isinstance(node.body[0], ast.Raise) else "")
     text = f"case {ast.unparse(node.pattern)}" if isinstance(node, ast.match_case) else ast.unparse(node)
     if isinstance(node, ast.match_case) and node.guard is not None:
         text += f" if {ast.unparse(node.guard)}"
@@ -250,13 +303,42 @@ def _variants(node: ast.AST, parent: ast.AST, field: str) -> Iterator[ast.AST]:
             if name in FLAGS and not (isinstance(parent, ast.keyword) and parent.arg == "sets"):
                 none = ast.Call(node.value, [ast.Constant(0)], [])
                 yield from (none, ast.UnaryOp(ast.Invert(), none))
+        case ast.Name(ctx=ast.Load()) if hasattr(node, "relative"):
+            yield ast.Name(node.relative, node.ctx)
+        case ast.Attribute(attr=attr, ctx=ast.Load()):
+            for group in SIBLINGS:
+                if attr in group:
+                    sibling = group[(group.index(attr) + 1) % len(group)]
+                    yield ast.Attribute(node.value, sibling, node.ctx)
+        case ast.match_case(guard=None, pattern=ast.MatchOr(patterns=patterns)):
+            for some in _shorter(patterns):
+                yield ast.match_case(some[0] if len(some) == 1 else ast.MatchOr(some), None, node.body)
         case ast.match_case(guard=None) if not _irrefutable(node.pattern):
             yield ast.match_case(node.pattern, ast.Constant(False), node.body)
+        case ast.ExceptHandler(body=body) if not isinstance(body[-1], ast.Raise):
+            yield ast.ExceptHandler(node.type, node.name, [ast.Raise()])
+        case ast.Tuple(elts=elts) | ast.List(elts=elts) if _listed(parent, field):
+            for fewer in _shorter(elts):
+                yield type(node)(fewer, ast.Load())
     if isinstance(parent, ast.keyword) and parent.arg == "sets":
         yield ast.Constant(None)
+    if isinstance(node, ast.expr) and field == "iter":
+        for part in (ast.Slice(upper=ast.Constant(1)), ast.Slice(lower=ast.Constant(1))):
+            yield ast.Subscript(ast.Call(ast.Name("list", ast.Load()), [node], []), part, ast.Load())
     if isinstance(node, ast.expr) and (field == "test" or (field == "ifs" and isinstance(parent, ast.comprehension))):
         yield ast.Constant(True)
         yield ast.Constant(False)
+
+
+def _shorter(items: list[Any]) -> Iterator[list[Any]]:
+    """The list without each of its items in turn; nothing if there is only one."""
+    for at in range(len(items) if len(items) > 1 else 0):
+        yield items[:at] + items[at + 1 :]
+
+
+def _listed(parent: ast.AST, field: str) -> bool:
+    """Whether a literal stands where each of its items counts for itself: looked up, gone through, or a table."""
+    return isinstance(parent, ast.Compare) or field == "iter" or (isinstance(parent, ast.Assign) and field == "value")
 
 
 def _texts(node: ast.BinOp) -> bool:
@@ -264,8 +346,8 @@ def _texts(node: ast.BinOp) -> bool:
 
 
 def _decides(parent: ast.AST) -> bool:
-    """A word that is an argument of `end` is a decision; other strings are for people."""
-    return isinstance(parent, ast.Call) and _called(parent) == "end"
+    """A word that is compared, returned or an argument of `end` is a decision; other strings are for people."""
+    return isinstance(parent, ast.Compare | ast.Return) or (isinstance(parent, ast.Call) and _called(parent) == "end")
 
 
 def _irrefutable(pattern: ast.pattern) -> bool:

@@ -1,4 +1,4 @@
-"""`make mutation`: which mutants of the kernel the cases kill, which survive, and which case kills what no other kills.
+"""Each mutant of the kernel against the cases that can tell it: which of them fail.
 
 Each mutant runs in a process of its own, forked before the kernel is imported, with a finder that hands out the
 changed module. Only cases that executed the changed statement are tried: no other can tell the difference.
@@ -14,18 +14,12 @@ import pickle
 import resource
 import signal
 import sys
-import tomllib
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from conformance.card import ScriptedCard
 from conformance.case import Case, cases
-from conformance.mutants import ROOT, Mutant, mutants, mutated, source
-from conformance.notation import FOLDER
+from conformance.mutants import Mutant, mutated, source
 
 # The steps that decide about money, with the files that they are made of.
 DECIDING = (
@@ -49,7 +43,10 @@ OTHERS = (
     "emv.scripts",
     "emv.kernel",
 )
-CPU_SECONDS = 20  # A mutant that loops is killed by this; all cases together take one second.
+ENOUGH = 2  # Killers of a mutant after which no more are looked for: neither is needed alone.
+CASE_SECONDS = 1.0  # Of the processor; all cases together take about one.
+ENDLESS_MAX = 2  # Cases that a mutant may run into the limit with before the others are spared it.
+CPU_SECONDS = 20  # A mutant that swallows the limit of a case is killed by this.
 MEMORY_BYTES = 1 << 30
 TIMEOUT = "(endless)"
 BROKEN = "(does not import)"
@@ -57,12 +54,8 @@ BROKEN = "(does not import)"
 Lines = dict[str, set[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """`killers`: the first cases that failed; two are enough to know that none is needed alone."""
-
-    mutant: Mutant
-    killers: tuple[str, ...]
+class _Endless(BaseException):
+    """A case used up its time. No `except Exception` of the kernel takes it."""
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -142,116 +135,65 @@ def executed(modules: Sequence[str]) -> dict[str, Lines]:
     return answer
 
 
-def tried(mutant: Mutant, ran: dict[str, Lines]) -> list[Case]:
-    """The cases that can tell, those of the module's own file first."""
+def candidates(mutant: Mutant, ran: dict[str, Lines], wanted: Collection[str]) -> list[Case]:
+    """Those of the wanted cases that can tell, those of the module's own file first."""
     area = mutant.module.rpartition(".")[2]
     found = []
     for case in cases():
         lines = ran[case.id][mutant.module]
+        if case.id not in wanted:
+            continue
         if mutant.lines is None or any(line in lines for line in range(mutant.lines[0], mutant.lines[1] + 1)):
             found.append(case)
     return sorted(found, key=lambda case: not case.file.startswith(area))
 
 
-def judge(mutant: Mutant, ran: dict[str, Lines], *, enough: int) -> Result:
-    candidates = tried(mutant, ran)
-    tree = mutated(mutant.module, mutant.number)
+def judge(mutant: Mutant, able: Sequence[Case], *, enough: int) -> tuple[str, ...]:
+    """The first cases that fail with the mutant, `enough` at most; or TIMEOUT or BROKEN alone."""
 
     def work() -> tuple[str, ...]:
         with open(os.devnull, "w", encoding="utf-8") as silence, contextlib.redirect_stderr(silence):
             try:
-                sys.meta_path.insert(0, _Finder(mutant.module, compile(tree, str(source(mutant.module)), "exec")))
+                code = compile(mutated(mutant.module, mutant.number), str(source(mutant.module)), "exec")
+                sys.meta_path.insert(0, _Finder(mutant.module, code))
                 from conformance.runner import run
             except Exception:  # Whatever a changed module raises at its import: the mutant is dead.
                 return (BROKEN,)
-            killers = []
-            for case in candidates:
-                if _fails(run, case):
-                    killers.append(case.id)
-                    if len(killers) == enough:
-                        break
-            return tuple(killers)
+            return _killers(run, able, enough)
 
     answer = in_child(work)
-    return Result(mutant, (TIMEOUT,) if answer == TIMEOUT else answer)
+    return (TIMEOUT,) if answer == TIMEOUT else tuple(answer)
 
 
-def _fails(run: Callable[[Case], list[str]], case: Case) -> bool:
+def _killers(run: Callable[[Case], list[str]], able: Sequence[Case], enough: int) -> tuple[str, ...]:
+    killers: list[str] = []
+    endless = 0
+    for case in able:
+        if len(killers) == enough or endless > ENDLESS_MAX:
+            break
+        try:
+            with _limited():
+                failed = bool(run(case))
+        except _Endless:
+            failed = True
+            endless += 1
+        except Exception:  # A changed kernel may raise anything; that is noticed, too.
+            failed = True
+        if failed:
+            killers.append(case.id)
+    return tuple(killers)
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    """Raises _Endless in what takes more than CASE_SECONDS."""
+
+    def over(_signal: int, _frame: FrameType | None) -> None:
+        raise _Endless
+
+    signal.signal(signal.SIGVTALRM, over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, CASE_SECONDS)
     try:
-        return bool(run(case))
-    except Exception:  # A changed kernel may raise anything; that is noticed, too.
-        return True
-
-
-def mutate(modules: Sequence[str], *, jobs: int, enough: int) -> list[Result]:
-    """Every mutant of the modules, judged. Must run before this process imports the kernel."""
-    if any(name == "emv" or name.startswith("emv.") for name in sys.modules):
-        raise RuntimeError("the kernel is imported already: its mutants would not be seen")
-    every = [mutant for module in modules for mutant in mutants(module)]
-    for case in cases():
-        ScriptedCard(case.card)  # Its certificates are made once, here, and not in each fork.
-    ran = executed(modules)
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(lambda mutant: judge(mutant, ran, enough=enough), every))
-
-
-def survivors_explained() -> dict[str, str]:
-    """survivors.toml: mutant → why it may live."""
-    path = FOLDER / "survivors.toml"
-    rows: dict[str, dict[str, str]] = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {f"{module}: {name}": reason for module, table in rows.items() for name, reason in table.items()}
-
-
-def only_killers(results: Sequence[Result]) -> dict[str, list[Mutant]]:
-    """Case → the mutants that it alone kills."""
-    found: dict[str, list[Mutant]] = {}
-    for result in results:
-        if len(result.killers) == 1:
-            found.setdefault(result.killers[0], []).append(result.mutant)
-    return found
-
-
-def print_mutation(modules: Sequence[str], *, jobs: int, matrix: bool) -> int:
-    """The table; exit status 1 if a survivor is not explained."""
-    results = mutate(modules, jobs=jobs, enough=2 if matrix else 1)
-    explained = survivors_explained()
-    unexplained = 0
-    killed = 0
-    for module in modules:
-        own = [result for result in results if result.mutant.module == module]
-        dead = sum(bool(result.killers) for result in own)
-        killed += dead
-        print(f"{module:<20} {dead:>5} of {len(own):>5} killed  {_percent(dead, len(own))}")
-        for result in own:
-            if not result.killers:
-                reason = explained.get(result.mutant.id, "")
-                unexplained += not reason
-                where = f"{source(module).relative_to(ROOT)}:{result.mutant.line}"
-                print(f"    lives  {where}  {result.mutant.name}")
-                print(f"           {reason or 'NOT EXPLAINED in survivors.toml'}")
-    print(f"{'all':<20} {killed:>5} of {len(results):>5} killed  {_percent(killed, len(results))}")
-    alive = {result.mutant.id for result in results if not result.killers}
-    for name in sorted(set(explained) - alive):
-        if name.partition(":")[0] in modules:
-            print(f"    explained, and killed or gone: {name}")
-    if matrix:
-        _print_cases(results)
-    return 1 if unexplained else 0
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "-"
-
-
-def _print_cases(results: Sequence[Result]) -> None:
-    """The cases that neither kill a mutant alone, nor are the only one of a requirement, nor say why they stand."""
-    only = only_killers(results)
-    shown = Counter(name for case in cases() for name in case.shows)
-    sole = {case.id for case in cases() if any(shown[name] == 1 for name in case.shows)}
-    idle = [case for case in cases() if case.id not in only and case.id not in sole]
-    alone = sum(case.id in only for case in cases())
-    more = sum(case.id in sole and case.id not in only for case in cases())
-    print(f"\n{alone} of {len(cases())} cases kill a mutant that no other case kills")
-    print(f"{more} more are the only case of a requirement")
-    for case in idle:
-        print(f"    {case.id}: {case.stands or 'NO REASON to stand'}")
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from conformance.case import Case, cases
+from conformance.matrix import kills, only_cases
 from conformance.requirements import PROVENANCE, Requirement, requirements
 from conformance.runner import run
 
@@ -37,6 +38,13 @@ def make_report() -> Report:
     return Report(shown, failed)
 
 
+def _place(case: Case) -> str:
+    """How a case earns its place."""
+    if case.id in kills():
+        return "kill a mutant that no other kills"
+    return "are the only one of a requirement" if case.id in only_cases() else "say why they stand"
+
+
 def counts(report: Report) -> dict[str, object]:
     rows = requirements().values()
     return {
@@ -44,7 +52,7 @@ def counts(report: Report) -> dict[str, object]:
         "by_provenance": {words: sum(row.provenance == word for row in rows) for word, words in PROVENANCE.items()},
         "section_not_sure": sum(row.section == "?" for row in rows),
         "results": dict(Counter(report.result(row) for row in rows)),
-        "cases": len(cases()),
+        "cases": dict(Counter(_place(case) for case in cases())),
         "cases_failed": len(report.failed),
     }
 

@@ -7,12 +7,13 @@ import datetime
 import typing
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 from conformance.card import Pulled, ScriptedCard, matches
 from conformance.case import Case
 from conformance.notation import encode, named, names_of
-from emv.capk import CaKeys, RevokedCertificate, default_capks
+from emv.capk import CaKeys, CaPublicKey, RevokedCertificate, default_capks
 from emv.commands import (
     AskOfflinePin,
     AskPin,
@@ -165,7 +166,7 @@ def _aids(case: Case) -> tuple[AidEntry, ...]:
 
 def ca_keys(table: dict[str, str]) -> CaKeys:
     """The simulator's CA keys; `last_day` is theirs, `revoked` is RID/index/serial."""
-    keys = default_capks().keys
+    keys = _test_keys()
     if "last_day" in table:
         last_day = datetime.date.fromisoformat(table["last_day"])
         keys = tuple(dataclasses.replace(key, expiry=last_day) for key in keys)
@@ -176,15 +177,25 @@ def ca_keys(table: dict[str, str]) -> CaKeys:
     return CaKeys(keys, revoked)
 
 
+@cache
+def _test_keys() -> tuple[CaPublicKey, ...]:
+    return default_capks().keys
+
+
 def built(kind: type[Any], table: dict[str, Any]) -> Any:
     """A dataclass of the kernel from a table: hex for bytes, hex for the terminal's type, lists for tuples."""
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # mypy does not see that classes are hashable.
     values = {}
     for name, value in table.items():
         if name not in hints:
             raise KeyError(f"{kind.__name__} has no {name}")
         values[name] = _typed(hints[name], name, value)
     return kind(**values)
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _typed(hint: Any, name: str, value: Any) -> Any:
@@ -220,6 +231,7 @@ def _differences(case: Case, world: World, session: Session, outcome: Outcome | 
         "signature": outcome is not None and outcome.signature,
         "looked_up": world.looked_up,
         "advice": outcome is not None and outcome.advice,
+        "language": session.language,
         "online": world.request is not None,
         "failure": session.oda.failure.word if session.oda.failure else "",
     }

@@ -1,0 +1,221 @@
+"""`python -m sim legibility`: how often a phone reads the codes that the terminal draws and prints, by a real decoder.
+
+A picture is the display (or the paper) as a camera has it: turned by any angle, seen from aside, blurred, with noise.
+The codes are those that the terminal would show: it chooses the module's size, and the paper where a panel is too
+small. One picture is one try; a phone makes ten a second.
+
+Blur is a Gaussian radius in pixels of the panel (dots of the paper), so half a module is 1.0 on a panel that draws 2
+pixels a module. Every draw is of (seed, code, picture): a picture that fails can be looked at (`--out`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import string
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+from drivers.escpos_encoder import PrinterSettings, encode
+from sim.phone import MAGNIFICATION, display_image
+from sim.wire.paper import PaperPrinter
+from sim.wire.roll import image_of
+from terminal.model import Money
+from terminal.receipts import Copy, QrOrderSlip, lay_out
+from terminal.receipts.slips import Head
+from terminal.screens.catalogue import ShowQr
+from terminal.screens.font import Font, load_font
+from terminal.screens.qr import qr_fits
+from terminal.screens.render import picture
+from terminal.strings import LANGUAGES
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PANELS = ((128, 64), (128, 128))
+PAPERS = (32, 48)  # Cells: 58 mm and 80 mm.
+# Bytes of a payload: a short aggregated address, a code_url, what version 3 just holds, EMVCo codes, a long one.
+LENGTHS = (34, 44, 53, 80, 106, 150, 180, 230)
+AT_LEAST = 0.99
+PAPER_MAGNIFICATION = 2
+GREYS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """`blur_px` in the object's pixels; `tilt_degrees` from the perpendicular; `noise` of 255, one sigma.
+
+    The angle in the picture is any: a phone is held as it comes.
+    """
+
+    blur_px: float = 0.5
+    tilt_degrees: float = 15.0
+    noise: float = 20.0
+
+    def shoot(self, picture: Image, magnification: int, draw: random.Random) -> Image:
+        """A grey picture of an object that is `magnification` times as large as its pixels."""
+        from PIL import Image, ImageChops, ImageFilter
+
+        side = math.ceil(math.hypot(*picture.size) * 1.15)
+        seen = picture.transform(
+            (side, side),
+            Image.Transform.PERSPECTIVE,
+            self._view(picture.size, side, draw),
+            Image.Resampling.BICUBIC,
+        )
+        seen = seen.filter(ImageFilter.GaussianBlur(self.blur_px * magnification))
+        grain = Image.frombytes("L", seen.size, draw.randbytes(side * side).translate(_bell(self.noise)))
+        return ImageChops.add(seen, grain, 1, -GREYS // 2)
+
+    def _view(self, size: tuple[int, int], side: int, draw: random.Random) -> list[float]:
+        """Pillow's eight numbers: where each point of the picture comes from. Turned about the middle, then tilted."""
+        angle, aside = draw.uniform(0, math.tau), draw.uniform(0, math.tau)
+        pull = 0.6 * math.tan(math.radians(self.tilt_degrees)) / side
+        gx, gy = pull * math.cos(aside), pull * math.sin(aside)
+        middle, (wide, high) = side / 2, (size[0] / 2, size[1] / 2)
+        scale = 1 - (gx + gy) * middle
+        cos, sin = math.cos(angle), math.sin(angle)
+        rows = (
+            (cos + wide * gx, -sin + wide * gy, (sin - cos) * middle + wide * scale),
+            (sin + high * gx, cos + high * gy, -(sin + cos) * middle + high * scale),
+        )
+        return [value / scale for row in (*rows, (gx, gy)) for value in row]
+
+
+@lru_cache(maxsize=4)
+def _bell(sigma: float) -> bytes:
+    """Turns even bytes into normal ones about the middle grey."""
+    if not sigma:
+        return bytes([GREYS // 2]) * GREYS
+    normal = NormalDist(GREYS / 2, sigma)
+    return bytes(min(255, max(0, round(normal.inv_cdf((grey + 0.5) / GREYS)))) for grey in range(GREYS))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A code as the terminal shows it: `where` it does, its picture, and how many pixels a module has."""
+
+    where: str
+    language: str
+    payload: str
+    module_px: int
+    picture: Image
+    magnification: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row of the table. `read` of `pictures` were decoded to the very payload."""
+
+    where: str
+    language: str
+    bytes: int
+    module_px: int
+    pictures: int
+    read: int
+
+    @property
+    def rate(self) -> float:
+        return self.read / self.pictures
+
+
+def payload_of(length: int) -> str:
+    """An address of so many bytes, the same each time."""
+    draw = random.Random(length)
+    head = "https://pay.example/"
+    return head + "".join(draw.choices(string.ascii_letters + string.digits, k=length - len(head)))
+
+
+def shown(font: Font) -> Iterator[Shown]:
+    """Every code that the terminal chooses to draw, panel by panel, and on each paper."""
+    for language in LANGUAGES:
+        for width, height in PANELS:
+            for payload in map(payload_of, LENGTHS):
+                if module_px := qr_fits(payload, width, height):
+                    screen = ShowQr(Money(12_850), payload, 118)
+                    pixels = picture(screen, language, font).pixels(width, height)
+                    image = display_image(pixels, width, height)
+                    yield Shown(f"{width}x{height}", language, payload, module_px, image, MAGNIFICATION)
+        for cells in PAPERS:
+            for payload in map(payload_of, LENGTHS):
+                yield _on_paper(payload, language, cells, font)
+
+
+def _on_paper(payload: str, language: str, cells: int, font: Font) -> Shown:
+    from PIL import Image
+
+    head = Head("掌柜演示商店", "898310072990001", "10000001", "01", "000001", "2026-06-15T14:30:00")
+    slip = QrOrderSlip(head, Money(12_850), payload, "QR1", 120)
+    settings = PrinterSettings(cells=cells, native_qr=False)  # The raster that we make, not the printer's own code.
+    printer = PaperPrinter(cells)
+    lines = lay_out(slip, cells=cells, language=language, copy=Copy.MERCHANT)
+    printer.receive(b"".join(encode(lines, settings)))
+    image = image_of(printer.roll, cells, font).convert("L")
+    large = (image.width * PAPER_MAGNIFICATION, image.height * PAPER_MAGNIFICATION)
+    return Shown(
+        f"paper {cells}", language, payload, 0, image.resize(large, Image.Resampling.NEAREST), PAPER_MAGNIFICATION
+    )
+
+
+def measure(code: Shown, camera: Camera, pictures: int, seed: int = 1, out: Path | None = None) -> Result:
+    """How many of so many pictures are read. `out`: a folder for those that are not."""
+    import zxingcpp
+
+    wanted = zxingcpp.BarcodeFormat.QRCode
+    read = 0
+    for number in range(pictures):
+        name = f"{code.where}-{code.language}-{len(code.payload)}-{number}"
+        seen = camera.shoot(code.picture, code.magnification, random.Random(f"{seed}/{name}"))
+        found = zxingcpp.read_barcodes(seen, formats=wanted)  # type: ignore[arg-type]  # The binding converts one.
+        if any(each.text == code.payload for each in found):
+            read += 1
+        elif out:
+            seen.save(out / f"{name.replace(' ', '-')}.png")
+    return Result(code.where, code.language, len(code.payload), code.module_px, pictures, read)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    usual = Camera()
+    parser.add_argument("--pictures", type=int, default=100, help="pictures of each code (default: %(default)s)")
+    parser.add_argument("--blur", type=float, default=usual.blur_px, help="in pixels (default: %(default)s)")
+    parser.add_argument("--tilt", type=float, default=usual.tilt_degrees, help="in degrees (default: %(default)s)")
+    parser.add_argument("--noise", type=float, default=usual.noise, help="of 255, one sigma (default: %(default)s)")
+    parser.add_argument("--where", help="only this panel or paper, such as 128x64 or 'paper 32'")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="keep the pictures that were not read")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: every code was read in at least 99 % of its pictures; 1: one was not; 2: bad arguments."""
+    if args.pictures < 1 or min(args.blur, args.noise, args.tilt) < 0 or args.tilt > 60:
+        print("pictures from 1, blur and noise from 0, tilt 0 to 60", file=sys.stderr)
+        return 2
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+    camera = Camera(args.blur, args.tilt, args.noise)
+    results = []
+    if not args.json:
+        print(f"{'where':10} {'language':8} {'bytes':>5} {'px/module':>9} {'read':>7}", flush=True)
+    for code in shown(load_font()):
+        if args.where not in (None, code.where):
+            continue
+        results.append(measure(code, camera, args.pictures, args.seed, args.out))
+        if not args.json:
+            row = results[-1]
+            size = row.module_px or "-"
+            print(f"{row.where:10} {row.language:8} {row.bytes:5} {size:>9} {row.rate:7.1%}", flush=True)
+    if args.json:
+        rows = [asdict(row) | {"rate": row.rate} for row in results]
+        print(json.dumps({"camera": asdict(camera), "seed": args.seed, "codes": rows}))
+    if not results:
+        print(f"the terminal draws no codes on {args.where!r}", file=sys.stderr)
+        return 2
+    return 0 if all(row.rate >= AT_LEAST for row in results) else 1

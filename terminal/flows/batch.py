@@ -1,0 +1,195 @@
+"""What a batch holds: by kind and method for people, as debit and credit for the host, by step for the batch upload.
+
+Everything is counted from the journal whenever it is asked for: a settlement that was cut counts the same again.
+Source: docs/host-link.md §6; host-link digest §6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from terminal.hostlink.card_messages import INSERTED
+from terminal.hostlink.messages import TOTAL_COUNT_LIMIT, Totals
+from terminal.hostlink.transactions import Card, Effect, Row, Silence
+from terminal.model import HELD_STATES, Kind, Method, Money, PaymentState
+from terminal.receipts import OpenRow, TotalRow, UploadRow
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx, UploadRecord
+
+NEARLY_FULL = TOTAL_COUNT_LIMIT * 9 // 10  # From here on the idle screen says that a settlement is due.
+COUNTED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is to be settled. `domestic` and `foreign` are what the host should have, too."""
+
+    number: int  # Ours, ever growing.
+    batch_no: str  # The host's.
+    rows: tuple[TotalRow, ...]
+    open_rows: tuple[OpenRow, ...]
+    upload_rows: tuple[UploadRow, ...]
+    domestic: Totals
+    foreign: Totals
+
+    @property
+    def count(self) -> int:
+        return sum(row.count for row in self.rows)
+
+    @property
+    def total(self) -> Money:
+        return sum((row.amount for row in self.rows), Money(0))
+
+
+def count_batch(shop: Shop, tx: Tx) -> Batch:
+    """The open batch by kind and method, from the journal.
+
+    What was voided counts as what it was, and its void on the other side (docs/host-link.md §6). What moved no money,
+    an authorisation or a balance, is in no total.
+    """
+    number = tx.get("batch", 1)
+    sums: dict[tuple[Method, Kind], list[int]] = {}
+    sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
+    for payment in of_batch(tx, number):
+        effect = shop.profile.transactions[payment.kind].effect
+        if payment.state not in COUNTED or effect is Effect.NONE:
+            continue
+        _add(sums.setdefault((payment.method, payment.kind), [0, 0]), payment)
+        if _in_host(shop, payment.method):
+            _add(sides[is_foreign(shop, payment), effect], payment)
+    rows = tuple(
+        TotalRow(
+            method,
+            kind,
+            count,
+            Money(-minor if shop.profile.transactions[kind].effect is Effect.CREDIT else minor),
+            _in_host(shop, method),
+        )
+        for (method, kind), (minor, count) in sorted(sums.items(), key=_by_name)
+    )
+    domestic, foreign = (
+        Totals(*sides[abroad, Effect.DEBIT], *sides[abroad, Effect.CREDIT]) for abroad in (False, True)
+    )
+    batch_no = tx.get("batch_no", "000001")
+    return Batch(number, batch_no, rows, open_rows(tx), upload_rows(tx, number), domestic, foreign)
+
+
+def _by_name(item: tuple[tuple[Method, Kind], list[int]]) -> tuple[str, str]:
+    (method, kind), _ = item
+    return method.value, kind.value
+
+
+def _add(sums: list[int], payment: PaymentRecord) -> None:
+    sums[0] += payment.amount.amount_minor
+    sums[1] += 1
+
+
+def _in_host(shop: Shop, method: Method) -> bool:
+    return method is Method.CARD or (method is not Method.CASH and shop.profile.qr_in_totals)
+
+
+def is_foreign(shop: Shop, payment: PaymentRecord) -> bool:
+    """Whether the host has named a card organisation that the profile does not call domestic."""
+    named = str(payment.facts.get("organisation", ""))
+    domestic = shop.profile.domestic_organisations
+    return bool(domestic and named) and named not in domestic
+
+
+def of_batch(tx: Tx, batch: int, after: int = 0) -> tuple[PaymentRecord, ...]:
+    """All payments of a batch after the one with this number, oldest first."""
+    found: list[PaymentRecord] = []
+    while True:
+        page = tx.payments(batch=batch, newest_first=False, limit=PAGE, after=found[-1].id if found else after)
+        found += page
+        if len(page) < PAGE:
+            return tuple(found)
+
+
+def held(tx: Tx) -> int:
+    """How many payments of the open batch a settlement would have to carry. Cash counts, so that all fit an amount."""
+    return sum(total.count for total in tx.totals(tx.get("batch", 1)) if total.state in HELD_STATES)
+
+
+def open_rows(tx: Tx) -> tuple[OpenRow, ...]:
+    """Of any batch: what nobody knows the end of, and reversals that the host has not taken."""
+    return tuple(
+        OpenRow(
+            p.method,
+            p.state,
+            p.amount,
+            str(p.stan or ""),
+            str(p.facts.get("order_no", "")),
+            str(p.facts.get("masked_pan", "")),
+            str(p.facts.get("batch_no", "")),
+        )
+        for p in tx.open_payments()
+    )
+
+
+def upload_rows(tx: Tx, batch: int) -> tuple[UploadRow, ...]:
+    """What the host did not take of what it was told afterwards: refused with a code, or not answered ("")."""
+    return tuple(_upload_row(tx, upload) for upload in tx.uploads(batch) if upload.state.value in ("refused", "unsent"))
+
+
+def _upload_row(tx: Tx, upload: UploadRecord) -> UploadRow:
+    payment = tx.payment(upload.payment_id)
+    return UploadRow(
+        upload.notice,
+        payment.kind,
+        payment.amount,
+        str(payment.stan),
+        str(payment.facts.get("masked_pan", "")),
+        upload.code,
+    )
+
+
+class Part(Enum):
+    """The parts of a batch upload, in their order. The value names the step in the journal."""
+
+    OFFLINE = "offline"
+    STRIPES = "stripes"  # Whatever was online and left no certificate.
+    REFUNDS = "refunds"
+    ADVICES = "advices"
+    CERTIFICATES = "certificates"
+    FAILURES = "failures"
+
+
+def _is_chip(payment: PaymentRecord, row: Row) -> bool:
+    return row.card is Card.FULL and str(payment.facts.get("entry_mode", "")).startswith(INSERTED)
+
+
+def _counts(payment: PaymentRecord, row: Row) -> bool:
+    return payment.state in COUNTED and row.effect is not Effect.NONE
+
+
+_BELONGS: MappingProxyType[Part, Callable[[PaymentRecord, Row], bool]] = MappingProxyType(
+    {
+        Part.OFFLINE: lambda p, row: _counts(p, row) and p.kind is Kind.OFFLINE_SALE,
+        Part.STRIPES: lambda p, row: _counts(p, row) and row.reversible and not _is_chip(p, row),
+        Part.REFUNDS: lambda p, row: _counts(p, row) and row.silence is Silence.UNKNOWN,
+        Part.ADVICES: lambda p, row: _counts(p, row) and row.advice and p.kind is not Kind.OFFLINE_SALE,
+        Part.CERTIFICATES: lambda p, row: _counts(p, row) and row.reversible and _is_chip(p, row),
+        # The host said yes and the card no: a chip's failure.
+        Part.FAILURES: lambda p, row: (
+            p.state in (PaymentState.REVERSED, PaymentState.REVERSING) and _is_chip(p, row) and "rrn" in p.facts
+        ),
+    }
+)
+
+
+def part_of_batch(shop: Shop, tx: Tx, part: Part, after: int, limit: int) -> tuple[PaymentRecord, ...]:
+    """At most `limit` card payments of this part of the open batch, after the one with this number."""
+    belongs = _BELONGS[part]
+    found = (
+        p
+        for p in of_batch(tx, tx.get("batch", 1), after)
+        if p.method is Method.CARD and belongs(p, shop.profile.transactions[p.kind])
+    )
+    return tuple(p for p, _ in zip(found, range(limit), strict=False))

@@ -1,0 +1,99 @@
+"""报表: an X report at any time, the details of this batch or of the last, the last settlement once more.
+
+An X report settles nothing and is kept nowhere, and so are the details: the journal can print both again. Details come
+in strips of paper, so that a long batch is not lost with one paper jam.
+Source: host-link digest §6, §10.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.ports import Tone
+from terminal.dialogue import acknowledge, choose
+from terminal.flows.batch import COUNTED, count_batch, of_batch
+from terminal.hostlink.transactions import Effect
+from terminal.loop import Commit
+from terminal.printing import print_copy, print_record, slip_head
+from terminal.receipts import Balance, Copy, DetailRow, DetailSlip, SettlementSlip
+from terminal.screens import catalogue as screens
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+ROWS_A_STRIP = 40  # Two lines each: some 25 cm, and eight seconds of a printer at 9,600 baud.
+ITEMS = ("x_report", "details", "last_settlement", "last_details")
+
+
+async def reports(shop: Shop) -> None:
+    items = tuple(f"menu.{name}" for name in ITEMS)
+    chosen = await choose(shop, len(items), lambda at: screens.Menu(title="menu.reports", items=items, selected=at))
+    match None if chosen is None else ITEMS[chosen]:
+        case "x_report":
+            await x_report(shop)
+        case "details":
+            await details(shop, await Commit(lambda tx: tx.get("batch", 1)))
+        case "last_settlement":
+            await last_settlement(shop)
+        case "last_details":
+            await details(shop, await Commit(lambda tx: tx.get("batch", 1) - 1))
+
+
+async def x_report(shop: Shop) -> None:
+    """交易统计单: what a settlement would count now."""
+    batch = await Commit(lambda tx: count_batch(shop, tx))
+    slip = SettlementSlip(
+        head=await slip_head(shop, batch.batch_no),
+        rows=batch.rows,
+        total_count=batch.count,
+        total=batch.total,
+        domestic=Balance.NOT_REPORTED,
+        open_rows=batch.open_rows,
+        upload_rows=batch.upload_rows,
+        closed=False,
+    )
+    await print_copy(shop, slip, Copy.MERCHANT, reprint=False)
+
+
+async def last_settlement(shop: Shop) -> None:
+    """The last settlement's slip, marked 重打印."""
+    record = await Commit(lambda tx: tx.last_slip(SettlementSlip.record_kind))
+    if record is None or not await print_record(shop, record):
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason="no_slip"))
+
+
+async def details(shop: Shop, batch: int) -> None:
+    """交易明细单: every payment that a settlement counts, by card number, letter and voucher."""
+    payments = await Commit(partial(_counted, shop, batch))
+    if not payments:
+        shop.sound(Tone.FAILURE)
+        await acknowledge(shop, screens.Refused(reason="no_sales"))
+        return
+    head = await slip_head(shop, str(payments[0].facts.get("batch_no", "")))
+    strips = [payments[at : at + ROWS_A_STRIP] for at in range(0, len(payments), ROWS_A_STRIP)]
+    for number, strip in enumerate(strips, 1):
+        slip = DetailSlip(head=head, rows=tuple(_row(p) for p in strip), strip=number, strips=len(strips))
+        if not await print_copy(shop, slip, Copy.MERCHANT, reprint=False):
+            return
+
+
+def _counted(shop: Shop, batch: int, tx: Tx) -> tuple[PaymentRecord, ...]:
+    rows = shop.profile.transactions
+    return tuple(
+        p for p in of_batch(tx, batch) if p.state in COUNTED and rows[p.kind].effect is not Effect.NONE
+    )
+
+
+def _row(payment: PaymentRecord) -> DetailRow:
+    facts = payment.facts
+    return DetailRow(
+        payment.method,
+        payment.kind,
+        payment.amount,
+        str(payment.stan or ""),
+        str(facts.get("masked_pan", "")),
+        str(facts.get("auth_code", "")).strip(),
+    )

@@ -1,0 +1,120 @@
+"""签名不符: asked after the first copy of a signed payment; a "no" voids it at once, or is not forgotten."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hearing_host import HearingHost
+
+from sim.acquirer import Fault, FaultKind
+from sim.books import all_payments
+from sim.card import PROFILES
+from sim.loop import START_WALL_MS
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.world import World
+from terminal.config import Config
+from terminal.model import PaymentState
+
+START = FIRST_RUN + OPERATOR + "idle:\n"
+SOLD = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\napproved:\n"
+OUT = "remove_card: remove\n"
+DIFFERS = "compare_signature: CANCEL\n"
+STANDS = "refused: ENTER\n"
+
+
+def states(world: World) -> list[tuple[str, str]]:
+    return [(p.kind.value, p.state.value) for p in reversed(all_payments(world.journal))]
+
+
+def test_a_no_voids_the_sale_at_once_and_its_second_copy_is_not_printed() -> None:
+    host = HearingHost()
+    with World("no", acquirer=host) as world:
+        slips: list[str] = []
+        world.printer_said = lambda lines: slips.append(repr(lines))
+        world.run(play(world, START + SOLD + DIFFERS + OUT + "approved:\nidle:"))
+        assert states(world) == [("sale", "voided"), ("void", "completed")]
+        (request,) = host.asked
+        assert (request.text(22), request.text(2)) == ("012", PROFILES["signature"].applications[0].pan)
+        _, sale, *void = slips
+        assert len(void) == 2 and "MERCHANT COPY" in sale
+        assert all("NO SIGNATURE" in slip and "____" not in slip for slip in void)
+
+
+@pytest.mark.parametrize("answer", ["ENTER", "wait 61"])
+def test_a_yes_or_nobody_s_answer_leaves_the_sale_alone(answer: str) -> None:
+    host = HearingHost()
+    with World("yes", acquirer=host) as world:
+        world.run(play(world, START + SOLD + f"compare_signature: {answer}\nprinting:\n" + OUT + "idle:"))
+        assert (states(world), host.asked) == ([("sale", "completed")], [])
+        assert world.printer.slip_count == 1 + 2
+
+
+@pytest.mark.parametrize(("card", "pin"), [("no-cvm", ""), ("unionpay-credit-pin", "enter_pin: 123456 ENTER\n")])
+def test_who_does_not_sign_is_not_compared(card: str, pin: str) -> None:
+    with World(card, acquirer=HearingHost()) as world:
+        world.run(play(world, START + SOLD.replace("signature", card).replace("approved", pin + "approved") + OUT))
+        assert "compare_signature" not in world.eyes.history
+
+
+def test_a_merchant_who_does_not_offer_it_is_not_asked() -> None:
+    with World("not offered", acquirer=HearingHost()) as world:
+        none = dataclasses.replace(Config.default().transactions, offered=())
+        world.shop.config = dataclasses.replace(world.config, transactions=none)
+        world.run(play(world, START + SOLD + OUT + "idle:"))
+        assert "compare_signature" not in world.eyes.history
+
+
+def test_a_declined_void_leaves_the_sale_and_the_menu_tries_again() -> None:
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
+    with World("declined", acquirer=host) as world:
+        again = to_transaction("signature") + "original: ENTER\napproved:\nidle:"
+
+        async def people() -> None:
+            await play(world, START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS + "idle: CANCEL")
+            assert states(world) == [("sale", "completed"), ("void", "declined")]
+            await play(world, "idle: wait 1\n" + again)
+
+        world.run(people())
+        assert states(world) == [("sale", "voided"), ("void", "declined"), ("void", "completed")]
+
+
+def test_an_unanswered_void_is_reversed_and_tried_again_after_the_next_sign_in() -> None:
+    """The sale is made, so that the host takes the void's reversal; the next start of a day makes the void good."""
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.DROP_REPLY, processing_code="200000"))
+    with World("silent", acquirer=host) as world:
+        lost = SOLD + DIFFERS + OUT + "reversal_pending: ENTER\n" + STANDS
+        operator = "idle: UP\nmenu: UP UP UP UP ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
+        world.run(play(world, START + lost + operator + "reversing:\napproved:\nidle:"))
+        assert states(world) == [("sale", "voided"), ("void", "reversed"), ("void", "completed")]
+
+
+def test_a_no_that_a_power_cut_has_interrupted_is_carried_out_after_the_start(tmp_path: Path) -> None:
+    host = HearingHost()
+    with World("first", acquirer=host, data=tmp_path) as world:
+
+        world.run(play(world, START + SOLD + DIFFERS + "remove_card:"))
+        assert world.journal.transact(lambda tx: tx.with_fact("signature", "differs"))
+    with World("second", acquirer=host, data=tmp_path, start_wall_ms=START_WALL_MS + 600_000) as world:
+        world.run(play(world, OPERATOR + "approved:\nidle:"))
+        assert states(world)[0] == ("sale", "voided")
+
+
+def test_a_completion_is_taken_back_by_its_own_void() -> None:
+    host = HearingHost()
+    with World("completion", acquirer=host) as world:
+        auth = to_transaction("auth") + "enter_amount: 10000 ENTER\ninsert_card: insert signature\napproved:\n" + OUT
+
+        async def people() -> None:
+            await play(world, START + auth + "idle: CANCEL")
+            code = all_payments(world.journal)[0].facts["auth_code"]
+            typed = f"enter_number: {code} ENTER\nenter_number: ENTER\nenter_amount: 9000 ENTER\n"
+            done = "insert_card: insert signature\napproved:\n" + DIFFERS + OUT + "approved:\nidle:"
+            await play(world, "idle: wait 1\n" + to_transaction("completion") + typed + done)
+
+        world.run(people())
+        assert states(world) == [("auth", "completed"), ("completion", "voided"), ("completion-void", "completed")]
+        assert all(p.state is not PaymentState.UNKNOWN for p in all_payments(world.journal))
