@@ -26,8 +26,8 @@ CASES = OWN | {
     "keys": key_cases.beside_peers,
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,
-    "tlv": emv_cases.beside_the_barest_loop,
     "codec": codec_cases.beside_peers,
+    "tlv": emv_cases.beside_the_barest_loop,
     "kernel": kernel_cases.kernel,
     "card-chain": kernel_cases.card_chain,
 }

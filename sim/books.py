@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
+from terminal.hostlink.transactions import TRANSACTIONS, Silence
 from terminal.journal import Journal, PaymentRecord, Tx
 from terminal.model import Kind, Method, PaymentState
 
 PAGE = 500
-CHARGED = (PaymentState.COMPLETED, PaymentState.SETTLED)
-VOIDS = tuple(kind for kind in Kind if kind.name.endswith("VOID"))
+CHARGED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
 OPEN = (PaymentState.NEW, PaymentState.REQUESTED, PaymentState.UNKNOWN, PaymentState.APPROVED, PaymentState.REVERSING)
 
 
@@ -31,23 +31,32 @@ def _page(offset: int, tx: Tx) -> tuple[PaymentRecord, ...]:
 def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
     """The rows that a host could know of: not cash, only what was ever asked, and no balance: it moves nothing."""
     rows: list[PaymentRow] = []
-    # Once it is settled, only its void still says that a payment was taken back.
-    voided = {p.facts.get("undoes") for p in payments if p.kind in VOIDS and p.state in CHARGED}
     for payment in payments:
         if payment.method is Method.CASH or payment.stan is None or payment.kind is Kind.BALANCE:
             continue
-        charged = payment.state in CHARGED and payment.id not in voided
-        net = Net.CHARGED if charged else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
         rows.append(
             PaymentRow(
                 stan=payment.stan,
                 batch_no=str(payment.facts.get("batch_no", "")),
                 amount_minor=payment.amount.amount_minor,
-                net=net,
+                net=_net(payment),
                 order_no=str(payment.facts.get("order_no", "")),
+                kind=payment.kind,
             )
         )
     return tuple(rows)
+
+
+def unanswered(payment: PaymentRecord) -> bool:
+    """Whether it is a refund that nobody answered. Settled with its batch it stays one."""
+    may_be = TRANSACTIONS[payment.kind].silence is Silence.UNKNOWN and "response_code" not in payment.facts
+    return may_be and payment.state in (PaymentState.UNKNOWN, PaymentState.SETTLED)
+
+
+def _net(payment: PaymentRecord) -> Net:
+    if unanswered(payment):
+        return Net.UNANSWERED
+    return Net.CHARGED if payment.state in CHARGED else Net.OPEN if payment.state in OPEN else Net.NOT_CHARGED
 
 
 def discrepancies(journal: Journal, acquirer: Acquirer) -> list[str]:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 from drivers.ports import Picture
 from sim.acquirer import Acquirer, FaultPlan, default_registry
-from sim.books import all_payments, discrepancies
+from sim.books import CHARGED, OPEN, all_payments, discrepancies, unanswered
 from sim.card import PROFILES
 from sim.people import People
 from sim.twins.link import Network, Trip
@@ -33,7 +33,10 @@ LOST_REQUEST, LOST_REPLY, DUPLICATED, REFUSED = 4, 4, 4, 5
 
 @dataclass(frozen=True, slots=True)
 class DayReport:
-    """What a day came to. Counts are of payments; `virtual_ms` is how long the day was."""
+    """What a day came to. Counts are of payments; `virtual_ms` is how long the day was.
+
+    `unanswered` are refunds that nobody answered: they stay what they are, on paper. `unknown` is what is left open.
+    """
 
     seed: str
     transactions: int
@@ -41,6 +44,7 @@ class DayReport:
     declined: int
     reversed: int
     unknown: int
+    unanswered: int
     abandoned: int
     discrepancies: list[str]
     virtual_ms: int
@@ -104,14 +108,15 @@ def run_day(
         for event in _events(world):
             trace.update(event.digest.encode())
         payments = all_payments(world.journal)
-        states = Counter(payment.state for payment in payments)
+        states = Counter(payment.state for payment in payments if not unanswered(payment))
         return DayReport(
             seed=str(seed),
             transactions=len(payments),
-            approved=states[PaymentState.COMPLETED] + states[PaymentState.SETTLED],
+            approved=sum(states[s] for s in CHARGED),
             declined=states[PaymentState.DECLINED],
             reversed=states[PaymentState.REVERSED],
-            unknown=sum(states[s] for s in (PaymentState.UNKNOWN, PaymentState.REVERSING, PaymentState.REQUESTED)),
+            unknown=sum(states[s] for s in OPEN),
+            unanswered=sum(unanswered(payment) for payment in payments),
             abandoned=states[PaymentState.ABANDONED],
             discrepancies=discrepancies(world.journal, world.acquirer),
             virtual_ms=world.loop.now().mono_ms,
@@ -156,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"seed {report.seed}: {report.transactions} payments in {hours:.1f} virtual hours ({seconds:.1f} s)")
         print(
             f"approved {report.approved}, declined {report.declined}, reversed {report.reversed}, "
-            f"abandoned {report.abandoned}, unknown {report.unknown}"
+            f"abandoned {report.abandoned}, unanswered {report.unanswered}, unknown {report.unknown}"
         )
         for line in report.discrepancies:
             print(f"  {line}")

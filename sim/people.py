@@ -1,7 +1,9 @@
 """A merchant and a customer who react to what the terminal shows, each transaction by an intent drawn from the seed.
 
 They follow no script: whatever screen comes, somebody does what a person would do, so a day goes on through every
-fault. Draws are keyed by (seed, transaction, site): leaving out one transaction moves no other.
+fault. Only the way into a void, a refund or a pre-authorisation is a list of screens and keys (an errand), and it too
+ends where something else comes up. Draws are keyed by (seed, transaction, site): leaving out one transaction moves no
+other.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sim.card import PROFILES
-from sim.story import KEY_MS, press
+from sim.story import KEY_MS, parse_story, press, to_transaction
 from terminal.loop import Sleep
-from terminal.model import Method
+from terminal.model import Kind, Method, PaymentState
 
 if TYPE_CHECKING:
     from sim.world import World
+    from terminal.journal import PaymentRecord
 
 PASSWORD = "1234"
 LOCKABLE = "unionpay-credit-pin"  # The third wrong PIN is for good, and each card stands for many customers.
@@ -40,6 +43,20 @@ TENDERS = (
 )
 
 
+# What may follow a card sale of this customer, or come in its place: (weight, words). Each word is an errand, below.
+ERRANDS = (
+    (80, ()),
+    (7, ("void",)),
+    (4, ("refund",)),
+    (4, ("auth", "completion")),
+    (2, ("auth", "auth-void")),
+    (3, ("balance",)),
+)
+AGREED = (("enter_number", "ENTER"), ("operator_password", f"{PASSWORD} ENTER"))
+Steps = tuple[tuple[str, str], ...]  # Screens to wait for, and the keys pressed there.
+INTERRUPTIONS = ("refused", "reversal_pending", "problem")  # What may come up in the middle of an errand.
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What one customer is about to do. `wrong_pins` come before the right one; `pulls_early` tears the card."""
@@ -50,11 +67,13 @@ class Intent:
     wrong_pins: int = 0
     cancels_pin: bool = False
     walks_away: bool = False  # A QR order that nobody pays.
+    errands: tuple[str, ...] = ()
 
 
 def draw_intent(seed: int | str, transaction: int) -> Intent:
     source = random.Random(f"{seed}/{transaction}/intent")
     _, method, means = source.choices(TENDERS, weights=[row[0] for row in TENDERS])[0]
+    _, errands = random.Random(f"{seed}/{transaction}/errands").choices(ERRANDS, [row[0] for row in ERRANDS])[0]
     return Intent(
         amount_minor=source.choice((100, 990, 1280, 2500, 12850, 99900)) + source.randrange(0, 100),
         method=method,
@@ -62,12 +81,18 @@ def draw_intent(seed: int | str, transaction: int) -> Intent:
         wrong_pins=source.choices((0, 1, 3 if means == LOCKABLE else 1), weights=(94, 5, 1))[0],
         cancels_pin=source.random() < 0.02,
         walks_away=source.random() < 0.05,
+        errands=errands if method is Method.CARD and not PROFILES[means].mute else (),
     )
 
 
 def draw_gap_ms(seed: int | str, transaction: int) -> int:
     """How long after the last customer this one comes: a shop that is busy, and takes fewer than 120 PINs an hour."""
     return random.Random(f"{seed}/{transaction}/gap").randrange(*GAP_MS)
+
+
+def _named(payment: PaymentRecord, fact: str) -> Steps:
+    """The number off its slip; the date stands there already."""
+    return (("enter_number", f"{payment.facts[fact]} ENTER"), ("enter_number", "ENTER"))
 
 
 class People:
@@ -93,6 +118,7 @@ class People:
         self._intent = draw(seed, 0)
         self._pins_tried = 0
         self._paid = False
+        self._errands: list[str] = []
 
     async def live(self) -> None:
         """React until every sale is done and the batch is settled."""
@@ -115,17 +141,62 @@ class People:
         world.remove()
         if world.shop.mode.value != "signed-in":
             await press(world, "ENTER")
+        elif (steps := self._next_errand()) is not None:
+            await self._run(steps)
         elif self._done == self._transactions or self._done - self._settled_at >= self._settle_every:
             await press(world, "DOWN")
         else:
             await Sleep(draw_gap_ms(self._seed, self._done))
             world.eyes.look_again()
             self._intent = self._draw(self._seed, self._done)
-            self._pins_tried, self._paid = 0, False
+            self._pins_tried, self._paid, self._errands = 0, False, list(self._intent.errands)
             self._done += 1
             self._on_sale(self._done)
             await press(world, f"{self._intent.amount_minor}")
             await press(world, "ENTER")
+
+    def _next_errand(self) -> Steps | None:
+        """The way into what this customer wants next; what is not possible any more is forgotten."""
+        while self._errands:
+            name = self._errands.pop(0)
+            offered = self._world.shop.config.transactions.offered
+            steps = self._steps(name, self._world.journal.transact(lambda tx: tx.payments(limit=1))[0])
+            if steps is not None and name in offered:
+                # The first line is the idle screen, which is before our eyes.
+                way = parse_story(to_transaction(name, offered))[1:]
+                return (*((line.screen, " ".join(line.actions)) for line in way), *steps)
+        return None
+
+    async def _run(self, steps: Steps) -> None:
+        """Key in what it takes to begin; the card and the answer are then met like those of a sale."""
+        await press(self._world, "DOWN")
+        for screen, keys in steps:
+            if await self._world.eyes.see(screen, *INTERRUPTIONS) != screen:
+                return await self._ok()
+            for word in keys.split():
+                await press(self._world, word)
+        return None
+
+    def _steps(self, name: str, last: PaymentRecord) -> Steps | None:
+        """From the item to the card; None where the last payment is not what it is about."""
+        wanted = Kind.SALE if name in ("void", "refund") else Kind.AUTH
+        begins = name in ("auth", "balance")
+        if not begins and (last.kind, last.method, last.state) != (wanted, Method.CARD, PaymentState.COMPLETED):
+            return None
+        amount_minor = last.amount.amount_minor
+        match name:
+            case "auth":
+                return (("enter_amount", f"{self._intent.amount_minor} ENTER"),)
+            case "balance":
+                return ()
+            case "void":
+                return (("enter_number", f"{int(str(last.stan))} ENTER"), ("original", "ENTER"), *AGREED)
+            case "refund":
+                part = f"{amount_minor // 2 or 1} ENTER"
+                return (*AGREED, *_named(last, "rrn"), ("enter_amount", part))
+            case "completion":
+                return (*_named(last, "auth_code"), ("enter_amount", f"{amount_minor * 9 // 10 or 1} ENTER"))
+        return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
 
     async def _menu(self) -> None:
         await press(self._world, SETTLEMENT_KEY)
@@ -208,6 +279,8 @@ class People:
         "card_problem": _card_problem,
         "try_pin_again": _ok,
         "declined": _ok,
+        "balance": _ok,
+        "outcome_unknown": _ok,
         "compare_signature": _ok,
         "cancelled": _ok,
         "reversal_pending": _ok,

@@ -149,6 +149,7 @@ class Shop:
         self.activation: Activation | None = None
         self.downloaded = Downloaded()
         self.download_wanted = False  # A host's header has asked for a list; not tried yet.
+        self.wish_untold = False  # A host's header has asked for what we cannot do; nobody was told yet.
         self.operator = ""
         self.mode = Mode.BLANK
         self.busy = False  # Somebody is being served: what can wait, waits.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from test_rights import opened
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
@@ -87,7 +88,7 @@ def test_an_unanswered_void_is_reversed_and_tried_again_after_the_next_sign_in()
     host.faults.add(Fault(FaultKind.DROP_REPLY, processing_code="200000"))
     with World("silent", acquirer=host) as world:
         lost = SOLD + DIFFERS + OUT + "reversal_pending: ENTER\n" + STANDS
-        operator = "idle: UP\nmenu: UP UP UP UP ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
+        operator = opened("operator") + "enter_number: ENTER\noperator_password: 1234 ENTER\n"
         world.run(play(world, START + lost + operator + "reversing:\napproved:\nidle:"))
         assert states(world) == [("sale", "voided"), ("void", "reversed"), ("void", "completed")]
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pyemv
 import pytest
+from host_bench import Bench, code
 
 from keys import KcvMismatch
 from sim.acquirer import (
-    Account,
-    Acquirer,
     Fault,
     FaultKind,
     FaultPlan,
@@ -30,27 +29,7 @@ from terminal.hostlink.frame import unwrap, wrap
 from terminal.hostlink.messages import Terminal, Totals
 from terminal.hostlink.reply import VerdictKind
 
-NOON = 1_795_233_600_000  # 2026-11-21 04:00:00 UTC: noon in China.
 CREDIT = PROFILES["unionpay-credit-pin"]
-
-
-class Bench:
-    """An acquirer and a caller over it."""
-
-    def __init__(self, folder: Path, **options: object) -> None:
-        self.now_ms = NOON
-        self.acquirer = Acquirer(**options)  # type: ignore[arg-type]  # A test names them.
-        self.caller = Caller(self.send, self.acquirer.profile, folder)
-
-    def send(self, frame: bytes) -> tuple[bytes, ...]:
-        return self.acquirer.handle(frame, self.now_ms)
-
-    def signed_in(self) -> Bench:
-        self.caller.sign_in()
-        return self
-
-    def account(self, name: str = "unionpay-credit-pin") -> Account:
-        return self.acquirer.registry.accounts[PROFILES[name].pan]
 
 
 @pytest.fixture
@@ -61,11 +40,6 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture
 def make_bench(tmp_path: Path) -> Callable[..., Bench]:
     return lambda **options: Bench(tmp_path / "keys", **options)
-
-
-def code(reply: Message | None) -> str:
-    assert reply is not None, "the host was silent"
-    return reply.text(39)
 
 
 # Sign-in

@@ -21,7 +21,7 @@ KEYS = WorkingKeys(random.Random(5).randbytes, KeyScheme.TDES)
 
 def ask(desk: DownloadDesk, code: str, note: bytes = b"") -> Answer:
     fields: dict[int, str | bytes] = {11: "000007", 60: f"00000001{code}"}
-    return desk.answer(Message("0800", {**fields, 62: note} if note else fields), b"", None)
+    return desk.answer(Message("0800", {**fields, 62: note} if note else fields), (b"", b""), None)
 
 
 def f62(answer: Answer) -> bytes:
@@ -69,10 +69,10 @@ def test_a_mac_is_asked_back_for_a_mac() -> None:
     body = b"what the terminal has sent"
     message = Message("0800", {11: "000007", 60: "00000001391", 64: KEYS.mac(body)})
     desk = DownloadDesk()
-    assert desk.answer(message, body + KEYS.mac(body), KEYS).keys is KEYS
+    assert desk.answer(message, (body, KEYS.mac(body)), KEYS).keys is KEYS
     for wrong, keys in ((b"00000000", KEYS), (KEYS.mac(body), None)):
         with pytest.raises(Refused) as refused:
-            desk.answer(message, body + wrong, keys)
+            desk.answer(message, (body, wrong), keys)
         assert refused.value.answer.code == "A0"
     assert desk.ended == {"391": 1}
 

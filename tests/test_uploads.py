@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from approving_host import ApprovingHost
+from hearing_host import HearingHost
 
 from sim.acquirer import Fault, FaultKind
 from sim.acquirer.requests import Answer
@@ -27,7 +27,7 @@ DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE + "idle:"
 
 
-class Host(ApprovingHost):
+class Host(HearingHost):
     """Remembers the notices it is given (0220 of an advice, 0620), in their order, and may refuse each with a code."""
 
     def __init__(self) -> None:

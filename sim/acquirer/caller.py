@@ -6,7 +6,7 @@ the virtual ones, so that host and terminal meet as they do in the shop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from sim.card.build import dol_entries, tlv
 from sim.card.card import VirtualCard
 from sim.card.profiles import PROFILES, CardProfile
 from terminal.hostlink import messages
-from terminal.hostlink.card_messages import CardFields, Kept, card_request, card_reversal
+from terminal.hostlink.card_messages import MANUAL, CardFields, Kept, Original, card_request, card_reversal
 from terminal.hostlink.codec import Message, decode, encode
 from terminal.hostlink.frame import unwrap, wrap
 from terminal.hostlink.messages import Terminal, Totals, with_mac
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.reply import Verdict, check_reply, read_sign_in
+from terminal.hostlink.transactions import Card
 from terminal.model import Kind, Money
 
 UNPREDICTABLE_BYTES = 4
@@ -76,25 +77,52 @@ class Caller:
         self, amount_minor: int, card: VirtualCard, *, pin: str = "", stan: str = "", un: bytes = b""
     ) -> Message:
         """An 0200 with that card's own ARQC, without F64. `pin`: as the cardholder keys it ("": none)."""
+        return self.request(Kind.SALE, amount_minor, card, pin=pin, stan=stan, un=un)
+
+    def request(
+        self,
+        kind: Kind,
+        amount_minor: int,
+        card: VirtualCard,
+        *,
+        pin: str = "",
+        stan: str = "",
+        un: bytes = b"",
+        original: Original | None = None,
+        extra: Mapping[int, str | bytes] | None = None,
+    ) -> Message:
+        """Any kind, the card taking part as its row says, without F64. A balance has no amount."""
+        row = self.profile.transactions[kind]
         stan = stan or self.next_stan()
         app = card.profile.applications[0]
-        icc = draw_cryptogram(card, amount_minor, un or bytes.fromhex(stan).rjust(UNPREDICTABLE_BYTES, b"\x00"))
-        block = self.keys.pin_block(KeyRef(Usage.PIK), Pin.of(pin), app.pan) if pin else None
-        fields = CardFields(
-            pan=app.pan,
-            expiry=app.expiry[:4],
-            sequence=app.sequence,
-            track2=app.track2.hex().upper().rstrip("F"),
-            icc=icc,
-        )
+        fields = CardFields(pan=app.pan, expiry=app.expiry[:4], sequence=app.sequence)
+        if row.card is Card.FULL:
+            icc = draw_cryptogram(card, amount_minor, un or bytes.fromhex(stan).rjust(UNPREDICTABLE_BYTES, b"\x00"))
+            fields = replace(fields, icc=icc)
+        if row.card in (Card.FULL, Card.READ):
+            fields = replace(fields, track2=app.track2.hex().upper().rstrip("F"))
+        else:
+            fields = replace(fields, entry=MANUAL)
         return card_request(
-            self.profile.transactions[Kind.SALE],
+            row,
             self.terminal,
             self.profile,
             stan=stan,
             card=fields,
-            amount=Money(amount_minor),
-            pin_block=block or b"",
+            amount=None if kind is Kind.BALANCE else Money(amount_minor),
+            pin_block=(self.keys.pin_block(KeyRef(Usage.PIK), Pin.of(pin), app.pan) or b"") if pin else b"",
+            original=original,
+            extra=extra,
+        )
+
+    def original(self, request: Message, reply: Message) -> Original:
+        """A transaction as a later one names it."""
+        return Original(
+            batch_no=request.text(60)[2:8],
+            stan=request.text(11),
+            date=reply.text(13),
+            rrn=reply.text(37).strip(),
+            auth_code=reply.text(38).strip(),
         )
 
     def sale(self, amount_minor: int, card: VirtualCard | None = None, *, pin: str | None = None) -> Message | None:
@@ -104,8 +132,8 @@ class Caller:
         self.last_sale = self.sale_message(amount_minor, card, pin=keyed)
         return self.call(self.last_sale, mac=True)
 
-    def reversal_message(self, sale: Message, reason: str = "98") -> Message:
-        """The 0400 that belongs to an 0200."""
+    def reversal_message(self, sale: Message, reason: str = "98", *, kind: Kind = Kind.SALE) -> Message:
+        """The 0400 that belongs to a request of this kind."""
         kept = Kept(
             stan=sale.text(11),
             amount=Money(int(sale.text(4))),
@@ -117,11 +145,11 @@ class Caller:
             sequence=sale.text(23),
             icc=sale.binary(55),
         )
-        row = self.profile.transactions[Kind.SALE]
+        row = self.profile.transactions[kind]
         return card_reversal(row, self.terminal, self.profile, kept, reason=reason)
 
-    def reverse(self, sale: Message) -> Message | None:
-        return self.call(self.reversal_message(sale), mac=True)
+    def reverse(self, sale: Message, *, kind: Kind = Kind.SALE) -> Message | None:
+        return self.call(self.reversal_message(sale, kind=kind), mac=True)
 
     def settle(self, totals: Totals) -> Message | None:
         stan = self.next_stan()

@@ -21,6 +21,7 @@ from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL, TerminalRow, def
 from sim.acquirer.server import SERVER_CERTIFICATE, AcquirerServer, tls_context
 from sim.arguments import port_number
 from sim.tls import make_certificates
+from terminal.hostlink.profile import ProfileError, load_profile
 
 DEFAULT_PORT = 8583
 
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="for example drop-reply,mti=0200,nth=2 or delay,ms=3000,times=every (see sim/acquirer/faults.py)",
     )
+    parser.add_argument("--profile", default="unionpay", help="the dialect: a profile's name or file (%(default)s)")
     parser.add_argument("--amount-codes", action="store_true", help="an amount's last two digits are the response code")
     parser.add_argument("--seed", type=int, help="draw keys and codes from this seed (default: from the system)")
     parser.add_argument("--json", action="store_true", help="one JSON object a message instead of a line")
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
     """Serve until Ctrl-C (or `stop`). 0: ended by a person; 1: cannot serve; 2: bad arguments."""
     try:
         acquirer = build(args)
-    except ValueError as error:
+    except (ValueError, ProfileError) as error:
         print(f"acquirer: {error}", file=sys.stderr)
         return 2
     except (OSError, sqlite3.Error) as error:
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
 
 
 def build(args: argparse.Namespace) -> Acquirer:
-    """The acquirer that the arguments describe. Raises ValueError, OSError, sqlite3.Error."""
+    """The acquirer that the arguments describe. Raises ValueError, ProfileError, OSError, sqlite3.Error."""
     registry = default_registry()
     for pair in args.terminal:
         merchant_no, _, terminal_no = pair.partition(":")
@@ -102,7 +104,13 @@ def build(args: argparse.Namespace) -> Acquirer:
     book: Book = BookFile(args.book) if args.book is not None else Book()
     draw = os.urandom if args.seed is None else None
     return Acquirer(
-        registry, book=book, seed=args.seed or 0, draw=draw, faults=plan, amount_codes=args.amount_codes
+        registry,
+        profile=load_profile(args.profile),
+        book=book,
+        seed=args.seed or 0,
+        draw=draw,
+        faults=plan,
+        amount_codes=args.amount_codes,
     )
 
 

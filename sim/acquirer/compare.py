@@ -1,7 +1,8 @@
 """Do the two books agree? The terminal's payments against the acquirer's book, row by row.
 
-A charged row must stand at the host with the same amount; everything that stands at the host must be a charged row;
-nothing may be left open.
+What is charged (or given back, or held) at the terminal must stand at the host as the same kind with the same amount;
+everything that stands at the host must be such a row; nothing may be left open. Only a refund that nobody answered may
+be either, and what moves no money, a balance, is not compared.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from sim.acquirer.book import Book, Entry, EntryState, Order, TerminalId
+from sim.acquirer.book import Book, Entry, Order, TerminalId
 from terminal.hostlink.subfields import OrderState
+from terminal.hostlink.transactions import TRANSACTIONS, Silence
 from terminal.model import Kind
 
 
 class Net(Enum):
     """What a payment comes to in the terminal's eyes."""
 
-    CHARGED = "charged"
+    CHARGED = "charged"  # Also when a void, which is a payment of its own, has taken it back.
     NOT_CHARGED = "not-charged"  # Declined, reversed, closed, abandoned.
     OPEN = "open"  # Not known yet: never in agreement.
+    UNANSWERED = "unanswered"  # A refund: never sent again, never reversed, and on paper as such.
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class PaymentRow:
     amount_minor: int
     net: Net
     order_no: str = ""
+    kind: Kind = Kind.SALE
 
 
 def books_agree(
@@ -53,13 +57,14 @@ def books_agree(
         else:
             cards[row.batch_no, row.stan] = row
     for entry in book.entries:
-        if terminal is None or entry.terminal == terminal:
+        moves = TRANSACTIONS[entry.kind].silence is not Silence.NOTHING
+        if moves and (terminal is None or entry.terminal == terminal):
             found += _compare_entry(entry, cards.pop((entry.batch_no, entry.stan), None))
     for order in book.qr_orders:
         if terminal is None or order.terminal == terminal:
             found += _compare_order(order, orders.pop(order.order_no, None))
     for row in (*cards.values(), *orders.values()):
-        if row.net is Net.CHARGED:
+        if row.net is Net.CHARGED and TRANSACTIONS[row.kind].silence is not Silence.NOTHING:
             found.append(f"{_name(row)}: charged at the terminal, unknown at the host")
     return found
 
@@ -70,8 +75,9 @@ def _name(row: PaymentRow) -> str:
 
 def _compare_entry(entry: Entry, row: PaymentRow | None) -> list[str]:
     name = f"batch {entry.batch_no} STAN {entry.stan}"
-    stands = entry.state in (EntryState.APPROVED, EntryState.COMPLETED) and entry.kind is not Kind.BALANCE
-    return _compare(name, stands, entry.amount_minor, row)
+    if row is not None and row.kind is not entry.kind:
+        return [f"{name}: {entry.kind.value} at the host, {row.kind.value} at the terminal"]
+    return _compare(name, entry.standing, entry.amount_minor, row)
 
 
 def _compare_order(order: Order, row: PaymentRow | None) -> list[str]:
@@ -81,7 +87,7 @@ def _compare_order(order: Order, row: PaymentRow | None) -> list[str]:
 def _compare(name: str, charged: bool, amount_minor: int, row: PaymentRow | None) -> list[str]:
     if row is None:
         return [f"{name}: charged at the host, unknown at the terminal"] if charged else []
-    if charged and row.net is not Net.CHARGED:
+    if charged and row.net not in (Net.CHARGED, Net.UNANSWERED):
         return [f"{name}: charged at the host, {row.net.value} at the terminal"]
     if not charged and row.net is Net.CHARGED:
         return [f"{name}: charged at the terminal, not at the host"]

@@ -1,4 +1,4 @@
-"""The acquirer on a real socket: TCP or TLS, two-byte length prefix, many connections, one thread.
+"""The acquirer on a real socket: TCP or TLS, the profile's length prefix, many connections, one thread.
 
 A connection may carry any number of exchanges. Faults that only a line has (a late reply, one that comes byte by
 byte, one that is cut, a connection that ends) are carried out here; the core decides them.
@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from drivers.link import LENGTH_BYTES, length_prefix, read_length
 from sim.acquirer.core import Acquirer
 from sim.acquirer.requests import Reply
 
-LENGTH_BYTES = 2
 CONNECTIONS_LIMIT = 10_000
 BACKLOG = 512
 START_TIMEOUT_S = 10.0
@@ -116,6 +116,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, server: AcquirerServer) -> None:
         self._server = server
+        self._digits = server.acquirer.profile.length_digits
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
@@ -137,12 +138,17 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
         buffer += data
-        # The length has two bytes, so no frame, and no buffer, grows beyond 64 KiB and one segment.
-        while len(buffer) >= LENGTH_BYTES:
-            end = LENGTH_BYTES + int.from_bytes(buffer[:LENGTH_BYTES], "big")
+        start = self._digits or LENGTH_BYTES
+        # The length has two bytes or four digits, so no frame, and no buffer, grows beyond 64 KiB and one segment.
+        while len(buffer) >= start:
+            try:
+                end = start + read_length(bytes(buffer[:start]), self._digits)
+            except ValueError:
+                self.abort()
+                return
             if len(buffer) < end:
                 return
-            frame = bytes(buffer[LENGTH_BYTES:end])
+            frame = bytes(buffer[start:end])
             del buffer[:end]
             self._answer(frame)
 
@@ -163,7 +169,7 @@ class _Connection(asyncio.Protocol):
         if reply.data:
             if self._server.on_exchange is not None:
                 self._server.on_exchange("out", reply.data)
-            whole = (reply.full_bytes or len(reply.data)).to_bytes(LENGTH_BYTES, "big") + reply.data
+            whole = length_prefix(reply.full_bytes or len(reply.data), self._digits) + reply.data
             if reply.byte_by_byte:
                 self._drip(whole)
                 return

@@ -4,7 +4,7 @@ None of it moves money. What a batch's details say is compared with the book, an
 batch; the upload itself is taken, because a host wants to know what the terminal believes. Its end must count what has
 come (95 otherwise). A record, a part or a notice that comes again is taken and counted once.
 
-Spec: docs/host-link.md §6, §15.
+Spec: docs/host-link.md §6, §16.
 """
 
 from __future__ import annotations

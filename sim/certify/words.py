@@ -29,7 +29,9 @@ GROUPS: Mapping[str, Two] = MappingProxyType(
         "faults": ("主机与线路故障", "Faults of host and line"),
         "security": ("MAC 与密码", "MAC and PIN"),
         "qr": ("扫码", "QR orders"),
-        "settlement": ("结算", "Settlement"),
+        "notices": ("通知、回响、签退", "Notices, echo, sign-out"),
+        "downloads": ("下载", "Downloads"),
+        "settlement": ("结算与批上送", "Settlement and batch upload"),
     }
 )
 VERDICTS: Mapping[str, Two] = MappingProxyType(
@@ -86,6 +88,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "compare_signature": ("核对签名", "compare the signature"),
         "confirm_settlement": ("确认结算", "confirm the settlement"),
         "declined": ("交易被拒", "declined"),
+        "download_failed": ("下载失败", "download failed"),
         "enter_amount": ("输入金额", "type the amount"),
         "enter_number": ("输入号码", "type a number"),
         "enter_pin": ("输入密码", "type the PIN"),
@@ -109,6 +112,8 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "scan_code": ("请扫付款码", "scan the payment code"),
         "settled": ("结算完成", "settled"),
         "show_qr": ("请扫码", "the code is shown"),
+        "line_answer": ("主机答复", "the host's answer"),
+        "sign_in_due": ("须先签到", "sign in first"),
         "sign_in_failed": ("签到失败", "sign-in failed"),
         "signing_in": ("正在签到", "signing in"),
         "swipe_card": ("请刷卡", "swipe the card"),
@@ -169,8 +174,7 @@ def prompts_of(line: Line) -> list[Prompt | str]:
         elif word in ACTIONS:
             deeds.append(_deed(word, [words.pop(0) for _ in range(ACTIONS[word].arguments)]))
         else:
-            zh, en = KEYS[word] if word in FUNCTION_KEYS else _typed(word)
-            deeds.append((f"按 {zh}", f"press {en}"))
+            deeds.append(_keyed(line.screen, word))
     if deeds or not parts:
         parts.append(Prompt(screen, tuple(deeds)))
     return parts
@@ -187,9 +191,16 @@ def ask_about(case: Case) -> str:
     return f"{zh}？ {en}?"
 
 
-def _typed(word: str) -> Two:
+def _keyed(screen: str, word: str) -> Two:
+    """A function key, or what is typed; a password is the terminal's own and not the story's."""
+    if word in FUNCTION_KEYS:
+        zh, en = KEYS[word]
+        return f"按 {zh}", f"press {en}"
+    if screen == "operator_password":
+        return "输入操作员的密码", "type the operator's password"
     number = word.strip("<>").partition(".")[2] if word.startswith("<") else ""
-    return ON_THE_SLIP.get(number, (word, word))
+    zh, en = ON_THE_SLIP.get(number, (word, word))
+    return f"输入 {zh}", f"type {en}"
 
 
 def _deed(word: str, arguments: list[str]) -> Two:

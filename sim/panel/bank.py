@@ -24,6 +24,8 @@ from sim.acquirer.server import AcquirerServer
 from sim.panel.protocol import JSONObject
 from terminal.hostlink.explain import MTI_WORDS, PROCESSING, Explanation, explain
 from terminal.hostlink.subfields import OrderState
+from terminal.model import Kind
+from terminal.receipts.words import KINDS
 
 LATEST = 14  # Rows of the latest transactions: as many as fit without scrolling.
 BATCHES = 6  # Closed batches shown.
@@ -35,6 +37,8 @@ _ENTRY_WORDS = {
     EntryState.DECLINED: ("已拒绝", "declined"),
     EntryState.REVERSED: ("已冲正", "reversed"),
     EntryState.PREVENTED: ("冲正先到", "reversed in advance"),
+    EntryState.VOIDED: ("已撤销", "voided"),
+    EntryState.COMPLETED: ("已完成", "completed"),
 }
 _ORDER_WORDS = {
     OrderState.NEW: ("新订单", "new"),
@@ -219,23 +223,23 @@ def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONOb
 
 
 def yuan(amount_minor: int) -> str:
-    return f"¥{amount_minor // 100:,}.{amount_minor % 100:02d}"
-
-
-def _sum(batch: Batch, state: EntryState) -> tuple[int, int]:
-    amounts = [entry.amount_minor for entry in batch.entries.values() if entry.state is state]
-    return len(amounts), sum(amounts)
+    """In the page's own form; what is owed by the merchant has a minus."""
+    whole, part = divmod(abs(amount_minor), 100)
+    return f"{'-' if amount_minor < 0 else ''}¥{whole:,}.{part:02d}"
 
 
 def _totals(batch: Batch, *, with_qr: bool) -> JSONObject:
-    rows: list[JSONObject] = []
-    for zh, en, state in (
-        ("银行卡消费", "Card sales", EntryState.APPROVED),
-        ("已冲正", "Reversed", EntryState.REVERSED),
-    ):
-        count, total = _sum(batch, state)
-        if count:
-            rows.append({"cells": [two(zh, en), str(count), yuan(total)]})
+    sums: dict[Kind, tuple[int, int]] = {}
+    for entry in batch.entries.values():
+        if entry.standing and entry.amount_minor:
+            count, total = sums.get(entry.kind, (0, 0))
+            sums[entry.kind] = count + 1, total + entry.amount_minor
+    rows: list[JSONObject] = [
+        {"cells": [kind_words(kind), str(count), yuan(total)]} for kind, (count, total) in sums.items()
+    ]
+    back = [entry.amount_minor for entry in batch.entries.values() if entry.state is EntryState.REVERSED]
+    if back:
+        rows.append({"cells": [two("已冲正", "Reversed"), str(len(back)), yuan(sum(back))]})
     paid = [order.amount_minor for order in batch.orders.values() if order.state is OrderState.PAID]
     if paid:
         rows.append({"cells": [two("扫码收款", "QR payments"), str(len(paid)), yuan(sum(paid))]})
@@ -245,8 +249,15 @@ def _totals(batch: Batch, *, with_qr: bool) -> JSONObject:
         if with_qr
         else two("结算合计（不含扫码）", "To settle (without QR)")
     )
-    rows.append({"cells": [counted, str(totals.debit_count), yuan(totals.debit_minor)], "total": True})
+    count, net = totals.debit_count + totals.credit_count, totals.debit_minor - totals.credit_minor
+    rows.append({"cells": [counted, str(count), yuan(net)], "total": True})
     return {**two(f"当前批次 {batch.batch_no}", f"Open batch {batch.batch_no}"), "align": "lrr", "rows": rows}
+
+
+def kind_words(kind: Kind) -> JSONObject:
+    """A kind in the words of the slips."""
+    zh, en = KINDS[kind]
+    return two(zh, en.capitalize())
 
 
 def _latest(batches: list[Batch]) -> JSONObject:
@@ -258,7 +269,7 @@ def _latest(batches: list[Batch]) -> JSONObject:
     rows = []
     for at_ms, item in items[:LATEST]:
         state = _ENTRY_WORDS[item.state] if isinstance(item, Entry) else _ORDER_WORDS[item.state]
-        kind = two("银行卡", "Card") if isinstance(item, Entry) else two("扫码", "QR")
+        kind = kind_words(item.kind) if isinstance(item, Entry) else two("扫码", "QR")
         clock = f"{datetime.fromtimestamp(at_ms / 1000, CHINA):%H:%M:%S}"
         code = f" {item.code}" if isinstance(item, Entry) and item.state is EntryState.DECLINED else ""
         rows.append({"cells": [clock, kind, item.stan, two(state[0] + code, state[1] + code), yuan(item.amount_minor)]})
@@ -273,5 +284,6 @@ def _closed(batches: list[Batch]) -> JSONObject:
             continue
         judged = two("对账平", "balanced") if settlement.balanced else two("对账不平", "does not balance")
         booked = settlement.booked
-        rows.append({"cells": [batch.batch_no, judged, str(booked.debit_count), yuan(booked.debit_minor)]})
+        count, net = booked.debit_count + booked.credit_count, booked.debit_minor - booked.credit_minor
+        rows.append({"cells": [batch.batch_no, judged, str(count), yuan(net)]})
     return {**two("已结算批次", "Settled batches"), "align": "llrr", "rows": rows}

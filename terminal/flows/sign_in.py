@@ -22,6 +22,7 @@ from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.asking import authenticated
+from terminal.methods.requirements import forget
 from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
 from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
@@ -145,6 +146,7 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
         grant_tries(tx)
+        forget(tx)
         if given.batch_no != held and held and (open_batch or tx.get(PROGRESS) is not None):
             tx.set("host_batch_no", given.batch_no)
             tx.set_mode(Mode.SETTLING, reason="batch")

@@ -62,17 +62,22 @@ def void_deal(shop: Shop, original: PaymentRecord) -> Deal:
     row = void_of(shop.profile.transactions, original.kind)
     if row is None:
         raise ValueError(f"nothing takes back a {original.kind.value}")
-    facts = original.facts
     return Deal(
         row.kind,
         original.amount,
-        about=Original(
-            batch_no=str(facts["batch_no"]),
-            stan=str(original.stan),
-            date=str(facts.get("host_date", "")),
-            rrn=str(facts.get("rrn", "")),
-            auth_code=str(facts.get("auth_code", "")),
-        ),
-        facts={"original_no": str(original.stan), "undoes": original.id},
+        about=named_whole(original),
+        facts={"original_no": str(original.stan), "original_by": "voucher", "undoes": original.id},
         undoes=original,
+    )
+
+
+def named_whole(original: PaymentRecord) -> Original:
+    """A payment of our own journal as a later message names it: by everything that is known of it."""
+    facts = original.facts
+    return Original(
+        batch_no=str(facts["batch_no"]),
+        stan=str(original.stan),
+        date=str(facts.get("host_date", "")),
+        rrn=str(facts.get("rrn", "")),
+        auth_code=str(facts.get("auth_code", "")),
     )

@@ -1,4 +1,5 @@
-"""The fields that only one kind of transaction has, for `card_request`'s `extra`: F62 of an order, of an instalment.
+"""The fields that only one kind of transaction has, for `card_request`'s `extra`: F62 of an order and an
+instalment, F48 of a tip.
 
 Acquirers fill field 62 each in their own way [A]; this is how we fill it.
 Spec: docs/host-link.md §3.
@@ -29,3 +30,12 @@ def instalment_field(terms: str, product: str, fee: str) -> Mapping[int, str | b
     b'12SPRING                        0'
     """
     return {62: f"{terms}{product:<{PRODUCT_CHARACTERS}}{fee}".encode("ascii")}
+
+
+def tip_field(amount_minor: int) -> Mapping[int, str | bytes]:
+    """F48 of a tip: the tip, which field 4 says too.
+
+    >>> tip_field(1000)
+    {48: '000000001000'}
+    """
+    return {48: f"{amount_minor:012d}"}

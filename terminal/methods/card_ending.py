@@ -380,7 +380,10 @@ def card_slip(
         auth_code=str(facts["auth_code"]),
         ref_no=str(facts["rrn"]),
         original=str(facts.get("original_no", "")),
+        original_by=str(facts.get("original_by", "")),
+        original_date=str(facts.get("original_date", "")),
         terms=str(facts.get("terms", "")),
+        base=Money(int(facts["base_minor"])) if "base_minor" in facts else None,
         chip=chip,
     )
 

@@ -16,6 +16,7 @@ LANGUAGES = ("zh-CN", "en")
 PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
     {
         # Titles
+        "repayment_title": ("信用卡还款凭证", "CARD REPAYMENT"),
         "card_title": ("POS 签购单", "SALES SLIP"),
         "notice_title": ("交易未成功", "NOT A SALE"),
         "qr_title": ("扫码支付凭证", "QR PAYMENT"),
@@ -44,7 +45,13 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "ref_no": ("参考号", "REF NO"),
         "at": ("日期/时间", "DATE/TIME"),
         "amount": ("金额", "AMOUNT"),
+        "original_voucher": ("原凭证号", "ORIG VOUCHER"),
+        "original_rrn": ("原参考号", "ORIG REF NO"),
+        "original_auth_code": ("原授权码", "ORIG AUTH NO"),
+        "original_date": ("原交易日期", "ORIG DATE"),
         "reference": ("备注", "REFERENCE"),
+        "tip": ("小费", "TIP"),
+        "with_tip": ("总计", "TOTAL"),
         "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "wallet": ("付款方式", "WALLET"),
@@ -88,6 +95,10 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "agreement": (
             "本人确认以上交易，同意将其计入本卡账户",
             "I ACKNOWLEDGE SATISFACTORY RECEIPT OF RELATIVE GOODS/SERVICES",
+        ),
+        "repayment_agreement": (
+            "本人确认以上还款，款项存入本卡账户",
+            "I CONFIRM THE ABOVE REPAYMENT INTO THIS CARD'S ACCOUNT",
         ),
         "merchant_copy": ("商户存根", "MERCHANT COPY"),
         "cardholder_copy": ("持卡人存根", "CARDHOLDER COPY"),
