@@ -224,7 +224,7 @@ def test_the_mac_example_step_by_step() -> None:
 def test_the_qr_order_example_with_its_mac(unionpay: Profile) -> None:
     order_no = "10000001000001000000020000000000"
     request = messages.qr_order(TERMINAL, unionpay, stan="000005", amount=Money(990), order_no=order_no)
-    key = re.search(r"--test-mak ([0-9A-F]{32})", HOST_LINK)
+    key = re.search(r"double-length key `([0-9A-F]{32})`", HOST_LINK)
     assert key
     mac = unionpay_mac(bytearray.fromhex(key[1]), messages.mac_range(request, unionpay))
     assert bytes.fromhex(block("qr-order")) == on_the_wire(request.with_fields({64: mac}), unionpay)
