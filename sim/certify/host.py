@@ -106,7 +106,7 @@ class Host(Acquirer):
             asked.keys,
             asked.batch_no,
             answers,
-            _readable(answers[0], self.profile) if answers else None,
+            _answer_to(asked.message, [_readable(answer, self.profile) for answer in answers]),
         )
         if len(self.exchanges) == EXCHANGES_LIMIT:
             raise RuntimeError(f"more than {EXCHANGES_LIMIT} messages in one case: the terminal does not stop")
@@ -125,6 +125,12 @@ def book_of(host: Host, exchanges: Sequence[Exchange]) -> tuple[str, ...]:
         if key in states:
             found[key] = states[key]
     return tuple(found.values())
+
+
+def _answer_to(asked: Message | None, answers: Sequence[Message | None]) -> Message | None:
+    """The answer to this very request, where one of another has come before it; else the first."""
+    own = [answer for answer in answers if answer and asked and answer.text(11) == asked.text(11)]
+    return own[0] if own else next(iter(answers), None)
 
 
 def _readable(frame: bytes, profile: Profile) -> Message | None:
