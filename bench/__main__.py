@@ -27,6 +27,7 @@ CASES = OWN | {
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,
     "codec": codec_cases.beside_peers,
+    "tlv": emv_cases.beside_the_barest_loop,
     "kernel": kernel_cases.kernel,
     "card-chain": kernel_cases.card_chain,
 }

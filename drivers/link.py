@@ -1,4 +1,4 @@
-"""The link to the host: TCP, TLS when asked for, frames with a two-byte length before them, over one of several routes.
+"""The link to the host: TCP, TLS when asked for, frames with their length before them, over one of several routes.
 
 One socket, two threads: the device's thread connects and sends, a reader thread per connection posts what
 arrives. OpenSSL's connections must not be read and written at once, so the socket never blocks: both threads
@@ -16,6 +16,7 @@ between "nothing happened" and a reversal: a byte that the system took may have 
 | client certificate | yes | a host refuses it after the handshake: LinkClosed(TLS) |
 | certificate not valid today | yes | TLS_DATE: most often our own clock |
 | frames split and joined | yes | up to FRAME_LIMIT_BYTES |
+| length prefix | yes | two bytes, or ASCII digits |
 | HTTPS framing (x-ISO-TPDU) | no | only when an acquirer asks for it |
 
 Spec: RFC 8446; PCI PTS POI requirement D9; the length prefix as in the host link's framing (big-endian, counts
@@ -72,15 +73,34 @@ class Route:
         return f"{host}:{self.port}" + (f" ({self.interface})" if self.interface else "")
 
 
+def length_prefix(size: int, digits: int = 0) -> bytes:
+    """What stands before a frame: two bytes, big-endian, or so many ASCII digits.
+
+    >>> length_prefix(0x1234), length_prefix(60, 4)
+    (b'\\x124', b'0060')
+    """
+    return b"%0*d" % (digits, size) if digits else size.to_bytes(LENGTH_BYTES, "big")
+
+
+def read_length(prefix: bytes, digits: int = 0) -> int:
+    """The size that a whole prefix says. Raises ValueError for one that is no number."""
+    if not digits:
+        return int.from_bytes(prefix, "big")
+    if not prefix.isdigit():
+        raise ValueError("a length prefix that is no number")
+    return int(prefix)
+
+
 class FrameReader:
-    """Reassembles frames from segments, however they were split or joined.
+    """Reassembles frames from segments, however they were split or joined. `digits`: see `length_prefix`.
 
     >>> FrameReader().take(bytes.fromhex("000261620001"))
     (b'ab',)
     """
 
-    def __init__(self, limit_bytes: int = FRAME_LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = FRAME_LIMIT_BYTES, digits: int = 0) -> None:
         self._limit = limit_bytes
+        self._digits = digits
         self._held = bytearray()
 
     @property
@@ -91,19 +111,20 @@ class FrameReader:
     def take(self, segment: bytes) -> tuple[bytes, ...]:
         """The frames that are complete now; an empty one (a keep-alive) is skipped.
 
-        Raises ValueError for a length over the limit.
+        Raises ValueError for a length over the limit, or that is none.
         """
         self._held += segment
         frames: list[bytes] = []
-        while len(self._held) >= LENGTH_BYTES:
-            length = int.from_bytes(self._held[:LENGTH_BYTES], "big")
+        start = self._digits or LENGTH_BYTES
+        while len(self._held) >= start:
+            length = read_length(bytes(self._held[:start]), self._digits)
             if length > self._limit:
                 raise ValueError(f"a frame of {length} bytes; the limit is {self._limit}")
-            end = LENGTH_BYTES + length
+            end = start + length
             if len(self._held) < end:
                 break
             if length:
-                frames.append(bytes(self._held[LENGTH_BYTES:end]))
+                frames.append(bytes(self._held[start:end]))
             del self._held[:end]
         return tuple(frames)
 
@@ -115,17 +136,19 @@ class TcpLink:
     raised, a new `connect`) is not told.
     """
 
-    def __init__(self, host: str, port: int, *, tls: Tls | None = None) -> None:
+    def __init__(self, host: str, port: int, *, tls: Tls | None = None, length_digits: int = 0) -> None:
+        """`length_digits`: as the host wants its frames counted, see `length_prefix`."""
         self._listed: tuple[Route, ...] = (Route(host, port, tls),)
         self._routes: tuple[Route, ...] = self._listed
+        self._digits = length_digits
         self._on_event: Callable[[LinkFrame | LinkClosed], None] = lambda event: None
         self._number = 0
         self._connection: _Connection | None = None
 
     @classmethod
-    def over(cls, routes: Sequence[Route]) -> TcpLink:
+    def over(cls, routes: Sequence[Route], length_digits: int = 0) -> TcpLink:
         """A link with several ways to the host, the preferred one first."""
-        link = cls(routes[0].host, routes[0].port)
+        link = cls(routes[0].host, routes[0].port, length_digits=length_digits)
         link._listed = link._routes = tuple(routes)
         return link
 
@@ -164,7 +187,7 @@ class TcpLink:
             plain.close()
             raise
         self._number += 1
-        self._connection = _Connection(sock, self._number, self._on_event)
+        self._connection = _Connection(sock, self._number, self._on_event, FrameReader(digits=self._digits))
         return self._number
 
     def send(self, data: bytes, timeout_ms: int) -> None:
@@ -177,7 +200,7 @@ class TcpLink:
         if self._connection is None:
             raise LinkDown(LinkFault.BROKEN, sent=False, detail="not connected")
         try:
-            self._connection.send(len(data).to_bytes(LENGTH_BYTES, "big") + data, _Deadline(timeout_ms))
+            self._connection.send(length_prefix(len(data), self._digits) + data, _Deadline(timeout_ms))
         except LinkDown:
             self.close()
             raise
@@ -297,12 +320,13 @@ class _Connection:
     """One socket, its reader thread, and the lock between reading and writing."""
 
     def __init__(
-        self, sock: socket.socket, number: int, tell: Callable[[LinkFrame | LinkClosed], None]
+        self, sock: socket.socket, number: int, tell: Callable[[LinkFrame | LinkClosed], None], frames: FrameReader
     ) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._number = number
         self._tell = tell
+        self._frames = frames
         self._lock = threading.Lock()
         self._ended: LinkFault | None = None  # Why nothing can be sent any more.
         self._silent = False  # We ended it ourselves: nothing more is told.
@@ -357,12 +381,11 @@ class _Connection:
         return bool(poll.poll(timeout_ms))
 
     def _run(self) -> None:
-        frames = FrameReader()
         fault: LinkFault | None = None
         while fault is None:
             segment, fault = self._read()
             try:
-                for frame in frames.take(segment):
+                for frame in self._frames.take(segment):
                     self._unasked += 1
                     if self._unasked > FLOOD_LIMIT:
                         raise ValueError(f"more than {FLOOD_LIMIT} frames for one request")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,21 +32,19 @@ from emv.commands import CardError
 from emv.profile import TerminalProfile
 from emv.replay import Agreement, replay
 from emv.tags import TAGS, Tag, lookup, shown
-from emv.tlv import BYTES_MAX, Tlv, parse, tag_bytes
+from emv.tlv import BYTES_MAX, Tlv, TlvError, parse, tag_bytes
 from emv.tracefile import BYTES_MAX as TRACE_MAX
 from emv.tracefile import Trace, TraceError
 from emv.tracefile import parse as parse_trace
+from emv.typed import InputError, fault_in_chinese, typed_bytes
 
 FINE, DIFFERS, BAD_INPUT, MASKED = 0, 1, 2, 3
 BREAKS = DIFFERS
 STATUS = {Agreement.SAME: FINE, Agreement.DIFFERENT: DIFFERS, Agreement.MASKED: MASKED}
 BOTH = "both"
 HEX_MAX = 4 * BYTES_MAX  # Twice the longest TLV, as hex.
+TYPED_MAX = 8 * HEX_MAX  # With what stands between the digits.
 VERIFY_INS = 0x20
-
-
-class InputError(ValueError):
-    """What was given cannot be read; says where, and quotes nothing: it may hold a PAN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,30 @@ def main(arguments: list[str] | None = None, stdin: TextIO | None = None) -> int
     options.stdin = stdin or sys.stdin
     try:
         told: Told = options.run(options)
-    except CardError as error:  # TLV: with the position in the bytes.
-        print(f"cannot be read 无法解析: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except (ValueError, OSError) as error:
-        print(f"cannot be read 无法解析: {error}", file=sys.stderr)
-        return BAD_INPUT
-    if options.json:
-        print(json.dumps(told.found, ensure_ascii=False))
-    else:
-        print("\n".join(told.lines))
+    except (CardError, ValueError, OSError) as error:
+        return _refused(options, error)
+    try:
+        print(json.dumps(told.found, ensure_ascii=False) if options.json else "\n".join(told.lines), flush=True)
+    except BrokenPipeError:
+        # Whoever reads has read enough (`| head`). Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return told.status
+
+
+def _refused(options: argparse.Namespace, error: Exception) -> int:
+    """Say what is wrong with the input, and where: on standard error, for programs as JSON too."""
+    position = getattr(error, "position", None)
+    reason = str(error)
+    if isinstance(error, CardError):  # TLV: the position is in the bytes.
+        reason = f"{error} {fault_in_chinese(error.reason)}" + ("" if position is None else f"（第{position}字节起）")
+    elif isinstance(error, FileNotFoundError):
+        reason = f"there is no such file 没有此文件: {error.filename}"
+    elif isinstance(error, OSError):
+        reason = f"the file cannot be read 文件无法读取: {error.filename}: {error.strerror}"
+    print(f"cannot be read 无法解析: {reason}", file=sys.stderr)
+    if options.json:
+        print(json.dumps({"error": reason, "position": position}, ensure_ascii=False))
+    return BAD_INPUT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     def hex_of(command: argparse.ArgumentParser) -> None:
-        command.add_argument("hex", nargs="+", metavar="HEX", help="hex digits, spaces allowed; - reads standard input")
+        command.add_argument("hex", nargs="+", metavar="HEX", help="hex, spaces or 0x allowed; - reads standard input")
 
     hex_of(add("tlv", "a TLV string 一串TLV", _tlv))
     bits = add("bits", "a field of flags 标志位字段", _bits)
@@ -113,30 +125,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bytes(options: argparse.Namespace) -> bytes:
-    """Raises InputError with the place of the first character that is no hex digit."""
-    text = "".join(options.hex)
+    """Raises InputError."""
+    text = " ".join(options.hex)
     if text == "-":
-        text = options.stdin.read(HEX_MAX + 1)
-    digits = "".join(text.split())
-    if not 1 <= len(digits) <= HEX_MAX:
-        raise InputError(f"give 1 to {HEX_MAX // 2} bytes as hex digits 请给出十六进制数字")
-    for place, character in enumerate(digits, 1):
-        if character not in "0123456789abcdefABCDEF":
-            raise InputError(f"character {place} is no hex digit 第{place}个字符不是十六进制数字")
-    if len(digits) % 2:
-        raise InputError(f"{len(digits)} hex digits are no whole bytes 十六进制数字个数为奇数")
-    return bytes.fromhex(digits)
+        text = options.stdin.read(TYPED_MAX)
+    return typed_bytes(text, HEX_MAX // 2)
 
 
 def _trace(options: argparse.Namespace) -> Trace:
     """Raises TraceError, OSError, InputError."""
     if options.trace == "-":
-        return parse_trace(options.stdin.read(TRACE_MAX + 1))
+        return parse_trace(options.stdin.read(TRACE_MAX + 1).removeprefix("\ufeff"))
     path = Path(options.trace)
     if path.stat().st_size > TRACE_MAX * 4:
         raise TraceError(f"longer than {TRACE_MAX} characters", 1)
     try:
-        return parse_trace(path.read_text(encoding="utf-8"))
+        return parse_trace(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise InputError("the file is no text in UTF-8 文件不是UTF-8文本") from None
 
@@ -196,11 +200,13 @@ def _tvr(options: argparse.Namespace) -> Told:
 
 
 def _bits(options: argparse.Namespace) -> Told:
-    wanted = options.field.upper()
+    wanted = options.field.upper().removeprefix("0X")
     field = next((each for each in FIELDS if wanted in (each.name, f"{each.tag:X}")), None)
     if field is None:
-        raise InputError("the fields are " + ", ".join(f"{each.name} ({each.tag:X})" for each in FIELDS))
+        raise InputError("the fields are 字段有 " + ", ".join(f"{each.name} ({each.tag:X})" for each in FIELDS))
     value = _bytes(options)
+    if len(value) != field.length:
+        raise InputError(f"{field.name} has {field.length} bytes, not {len(value)} 应为{field.length}字节")
     both = zip(field.lines(value), field.lines(value, language="zh-CN"), strict=True)
     lines = [
         f"{place} {_say(options, english, chinese.partition(' ')[2])}"
@@ -210,7 +216,7 @@ def _bits(options: argparse.Namespace) -> Told:
 
 
 def _tags(options: argparse.Namespace) -> Told:
-    query = options.query.casefold()
+    query = options.query.casefold().removeprefix("0x")
 
     def holds(row: Tag) -> bool:
         return query == f"{row.tag:x}" or query in row.en.casefold() or query in row.zh.casefold()
@@ -221,7 +227,7 @@ def _tags(options: argparse.Namespace) -> Told:
         f"{row.source.value}{', masked' if row.sensitive else ''})"
         for row in rows
     ]
-    return Told(lines, {"tags": [_row(row) for row in rows]})
+    return Told(lines or [_say(options, "no tag holds this", "没有符合的标签")], {"tags": [_row(row) for row in rows]})
 
 
 def _row(row: Tag) -> dict[str, Any]:
@@ -243,9 +249,13 @@ def _apdu(options: argparse.Namespace) -> Told:
     if len(data) < 2:
         raise InputError("an answer has at least its two status bytes 应答至少有两个状态字节")
     sw = int.from_bytes(data[-2:], "big")
-    items = parse(data[:-2])
     english, chinese = status_words(sw), status_words(sw, language="zh-CN")
     status = _say(options, english.partition(" ")[2], chinese.partition(" ")[2])
+    try:
+        items = parse(data[:-2])
+    except TlvError as error:  # A challenge is no TLV, for one. What it is nobody can say, so it is not shown.
+        told = _say(options, f"data ({len(data) - 2}), no TLV", f"数据，不是TLV: {fault_in_chinese(error.reason)}")
+        return Told([f"{told} ({error})", f"SW {sw:04X} {status}"], {"no_tlv": str(error), "sw": f"{sw:04X}"})
     lines = [*tlv_lines(items, language=options.language), f"SW {sw:04X} {status}"]
     return Told(lines, {"objects": [tlv_object(item) for item in items], "sw": f"{sw:04X}"})
 

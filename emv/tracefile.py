@@ -206,7 +206,7 @@ def parse(text: str) -> Trace:
     """Raises TraceError with the line and what is wrong with it, and nothing else."""
     if len(text) > BYTES_MAX:
         raise TraceError(f"longer than {BYTES_MAX} characters", 1)
-    lines = text.splitlines()
+    lines = text.rstrip().splitlines()
     if not 1 <= len(lines) <= LINES_MAX:
         raise TraceError(f"{len(lines)} lines; a trace has 1 to {LINES_MAX}", 1)
     objects = list(_objects(lines))

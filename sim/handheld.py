@@ -50,9 +50,10 @@ from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
 from terminal.assembly import assemble, open_keys
-from terminal.config import Address, Config
+from terminal.config import Address, Config, Host
 from terminal.config.settings import OFFERABLE
 from terminal.flows.power_on import power_on
+from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
 from terminal.model import Mode
 from terminal.real_loop import RealLoop
@@ -75,6 +76,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the terminal's folder: journal and keys")
     parser.add_argument("--host", metavar="ADDRESS:PORT", required=True, help="the acquirer")
     parser.add_argument("--panel", choices=sorted(CONTROLLERS), default="128x64", help="the display")
+    parser.add_argument("--profile", default="unionpay", help="the acquirer's profile (default: %(default)s)")
+    parser.add_argument(
+        "--offered", nargs="*", choices=OFFERABLE, default=OFFERABLE, help="on the menu beside the sale (default: all)"
+    )
     parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="before the first run has asked")
 
 
@@ -87,9 +92,8 @@ def run(args: argparse.Namespace) -> int:
     # Nothing but the protocol may reach stdout, whatever a library prints.
     wire = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    Handheld(Voice(wire), data=args.data, address=address, port=int(port), panel=args.panel, language=args.lang).run(
-        FileIO(sys.stdin.fileno(), "rb", closefd=False)
-    )
+    config = _config(args, Address(address, int(port)))
+    Handheld(Voice(wire), config, panel=args.panel).run(FileIO(sys.stdin.fileno(), "rb", closefd=False))
     return 0
 
 
@@ -113,11 +117,11 @@ class Voice:
 class Handheld:
     """One terminal with a twin at the end of each wire."""
 
-    def __init__(self, voice: Voice, *, data: Path, address: str, port: int, panel: str, language: str) -> None:
+    def __init__(self, voice: Voice, config: Config, *, panel: str) -> None:
         self._voice = voice
-        self._data = data
+        self._data = config.general.data
         self._font = load_font()
-        self._config = _config(data, address, port, panel, language)
+        self._config = config
         self._board = PinBoard(Pins())
         install_chip(self._board.chip)
         self._bus = FakeSMBus(Ssd1306() if panel == "128x64" else Sh1107())
@@ -130,9 +134,10 @@ class Handheld:
         self._cards: dict[str, WatchedCard] = {}
         self._fingers = Fingers(self._board, voice)
         self._mode: Callable[[], Mode] = lambda: Mode.BLANK  # Until the shop is there to be asked.
-        self._devices = self._open_devices(address, port, panel)
+        self._devices = self._open_devices(panel)
 
-    def _open_devices(self, address: str, port: int, panel: str) -> Devices:
+    def _open_devices(self, panel: str) -> Devices:
+        host = self._config.link.hosts[0].address
         gpio = Gpio(self._board.pins)
         settings = PrinterSettings(device=self._printer.path, cells=CELLS, cutter=True, cache=self._data / "cache")
         return Devices(
@@ -150,7 +155,7 @@ class Handheld:
             reader=self._reader,
             scanner=Gm65Scanner(ScannerSettings(device=self._scanner.path), _tell),
             stripe=SerialStripeReader(StripeSettings(device=self._stripe.path), _tell),
-            link=TcpLink(address, port),
+            link=TcpLink(host.host, host.port, length_digits=load_profile(self._config.link.profile).length_digits),
         )
 
     def run(self, stdin: FileIO) -> None:
@@ -394,17 +399,16 @@ class WatchedCard:
         return answer
 
 
-def _config(data: Path, address: str, port: int, panel: str, language: str) -> Config:
+def _config(args: argparse.Namespace, host: Address) -> Config:
     """The bench's configuration: the test merchant is offered at the first run, the host is the given one."""
     default = Config.default()
     return dataclasses.replace(
         default,
-        general=dataclasses.replace(default.general, language=language, data=data),
+        general=dataclasses.replace(default.general, language=args.lang, data=args.data),
         merchant=dataclasses.replace(default.merchant, merchant_no=TEST_MERCHANT, terminal_no=TEST_TERMINAL),
-        link=dataclasses.replace(default.link, hosts=(Address(address, port),), reply_ms=REPLY_MS),
-        display=dataclasses.replace(default.display, driver=CONTROLLERS[panel]),
-        # Everything that the program can do: the acquirer on the bench has a desk for each.
-        transactions=dataclasses.replace(default.transactions, offered=OFFERABLE),
+        link=dataclasses.replace(default.link, hosts=(Host(host),), profile=args.profile, reply_ms=REPLY_MS),
+        display=dataclasses.replace(default.display, driver=CONTROLLERS[args.panel]),
+        transactions=dataclasses.replace(default.transactions, offered=tuple(args.offered)),
     )
 
 

@@ -26,6 +26,7 @@ from drivers.ports import Key, Paper
 from sim.phone import PhoneInHand
 from terminal.config.settings import OFFERED
 from terminal.flows import transactions
+from terminal.flows.power_on import MENU
 from terminal.loop import Loop, Mailbox, Race, Sleep, Wait
 
 SEEN_LIMIT = 10_000  # Screens between two things a person waits for; a countdown is one a second.
@@ -65,6 +66,14 @@ def to_transaction(name: str, offered: tuple[str, ...] = OFFERED) -> str:
             group = f"menu: {at}\n" if len(groups) > 1 else ""
             return f"{TO_TRANSACTIONS}{group}menu: {names.index(name) + 1}\n"
     raise StoryError(f"{name} is not offered")
+
+
+def to_menu(name: str) -> str:
+    """The lines from the idle screen to a row of the main menu; the digits reach the first nine of them."""
+    if f"menu.{name}" not in MENU:
+        raise StoryError(f"the menu has no {name}")
+    at = MENU.index(f"menu.{name}")
+    return f"idle: DOWN\nmenu: {at + 1 if at < 9 else 'UP ' * (len(MENU) - at) + 'ENTER'}\n"
 
 
 class StoryError(Exception):
@@ -155,12 +164,13 @@ async def play(world: Counter, text: str) -> None:
     for line in parse_story(text):
         try:
             await world.eyes.see(line.screen)
-            await _act(world, list(line.actions))
+            await act(world, list(line.actions))
         except StoryError as error:
             raise StoryError(f"line {line.number} ({line.screen}): {error}") from None
 
 
-async def _act(world: Counter, words: list[str]) -> None:
+async def act(world: Counter, words: list[str]) -> None:
+    """Do what one line says, now. Raises StoryError for a word that is no action."""
     while words:
         word = words.pop(0)
         if word in FUNCTION_KEYS or word.isdigit():

@@ -87,11 +87,13 @@ async def type_text(
                 value += typed
 
 
-async def type_amount(shop: Shop, first: Key | None = None) -> Money | None:
+async def type_amount(
+    shop: Shop, first: Key | None = None, screen: Callable[[Money], Screen] = EnterAmount
+) -> Money | None:
     """Key in an amount from the right, in minor units; zero is not accepted."""
     amount_minor = int(first.digits) if first and first.digits else 0
     while True:
-        shop.show(EnterAmount(amount=Money(amount_minor)))
+        shop.show(screen(Money(amount_minor)))
         key = await next_key(shop, shop.config.timeouts.key_ms)
         if key is None or key is Key.CANCEL:
             return None

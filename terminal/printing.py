@@ -71,7 +71,8 @@ async def print_kept(
 async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bool:
     """One copy on paper; False when the person gave up."""
     printer = shop.devices.printer
-    lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint)
+    last4 = shop.config.printer.customer_last4
+    lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint, last4=last4)
     while True:
         shop.show(screens.Printing(copy=copy.value))
         state = Paper.OFFLINE

@@ -39,12 +39,14 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "void":               (_A, _A, _A),
         "refund":             (_A, _A, _A),
         "signature":          (_Y, _Y, _Y),  # At once, while the cardholder stands there.
+        "tip":                (_Y, _Y, _Y),
         "instalment":         (_Y, _Y, _Y),
         "points":             (_Y, _Y, _Y),
         "points-refund":      (_A, _A, _A),
         "auth":               (_Y, _Y, _Y),
         "auth-void":          (_A, _A, _A),
         "completion":         (_Y, _Y, _Y),
+        "completion-notice":  (_Y, _Y, _Y),
         "moto-sale":          (_A, _A, _A),
         "moto-refund":        (_A, _A, _A),
         "moto-auth":          (_A, _A, _A),
@@ -52,6 +54,7 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "moto-completion":    (_A, _A, _A),
         "balance":            (_Y, _Y, _Y),
         "repayment":          (_Y, _Y, _Y),
+        "offline-settlement": (_A, _A, _A),  # A code that was only told.
         # The main menu.
         "transactions":       (_Y, _Y, _Y),  # Each has its own row above.
         "today":              (_Y, _Y, _Y),

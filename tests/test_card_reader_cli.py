@@ -61,6 +61,20 @@ def test_an_approval(capsys: pytest.CaptureFixture[str]) -> None:
     assert "dummy" in shown
 
 
+CHECKS_ITS_PIN = ("offline-pin-plain", "offline-pin-enciphered", "offline-pin-icc-key", "pin-and-signature")
+
+
+@pytest.mark.parametrize("name", CHECKS_ITS_PIN)
+def test_a_card_that_checks_the_pin_itself_is_sent_none(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """A dummy would cost it a try: the method fails as with a broken PIN pad, and the list goes on."""
+    reader = put(PROFILES[name])
+    status, found, shown = run(capsys, reader, parsed())
+    assert status in (card.APPROVED, card.REFUSED)
+    assert bytes.fromhex(found["tvr"])[2] & 0x10  # PIN entry required, and the PIN pad is absent or fails.
+    assert "PIN: not asked for" in shown
+    assert not any(command.startswith("0020") for command, _ in found["apdus"])
+
+
 @pytest.mark.parametrize(
     ("issuer", "reason"), [("decline", "declined-by-issuer"), ("none", "unable-to-go-online")]
 )

@@ -139,3 +139,12 @@ def test_a_case_alone_is_as_it_is_among_the_others(lab: Lab, tmp_path: Path) -> 
     assert lab.run("--spawn", "--case", "REV-03", out=tmp_path) == 0
     (alone,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["cases"]
     assert alone in lab.report["cases"]
+
+
+@pytest.mark.parametrize("case", ["SALE-01", "FAULT-07"])
+def test_the_terminal_as_a_process_over_tcp_passes_too(case: str, lab: Lab, tmp_path: Path) -> None:
+    """Real drivers on wire twins; an answer byte by byte exists on a real line only."""
+    assert lab.run("--spawn", "--real", "--case", case, out=tmp_path) == 0
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["terminal"]["how"] == "process"
+    assert {check["place"] for check in report["cases"][0]["checks"]} >= {"screens", "1.F64", "journal", "books"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 from emv import tracefile
 from emv.__main__ import BAD_INPUT, DIFFERS, FINE, HEX_MAX, MASKED, main
 from emv.bits import FIELDS
+from emv.tlv import TlvError, parse
+from emv.typed import fault_in_chinese
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str, piped: str = "") -> tuple[int, str]:
@@ -36,6 +40,7 @@ def found(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
         (("bits", "TVR", "8000048000"), "3.3 Online CVM captured 已采集联机验证数据"),
         (("bits", "95", "8000048000", "--language", "en"), "3.3 Online CVM captured"),
         (("bits", "tvr", "0000000001", "--language", "zh-CN"), "5.1 保留"),
+        (("bits", "0x95", "0x8000048000", "--language", "en"), "4.8 Transaction exceeds floor limit"),
         (("tvr", "80 00 04 80 00"), "1.8 Offline data authentication was not performed 未进行脱机数据认证"),
         (("bits", "TSI", "7800", "--language", "zh-CN"), "1.7 已进行持卡人验证"),
         (("bits", "AIP", "1C00", "--language", "en"), "1.3 Issuer authentication is supported"),
@@ -44,7 +49,8 @@ def found(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
         (("tlv", "9F0206000000012850"), "9F02 Amount, Authorised (Numeric) 授权金额: 000000012850"),
         (("tlv", "7003C10100", "--language", "en"), "  C1 unknown: 00"),
         (("tags", "9f38"), "9F38 Processing Options Data Object List (PDOL) 处理选项数据对象列表 (b, 0-252, card)"),
-        (("tags", "密钥", "--language", "en"), ""),
+        (("tags", "0x9F38", "--language", "zh-CN"), "9F38 处理选项数据对象列表 (b, 0-252, card)"),
+        (("tags", "密钥", "--language", "en"), "no tag holds this"),
         (("tags", "PAN)", "--language", "en"), "5A Application Primary Account Number (PAN) (cn, 0-10, card, masked)"),
         (("apdu", "00B2010C00", "--language", "en"), "READ RECORD  CLA 00 INS B2 P1 01 P2 0C"),
         (("apdu", "80A8000002830000"), "  data 数据 (2): 8300"),
@@ -77,23 +83,85 @@ def test_the_same_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "told"),
     [
         (("tlv", "5A0"), "3 hex digits are no whole bytes"),
+        (("tlv", "9F 02 6 00"), "character 7 stands alone"),
+        (("tlv", "9F02", "0x0G"), "character 9 is no hex digit"),
+        (("tlv", "9F 0\uff12"), "character 5 is no hex digit"),
+        (("tlv", "9F1x02"), "character 4 is no hex digit"),
+        (("tlv", "9F02020"), "7 hex digits are no whole bytes 十六进制数字个数为奇数"),
+        (("tlv", "9F0206"), "标签9F02声明6字节，实有0字节（第0字节起）"),
         (("tlv", "5A0G"), "character 4 is no hex digit"),
-        (("tlv", "5A02 62"), "(at byte 0)"),
+        (("tlv", "5A02 62"), "(at byte 0) 标签5A声明2字节，实有1字节（第0字节起）"),
         (("tlv", " "), "give 1 to"),
         (("tlv", "0" * (HEX_MAX + 2)), "give 1 to"),
         (("tlv", "00" * 4097), "more than 4096 bytes"),
-        (("bits", "NOTHING", "00"), "the fields are TVR (95)"),
+        (("bits", "NOTHING", "00"), "the fields are 字段有 TVR (95)"),
         (("bits", "TSI", "000000"), "TSI has 2 bytes, not 3"),
         (("apdu", "90"), "an answer has at least its two status bytes"),
         (("apdu", "00A4040005A000"), "the length byte says 5, 2 bytes follow"),
         (("apdu", "00A4040002A000FFFF"), "the length byte says 2"),
-        (("explain", "/nowhere/at/all"), "No such file"),
+        (("explain", "/nowhere/at/all"), "there is no such file 没有此文件: /nowhere/at/all"),
+        (("replay", "/"), "the file cannot be read 文件无法读取: /"),
     ],
 )
 def test_what_cannot_be_read_says_where(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str) -> None:
     status, text = said(capsys, *words)
     assert status == BAD_INPUT
     assert told in text
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("9f0206000000012850",),
+        ("9F", "02", "06", "00", "00", "00", "01", "28", "50"),
+        ("0x9F0206000000012850",),
+        ("0x9F, 0x02, 0x06, 0x00, 0x00, 0x00, 0x01, 0x28, 0x50",),
+        ("9f:02:06:00:00:00:01:28:50",),
+        ("9F-02-06-00-00-00-01-28-50",),
+        ("\\x9F\\x02\\x06\\x00\\x00\\x00\\x01\\x28\\x50",),
+        ("9F0206\n  0000 0001\t2850\r\n",),
+    ],
+)
+def test_hex_as_people_have_it(capsys: pytest.CaptureFixture[str], typed: tuple[str, ...]) -> None:
+    assert said(capsys, "tlv", *typed, "--language", "en") == (
+        FINE,
+        "9F02 Amount, Authorised (Numeric): 000000012850\n",
+    )
+
+
+def test_a_program_is_told_what_is_wrong_and_where(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tlv", "70045A036222", "--json"]) == BAD_INPUT
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["position"] == 2
+    assert "5A" in printed.err
+
+
+def test_an_answer_that_is_no_tlv_keeps_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    status, text = said(capsys, "apdu", "A1B2C3D4E5F607089000", "--language", "en")
+    assert status == FINE
+    assert text.splitlines()[0].startswith("data (8), no TLV")
+    assert text.splitlines()[1] == "SW 9000 process completed"
+    assert "C3D4" not in text
+
+
+@given(st.binary(max_size=300))
+def test_every_fault_of_tlv_is_said_in_chinese(data: bytes) -> None:
+    try:
+        parse(data)
+    except TlvError as error:
+        assert fault_in_chinese(error.reason) != error.reason
+
+
+def test_a_reader_that_has_read_enough_is_no_fault() -> None:
+    """`python -m emv tags | head -1`: nothing on standard error, and the status of what was told."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "emv", "tags"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        if child.stdout is None or child.stderr is None:
+            raise RuntimeError("a child without pipes")
+        child.stdout.close()
+        complaint = child.stderr.read()
+    assert (child.returncode, complaint) == (FINE, "")
 
 
 def test_standard_input(capsys: pytest.CaptureFixture[str]) -> None:

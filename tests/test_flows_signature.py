@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from test_rights import opened
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
@@ -81,13 +82,22 @@ def test_a_declined_void_leaves_the_sale_and_the_menu_tries_again() -> None:
         assert states(world) == [("sale", "voided"), ("void", "declined"), ("void", "completed")]
 
 
+def test_what_was_left_is_tried_again_before_the_batch_is_settled() -> None:
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
+    with World("settled", acquirer=host) as world:
+        settle = "idle: DOWN\nmenu: 4\napproved:\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
+        world.run(play(world, START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS + settle))
+        assert states(world) == [("sale", "settled"), ("void", "declined"), ("void", "settled")]
+
+
 def test_an_unanswered_void_is_reversed_and_tried_again_after_the_next_sign_in() -> None:
     """The sale is made, so that the host takes the void's reversal; the next start of a day makes the void good."""
     host = HearingHost()
     host.faults.add(Fault(FaultKind.DROP_REPLY, processing_code="200000"))
     with World("silent", acquirer=host) as world:
         lost = SOLD + DIFFERS + OUT + "reversal_pending: ENTER\n" + STANDS
-        operator = "idle: UP\nmenu: UP UP UP UP ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
+        operator = opened("operator") + "enter_number: ENTER\noperator_password: 1234 ENTER\n"
         world.run(play(world, START + lost + operator + "reversing:\napproved:\nidle:"))
         assert states(world) == [("sale", "voided"), ("void", "reversed"), ("void", "completed")]
 

@@ -21,7 +21,7 @@ KEYS = WorkingKeys(random.Random(5).randbytes, KeyScheme.TDES)
 
 def ask(desk: DownloadDesk, code: str, note: bytes = b"") -> Answer:
     fields: dict[int, str | bytes] = {11: "000007", 60: f"00000001{code}"}
-    return desk.answer(Message("0800", {**fields, 62: note} if note else fields), b"", None)
+    return desk.answer(Message("0800", {**fields, 62: note} if note else fields), (b"", b""), None)
 
 
 def f62(answer: Answer) -> bytes:

@@ -25,7 +25,7 @@ from sim.acquirer.sql import PostgresSql
 from sim.acquirer.workers import WORKERS_LIMIT, run_workers
 from sim.arguments import port_number
 from sim.tls import make_certificates
-from terminal.hostlink.profile import Profile
+from terminal.hostlink.profile import Profile, ProfileError, load_profile
 
 DEFAULT_PORT = 8583
 
@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="for example drop-reply,mti=0200,nth=2 or delay,ms=3000,times=every (see sim/acquirer/faults.py)",
     )
+    parser.add_argument("--profile", default="unionpay", help="the dialect: a profile's name or file (%(default)s)")
     parser.add_argument("--amount-codes", action="store_true", help="an amount's last two digits are the response code")
     parser.add_argument("--seed", type=int, help="draw keys and codes from this seed (default: from the system)")
     parser.add_argument("--json", action="store_true", help="one JSON object a message instead of a line")
@@ -98,7 +99,7 @@ def serve(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
     """One process, as `run`."""
     try:
         acquirer = build(args)
-    except ValueError as error:
+    except (ValueError, ProfileError) as error:
         print(f"acquirer: {error}", file=sys.stderr)
         return 2
     except (OSError, sqlite3.Error) as error:
@@ -131,7 +132,7 @@ def serve(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
 
 
 def build(args: argparse.Namespace) -> Acquirer:
-    """The acquirer that the arguments describe. Raises ValueError, OSError, sqlite3.Error."""
+    """The acquirer that the arguments describe. Raises ValueError, ProfileError, OSError, sqlite3.Error."""
     registry = default_registry()
     for pair in args.terminal:
         merchant_no, _, terminal_no = pair.partition(":")
@@ -140,6 +141,7 @@ def build(args: argparse.Namespace) -> Acquirer:
     draw = os.urandom if args.seed is None else None
     return Acquirer(
         registry,
+        profile=load_profile(args.profile),
         book=open_book(args.book),
         seed=args.seed or 0,
         draw=draw,

@@ -1,4 +1,4 @@
-"""The acquirer on a real socket: TCP or TLS, two-byte length prefix, many connections, one thread.
+"""The acquirer on a real socket: TCP or TLS, the profile's length prefix, many connections, one thread.
 
 A connection may carry any number of exchanges. What is received waits in one queue for all connections, and what has
 waited longer than `stale_s` is dropped: its terminal has given up, and would only get an answer to a question that
@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from drivers.link import LENGTH_BYTES, length_prefix, read_length
 from sim.acquirer.core import Acquirer
 from sim.acquirer.requests import Reply
 
-LENGTH_BYTES = 2
 STALE_S = 30.0  # Half of what terminals wait for an answer (docs/host-link.md §9).
 TURN = 32  # Requests answered before the loop reads again: their answers leave meanwhile.
 CONNECTIONS_LIMIT = 10_000
@@ -150,6 +150,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, server: AcquirerServer) -> None:
         self._server = server
+        self._digits = server.acquirer.profile.length_digits
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
@@ -171,12 +172,17 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
         buffer += data
-        # The length has two bytes, so no frame, and no buffer, grows beyond 64 KiB and one segment.
-        while len(buffer) >= LENGTH_BYTES:
-            end = LENGTH_BYTES + int.from_bytes(buffer[:LENGTH_BYTES], "big")
+        start = self._digits or LENGTH_BYTES
+        # The length has two bytes or four digits, so no frame, and no buffer, grows beyond 64 KiB and one segment.
+        while len(buffer) >= start:
+            try:
+                end = start + read_length(bytes(buffer[:start]), self._digits)
+            except ValueError:
+                self.abort()
+                return
             if len(buffer) < end:
                 return
-            frame = bytes(buffer[LENGTH_BYTES:end])
+            frame = bytes(buffer[start:end])
             del buffer[:end]
             self._server.enqueue(self, frame)
 
@@ -197,7 +203,7 @@ class _Connection(asyncio.Protocol):
         if reply.data:
             if self._server.on_exchange is not None:
                 self._server.on_exchange("out", reply.data)
-            whole = (reply.full_bytes or len(reply.data)).to_bytes(LENGTH_BYTES, "big") + reply.data
+            whole = length_prefix(reply.full_bytes or len(reply.data), self._digits) + reply.data
             if reply.byte_by_byte:
                 self._drip(whole)
                 return

@@ -1,6 +1,7 @@
 """`python -m sim certify`: an acquirer's certification script against a terminal, and a signed report of it.
 
     python -m sim certify --spawn                    this repository's terminal, in virtual time
+    python -m sim certify --spawn --real             the same as a process of its own, over TCP, in real time
     python -m sim certify --listen 8583              any terminal on a network; a person reads what to do
     python -m sim certify --list                     the cases
     python -m sim certify verify DIR                 is a report as the laboratory has signed it?
@@ -15,6 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from sim.certify.judge import Result, Verdict, judge
 from sim.certify.line import Line
 from sim.certify.page import page
 from sim.certify.person import Console, Person
+from sim.certify.process import observe as observe_process
 from sim.certify.report import Subject, build_report, our_subject
 from sim.certify.script import GROUPS, Case, ScriptError, load_script
 from sim.certify.seal import SealError, lab_key, public_half, sign, verify
@@ -47,6 +50,7 @@ BAR_CELLS = 30
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--spawn", action="store_true", help="try the simulated terminal")
+    parser.add_argument("--real", action="store_true", help="--spawn: as a process of its own, over TCP, in real time")
     way.add_argument("--listen", metavar="PORT", type=port_number, help="try a terminal that calls this port")
     way.add_argument("--list", action="store_true", help="list the cases and end")
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case (repeatable)")
@@ -80,8 +84,10 @@ def run(args: argparse.Namespace) -> int:
         _list(cases, as_json=args.json)
         return PASSED
     if args.spawn:
-        results = _try_all(cases, lambda case: judge(case, observe(case, profile, args.seed)), as_json=args.json)
-        subject = our_subject("simulated", Config.default(), args.profile, profile)
+        simulated = partial(observe, profile=profile, seed=args.seed)
+        attempt = partial(observe_process, profile=profile, name=args.profile) if args.real else simulated
+        results = _try_all(cases, lambda case: judge(case, attempt(case)), as_json=args.json)
+        subject = our_subject("process" if args.real else "simulated", Config.default(), args.profile, profile)
     elif args.listen is not None:
         try:
             results = _listen(args, cases, profile)

@@ -17,7 +17,7 @@ a kind looks like on the wire) and `steps.toml` (what a person does again and ag
     slips = 2                       # printed
     slip = ["RMB 128.50"]           # words on the last one
     agree = true                    # both books, in the end
-    offered = ["void", "points"]    # on the terminal's menu, where that is not the default; `+menu points` goes there
+    offered = ["void", "points"]    # on the terminal's menu, where that is not the default
     each = ["01", "05"]             # play the whole once for each: `{each}`
 
 Spec: docs/certification.md.
@@ -35,16 +35,16 @@ from typing import Any
 
 from sim.acquirer.faults import parse_fault
 from sim.certify.predicates import check_predicate
-from sim.story import StoryError, parse_story, to_transaction
+from sim.story import StoryError, parse_story, to_menu, to_transaction
 from terminal.config.settings import OFFERED
 
 SHAPES, STEPS = "shapes", "steps"
 # In the order of a certification: who is not signed in need not sell.
 GROUPS = (
-    *("sign-in", "sale", "magstripe", "void", "refund", "preauth", "other", "qr", "codes", "reversal", "faults"),
-    *("security", "settlement"),
+    *("sign-in", "sale", "magstripe", "void", "refund", "preauth", "moto", "other", "qr", "codes"),
+    *("reversal", "faults", "security", "notices", "downloads", "settlement"),
 )
-FAULT, MENU = "!", "+menu"
+FAULT, MENU, TRANSACTION = "!", "+menu", "+transaction"
 CASES_LIMIT = 500  # More is no script that anybody reads.
 NO_ANSWER = "none"
 _MESSAGE_NUMBER = re.compile(r"(\bas |\banswered |<)([0-9]{1,2})(?=$|\.)", re.MULTILINE)
@@ -230,7 +230,8 @@ def _fields(where: str, table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _unfold(where: str, story: str, steps: Mapping[str, str], offered: tuple[str, ...]) -> str:
-    """The story with each `+NAME ARGUMENTS` replaced by its step; `+menu VOID` by the way there from the idle screen.
+    """The story with each `+NAME ARGUMENTS` replaced by its step; `+menu ROW` and `+transaction ROW` by the way to
+    that row of the terminal's menus from the idle screen.
 
     A step may use others. One that uses itself is a RecursionError: our own mistake.
     """
@@ -240,6 +241,8 @@ def _unfold(where: str, story: str, steps: Mapping[str, str], offered: tuple[str
         if not name.startswith("+"):
             lines.append(line)
         elif name == MENU:
+            lines.append(to_menu(" ".join(arguments)))
+        elif name == TRANSACTION:
             lines.append(to_transaction(" ".join(arguments), offered))
         else:
             lines.append(_unfold(where, _step(where, name, arguments, steps), steps, offered))

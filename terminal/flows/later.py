@@ -16,11 +16,13 @@ from drivers.ports import Tone
 from terminal.dialogue import acknowledge, type_amount, type_text
 from terminal.flows.card_only import may_ask
 from terminal.flows.signature import take_back_unsigned
+from terminal.flows.void import ADJUSTED
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit
 from terminal.methods import deals
 from terminal.methods.card_ending import TAKEN_BACK, Deal
+from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Method, Money, PaymentState, infer_year
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens
@@ -53,6 +55,11 @@ async def refund(shop: Shop) -> None:
 async def refund_points(shop: Shop) -> None:
     """积分退货: as a refund, of what was paid with points."""
     await _follow(shop, Kind.POINTS_REFUND)
+
+
+async def notify_completion(shop: Shop) -> None:
+    """预授权完成通知: as a completion, and the host is told afterwards: it has agreed already."""
+    await _follow(shop, Kind.COMPLETION_NOTICE)
 
 
 async def refund_order(shop: Shop) -> None:
@@ -94,7 +101,14 @@ async def _follow(shop: Shop, kind: Kind) -> None:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
         return
-    facts: dict[str, str | int | bool] = {"original_no": named.number, "original_date": named.about.date}
+    if named.record and named.record.facts.get(ADJUSTED):
+        await send_uploads(shop)  # The host has to know of the tip first: no refund is more than it knows of.
+    by, _ = NAMED_BY[shop.profile.transactions[kind].sends[0]]
+    facts: dict[str, str | int | bool] = {
+        "original_no": named.number,
+        "original_by": by,
+        "original_date": named.about.date,
+    }
     if named.record:
         facts["undoes"] = named.record.id
     deal = Deal(kind, amount, about=named.about, facts=facts, undoes=named.record)
@@ -108,8 +122,10 @@ def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx:
     paid = original.amount.amount_minor
     row = shop.profile.transactions[kind]
     if row.silence is Silence.UNKNOWN:
-        given = (p for p in tx.with_fact("undoes", original.id) if p.kind is kind and p.state in GIVEN_BACK)
-        left = paid - sum(p.amount.amount_minor for p in given)
+        later = tx.with_fact("undoes", original.id)
+        given = (p.amount.amount_minor for p in later if p.kind is kind and p.state in GIVEN_BACK)
+        tips = (p.amount.amount_minor for p in later if p.kind is Kind.TIP and p.state in DONE)
+        left = paid + sum(tips) - sum(given)
         return "over_original" if amount.amount_minor > left else ""
     ended = str(original.facts.get("ended", ""))
     if ended:

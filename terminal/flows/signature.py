@@ -2,7 +2,7 @@
 
 Without its card, by the number that was sealed with it, and without a supervisor: the cardholder stands there. That
 somebody has said so is durable before the host is asked; until the void is completed the payment stands, the menu
-offers the void first of all, and each start of a day tries it again.
+offers the void first of all, and each start of a day and each settlement tries it again.
 Source: docs/host-link.md §3.
 """
 
@@ -16,7 +16,7 @@ from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods.card_ending import DIFFERS, SIGNATURE, Deal
 from terminal.methods.card_sealed import transact_sealed
-from terminal.model import PaymentState
+from terminal.model import Mode, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -31,8 +31,8 @@ async def take_back_unsigned(shop: Shop, payment: PaymentRecord | None) -> None:
 
 
 async def take_back_left(shop: Shop) -> None:
-    """At the start of a day: what a power cut or a silent host has left of take_back_unsigned."""
-    for payment in await Commit(_unsigned):
+    """At the start of a day and before a settlement: what a power cut or a silent host has left to be taken back."""
+    for payment in await Commit(_unsigned) if shop.mode is Mode.SIGNED_IN else ():
         await take_back(shop, payment)
 
 
@@ -62,17 +62,22 @@ def void_deal(shop: Shop, original: PaymentRecord) -> Deal:
     row = void_of(shop.profile.transactions, original.kind)
     if row is None:
         raise ValueError(f"nothing takes back a {original.kind.value}")
-    facts = original.facts
     return Deal(
         row.kind,
         original.amount,
-        about=Original(
-            batch_no=str(facts["batch_no"]),
-            stan=str(original.stan),
-            date=str(facts.get("host_date", "")),
-            rrn=str(facts.get("rrn", "")),
-            auth_code=str(facts.get("auth_code", "")),
-        ),
-        facts={"original_no": str(original.stan), "undoes": original.id},
+        about=named_whole(original),
+        facts={"original_no": str(original.stan), "original_by": "voucher", "undoes": original.id},
         undoes=original,
+    )
+
+
+def named_whole(original: PaymentRecord) -> Original:
+    """A payment of our own journal as a later message names it: by everything that is known of it."""
+    facts = original.facts
+    return Original(
+        batch_no=str(facts["batch_no"]),
+        stan=str(original.stan),
+        date=str(facts.get("host_date", "")),
+        rrn=str(facts.get("rrn", "")),
+        auth_code=str(facts.get("auth_code", "")),
     )

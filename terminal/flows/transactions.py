@@ -9,10 +9,20 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from terminal.dialogue import choose
-from terminal.flows.card_only import authorise, authorise_order, balance, instalment, order, points, repayment
+from terminal.flows.card_only import (
+    authorise,
+    authorise_order,
+    balance,
+    instalment,
+    order,
+    points,
+    repayment,
+    told_by_telephone,
+)
 from terminal.flows.later import (
     complete,
     complete_order,
+    notify_completion,
     refund,
     refund_order,
     refund_points,
@@ -20,7 +30,10 @@ from terminal.flows.later import (
     void_order_authorisation,
 )
 from terminal.flows.sale import sale
+from terminal.flows.tip import tip
 from terminal.flows.void import signature_differs, void
+from terminal.hostlink.transactions import Card
+from terminal.model import Kind
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -36,6 +49,7 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
             ("void", void),
             ("refund", refund),
             ("signature", signature_differs),
+            ("tip", tip),
             ("instalment", instalment),
             ("points", points),
             ("points-refund", refund_points),
@@ -47,6 +61,7 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
             ("auth", authorise),
             ("auth-void", void_authorisation),
             ("completion", complete),
+            ("completion-notice", notify_completion),
         ),
     ),
     (
@@ -64,6 +79,7 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
         (
             ("balance", balance),
             ("repayment", repayment),
+            ("offline-settlement", told_by_telephone),
         ),
     ),
 )
@@ -79,7 +95,7 @@ def offered(names: tuple[str, ...]) -> tuple[tuple[str, Rows], ...]:
 
 async def transactions(shop: Shop) -> None:
     """Choose one and do it. What cannot be done now says so itself. A single group needs no choice."""
-    groups = offered(shop.config.transactions.offered)
+    groups = offered(tuple(name for name in shop.config.transactions.offered if _host_allows(shop, name)))
     at = 0 if len(groups) == 1 else await _choose(shop, "transactions", [name for name, _ in groups])
     if at is None:
         return
@@ -93,3 +109,14 @@ async def transactions(shop: Shop) -> None:
 async def _choose(shop: Shop, title: str, names: Sequence[str]) -> int | None:
     items = tuple(f"menu.{name}" for name in names)
     return await choose(shop, len(items), lambda at: screens.Menu(title=f"menu.{title}", items=items, selected=at))
+
+
+def _host_allows(shop: Shop, name: str) -> bool:
+    """Whether the parameters that were loaded have nothing against it. 签名不符 is a void, whose word it is."""
+    told = shop.downloaded.parameters
+    if told is None:
+        return True
+    kind = Kind.VOID if name == "signature" else Kind(name)
+    typed = shop.profile.transactions[kind].card is Card.TYPED
+    forbidden = (typed and told.manual_entry is False) or (kind is Kind.TIP and told.tip is False)
+    return told.allows(kind) and not forbidden

@@ -36,13 +36,13 @@ NOT_NOW = {
 async def void(shop: Shop) -> None:
     """From the voucher number to the void's slip; whatever stands against it is said on the glass."""
     refused = why_not_selling(shop)
-    original = None if refused else await _typed_original(shop)
+    original = None if refused else await typed_original(shop)
     if original is not None:
         refused = why_not_voided(shop, original)
     if refused:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
-    elif original is not None and await _is_meant(shop, original) and await allowed(shop, "void"):
+    elif original is not None and await is_meant(shop, original) and await allowed(shop, "void"):
         await deals.transact(shop, void_deal(shop, original))
 
 
@@ -55,7 +55,7 @@ async def signature_differs(shop: Shop) -> None:
     if refused or last is None:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
-    elif await _is_meant(shop, last):
+    elif await is_meant(shop, last):
         await take_back(shop, last)
 
 
@@ -70,7 +70,7 @@ def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
     return NOT_NOW.get(original.state, "not_voidable")
 
 
-async def _typed_original(shop: Shop) -> PaymentRecord | None:
+async def typed_original(shop: Shop) -> PaymentRecord | None:
     """The payment of a typed voucher number; None when nobody wants one any more."""
     hint = "voucher_no"
     while True:
@@ -100,7 +100,7 @@ def _find(stan: str, tx: Tx) -> PaymentRecord | None:
     return tx.by_stan(batch, stan) or tx.by_stan(batch - 1, stan)
 
 
-async def _is_meant(shop: Shop, original: PaymentRecord) -> bool:
+async def is_meant(shop: Shop, original: PaymentRecord) -> bool:
     screen = screens.Original(
         kind=original.kind.value,
         amount=original.amount,

@@ -1,8 +1,9 @@
 """A profile: all that an acquirer may choose, as data: one TOML file, read into a frozen dataclass.
 
-Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in
-one go. A profile may override rows of the field table, `[fields.48]` with length, encoding, prefix or padding, and the
-codes of a transaction, `[transactions.repayment]` with mti, processing_code, condition, type or account.
+Every error of a file is reported at once, each with its line, key and reason, so that a person mends it in one go. A
+profile may say only how it differs from a shipped one (`based_on = "unionpay"`). It may override rows of the field
+table, `[fields.48]` with length, encoding, prefix or padding, and the codes of a transaction,
+`[transactions.repayment]` with mti, processing_code, condition, type or account.
 
 Spec: docs/host-link.md, whatever is graded [S] or [A].
 """
@@ -21,12 +22,14 @@ from typing import Any
 from emv.capk import CapkSet
 from keys import KeyLayout, KeyScheme, MacMethod
 from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix, in_ascii
+from terminal.hostlink.profile_checks import Check, flag, list_of, one_of, one_of_numbers, pattern, whole
 from terminal.hostlink.transactions import TRANSACTIONS, Row
 from terminal.hostlink.wire import Wire, compile_rows
 from terminal.model import Kind
 
 PROFILES = Path(__file__).parent / "profiles"
 TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than any customer stands there.
+BASES = ("unionpay",)
 RESEND_LIMIT = 9
 KSN_CHARACTERS = 20  # Of TDES: ten bytes.
 
@@ -146,6 +149,7 @@ def parse_profile(text: str, *, source: str) -> Profile:
     except tomllib.TOMLDecodeError as fault:
         raise ProfileError(source, ((0, "file", str(fault)),)) from None
     problems: list[tuple[int, str, str]] = []
+    table = _on_its_base(table, problems, text)
     flat = _flatten(table, problems, text)
     values: dict[str, Any] = {}
     for setting in _SETTINGS:
@@ -170,6 +174,21 @@ def parse_profile(text: str, *, source: str) -> Profile:
     if problems:
         raise ProfileError(source, tuple(sorted(problems)))
     return Profile(**values)
+
+
+def _on_its_base(table: dict[str, Any], problems: list[tuple[int, str, str]], text: str) -> dict[str, Any]:
+    """What `based_on` names, with this file's own settings over it; a file without it says everything itself."""
+    base = table.pop("based_on", None)
+    if base is None:
+        return table
+    if base not in BASES:
+        problems.append((_line_of(text, "based_on"), "based_on", f"must be one of {', '.join(BASES)}"))
+        return table
+    merged: dict[str, Any] = tomllib.loads((PROFILES / f"{base}.toml").read_text(encoding="utf-8"))
+    for name, section in table.items():
+        both = isinstance(section, dict) and isinstance(merged.get(name), dict)
+        merged[name] = {**merged[name], **section} if both else section
+    return merged
 
 
 def _disagreements(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -211,9 +230,6 @@ def _of_dukpt(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-Check = Callable[[Any], tuple[Any, str]]
-
-
 @dataclass(frozen=True, slots=True)
 class _Setting:
     key: str
@@ -221,104 +237,60 @@ class _Setting:
     check: Check
 
 
-def _pattern(pattern: str, meaning: str) -> Check:
-    def check(value: Any) -> tuple[Any, str]:
-        good = isinstance(value, str) and re.fullmatch(pattern, value) is not None
-        return value, "" if good else f"must be {meaning}"
-
-    return check
-
-
-def _whole(low: int, high: int) -> Check:
-    def check(value: Any) -> tuple[Any, str]:
-        good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-        return value, "" if good else f"must be a whole number from {low} to {high}"
-
-    return check
-
-
-def _flag(value: Any) -> tuple[Any, str]:
-    return value, "" if isinstance(value, bool) else "must be true or false"
-
-
-def _list_of(pattern: str, meaning: str) -> Check:
-    def check(value: Any) -> tuple[Any, str]:
-        good = isinstance(value, list) and all(isinstance(v, str) and re.fullmatch(pattern, v) for v in value)
-        return (tuple(value) if good else ()), "" if good else f"must be a list of {meaning}"
-
-    return check
-
-
-def _one_of(known: Mapping[str, Any]) -> Check:
-    def check(value: Any) -> tuple[Any, str]:
-        good = isinstance(value, str) and value in known
-        return (known[value] if good else None), "" if good else f"must be one of {', '.join(known)}"
-
-    return check
-
-
-def _one_of_numbers(*known: int) -> Check:
-    def check(value: Any) -> tuple[Any, str]:
-        good = isinstance(value, int) and not isinstance(value, bool) and value in known
-        return value, "" if good else f"must be one of {', '.join(map(str, known))}"
-
-    return check
-
-
 _CODE = r"[0-9A-Z]{2}"
 _MACS = (MacMethod.UNIONPAY, MacMethod.X9_19, MacMethod.CMAC)
 _SCHEMES = tuple(sorted({layout.code for layout in KeyLayout}))
 _SETTINGS = (
-    _Setting("frame.length", "length_digits", _one_of({"binary": 0, "ascii": 4})),
-    _Setting("frame.tpdu", "tpdu", _pattern(r"(60[0-9]{8})?", "60 and eight digits, or none")),
-    _Setting("frame.header", "header", _pattern(r"([0-9]{12})?", "twelve digits, or none")),
-    _Setting("frame.accept_lri", "accept_lri", _flag),
-    _Setting("frame.digits", "ascii_digits", _one_of({"bcd": False, "ascii": True})),
-    _Setting("frame.bitmap", "hex_bitmap", _one_of({"binary": False, "hex": True})),
-    _Setting("keys.scheme", "key_scheme", _pattern("|".join(_SCHEMES), f"one of {', '.join(_SCHEMES)}")),
-    _Setting("keys.cipher", "key_cipher", _one_of({cipher.value: cipher for cipher in KeyScheme})),
-    _Setting("keys.ksn_field", "ksn_field", _one_of_numbers(0, 48, 53, 57, 59, 63)),
-    _Setting("keys.mac", "mac", _one_of({method.code: method for method in _MACS})),
-    _Setting("keys.mac_bytes", "mac_bytes", _one_of_numbers(4, 8)),
-    _Setting("keys.tmk_download", "tmk_download", _pattern(r"([0-9]{3})?", "three digits, or none")),
-    _Setting("keys.sequence_no", "sequence_no", _pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")),
-    _Setting("timing.connect_timeout_ms", "connect_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
-    _Setting("timing.response_timeout_ms", "response_timeout_ms", _whole(100, TIMEOUT_LIMIT_MS)),
-    _Setting("connection.keep", "connection_kept", _flag),
-    _Setting("connection.echo_ms", "connection_echo_ms", _whole(5_000, 3_600_000)),
-    _Setting("connection.trusted_ms", "connection_trusted_ms", _whole(5_000, 3_600_000)),
-    _Setting("reversal.ending_codes", "reversal_ending_codes", _list_of(_CODE, "two-character codes")),
-    _Setting("reversal.resend_count", "reversal_resend_count", _whole(0, RESEND_LIMIT)),
-    _Setting("reversal.no_response_reason", "no_response_reason", _pattern(_CODE, "a two-character code")),
-    _Setting("reversal.mac_error_reason", "mac_error_reason", _pattern(_CODE, "a two-character code")),
-    _Setting("reversal.terminal_failure_reason", "terminal_failure_reason", _pattern(_CODE, "a two-character code")),
-    _Setting("reversal.f55_tags", "reversal_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
-    _Setting("uploads.done_codes", "upload_done_codes", _list_of(_CODE, "two-character codes")),
-    _Setting("uploads.resend_count", "upload_resend_count", _whole(0, RESEND_LIMIT)),
-    _Setting("uploads.count_limit", "upload_count_limit", _whole(1, 99)),
-    _Setting("uploads.script_f55_tags", "script_f55_tags", _list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
-    _Setting("sale.pin_capture_code", "pin_capture_code", _pattern(r"[0-9]{2}", "two digits")),
-    _Setting("sale.security_control", "security_control", _pattern(r"[0-9]{16}", "sixteen digits")),
-    _Setting("sale.terminal_capability", "terminal_capability", _pattern(r"[0-9]", "one digit")),
-    _Setting("sale.operator_in_f63", "operator_in_f63", _flag),
-    _Setting("sale.tracks_encrypted", "tracks_encrypted", _flag),
-    _Setting("stripe.pin", "stripe_pin", _one_of({rule.value: rule for rule in PinRule})),
-    _Setting("stripe.fallback", "fallback", _one_of({rule.value: rule for rule in Fallback})),
-    _Setting("stripe.fallback_without_application", "fallback_without_application", _flag),
-    _Setting("instalment.terms", "instalment_terms", _list_of(r"[0-9]{2}", "terms of two digits")),
-    _Setting("instalment.product", "instalment_product", _pattern(r"[\x20-\x7e]{0,30}", "at most 30 ASCII characters")),
-    _Setting("instalment.fee", "instalment_fee", _pattern(r"[0-9]", "one digit")),
-    _Setting("qr.scheme", "qr_scheme", _pattern(r"acquirer-orders|none", '"acquirer-orders" or "none"')),
-    _Setting("qr.transaction_type", "qr_transaction_type", _pattern(r"[0-9]{2}", "two digits")),
-    _Setting("qr.terminal_capability", "qr_terminal_capability", _pattern(r"[0-9]", "one digit")),
-    _Setting("qr.in_totals", "qr_in_totals", _flag),
-    _Setting("batch.currency", "currency", _pattern(r"[0-9]{3}", "three digits")),
-    _Setting("batch.domestic", "domestic_organisations", _list_of(r"[0-9A-Z]{3}", "three-character organisations")),
-    _Setting("batch.sign_out", "sign_out_after_settlement", _flag),
-    _Setting("batch.certificates_when_balanced", "certificates_when_balanced", _flag),
-    _Setting("downloads.mac", "downloads_mac", _flag),
-    _Setting("downloads.at_sign_in", "downloads_at_sign_in", _flag),
-    _Setting("downloads.ca_keys", "ca_key_set", _one_of({world.value: world for world in CapkSet})),
+    _Setting("frame.length", "length_digits", one_of({"binary": 0, "ascii": 4})),
+    _Setting("frame.tpdu", "tpdu", pattern(r"(60[0-9]{8})?", "60 and eight digits, or none")),
+    _Setting("frame.header", "header", pattern(r"([0-9]{12})?", "twelve digits, or none")),
+    _Setting("frame.accept_lri", "accept_lri", flag),
+    _Setting("frame.digits", "ascii_digits", one_of({"bcd": False, "ascii": True})),
+    _Setting("frame.bitmap", "hex_bitmap", one_of({"binary": False, "hex": True})),
+    _Setting("keys.scheme", "key_scheme", pattern("|".join(_SCHEMES), f"one of {', '.join(_SCHEMES)}")),
+    _Setting("keys.cipher", "key_cipher", one_of({cipher.value: cipher for cipher in KeyScheme})),
+    _Setting("keys.ksn_field", "ksn_field", one_of_numbers(0, 48, 53, 57, 59, 63)),
+    _Setting("keys.mac", "mac", one_of({method.code: method for method in _MACS})),
+    _Setting("keys.mac_bytes", "mac_bytes", one_of_numbers(4, 8)),
+    _Setting("keys.tmk_download", "tmk_download", pattern(r"([0-9]{3})?", "three digits, or none")),
+    _Setting("keys.sequence_no", "sequence_no", pattern(r"[\x20-\x7e]{0,99}", "at most 99 ASCII characters")),
+    _Setting("timing.connect_timeout_ms", "connect_timeout_ms", whole(100, TIMEOUT_LIMIT_MS)),
+    _Setting("timing.response_timeout_ms", "response_timeout_ms", whole(100, TIMEOUT_LIMIT_MS)),
+    _Setting("connection.keep", "connection_kept", flag),
+    _Setting("connection.echo_ms", "connection_echo_ms", whole(5_000, 3_600_000)),
+    _Setting("connection.trusted_ms", "connection_trusted_ms", whole(5_000, 3_600_000)),
+    _Setting("reversal.ending_codes", "reversal_ending_codes", list_of(_CODE, "two-character codes")),
+    _Setting("reversal.resend_count", "reversal_resend_count", whole(0, RESEND_LIMIT)),
+    _Setting("reversal.no_response_reason", "no_response_reason", pattern(_CODE, "a two-character code")),
+    _Setting("reversal.mac_error_reason", "mac_error_reason", pattern(_CODE, "a two-character code")),
+    _Setting("reversal.terminal_failure_reason", "terminal_failure_reason", pattern(_CODE, "a two-character code")),
+    _Setting("reversal.f55_tags", "reversal_f55_tags", list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
+    _Setting("uploads.done_codes", "upload_done_codes", list_of(_CODE, "two-character codes")),
+    _Setting("uploads.resend_count", "upload_resend_count", whole(0, RESEND_LIMIT)),
+    _Setting("uploads.count_limit", "upload_count_limit", whole(1, 99)),
+    _Setting("uploads.script_f55_tags", "script_f55_tags", list_of(r"([0-9A-F]{2}){1,3}", "tags in hex")),
+    _Setting("sale.pin_capture_code", "pin_capture_code", pattern(r"[0-9]{2}", "two digits")),
+    _Setting("sale.security_control", "security_control", pattern(r"[0-9]{16}", "sixteen digits")),
+    _Setting("sale.terminal_capability", "terminal_capability", pattern(r"[0-9]", "one digit")),
+    _Setting("sale.operator_in_f63", "operator_in_f63", flag),
+    _Setting("sale.tracks_encrypted", "tracks_encrypted", flag),
+    _Setting("stripe.pin", "stripe_pin", one_of({rule.value: rule for rule in PinRule})),
+    _Setting("stripe.fallback", "fallback", one_of({rule.value: rule for rule in Fallback})),
+    _Setting("stripe.fallback_without_application", "fallback_without_application", flag),
+    _Setting("instalment.terms", "instalment_terms", list_of(r"[0-9]{2}", "terms of two digits")),
+    _Setting("instalment.product", "instalment_product", pattern(r"[\x20-\x7e]{0,30}", "at most 30 ASCII characters")),
+    _Setting("instalment.fee", "instalment_fee", pattern(r"[0-9]", "one digit")),
+    _Setting("qr.scheme", "qr_scheme", pattern(r"acquirer-orders|none", '"acquirer-orders" or "none"')),
+    _Setting("qr.transaction_type", "qr_transaction_type", pattern(r"[0-9]{2}", "two digits")),
+    _Setting("qr.terminal_capability", "qr_terminal_capability", pattern(r"[0-9]", "one digit")),
+    _Setting("qr.in_totals", "qr_in_totals", flag),
+    _Setting("batch.currency", "currency", pattern(r"[0-9]{3}", "three digits")),
+    _Setting("batch.domestic", "domestic_organisations", list_of(r"[0-9A-Z]{3}", "three-character organisations")),
+    _Setting("batch.sign_out", "sign_out_after_settlement", flag),
+    _Setting("batch.certificates_when_balanced", "certificates_when_balanced", flag),
+    _Setting("downloads.mac", "downloads_mac", flag),
+    _Setting("downloads.at_sign_in", "downloads_at_sign_in", flag),
+    _Setting("downloads.ca_keys", "ca_key_set", one_of({world.value: world for world in CapkSet})),
 )
 _SECTIONS = frozenset(setting.key.split(".")[0] for setting in _SETTINGS if "." in setting.key)
 
@@ -356,10 +328,10 @@ def _line_of(text: str, key: str) -> int:
 _PREFIXES = {prefix.code: prefix for prefix in Prefix}
 _COLUMNS: Mapping[str, tuple[Check, Callable[[Any], Any]]] = MappingProxyType(
     {
-        "length": (_whole(1, 999), int),
-        "encoding": (_pattern("|".join(e.value for e in Encoding), "a known encoding"), Encoding),
-        "prefix": (_one_of(_PREFIXES), _PREFIXES.__getitem__),
-        "padding": (_pattern("before|after", '"before" or "after"'), Padding),
+        "length": (whole(1, 999), int),
+        "encoding": (pattern("|".join(e.value for e in Encoding), "a known encoding"), Encoding),
+        "prefix": (one_of(_PREFIXES), _PREFIXES.__getitem__),
+        "padding": (pattern("before|after", '"before" or "after"'), Padding),
     }
 )
 
@@ -411,11 +383,11 @@ def _any_nibbles(fields: Mapping[int, Field]) -> Mapping[int, Field]:
 
 _CODES: Mapping[str, Check] = MappingProxyType(
     {
-        "mti": _pattern("01[0-9]{2}|02[0-9]{2}", "01 or 02 and two digits"),
-        "processing_code": _pattern("[0-9]{6}", "six digits"),
-        "condition": _pattern("[0-9]{2}", "two digits"),
-        "type": _pattern("[0-9]{2}", "two digits"),
-        "account": _pattern("([0-9]{3})?", "three digits, or none"),
+        "mti": pattern("01[0-9]{2}|02[0-9]{2}", "01 or 02 and two digits"),
+        "processing_code": pattern("[0-9]{6}", "six digits"),
+        "condition": pattern("[0-9]{2}", "two digits"),
+        "type": pattern("[0-9]{2}", "two digits"),
+        "account": pattern("([0-9]{3})?", "three digits, or none"),
     }
 )
 

@@ -16,6 +16,7 @@ LANGUAGES = ("zh-CN", "en")
 PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
     {
         # Titles
+        "repayment_title": ("信用卡还款凭证", "CARD REPAYMENT"),
         "card_title": ("POS 签购单", "SALES SLIP"),
         "notice_title": ("交易未成功", "NOT A SALE"),
         "qr_title": ("扫码支付凭证", "QR PAYMENT"),
@@ -44,7 +45,13 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "ref_no": ("参考号", "REF NO"),
         "at": ("日期/时间", "DATE/TIME"),
         "amount": ("金额", "AMOUNT"),
+        "original_voucher": ("原凭证号", "ORIG VOUCHER"),
+        "original_rrn": ("原参考号", "ORIG REF NO"),
+        "original_auth_code": ("原授权码", "ORIG AUTH NO"),
+        "original_date": ("原交易日期", "ORIG DATE"),
         "reference": ("备注", "REFERENCE"),
+        "tip": ("小费", "TIP"),
+        "with_tip": ("总计", "TOTAL"),
         "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "wallet": ("付款方式", "WALLET"),
@@ -84,10 +91,15 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "pin_entered": ("已输入密码，无需签名", "PIN ENTERED, NO SIGNATURE REQUIRED"),
         "pin_and_signature": ("已输入密码，请签名", "PIN ENTERED, PLEASE SIGN"),
         "no_verification": ("免密免签", "NO PIN, NO SIGNATURE REQUIRED"),
+        "signed_on_pad": ("持卡人已电子签名", "SIGNED ELECTRONICALLY"),
         "no_signature": ("无卡交易，无需签名", "CARD NOT PRESENT, NO SIGNATURE"),
         "agreement": (
             "本人确认以上交易，同意将其计入本卡账户",
             "I ACKNOWLEDGE SATISFACTORY RECEIPT OF RELATIVE GOODS/SERVICES",
+        ),
+        "repayment_agreement": (
+            "本人确认以上还款，款项存入本卡账户",
+            "I CONFIRM THE ABOVE REPAYMENT INTO THIS CARD'S ACCOUNT",
         ),
         "merchant_copy": ("商户存根", "MERCHANT COPY"),
         "cardholder_copy": ("持卡人存根", "CARDHOLDER COPY"),
@@ -196,6 +208,7 @@ STATES: MappingProxyType[PaymentState, tuple[str, str]] = MappingProxyType(
 NOTICES: MappingProxyType[Notice, tuple[str, str]] = MappingProxyType(
     {
         Notice.ADVICE: ("通知", "ADVICE"),
+        Notice.SIGNATURE: ("电子签名", "SIGNATURE"),
         Notice.SCRIPT_RESULT: ("脚本结果通知", "SCRIPT RESULTS"),
     }
 )

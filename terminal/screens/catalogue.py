@@ -242,12 +242,13 @@ class SignInFailed:
 
 @value
 class Idle:
-    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host."""
+    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon."""
 
     name: ClassVar[str] = "idle"
     mode: Mode
     clock: str
     pending: int
+    nearly_full: bool
 
     def lay(self, words: Words) -> Layout:
         left, right = {
@@ -257,7 +258,9 @@ class Idle:
             Mode.BLANK: ("", "hint.set_up"),
             Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
-        news = words.say("idle.pending", count=self.pending) if self.pending else ""
+        news = words["idle.nearly_full"] if self.nearly_full else ""
+        if self.pending:
+            news = words.say("idle.pending", count=self.pending)
         return Notice(
             words["brand"],
             headline=self.clock,
@@ -292,6 +295,19 @@ class EnterAmount:
     def lay(self, words: Words) -> Layout:
         hint = _hint(words, "cancel", "confirm")
         return Entry(words["enter.amount"], value=words.money(self.amount), figures_first=True, hint=hint)
+
+
+@value
+class EnterTip:
+    name: ClassVar[str] = "enter_tip"
+    sale: Money
+    tip: Money
+
+    def lay(self, words: Words) -> Layout:
+        label = words.say("enter_tip.sale", amount=words.money(self.sale))
+        hint = _hint(words, "cancel", "confirm")
+        value = words.money(self.tip)
+        return Entry(words["enter_tip.title"], value=value, label=label, figures_first=True, hint=hint)
 
 
 @value
@@ -659,6 +675,16 @@ class OutcomeUnknown:
             mark=Mark.CAUTION,
             hint=_hint(words, "", "ok"),
         )
+
+
+@value
+class SignOnPad:
+    name: ClassVar[str] = "sign_on_pad"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "paper", "")
+        return Notice(words["sign_on_pad.title"], amount=words.money(self.amount), hint=hint)
 
 
 @value
@@ -1151,6 +1177,8 @@ REFUSALS = (
     "pin_rate",
     "already_voided",
     "adjusted",
+    "no_tip",
+    "over_tip",
     "not_voidable",
     "original_settled",
     "already_completed",
@@ -1214,8 +1242,10 @@ EXAMPLES: tuple[Screen, ...] = (
     SignInFailed("bad_keys", ""),
     SignInFailed("batch", "00"),
     SignInFailed("declined", "97"),
-    *(Idle(mode, "14:05", 0) for mode in Mode),
-    Idle(Mode.SIGNED_IN, "14:05", 1),
+    *(Idle(mode, "14:05", 0, nearly_full=False) for mode in Mode),
+    Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True),
+    Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True),
+    *(Problem("wish.title", f"wish.{digit}") for digit in (2, 6, 8, 9)),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 1),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 4),
     EnterAmount(Money(0)),
@@ -1230,6 +1260,15 @@ EXAMPLES: tuple[Screen, ...] = (
     InsertCard(_SALE, swipe=True, kind="auth"),
     InsertCard(_LARGE, swipe=False, kind="completion"),
     InsertCard(Money(0), swipe=True, kind="balance"),
+    EnterTip(_SALE, Money(0)),
+    EnterTip(_SALE, Money(1000)),
+    EnterTip(_LARGE, Money(99_999_999)),
+    Original("auth", _SALE, "622500******0014", "000042"),
+    InsertCard(_SALE, swipe=False, kind="completion-notice"),
+    InsertCard(_SALE, swipe=False, kind="offline-settlement"),
+    EnterNumber("institution", "", "institution"),
+    EnterNumber("institution", "48010000000", "institution"),
+    Menu("menu.auth-mode", ("menu.by-phone", "menu.stand-in"), 0),
     ChooseTerms(_SALE, ("03", "06", "12", "24"), 2),
     ChooseTerms(_LARGE, ("03",), 0),
     TypeCardNumber("", ""),
@@ -1247,6 +1286,7 @@ EXAMPLES: tuple[Screen, ...] = (
     SwipeCard(_SALE, kind="sale"),
     SwipeCard(Money(0), kind="balance"),
     EnterPin(None, 0, 60, None, wrong=False),
+    SignOnPad(_SALE),
     CompareSignature(_SALE),
     CompareSignature(_LARGE),
     *(

@@ -30,6 +30,7 @@ from emv.aids import default_aids, load_aids
 from emv.apdu import COMMANDS
 from emv.capk import default_capks, load_capks
 from emv.commands import (
+    AskOfflinePin,
     AskPin,
     CardError,
     ChooseApplication,
@@ -72,8 +73,9 @@ RESULTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run the EMV kernel on a card in a PC/SC reader. The issuer is played here; no money moves. "
-        "A PIN that is asked for is taken as entered (a dummy, nobody types it); of several applications "
-        "the card's first is taken. 对读卡器中的卡运行EMV内核；发卡行由本命令扮演，不产生真实交易。"
+        "An online PIN is taken as entered (a dummy, nobody types it), one that the card checks itself is not sent; "
+        "of several applications the card's first is taken. "
+        "对读卡器中的卡运行EMV内核；发卡行由本命令扮演，不产生真实交易；不向卡片发送密码。"
     )
     parser.add_argument("--reader", required=True, metavar="NAME", help="the reader's name, or a part of it 读卡器名称")
     parser.add_argument("--amount", required=True, type=amount_minor, help="for example 10.00 金额")
@@ -258,6 +260,10 @@ class _Case:
             case AskPin():
                 print("? PIN: taken as entered (a dummy) 视为已输入密码（演示）")
                 return PinResult.ENTERED
+            case AskOfflinePin():
+                # A dummy would cost the card a try, and a person's PIN does not belong here.
+                print("? the card's own PIN: not asked for, as if the PIN pad failed 不输入卡片密码，视为密码键盘故障")
+                return PinResult.PAD_FAILED
             case GoOnline():
                 return self._go_online()
             case _:

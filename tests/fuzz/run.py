@@ -107,7 +107,8 @@ def fuzz(name: str, runs: int | None) -> Report:
     seconds = time.monotonic() - began
     counted = re.search(r"number_of_executed_units: (\d+)", done.stderr)
     kept = re.search(r"Test unit written to (\S+)", done.stderr)
-    found = kept[1] if kept else ("" if done.returncode == 0 else "no input was kept")
+    interrupted = "run interrupted" in done.stderr  # By a person; the figures so far still stand.
+    found = kept[1] if kept else ("" if done.returncode == 0 or interrupted else "no input was kept")
     if found:
         print(f"{name}: {done.stdout[-2000:]}{done.stderr[-2000:]}", file=sys.stderr)
     places = json.loads(reached.read_text(encoding="utf-8")) if reached.exists() else {}

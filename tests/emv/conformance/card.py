@@ -168,7 +168,7 @@ class ScriptedCard:
             self._check(body in (b"", b"\x00"), f"Le is {body.hex()}")
             return b"", bool(body)
         data, rest = body[1 : 1 + body[0]], body[1 + body[0] :]
-        self._check(len(data) == body[0] and rest in (b"", b"\x00"), f"Lc is wrong in {capdu.hex()}")
+        self._check(0 < len(data) == body[0] and rest in (b"", b"\x00"), f"Lc is wrong in {capdu.hex()}")
         return data, bool(rest)
 
     def _honest(self, capdu: bytes, words: str) -> bytes:

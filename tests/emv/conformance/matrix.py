@@ -117,8 +117,13 @@ def _digest(case: Case) -> str:
 
 
 def survivors_explained() -> dict[str, str]:
-    """survivors.toml: mutant → why it may live."""
+    """survivors.toml: mutant, or place and `*` → why it, or each of that place, may live."""
     return _rows(FOLDER / "survivors.toml")
+
+
+def place(mutant: str) -> str:
+    """The row that explains every mutant of a place: `emv.tlv: encode_length: *`."""
+    return ": ".join([*mutant.split(": ")[:2], "*"])
 
 
 def kills() -> dict[str, str]:
@@ -168,7 +173,7 @@ def print_mutation(modules: Sequence[str], *, jobs: int, write: bool, fresh: boo
     if write and not modules:
         write_kills(only)
     wrong = _print_survivors(wanted, results)
-    for least, some in ((DECIDING_LEAST, DECIDING), (ALL_LEAST, ALL)):
+    for least, some in () if modules else ((DECIDING_LEAST, DECIDING), (ALL_LEAST, ALL)):
         own = [bool(result.killers) for result in results if result.mutant.module in some]
         if sum(own) * 100 < least * len(own):
             print(f"    fewer than {least} of 100 killed: {', '.join(some)}")
@@ -191,13 +196,13 @@ def _print_survivors(modules: Sequence[str], results: Sequence[Result]) -> int:
         print(f"{module:<20} {_share(dead[module], whole[module])}")
         for result in own:
             if not result.killers:
-                reason = explained.get(result.mutant.id, "")
+                reason = explained.get(result.mutant.id) or explained.get(place(result.mutant.id), "")
                 unexplained += not reason
                 print(f"    lives  {source(module).relative_to(ROOT)}:{result.mutant.line}  {result.mutant.name}")
                 print(f"           {reason or 'NOT EXPLAINED in survivors.toml'}")
     print(f"{'all':<20} {_share(dead.total(), whole.total())}")
     alive = {result.mutant.id for result in results if not result.killers}
-    for name in sorted(set(explained) - alive):
+    for name in sorted(set(explained) - alive - {place(name) for name in alive}):
         if name.partition(":")[0] in modules:
             print(f"    explained, and killed or gone: {name}")
     return unexplained

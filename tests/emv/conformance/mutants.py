@@ -169,7 +169,7 @@ def _in_body(parent: ast.AST, field: str, where: str, lines: tuple[int, int] | N
             own = None  # Run when the module is imported, and in no case.
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement) or _talks(statement):
             continue
-        if hasattr(statement, "told"):
+        if hasattr(statement, "told") or _short(statement).startswith("__all__"):
             continue
         gone = _removed(statement)
         if gone is not None and where != "top":
@@ -193,6 +193,8 @@ def _list_change(
 
 def _in_node(node: ast.AST, where: str, lines: tuple[int, int] | None) -> Iterator[_Change]:
     """Changes of expressions inside a statement, and of the statements inside it."""
+    if isinstance(node, ast.Dict) and all(_is_words(value) for value in node.values):
+        return
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "type_comment", "ctx", "decorator_list"):
             continue
@@ -339,6 +341,12 @@ def _shorter(items: list[Any]) -> Iterator[list[Any]]:
 def _listed(parent: ast.AST, field: str) -> bool:
     """Whether a literal stands where each of its items counts for itself: looked up, gone through, or a table."""
     return isinstance(parent, ast.Compare) or field == "iter" or (isinstance(parent, ast.Assign) and field == "value")
+
+
+def _is_words(node: ast.expr) -> bool:
+    """A text in each language: for people."""
+    texts = node.elts if isinstance(node, ast.Tuple) else []
+    return bool(texts) and all(isinstance(text, ast.Constant) and isinstance(text.value, str) for text in texts)
 
 
 def _texts(node: ast.BinOp) -> bool:
