@@ -7,7 +7,6 @@ port, so that not a byte can leave the terminal. What is shown is masked by the 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -20,7 +19,8 @@ from sim.acquirer.faults import EVERY, Fault, FaultKind, FaultPlan
 from sim.acquirer.registry import default_registry
 from sim.acquirer.server import AcquirerServer
 from sim.panel.protocol import JSONObject
-from terminal.hostlink.explain import MTI_WORDS, PROCESSING, Explanation, explain
+from terminal.hostlink.explain import Explanation, explain
+from terminal.hostlink.meanings import MTI_WORDS, PROCESSING, Words
 from terminal.hostlink.subfields import OrderState
 from terminal.model import Kind
 from terminal.receipts.words import KINDS
@@ -46,8 +46,6 @@ _ORDER_WORDS = {
     OrderState.CLOSED: ("已关闭", "closed"),
     OrderState.REFUNDED: ("已退款", "refunded"),
 }
-# Chinese words, English words, and perhaps a value that belongs to both: "批次号 batch 000001".
-_BILINGUAL = re.compile(r"(?P<zh>[\u4e00-\u9fff][^A-Za-z]*?)\s+(?P<en>[A-Za-z][^0-9]*?)(?P<value>\s+[0-9][ -~]*)?")
 
 
 class AcquirerBank:
@@ -117,29 +115,12 @@ def two(zh: str, en: str) -> JSONObject:
     return {"zh": zh, "en": en}
 
 
-def split_words(text: str) -> JSONObject:
-    """A note of the host link's `explain` ("余额不足 insufficient funds") by language; what is not two stays one.
-
-    >>> split_words("余额不足 insufficient funds")["en"]
-    'insufficient funds'
-    >>> split_words("批次号 batch 000001")
-    {'zh': '批次号 000001', 'en': 'batch 000001'}
-    >>> split_words("9F26 0011")["zh"]
-    '9F26 0011'
-    """
-    found = _BILINGUAL.fullmatch(text)
-    if found is None:
-        return two(text, text)
-    value = found["value"] or ""
-    return two(found["zh"] + value, found["en"] + value)
-
-
 def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONObject:
     """One message of the conversation, for the page."""
     values = {line.number: line.value for line in told.lines}
-    words = split_words(MTI_WORDS.get(told.mti or "", "无法识别 not readable"))
+    said = MTI_WORDS.get(told.mti or "", Words("无法识别", "not readable"))
     if (told.mti or "").startswith("02") and values.get(3) in PROCESSING:
-        words = split_words(PROCESSING[values[3]])
+        said = PROCESSING[values[3]]
     code = values.get(39, "") if direction == "out" else ""
     tone = ("good" if code in APPROVING else "bad") if code else ""
     if told.problem is not None:
@@ -149,7 +130,7 @@ def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONOb
             "n": str(line.number),
             **two(line.zh, line.name),
             "value": line.value,
-            "more": [split_words(note) for note in line.notes],
+            "more": [two(note.zh, note.en) for note in line.notes],
         }
         for line in told.lines
     ]
@@ -160,7 +141,7 @@ def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONOb
         "way": direction,
         "time": clock,
         "mti": told.mti or "????",
-        **words,
+        **two(said.zh, said.en),
         "badge": code,
         "tone": tone,
         "bytes": size,

@@ -17,16 +17,17 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
-from terminal.hostlink.balance import read_balance
-from terminal.hostlink.card_messages import MANUAL, Original
+from terminal.hostlink.card_messages import MANUAL, SWIPED, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.details import read_balance
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import CardData, pending_reversals, seal_card, send_reversal, unseal_card
+from terminal.methods.signing import sign
 from terminal.methods.uploads import queue_script_results
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
@@ -294,7 +295,8 @@ def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
     if mode.startswith(MANUAL):
         return card_slip(payment, head, verification=Verification.ABSENT, entry=Entry.MANUAL)
     verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
-    return card_slip(payment, head, verification=verification, entry=Entry.CHIP)
+    entry = Entry.SWIPE if mode.startswith(SWIPED) else Entry.CHIP
+    return card_slip(payment, head, verification=verification, entry=entry)
 
 
 async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel.Outcome | None = None) -> None:
@@ -315,6 +317,7 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
+    slip, slip_id = await sign(shop, attempt.payment, slip, slip_id)
     signed = slip.verification in SIGNED and "signature" in shop.config.transactions.offered
     undone_by = void_of(shop.profile.transactions, payment.kind)
     asks = partial(_signature_matches, shop, attempt) if signed and undone_by is not None else None
