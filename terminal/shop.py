@@ -43,7 +43,7 @@ from terminal.hostlink.session import HostSession
 from terminal.loop import CallOverdue, Commit, Loop, Mailbox, Now, Offload, Sleep, Spawn, Task, Wait
 from terminal.manifest import FileCheck
 from terminal.model import Mode
-from terminal.screens.catalogue import Screen
+from terminal.screens.catalogue import Idle, Screen
 from terminal.screens.font import Font
 from terminal.screens.render import picture
 
@@ -104,6 +104,16 @@ class Activation:
     serial: str = ""  # What the code was spent on: this device, as the acquirer knows it.
 
 
+@dataclass(slots=True)
+class Behind:
+    """What goes on behind the idle screen (flows/errands.py). `tried`: an errand's failures, and when it may run."""
+
+    running: bool = False
+    task: Task | None = None
+    over: Mailbox[None] = field(default_factory=lambda: Mailbox("errand", keep_newest=True))
+    tried: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
 class Shop:
     """One terminal, assembled. Made by the composition root (terminal/__main__.py, or the simulator)."""
 
@@ -154,6 +164,8 @@ class Shop:
         self.wish_untold = False  # A host's header has asked for what we cannot do; nobody was told yet.
         self.operator = ""
         self.mode = Mode.BLANK
+        self.behind = Behind()
+        self.sign_in_owed = False  # The last one found no host: it is tried again behind the idle screen.
         self.busy = False  # Somebody is being served: what can wait, waits.
         self.clock_offset_ms = 0
         self.card_presence = Presence.ABSENT
@@ -185,6 +197,8 @@ class Shop:
     # People
 
     def show(self, screen: Screen) -> None:
+        if self.behind.running and not isinstance(screen, Idle):
+            return  # What goes on behind the idle screen is not shown.
         self.loop.post(self.boxes.screens, (screen, self.spoken or self.language))
 
     def sound(self, tone: Tone) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.flows import checks, key_loading, recovery
+from terminal.flows import checks, errands, key_loading, recovery
 from terminal.flows.batch import NEARLY_FULL, held
 from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
@@ -56,6 +56,7 @@ async def power_on(shop: Shop) -> None:
     while True:
         alarm = await Wait(shop.boxes.alarms)
         trading.close()
+        errands.drop(shop)
         shop.busy = False
         if alarm is Alarm.SELF_TEST:
             shop.service_reason = alarm.value
@@ -132,11 +133,15 @@ async def _idle(shop: Shop) -> None:
     while True:
         clock = f"{shop.local_time(await wall_ms()):%H:%M}"
         shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending, nearly_full=nearly_full))
-        won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS))
+        won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS), Wait(shop.behind.over))
         if won == 0:
             break
+        if won == 2:
+            return  # The mode may be another, and reversals fewer.
+        await errands.look(shop)
     shop.sound(Tone.KEY)
     shop.busy = True
+    await errands.make_way(shop)
     if value.digits:
         await _sell(shop, value)
     elif value is Key.ENTER and why_not_selling(shop) in ("sign_in", "settling"):

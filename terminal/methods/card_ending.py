@@ -17,10 +17,10 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
-from terminal.hostlink.balance import read_balance
 from terminal.hostlink.card_messages import MANUAL, SWIPED, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.details import read_balance
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
@@ -112,6 +112,8 @@ async def conclude(
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
     if state is PaymentState.APPROVED and payment_is_told(shop, attempt):
+        if isinstance(outcome, kernel.Outcome):
+            await Commit(partial(keep_last_word, shop, attempt.payment, outcome))
         await tell_balance(shop, attempt)
         return attempt.payment
     if state is PaymentState.OFFLINE_APPROVED:  # Queued: it is done, whatever the card does now.
@@ -124,8 +126,7 @@ async def conclude(
     if state is PaymentState.APPROVED:
         await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
     elif state is PaymentState.DECLINED and isinstance(outcome, kernel.Outcome) and outcome.online:
-        said = outcome
-        await Commit(lambda tx: keep_last_word(shop, tx, attempt.payment, said))
+        await Commit(partial(keep_last_word, shop, attempt.payment, outcome))
     await not_sold(shop, attempt)
     return attempt.payment
 
@@ -196,7 +197,7 @@ def _last_word(card: CardData, outcome: kernel.Outcome, *more: int) -> bytes:
     return build((tag, outcome.data[tag]) for tag in told if tag in outcome.data)
 
 
-def keep_last_word(shop: Shop, tx: Tx, payment: PaymentRecord, outcome: kernel.Outcome) -> None:
+def keep_last_word(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, tx: Tx) -> None:
     """Inside the commit that ends it: the certificate for the batch upload, and what became of the scripts."""
     card = unseal_card(shop, tx, payment)
     if card is None:
@@ -308,7 +309,7 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel
     def commit(tx: Tx) -> int:
         attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **said)
         if outcome is not None:
-            keep_last_word(shop, tx, attempt.payment, outcome)
+            keep_last_word(shop, attempt.payment, outcome, tx)
         end_original(shop, tx, attempt.deal)
         return keep(tx, slip, payment.id)
 
