@@ -50,9 +50,10 @@ from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
 from terminal.assembly import assemble, open_keys
-from terminal.config import Address, Config
+from terminal.config import Address, Config, Host
 from terminal.config.settings import OFFERABLE
 from terminal.flows.power_on import power_on
+from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
 from terminal.model import Mode
 from terminal.real_loop import RealLoop
@@ -136,7 +137,7 @@ class Handheld:
         self._devices = self._open_devices(panel)
 
     def _open_devices(self, panel: str) -> Devices:
-        host = self._config.link.hosts[0]
+        host = self._config.link.hosts[0].address
         gpio = Gpio(self._board.pins)
         settings = PrinterSettings(device=self._printer.path, cells=CELLS, cutter=True, cache=self._data / "cache")
         return Devices(
@@ -154,7 +155,7 @@ class Handheld:
             reader=self._reader,
             scanner=Gm65Scanner(ScannerSettings(device=self._scanner.path), _tell),
             stripe=SerialStripeReader(StripeSettings(device=self._stripe.path), _tell),
-            link=TcpLink(host.host, host.port),
+            link=TcpLink(host.host, host.port, length_digits=load_profile(self._config.link.profile).length_digits),
         )
 
     def run(self, stdin: FileIO) -> None:
@@ -405,7 +406,7 @@ def _config(args: argparse.Namespace, host: Address) -> Config:
         default,
         general=dataclasses.replace(default.general, language=args.lang, data=args.data),
         merchant=dataclasses.replace(default.merchant, merchant_no=TEST_MERCHANT, terminal_no=TEST_TERMINAL),
-        link=dataclasses.replace(default.link, hosts=(host,), profile=args.profile, reply_ms=REPLY_MS),
+        link=dataclasses.replace(default.link, hosts=(Host(host),), profile=args.profile, reply_ms=REPLY_MS),
         display=dataclasses.replace(default.display, driver=CONTROLLERS[args.panel]),
         transactions=dataclasses.replace(default.transactions, offered=tuple(args.offered)),
     )

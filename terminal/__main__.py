@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from drivers.display import DisplaySettings
     from drivers.escpos_encoder import PrinterSettings
     from drivers.gpio import Pins
-    from drivers.link import TcpLink, Tls
-    from drivers.ports import CardReader, DeviceError, Display, Scanner, StripeReader
+    from drivers.link import TcpLink
+    from drivers.ports import CardReader, DeviceError, Display, Scanner, SignaturePad, StripeReader
     from terminal.config import Config
     from terminal.journal import Journal
     from terminal.manifest import FileCheck
@@ -260,10 +260,9 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
     from drivers.printer import EscPosPrinter
     from terminal.hostlink.profile import load_profile
     from terminal.shop import Devices
+    from terminal.tools.hosts import routes
 
-    host = config.link.hosts[0]
-    digits = load_profile(config.link.profile).length_digits
-    link = TcpLink(host.host, host.port, tls=tls_settings(config), length_digits=digits)
+    link = TcpLink.over(routes(config), load_profile(config.link.profile).length_digits)
     gpio = Gpio(gpio_pins(config))
     fitted = config.gpio.tamper is not None
     devices = Devices(
@@ -276,20 +275,10 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
         reader=_or_absent(lambda: open_reader(config)),
         scanner=open_scanner(config),
         stripe=open_stripe(config),
+        pad=open_pad(config),
         link=link,
     )
     return devices, link
-
-
-def tls_settings(config: Config) -> Tls | None:
-    """None when TLS is off. The configuration has no TLS without its authority."""
-    from drivers.link import Tls
-
-    tls = config.link.tls
-    if not tls.on or tls.ca is None:
-        return None
-    name = tls.server_name or config.link.hosts[0].host
-    return Tls(ca_file=tls.ca, server_name=name, certificate=tls.cert, private_key=tls.key)
 
 
 def gpio_pins(config: Config) -> Pins:
@@ -363,6 +352,14 @@ def open_scanner(config: Config) -> Scanner:
     from drivers.scanner import Gm65Scanner, ScannerSettings
 
     return Gm65Scanner(ScannerSettings(config.scanner.device, config.scanner.baud), _report)
+
+
+def open_pad(config: Config) -> SignaturePad | None:
+    if config.signature.file is None:
+        return None
+    from drivers.signature_file import SignatureFile
+
+    return SignatureFile(config.signature.file)
 
 
 def open_stripe(config: Config) -> StripeReader:

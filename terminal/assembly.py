@@ -32,6 +32,7 @@ DEVICE_ID = "device-id"
 # 9F33: chip and magnetic stripe; online PIN, both PINs of the card's own, signature, no CVM; SDA, DDA, CDA.
 # Spec: EMV 4.4 Book 4 §A2.
 CAPABILITIES = bytes.fromhex("E0F8C8")
+ONLINE_ONLY, OFFLINE_TOO = 0x21, 0x22  # 9F35 of a shop's attended terminal. Spec: EMV 4.4 Book 4 §A1.
 BUILT_MS = 1_795_305_600_000  # 2026-11-22: no clock that says less is right.
 
 
@@ -62,7 +63,11 @@ def open_keys(config: Config, journal: Journal) -> KeyStore:
 def kernel_profile(config: Config) -> TerminalProfile:
     """What the kernel is told of this terminal. Raises CapkError, also if the file of CA keys cannot be read."""
     return TerminalProfile(
-        aids=default_aids(), capabilities=CAPABILITIES, ca_keys=_ca_keys(config.card.capks), merchant_name=""
+        aids=default_aids(),
+        capabilities=CAPABILITIES,
+        ca_keys=_ca_keys(config.card.capks),
+        merchant_name="",
+        terminal_type=OFFLINE_TOO if config.card.offline else ONLINE_ONLY,
     )
 
 
@@ -97,12 +102,12 @@ def assemble(
 
     `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to;
     `note` hears what goes wrong on the line to the host, one line of text at a time, without any secret.
-    Raises CapkError if no `kernel` is given and its CA keys cannot be read; ValueError for a `kernel` that approves
-    offline, because the host link has no way to upload what it approved.
+    Raises CapkError if no `kernel` is given and its CA keys cannot be read; ValueError for a `kernel` that never goes
+    online, because without a sign-in nothing can be told or settled.
     """
     kernel = kernel or kernel_profile(config)
-    if not kernel.online_only:
-        raise ValueError("9F35: this terminal cannot tell its host of offline approvals; the type must be 21 or 24")
+    if kernel.offline_only:
+        raise ValueError("9F35: this terminal has a host; the type must be one that can go online")
 
     def self_tests() -> tuple[tuple[str, bool], ...]:
         # Version and checksum of the kernel's options stand among the checks, on the first screen and on the slip.

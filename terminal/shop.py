@@ -29,6 +29,7 @@ from drivers.ports import (
     Presence,
     Printer,
     Scanner,
+    SignaturePad,
     StripeReader,
     TamperSwitch,
     Tone,
@@ -42,7 +43,7 @@ from terminal.hostlink.session import HostSession
 from terminal.loop import CallOverdue, Commit, Loop, Mailbox, Now, Offload, Sleep, Spawn, Task, Wait
 from terminal.manifest import FileCheck
 from terminal.model import Mode
-from terminal.screens.catalogue import Screen
+from terminal.screens.catalogue import Idle, Screen
 from terminal.screens.font import Font
 from terminal.screens.render import picture
 
@@ -66,6 +67,7 @@ class Devices:
     scanner: Scanner
     stripe: StripeReader
     link: Link
+    pad: SignaturePad | None = None  # Most terminals have none: the cardholder signs on paper.
 
 
 class Alarm(Enum):
@@ -100,6 +102,16 @@ class Activation:
     host: str  # "address:port"
     merchant_name: str = ""  # Told with an activation code; "" when the numbers were typed.
     serial: str = ""  # What the code was spent on: this device, as the acquirer knows it.
+
+
+@dataclass(slots=True)
+class Behind:
+    """What goes on behind the idle screen (flows/errands.py). `tried`: an errand's failures, and when it may run."""
+
+    running: bool = False
+    task: Task | None = None
+    over: Mailbox[None] = field(default_factory=lambda: Mailbox("errand", keep_newest=True))
+    tried: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Shop:
@@ -149,8 +161,11 @@ class Shop:
         self.activation: Activation | None = None
         self.downloaded = Downloaded()
         self.download_wanted = False  # A host's header has asked for a list; not tried yet.
+        self.wish_untold = False  # A host's header has asked for what we cannot do; nobody was told yet.
         self.operator = ""
         self.mode = Mode.BLANK
+        self.behind = Behind()
+        self.sign_in_owed = False  # The last one found no host: it is tried again behind the idle screen.
         self.busy = False  # Somebody is being served: what can wait, waits.
         self.clock_offset_ms = 0
         self.card_presence = Presence.ABSENT
@@ -182,6 +197,8 @@ class Shop:
     # People
 
     def show(self, screen: Screen) -> None:
+        if self.behind.running and not isinstance(screen, Idle):
+            return  # What goes on behind the idle screen is not shown.
         self.loop.post(self.boxes.screens, (screen, self.spoken or self.language))
 
     def sound(self, tone: Tone) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from terminal.model import Kind, Method, Money, PaymentState
+from dataclasses import replace
+
+from terminal.model import Kind, Method, Money, Notice, PaymentState
 from terminal.receipts import (
     Balance,
     CardSlip,
     CashSlip,
     Chip,
+    DetailRow,
+    DetailSlip,
     Ending,
     Entry,
     Head,
@@ -21,6 +25,7 @@ from terminal.receipts import (
     SettlementSlip,
     Slip,
     TotalRow,
+    UploadRow,
     Verification,
 )
 
@@ -115,6 +120,27 @@ UNBALANCED = SettlementSlip(
             Method.QR_SHOWN, PaymentState.UNKNOWN, Money(880), order_no="12345678202603050000420000000001"
         ),
     ),
+    (
+        UploadRow(Notice.ADVICE, Kind.TIP, Money(1000), "000043", "622500******0014", "61"),
+        UploadRow(Notice.ADVICE, Kind.OFFLINE_SALE, Money(900), "000044", "622500******0014"),
+        UploadRow(Notice.SCRIPT_RESULT, Kind.SALE, Money(12850), "000042", "622500******0014", "25"),
+    ),
+    uploaded=12,
+    not_taken=1,
+)
+X_REPORT = replace(UNBALANCED, domestic=Balance.NOT_REPORTED, uploaded=0, not_taken=0, closed=False)
+DETAILS = DetailSlip(
+    HEAD,
+    (
+        DetailRow(Method.CARD, Kind.SALE, Money(12850), "000042", "622500******0014", "123456"),
+        DetailRow(
+            Method.CARD, Kind.MOTO_COMPLETION_VOID, Money(99_999_999_99), "000043", "6217000*********0013", "654321"
+        ),
+        DetailRow(Method.QR_SHOWN, Kind.SALE, Money(880), "000044"),
+        DetailRow(Method.CASH, Kind.SALE, Money(33000)),
+    ),
+    2,
+    3,
 )
 SELF_TEST = SelfTestSlip(
     HEAD,
@@ -161,6 +187,8 @@ SAMPLES: dict[str, Slip] = {
     "cash": CASH,
     "settlement": SETTLEMENT,
     "settlement-unbalanced": UNBALANCED,
+    "x-report": X_REPORT,
+    "details": DETAILS,
     "self-test": SELF_TEST,
     "lock": LOCK,
     "lock-for-files": LockSlip(HEAD, "files"),

@@ -6,11 +6,14 @@ import argparse
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from drivers.link import Route
+from drivers.ports import LinkFault
 from sim.tls import make_certificates
 from terminal.tools import doctor
 from terminal.tools.doctor import NAMES, Row, State
@@ -30,6 +33,7 @@ class Bench(Machine):
     free: int = 10**10
     network: bool = True
     lockable: bool = True
+    faults: Mapping[str, LinkFault] = field(default_factory=dict)  # Of hosts that do not answer.
 
     def python(self) -> tuple[int, int, int]:
         return self.version
@@ -44,6 +48,9 @@ class Bench(Machine):
 
     def reachable(self, host: str, port: int) -> bool:
         return self.network
+
+    def calls(self, route: Route) -> LinkFault | None:
+        return self.faults.get(str(route))
 
     def wall_s(self) -> float:
         return self.now_s
@@ -208,6 +215,41 @@ def test_tls_files_are_looked_at(pi: Bench) -> None:
     assert "chmod 0600" in row.en
     row = rows(pi, configured(pi, f'{tls}cert = "absent"\nkey = "absent"\n'))["tls"]
     assert row.state is State.MISSING
+
+
+def host_rows(machine: Bench, hosts: str) -> list[Row]:
+    config = configured(machine, f"[link]\nhosts = {hosts}\n")
+    return [row for row in doctor.examine(machine, config) if row.name == "host"]
+
+
+TWO = '["10.1.0.1:8583", { address = "10.2.0.1:8583", interface = "wwan0" }]'
+
+
+def test_each_way_to_the_host_is_called(pi: Bench) -> None:
+    assert [(row.state, row.found) for row in host_rows(pi, TWO)] == [
+        (State.OK, "10.1.0.1:8583"),
+        (State.OK, "10.2.0.1:8583 (wwan0)"),
+    ]
+
+
+@pytest.mark.parametrize("fault", LinkFault)
+def test_one_way_that_answers_is_enough_and_none_is_not(pi: Bench, fault: LinkFault) -> None:
+    one = dataclasses.replace(pi, faults={"10.1.0.1:8583": fault})
+    first, second = host_rows(one, TWO)
+    assert (first.state, second.state) == (State.WARN, State.OK)
+    assert fault.value in first.found
+    assert first.zh
+    assert first.en
+    none = dataclasses.replace(pi, faults={**one.faults, "10.2.0.1:8583 (wwan0)": fault})
+    assert [row.state for row in host_rows(none, TWO)] == [State.MISSING] * 2
+
+
+def test_a_line_without_tls_beside_others_is_told(pi: Bench) -> None:
+    ca = pi.root / "tls" / "ca.pem"
+    hosts = '["pos.test:1", { address = "10.2.0.1:1", tls = false }]'
+    text = f'[link]\nhosts = {hosts}\n[link.tls]\non = true\nca = "{ca}"\n'
+    found = [row for row in doctor.examine(pi, configured(pi, text)) if row.name == "tls"]
+    assert [(row.state, row.found) for row in found] == [(State.OK, str(ca)), (State.WARN, "10.2.0.1:1")]
 
 
 def test_a_font_that_is_none_is_told(pi: Bench) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terminal.config import Address, Config, ConfigErrors, load_config, parse_config
+from terminal.config import Address, Config, ConfigErrors, Host, Tls, load_config, parse_config
 from terminal.config.settings import SECTIONS
 
 EXAMPLE = Path(__file__).parents[1] / "terminal" / "zhanggui.example.toml"
@@ -100,10 +100,51 @@ def test_values_arrive_typed() -> None:
         '[link]\nhosts = ["[::1]:65535"]\n'
         '[printer]\nwidth_mm = 80\n[general]\ndata = "/var/x"\n'
     )
-    assert config.link.hosts == (Address("::1", 65535),)
+    assert config.link.hosts == (Host(Address("::1", 65535)),)
     assert str(config.link.hosts[0]) == "[::1]:65535"
     assert config.printer.cells == 48
     assert config.general.data == Path("/var/x")
+
+
+def test_a_way_to_the_host_may_say_more_than_its_address(tmp_path: Path) -> None:
+    text = """
+    [link]
+    hosts = [
+      "pos.test:8583",
+      { address = "10.8.0.1:8583", interface = "wwan0", tls = false },
+      { address = "b.test:1", ca = "b.pem", cert = "b-me.pem", key = "b-me.key", server_name = "b" },
+    ]
+    [link.tls]
+    on = true
+    ca = "all.pem"
+    """
+    link = parse_config(text, folder=tmp_path).link
+    first, second, third = link.hosts
+    assert link.tls_of(first) == Tls(on=True, ca=tmp_path / "all.pem", server_name="pos.test")
+    assert not link.tls_of(second).on
+    assert second.interface == "wwan0"
+    assert link.tls_of(third) == Tls(
+        on=True, ca=tmp_path / "b.pem", cert=tmp_path / "b-me.pem", key=tmp_path / "b-me.key", server_name="b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "reason"),
+    [
+        ("[]", "1-6 items"),
+        ('["a:1", "a:1"]', "names one of them twice"),
+        ('[{ interface = "eth0" }]', "host:port"),
+        ("[7]", "host:port"),
+        ('[{ address = "a:1", interface = "eth 0" }]', "an interface"),
+        ('[{ address = "a:1", metric = 2 }]', "no such key: metric"),
+        ('[{ address = "a:1", cert = "c.pem" }]', "set together"),
+        (str([f"a:{port}" for port in range(1, 8)]).replace("'", '"'), "1-6 items"),
+    ],
+)
+def test_a_way_that_cannot_be_is_refused_with_its_line(hosts: str, reason: str) -> None:
+    with pytest.raises(ConfigErrors, match=reason) as caught:
+        parse_config(f"[link]\nhosts = {hosts}\n")
+    assert [(problem.line, problem.key) for problem in caught.value.problems] == [(2, "link.hosts")]
 
 
 @pytest.mark.parametrize(
@@ -116,10 +157,10 @@ def test_values_arrive_typed() -> None:
         ('[printer]\ntransport="network"\n', 2, "network needs address"),
         ('[printer]\ntransport="usb"\n', 2, "must be one of"),
         ('[display]\nbus="i2c"\n', 2, "there is no such key"),
-        ('[link]\nhosts=["a:1", "b:2"]\n', 2, "list [...] of 1 items"),
+        ('[link]\nhosts=["a:1", "a:1"]\n', 2, "twice"),
         ('[display]\ndriver="ssd1306"\nrotate=90\n', 3, "turns by 0 or 180"),
         ('[link]\nhosts=["a:0"]\n', 2, "port from 1 to 65535"),
-        ("[link]\nhosts=[]\n", 2, "list [...] of 1 items"),
+        ("[link]\nhosts=[]\n", 2, "list [...] of 1-6 items"),
         ("[timeouts]\npin_ms=true\n", 2, "whole number"),
         ("[timeouts]\npin_ms=60_000.0\n", 2, "whole number"),
         ("[scanner]\nwidth_mm=58\n", 2, "it belongs to [printer]"),

@@ -14,6 +14,7 @@ from host_link_table import HEADS, table_of_kinds
 
 from keys import tdes
 from keys.mac import final_block, fold, unionpay_mac
+from sim.acquirer.core import MANDATORY
 from sim.acquirer.faults import FaultKind
 from sim.story import ACTIONS, parse_story
 from terminal.config import Config
@@ -147,6 +148,11 @@ def test_the_kinds_that_are_told_in_words_have_the_codes_of_the_table(unionpay: 
     known = {(row.mti, row.processing_code, row.condition, row.type) for row in unionpay.transactions.values()}
     told = [(mti, code, condition, type_[:2]) for _, mti, code, condition, type_, *_ in table("transaction")]
     assert len(told) >= 11 and set(told) <= known
+
+
+def test_every_message_that_a_host_must_know_is_in_the_overview() -> None:
+    named = {mti for row in table("message") for mti in row[1].split(", ")}
+    assert named == set(MANDATORY)
 
 
 def test_the_response_codes_are_the_code_s() -> None:

@@ -398,7 +398,7 @@ HEAD = GOOD.splitlines()[0]
         ('{"ask": {"is": "Transceive"}, "answer": {"hex": "9000"}}', "a command is bytes in hex"),
         ('{"ask": {"is": "Draw", "count": 4}, "answer": 4}', "this is no answer to Draw"),
         ('{"ask": {"is": "EarlierAmount"}, "answer": true}', "this is no answer to EarlierAmount"),
-        ('{"ask": {"is": "Draw", "count": 4}, "answer": {"is": "Session"}}', "a value is not what"),
+        ('{"ask": {"is": "Draw", "count": 4}, "answer": {"is": "CardError"}}', "a value is not what"),
         ('{"ask": {"is": "GoOnline"}, "answer": {"is": "OnlineAnswer", "response_code": "00"}}', "a value is not what"),
         ('{"ask": {"is": "Draw", "count": 4}, "answer": 1.5}', "a value is not what"),
     ],

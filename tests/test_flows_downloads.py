@@ -28,7 +28,7 @@ from terminal.flows.power_on import MENU
 from terminal.hostlink.downloads import DOWNLOADS, ListName, wanted
 from terminal.hostlink.lists import Downloaded, read_parameters
 from terminal.hostlink.profile import load_profile
-from terminal.methods.asking import DOWNLOADS_DUE
+from terminal.methods.requirements import DOWNLOADS_DUE
 
 CHOSEN = menu_item(MENU.index("menu.downloads") + 1)
 OPEN = f"idle: ENTER\nmenu: {CHOSEN}\ndownloads:"

@@ -215,12 +215,12 @@ def test_a_script_before_the_last_cryptogram_that_blocks_the_card_undoes_the_sal
         assert discrepancies(world.journal, world.acquirer) == []
 
 
-def test_a_terminal_that_would_approve_offline_is_not_put_together() -> None:
+def test_a_terminal_that_never_goes_online_is_not_put_together() -> None:
     with World("offline") as world:
         shop = world.shop
-        both_ways = replace(shop.kernel, terminal_type=0x22)
-        with pytest.raises(ValueError, match="offline approvals"):
-            assemble(shop.config, shop.devices, shop.loop, shop.keys, kernel=both_ways)
+        never = replace(shop.kernel, terminal_type=0x23, capabilities=bytes.fromhex("E0B8C8"))
+        with pytest.raises(ValueError, match="one that can go online"):
+            assemble(shop.config, shop.devices, shop.loop, shop.keys, kernel=never)
 
 
 def test_a_pin_key_that_no_pin_fits_under_is_the_cards_fault_and_the_digits_are_gone() -> None:

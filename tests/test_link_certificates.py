@@ -18,8 +18,8 @@ from sim.acquirer import Acquirer
 from sim.acquirer.caller import Caller
 from sim.acquirer.server import AcquirerServer, tls_context
 from sim.tls import Certificates, make_certificates
-from terminal.__main__ import tls_settings
 from terminal.config import load_config
+from terminal.tools.hosts import routes
 
 PATIENCE_S = 5
 
@@ -43,7 +43,7 @@ def test_what_is_printed_is_a_configuration_that_works(tmp_path: Path, capsys: p
     folder = tmp_path / "certs"
     assert main(["certs", str(folder)]) == 0
     (tmp_path / "zhanggui.toml").write_text(capsys.readouterr().out, encoding="utf-8")
-    tls = tls_settings(load_config(tmp_path / "zhanggui.toml"))
+    tls = routes(load_config(tmp_path / "zhanggui.toml"))[0].tls
     with AcquirerServer(Acquirer(), tls=tls_context(folder, demand_client=True)) as server:
         link = TcpLink(server.host, server.port, tls=tls)
         caller = Caller(exchange_over(link), server.acquirer.profile, tmp_path / "keys")

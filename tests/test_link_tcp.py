@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from link_hosts import PATIENCE_S, ScriptedHost, framed, read_frame
 
-from drivers.link import FRAME_LIMIT_BYTES, FrameReader, TcpLink, Tls
+from drivers.link import FRAME_LIMIT_BYTES, FrameReader, Route, TcpLink, Tls
 from drivers.ports import LinkClosed, LinkDown, LinkFault, LinkFrame
 from sim.tls import Certificates, make_certificates
 
@@ -176,6 +176,50 @@ def test_a_name_that_does_not_exist_is_unreachable() -> None:
         link.connect(TIMEOUT_MS)
     assert down.value.fault in (LinkFault.UNREACHABLE, LinkFault.TIMEOUT)
     assert not down.value.sent
+
+
+# Routes
+
+
+def test_each_route_is_called_when_it_is_named() -> None:
+    with ScriptedHost(echo) as first, ScriptedHost(echo) as second:
+        link = TcpLink.over([Route("127.0.0.1", first.port), Route("127.0.0.1", second.port)])
+        events = watched(link)
+        second.hang_up()
+        first.hang_up()
+        for route in (1, 0):
+            number = link.connect(TIMEOUT_MS, route)
+            link.send(b"here", TIMEOUT_MS)
+            assert events.get(timeout=PATIENCE_S) == LinkFrame(number, b"here")
+        link.close()
+        assert link.routes == (f"127.0.0.1:{first.port}", f"127.0.0.1:{second.port}")
+
+
+def test_an_interface_that_is_not_there_is_no_way_to_the_host() -> None:
+    with ScriptedHost(echo) as host:
+        link = TcpLink.over([Route("127.0.0.1", host.port, interface="nosuch0")])
+        with pytest.raises(LinkDown) as down:
+            link.connect(TIMEOUT_MS)
+    assert down.value.fault is LinkFault.UNREACHABLE
+    assert not down.value.sent
+
+
+def test_leaving_by_the_loopback_reaches_this_machine() -> None:
+    with ScriptedHost(echo) as host:
+        link = TcpLink.over([Route("127.0.0.1", host.port, interface="lo")])
+        link.connect(TIMEOUT_MS)
+        link.close()
+    assert link.routes == (f"127.0.0.1:{host.port} (lo)",)
+
+
+def test_a_listed_host_means_the_whole_list_and_another_is_called_alone() -> None:
+    link = TcpLink.over([Route("a.test", 1, interface="eth0"), Route("b.test", 2)])
+    link.dial("b.test:2")
+    assert link.routes == ("a.test:1 (eth0)", "b.test:2")
+    link.dial("[::1]:3")
+    assert link.routes == ("[::1]:3 (eth0)",)
+    link.dial("a.test:1")
+    assert len(link.routes) == 2
 
 
 # TLS

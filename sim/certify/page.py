@@ -54,7 +54,7 @@ td.mono:first-child { white-space: nowrap }
 pre { font-size: 11px; line-height: 1.25; background: var(--tint); padding: 8px; width: max-content;
   font-family: "Noto Sans Mono CJK SC", FAMILY, ui-monospace, monospace }
 @media print { body { max-width: none; padding: 0; font-size: 10px } .message, pre { background: none; font-size: 8px }
-  .message { border: 1px solid var(--line) } .case { margin: 8px 0 } .checks { font-size: 8.5px }
+  .mono, .checks { font-size: 8.5px } .message { border: 1px solid var(--line) } .case { margin: 8px 0 }
   a { color: inherit; text-decoration: none } @page { size: A4; margin: 14mm } }
 """
 

@@ -23,13 +23,15 @@ GROUPS: Mapping[str, Two] = MappingProxyType(
         "void": ("消费撤销", "Void"),
         "refund": ("退货", "Refund"),
         "preauth": ("预授权类", "Pre-authorisation"),
-        "other": ("余额、积分、还款", "Balance, points, repayment"),
+        "moto": ("订购", "Orders by mail or telephone"),
+        "other": ("余额、积分、还款、分期", "Balance, points, repayment, instalments"),
         "codes": ("应答码", "Response codes"),
         "reversal": ("冲正", "Reversal"),
         "faults": ("主机与线路故障", "Faults of host and line"),
         "security": ("MAC 与密码", "MAC and PIN"),
         "qr": ("扫码", "QR orders"),
         "notices": ("通知、回响、签退", "Notices, echo, sign-out"),
+        "downloads": ("下载", "Downloads"),
         "settlement": ("结算与批上送", "Settlement and batch upload"),
     }
 )
@@ -83,13 +85,16 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "cash_change": ("找零", "change"),
         "cash_tendered": ("收到现金", "cash tendered"),
         "choose_application": ("选择应用", "choose the application"),
+        "choose_terms": ("选择期数", "choose the number of months"),
         "choose_method": ("选择付款方式", "choose how to pay"),
         "compare_signature": ("核对签名", "compare the signature"),
         "confirm_settlement": ("确认结算", "confirm the settlement"),
         "declined": ("交易被拒", "declined"),
+        "download_failed": ("下载失败", "download failed"),
         "enter_amount": ("输入金额", "type the amount"),
         "enter_number": ("输入号码", "type a number"),
         "enter_pin": ("输入密码", "type the PIN"),
+        "enter_tip": ("输入小费", "type the tip"),
         "idle": ("待机", "idle"),
         "insert_card": ("请插卡", "insert the card"),
         "menu": ("菜单", "menu"),
@@ -116,6 +121,8 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "signing_in": ("正在签到", "signing in"),
         "swipe_card": ("请刷卡", "swipe the card"),
         "try_pin_again": ("重输密码？", "try the PIN again?"),
+        "type_card_number": ("输入卡号", "type the card number"),
+        "type_cvv2": ("输入 CVV2", "type the CVV2"),
         "wallet_paying": ("等顾客确认", "the customer confirms"),
     }
 )
@@ -172,8 +179,7 @@ def prompts_of(line: Line) -> list[Prompt | str]:
         elif word in ACTIONS:
             deeds.append(_deed(word, [words.pop(0) for _ in range(ACTIONS[word].arguments)]))
         else:
-            zh, en = KEYS[word] if word in FUNCTION_KEYS else _typed(word)
-            deeds.append((f"按 {zh}", f"press {en}"))
+            deeds.append(_keyed(line.screen, word))
     if deeds or not parts:
         parts.append(Prompt(screen, tuple(deeds)))
     return parts
@@ -190,9 +196,16 @@ def ask_about(case: Case) -> str:
     return f"{zh}？ {en}?"
 
 
-def _typed(word: str) -> Two:
+def _keyed(screen: str, word: str) -> Two:
+    """A function key, or what is typed; a password is the terminal's own and not the story's."""
+    if word in FUNCTION_KEYS:
+        zh, en = KEYS[word]
+        return f"按 {zh}", f"press {en}"
+    if screen == "operator_password":
+        return "输入操作员的密码", "type the operator's password"
     number = word.strip("<>").partition(".")[2] if word.startswith("<") else ""
-    return ON_THE_SLIP.get(number, (word, word))
+    zh, en = ON_THE_SLIP.get(number, (word, word))
+    return f"输入 {zh}", f"type {en}"
 
 
 def _deed(word: str, arguments: list[str]) -> Two:

@@ -6,7 +6,6 @@ port, so that not a byte can leave the terminal. What is shown is masked by the 
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from sim.acquirer.book import Batch, Entry, EntryState, Order
 from sim.acquirer.bookfile import BookFile
 from sim.acquirer.core import CHINA, Acquirer
 from sim.acquirer.faults import EVERY, Fault, FaultKind, FaultPlan
-from sim.acquirer.hostkeys import KEY_BYTES
 from sim.acquirer.registry import default_registry
 from sim.acquirer.server import AcquirerServer
 from sim.panel.protocol import JSONObject
@@ -50,52 +48,6 @@ _ORDER_WORDS = {
 }
 
 
-class SignInMemory:
-    """What lets the host know its terminals' keys again after a restart, as a real host does: its last sign-in.
-
-    Working keys are made of the bytes drawn while an 0800 is answered. Those bytes are kept beside the 0800, and at
-    the next start the same message is answered once more with the same bytes. They protect nothing but test money.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._drawn: list[bytes] = []
-        self._again: list[bytes] = []
-        self._request = b""
-
-    def draw(self, count: int) -> bytes:
-        """The acquirer's random source."""
-        if self._again and len(self._again[0]) == count:
-            return self._again.pop(0)
-        fresh = os.urandom(count)
-        if self._request and count == KEY_BYTES:
-            self._drawn.append(fresh)
-        return fresh
-
-    def request(self, frame: bytes) -> None:
-        self._request, self._drawn = frame, []
-
-    def answered(self) -> None:
-        if self._request and self._drawn:
-            kept = {"request": self._request.hex(), "drawn": [part.hex() for part in self._drawn]}
-            self._path.write_text(json.dumps(kept), encoding="ascii")
-        self._request = b""
-
-    def recall(self, acquirer: Acquirer) -> None:
-        """Answer the last sign-in again. A file that is damaged is as good as none: the terminal signs in anew."""
-        try:
-            kept = json.loads(self._path.read_text(encoding="ascii"))
-            request = bytes.fromhex(kept["request"])
-            self._again = [bytes.fromhex(part) for part in kept["drawn"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            return
-        # A closed batch wants a sign-in anyway, and answering one here would open the next batch too early.
-        newest = {batch.terminal: batch for batch in acquirer.book.all_batches()}
-        if all(batch.is_open for batch in newest.values()):
-            acquirer.handle(request, time.time_ns() // 1_000_000)
-        self._again = []
-
-
 class AcquirerBank:
     """The Bank of sim.panel.world. Its port is kept in `folder`: the terminal's activation names it for ever."""
 
@@ -104,9 +56,7 @@ class AcquirerBank:
         self._publish = publish
         folder.mkdir(parents=True, exist_ok=True)
         book = BookFile(folder / "acquirer.db")
-        self._memory = SignInMemory(folder / "sign-in.json")
-        self.acquirer = Acquirer(default_registry(), book=book, draw=self._memory.draw, faults=FaultPlan())
-        self._memory.recall(self.acquirer)
+        self.acquirer = Acquirer(default_registry(), book=book, draw=os.urandom, faults=FaultPlan())
         self._behaviour = "normal"
         self._server = self._start(self._kept_port())
         self.port = self._server.port
@@ -144,10 +94,6 @@ class AcquirerBank:
         silent = direction == "in" and self._behaviour == "silent"
         now = datetime.fromtimestamp(time.time(), CHINA)
         told = explain(frame, self.acquirer.profile)
-        if direction == "in" and told.mti == "0800":
-            self._memory.request(frame)
-        elif told.mti == "0810":
-            self._memory.answered()
         shown = entry_of(told, direction, len(frame), f"{now:%H:%M:%S}")
         self._publish({"is": "host", **shown, "dropped": silent})
         if direction == "out" or silent:

@@ -171,6 +171,18 @@ def _hint(key: str, section: str) -> tuple[str, str]:
     return "", ""
 
 
+def _within(folder: Path, value: Any) -> Any:
+    """The value with its relative paths counted from that folder."""
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, tuple):
+        return tuple(_within(folder, item) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return dataclasses.replace(value, **{name: _within(folder, getattr(value, name)) for name in names})
+    return value
+
+
 def _names(section: str) -> list[str]:
     return [field.name for field in dataclasses.fields(SECTIONS[section]()) if "rule" in field.metadata]
 
@@ -197,7 +209,7 @@ def _read(
             problems.append(Problem(_line(lines, name), name, wrong.zh, wrong.en))
             sound = False
             continue
-        good[key] = folder / read if isinstance(read, Path) else read
+        good[key] = _within(folder, read)
     made = dataclasses.replace(made, **good)
     # Values are compared with each other only once each is good by itself: a default in the place of a bad
     # value would be blamed for what the person never wrote.

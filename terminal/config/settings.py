@@ -8,13 +8,14 @@ milliseconds, baud.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from terminal.config.rules import (
     Address,
+    Rule,
     Wrong,
     address,
     flag,
@@ -37,6 +38,7 @@ MOTO = ("moto-sale", "moto-refund", "moto-auth", "moto-auth-void", "moto-complet
 # By a contract of their own: off unless named.
 ADVICES = ("tip", "completion-notice", "offline-settlement")
 OFFERABLE = (*OFFERED, "repayment", "instalment", "points", "points-refund", *MOTO, *ADVICES)
+HOSTS_LIMIT = 6  # Two addresses over cable, Wi-Fi and cellular; a customer waits for no more.
 PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
@@ -107,17 +109,82 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """One way to the acquirer. `interface` is the network device to leave by; None: the system's choice.
+
+    `tls` false: a private line without TLS, whatever `link.tls` says; what else is set here is stronger than there.
+    """
+
+    address: Address
+    interface: str | None = None
+    tls: bool = True
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+_HOST: Mapping[str, Rule] = MappingProxyType(
+    {
+        "address": address(),
+        "interface": matching(r"[A-Za-z0-9_.-]{1,15}", "须为网络接口名, 如 eth0", 'must be an interface ("eth0")'),
+        "tls": flag(),
+        "ca": path(),
+        "cert": path(),
+        "key": path(),
+        "server_name": text(),
+    }
+)
+
+
+def _host() -> Rule:
+    def check(value: Any) -> Host:
+        """ "host:port", or a table with more about it."""
+        told = {"address": value} if isinstance(value, str) else value
+        if not isinstance(told, dict) or "address" not in told:
+            raise Wrong('须为 "主机:端口" 或 { address = ... }', 'must be "host:port" or { address = ... }')
+        unknown = sorted(set(told) - set(_HOST))
+        if unknown:
+            raise Wrong(f"没有这一项: {unknown[0]}", f"there is no such key: {unknown[0]}")
+        host = Host(**{name: _HOST[name](given) for name, given in told.items()})
+        if (host.cert is None) != (host.key is None):
+            raise Wrong("cert 与 key 须同时设置", "cert and key are set together or not at all")
+        return host
+
+    return check
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
-    """`hosts` is a list of one: a second host to fail over to is not built, and so refused.
+    """`hosts` are the ways to the acquirer, the preferred one first: terminal/hostlink/line.py says how they are used.
 
     `profile` names the acquirer's profile (a shipped one, or a file).
     """
 
-    hosts: tuple[Address, ...] = option((Address("127.0.0.1", 8583),), several(address(), 1, 1))
+    hosts: tuple[Host, ...] = option((Host(Address("127.0.0.1", 8583)),), several(_host(), 1, HOSTS_LIMIT))
     profile: str = option("unionpay", text())
     connect_ms: int | None = option(None, _wait_ms)
     reply_ms: int | None = option(None, _wait_ms)
     tls: Tls = field(default_factory=Tls)
+
+    def complaints(self) -> Iterator[Complaint]:
+        ways = [(host.address, host.interface) for host in self.hosts]
+        if len(set(ways)) < len(ways):
+            yield "hosts", Wrong("有重复的一项", "names one of them twice")
+
+    def tls_of(self, host: Host) -> Tls:
+        """TLS on that way: its own settings over those for all, its own name unless another is set."""
+        return replace(
+            self.tls,
+            on=self.tls.on and host.tls,
+            ca=host.ca or self.tls.ca,
+            cert=host.cert or self.tls.cert,
+            key=host.key or self.tls.key,
+            server_name=host.server_name or self.tls.server_name or host.address.host,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +233,13 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys."""
+    """`capks` is the file of CA public keys for offline data authentication; None: the shipped test keys.
+
+    `offline`: a card may approve a sale by itself, below its application's floor limit; the host hears of it later.
+    """
 
     capks: Path | None = option(None, path())
+    offline: bool = option(False, flag())
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +295,13 @@ class Stripe:
     device: str | None = option(None, text())
     baud: int = option(9600, one_of(*BAUDS))
     lrc: bool = option(False, flag())
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """`file`: where a signature pad's program leaves its strokes (drivers/signature_file.py); none means paper."""
+
+    file: Path | None = option(None, path())
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +390,7 @@ class Config:
     scanner: Scanner = field(default_factory=Scanner)
     scans: Scans = field(default_factory=Scans)
     stripe: Stripe = field(default_factory=Stripe)
+    signature: Signature = field(default_factory=Signature)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
     transactions: Transactions = field(default_factory=Transactions)
@@ -335,6 +414,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "scanner": Scanner,
         "scans": Scans,
         "stripe": Stripe,
+        "signature": Signature,
         "gpio": Gpio,
         "keys": Keys,
         "checks": Checks,

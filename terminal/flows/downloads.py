@@ -36,8 +36,9 @@ from terminal.hostlink.downloads import (
 )
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit, Offload
-from terminal.methods.asking import DOWNLOADS_DUE, ask, authenticated
+from terminal.methods.asking import ask, authenticated
 from terminal.methods.order import NEEDED
+from terminal.methods.requirements import DOWNLOADS_DUE
 from terminal.methods.reversal import identity
 from terminal.model import Mode
 from terminal.screens import catalogue as screens

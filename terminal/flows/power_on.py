@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.flows import checks, key_loading, recovery
+from terminal.flows import checks, errands, key_loading, recovery
+from terminal.flows.batch import NEARLY_FULL, held
 from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
 from terminal.flows.first_run import first_run
@@ -19,7 +20,7 @@ from terminal.flows.line import host_menu
 from terminal.flows.locked import destroy_keys, lock_without_keys, locked
 from terminal.flows.parking import try_reversals
 from terminal.flows.reports import reports
-from terminal.flows.sale import sale, why_not_selling
+from terminal.flows.sale import batch_is_full, sale, why_not_selling
 from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
@@ -30,6 +31,7 @@ from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
 from terminal.methods import qr, sign_in_due
 from terminal.methods.order import refusal
+from terminal.methods.requirements import untold
 from terminal.methods.reversal import clear_reversals, is_card_reversal
 from terminal.model import Mode
 from terminal.operators import add_operator, allowed, operator_sign_in, role_of
@@ -54,6 +56,7 @@ async def power_on(shop: Shop) -> None:
     while True:
         alarm = await Wait(shop.boxes.alarms)
         trading.close()
+        errands.drop(shop)
         shop.busy = False
         if alarm is Alarm.SELF_TEST:
             shop.service_reason = alarm.value
@@ -116,26 +119,46 @@ async def _idle(shop: Shop) -> None:
     """The idle screen until somebody wants something; what the host has asked for comes first."""
     if shop.download_wanted and shop.mode is Mode.SIGNED_IN:
         await load_due(shop)
+    if shop.wish_untold:
+        shop.wish_untold = False
+        for digit in await Commit(untold):
+            await acknowledge(shop, screens.Problem(title="wish.title", text=f"wish.{digit}"))
     shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
-    pending = await Commit(lambda tx: sum(is_card_reversal(p) for p in tx.open_payments()))
+    pending, nearly_full = await Commit(
+        lambda tx: (sum(is_card_reversal(p) for p in tx.open_payments()), held(tx) >= NEARLY_FULL)
+    )
     shop.lamp(Lamp.ALERT, pending > 0)
     while True:
         clock = f"{shop.local_time(await wall_ms()):%H:%M}"
-        shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending))
-        won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS))
+        shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending, nearly_full=nearly_full))
+        won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS), Wait(shop.behind.over))
         if won == 0:
             break
+        if won == 2:
+            return  # The mode may be another, and reversals fewer.
+        await errands.look(shop)
     shop.sound(Tone.KEY)
     shop.busy = True
+    await errands.make_way(shop)
     if value.digits:
-        await sale(shop, value)
+        await _sell(shop, value)
     elif value is Key.ENTER and why_not_selling(shop) in ("sign_in", "settling"):
         await (settle(shop) if shop.mode is Mode.SETTLING else sign_in(shop))
     elif value in (Key.ENTER, Key.UP, Key.DOWN):
         await menu(shop)
     shop.busy = False
+
+
+async def _sell(shop: Shop, first_key: Key) -> None:
+    """A sale; or the settlement that has to come first, because no more fits into the batch."""
+    if shop.mode is Mode.SIGNED_IN and await Commit(batch_is_full):
+        shop.sound(Tone.ATTENTION)
+        await acknowledge(shop, screens.Refused(reason="batch_full"))
+        await settle(shop)
+    else:
+        await sale(shop, first_key)
 
 
 async def menu(shop: Shop) -> None:
@@ -154,6 +177,7 @@ async def menu(shop: Shop) -> None:
             if not await reprint_last(shop):
                 await acknowledge(shop, screens.Refused(reason="no_slip"))
         case "menu.settlement":
+            await take_back_left(shop)  # Settled it could only be refunded.
             await settle(shop)
         case "menu.query":
             await _open_orders(shop)

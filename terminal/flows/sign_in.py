@@ -19,9 +19,10 @@ from terminal.flows.master_key import tell
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import SignedIn, read_sign_in
-from terminal.hostlink.session import Silence
+from terminal.hostlink.session import YIELDED, Silence
 from terminal.loop import Commit, Offload
 from terminal.methods.asking import authenticated
+from terminal.methods.requirements import forget
 from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
 from terminal.methods.sign_in_due import Due, signing_in
 from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls for seconds.
 APPROVED = "00"
+NO_HOST = frozenset({*(fault.value for fault in LinkFault), YIELDED})  # The reasons that pass by themselves.
 
 
 async def sign_in(shop: Shop) -> bool:
@@ -43,6 +45,7 @@ async def sign_in(shop: Shop) -> bool:
             reason, code = await _attempt(shop)
         else:
             reason, code = LinkFault.TIMEOUT.value, ""
+        shop.sign_in_owed = reason in NO_HOST
         if not reason:
             if not await clear_reversals(shop):
                 count = len(await blocking_reversals(shop))
@@ -55,6 +58,15 @@ async def sign_in(shop: Shop) -> bool:
             return False
         if reason == LinkFault.TLS_DATE.value and not await set_clock(shop):
             return False
+
+
+async def sign_in_unseen(shop: Shop) -> bool:
+    """One try with nobody before the screen; True when the mode is SIGNED_IN."""
+    if not await tell(shop):
+        return False
+    reason, _ = await _attempt(shop)
+    shop.sign_in_owed = reason in NO_HOST
+    return not reason
 
 
 async def _attempt(shop: Shop) -> tuple[str, str]:
@@ -145,8 +157,10 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
             tx.set("clock_offset_ms", offset_ms)
         tx.set_mode(Mode.SIGNED_IN)
         grant_tries(tx)
-        if given.batch_no != held and held and (open_batch or tx.get(PROGRESS) is not None):
-            tx.set("host_batch_no", given.batch_no)
+        forget(tx)
+        another = given.batch_no != held and held and open_batch
+        if another or tx.get(PROGRESS) is not None:  # A settlement that the host has judged is finished first.
+            tx.set("host_batch_no", given.batch_no if given.batch_no != held else None)
             tx.set_mode(Mode.SETTLING, reason="batch")
             return "batch"
         tx.set("batch_no", given.batch_no)

@@ -12,7 +12,7 @@ A connection is closed after each exchange, or kept (profile, `connection.keep`)
 request only within `connection.trusted_ms` of the last frame heard on it: a new connection is the proof that somebody
 is there, and costs what an echo would.
 
-Spec: docs/host-link.md §1, §9.
+Spec: docs/host-link.md §18.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ class Line:
         self.order()
         return tuple(sorted(self._failed))
 
-    async def send(self, frame: bytes, profile: Profile, *, only: int | None = None) -> int:
+    async def send(self, frame: bytes, profile: Profile, *, connect_ms: int, only: int | None = None) -> int:
         """Send by the best route, or by `only` that one; the connection's number. Raises LinkDown.
 
+        All routes share `connect_ms`, so that nobody waits longer for several of them than for one.
         With `sent` the host may have seen the request. Without it no route took a byte of it; the fault is that of
         the route that was tried first, or that of a certificate's date, which a person can mend.
         """
@@ -70,7 +71,7 @@ class Line:
             if down is None and self._number is not None:
                 return self._number
             faults += [down] if down else []
-        end_ms = (await Now()).mono_ms + profile.connect_timeout_ms
+        end_ms = (await Now()).mono_ms + connect_ms
         order: Sequence[int] = self.order() if only is None else (only,)
         for place, route in enumerate(order):
             left_ms = max(1, end_ms - (await Now()).mono_ms)

@@ -24,6 +24,8 @@ from terminal.hostlink.reply import Verdict, VerdictKind, check_reply
 from terminal.loop import Mailbox, Now, Race, Sleep, Wait
 
 TICK_MS = 1_000  # The countdown that a person watches.
+BEHIND_CONNECT_MS = 5_000  # The longest that a customer waits for what went on behind the idle screen.
+YIELDED = "yielded"  # The reason of a silence that we made ourselves: somebody wanted the line.
 FOREIGN_LIMIT = 32  # Frames that answer something else, in one exchange; a host that sends more is broken.
 
 
@@ -64,6 +66,8 @@ class HostSession:
         self._note = note
         self.line = Line(link, box, note)
         self._foreign = 0
+        self.behind = False  # What is asked now is asked behind the idle screen, and gives way.
+        self.hurry: Mailbox[None] = Mailbox("hurry", keep_newest=True)  # Somebody wants the line.
 
     @property
     def dropped(self) -> int:
@@ -80,18 +84,23 @@ class HostSession:
     ) -> Answered | Silence:
         """Send one request and wait for its answer; `on_wait` hears the seconds left, once a second.
 
-        `within_ms` is another time-out than the profile's; `only` is the one route to take.
+        `within_ms` is another time-out than the profile's; `only` is the one route to take. While `behind` is set it
+        ends as soon as something is in `hurry`, as if nobody had answered.
         """
         profile, line = self.profile, self.line
+        if self.behind and len(self.hurry):
+            return Silence(False, YIELDED)
+        connect_ms = min(profile.connect_timeout_ms, BEHIND_CONNECT_MS if self.behind else profile.connect_timeout_ms)
         try:
-            connection = await line.send(wrap(encode(request, profile), profile), profile, only=only)
+            frame = wrap(encode(request, profile), profile)
+            connection = await line.send(frame, profile, connect_ms=connect_ms, only=only)
         except LinkDown as down:
             return Silence(down.sent, down.fault.value)
         outcome = await self._await_reply(connection, request, within_ms or profile.response_timeout_ms, on_wait)
         if isinstance(outcome, Answered) and outcome.verdict.answered:
             await line.heard(profile)
         else:
-            await line.close(failed=isinstance(outcome, Silence))
+            await line.close(failed=isinstance(outcome, Silence) and outcome.reason != YIELDED)
         if isinstance(outcome, Silence):
             self._note(f"{request.mti}: no answer ({outcome.reason})")
         return outcome
@@ -107,7 +116,10 @@ class HostSession:
                 return Silence(True, LinkFault.TIMEOUT.value)
             if on_wait:
                 on_wait(-(-left_ms // 1000))
-            won, event = await Race(Wait(self._box), Sleep(min(TICK_MS, left_ms)))
+            hurry = (Wait(self.hurry),) if self.behind else ()
+            won, event = await Race(Wait(self._box), Sleep(min(TICK_MS, left_ms)), *hurry)
+            if won == 2:
+                return Silence(True, YIELDED)
             if won == 1:
                 continue
             if event.connection != connection:

@@ -10,24 +10,18 @@ Source: docs/host-link.md §1, §8, §11.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from terminal.hostlink import messages
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import lookup
-from terminal.hostlink.downloads import wanted
-from terminal.hostlink.frame import SIGN_IN_AGAIN
 from terminal.hostlink.session import Answered, Silence
 from terminal.loop import Commit, Offload
+from terminal.methods.requirements import note
 from terminal.methods.sign_in_due import demand, of_answer
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
-if TYPE_CHECKING:
-    from terminal.journal import Tx
-
 KEY_DEADLINE_MS = 30_000  # The key store and the journal sync their files; a bad SD card stalls for seconds.
-DOWNLOADS_DUE = "downloads_due"  # Lists by name, until each has been loaded.
 
 
 async def ask_authenticated(shop: Shop, request: Message, what: str) -> Answered | Silence:
@@ -51,28 +45,10 @@ async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
     answer = await shop.host.exchange(request, count_down if what else None)
     if isinstance(answer, Answered):
         code = answer.verdict.code
-        await _note_wanted(shop, answer.requirement)
-        if lookup(code).sign_in or answer.requirement == SIGN_IN_AGAIN:
+        wants_sign_in = await note(shop, answer.requirement)
+        if lookup(code).sign_in or wants_sign_in:
             # Believed without a MAC, too: a host that has lost our keys cannot make one, and a forged one costs a
             # sign-in.
             due = of_answer(answer)
             shop.mode = await Commit(lambda tx: demand(tx, due))
     return answer
-
-
-async def _note_wanted(shop: Shop, requirement: int) -> None:
-    """Lists that the header asks for, durably: flows/downloads.py loads them once the transaction is over.
-
-    Believed without a MAC, too: a forged one costs a download, which is authenticated itself.
-    """
-    names = [name.value for name in wanted(requirement)]
-    if not names:
-        return
-
-    def note(tx: Tx) -> None:
-        due: list[str] = list(tx.get(DOWNLOADS_DUE, ()))
-        tx.set(DOWNLOADS_DUE, due + [name for name in names if name not in due])
-
-    await Commit(note)
-    shop.download_wanted = True
-

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 from drivers.ports import CardFault, CardGone, DeviceError, Key, Presence
 from emv import commands as kernel
 from emv.kernel import Session, TransactionData, contact_session, read_card
-from emv.tlv import build
 from emv.track import Stripe
 from keys import KeyRefused, Pin
 from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import transactions
-from terminal.hostlink.card_messages import CardFields
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
@@ -28,11 +26,12 @@ from terminal.methods import fallback, magstripe
 from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, amount_asked, conclude, new_payment
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
 from terminal.methods.card_host import ask_host, durable_request
+from terminal.methods.card_offline import SALE_TAGS, chip_fields, own_word, terminal_for
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
 from terminal.methods.order import afterwards, way_is_clear
+from terminal.methods.original import had_pin, is_the_same
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
-from terminal.methods.reversal import unseal_card
-from terminal.model import Kind, Mode, Money, PaymentState, mask_pan
+from terminal.model import Kind, Mode, Money, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -41,12 +40,7 @@ if TYPE_CHECKING:
 
 APDU_DEADLINE_MS = 30_000  # A silent card held a real reader for 25 s; after that the reader is quarantined.
 CARD_TIME_MS = 90_000  # Of one session, spent waiting for the card. A slow card takes ten seconds in all.
-EXPIRY_5F24, PAN_5A, PSN_5F34, TRACK2_57 = 0x5F24, 0x5A, 0x5F34, 0x57
-# Field 55 of a sale. Source: host-link digest §3.
-SALE_TAGS = (
-    0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03,
-    0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
-)  # fmt: skip
+PAN_5A = 0x5A
 NOT_THE_WHOLE = b"05"  # What the card is told of an approval for a part: nothing is sold.
 # What the cardholder reads is shown in the card's language. Spec: EMV 4.4 Book 4 §11.1.
 TO_THE_CARD = (kernel.Transceive, kernel.VerifyPin)
@@ -66,8 +60,7 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
     """
     if not await way_is_clear(shop, deal.kind):
         return None
-    whole = shop.profile.transactions[deal.kind].card is transactions.Card.FULL
-    payment = await _by_chip_or_stripe(shop, deal, stripe=whole and shop.devices.stripe.fitted)
+    payment = await _by_chip_or_stripe(shop, deal, stripe=shop.devices.stripe.fitted)
     if payment is not None and magstripe.chip_wanted(payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
@@ -101,7 +94,7 @@ async def _by_chip(shop: Shop, deal: Deal) -> tuple[PaymentRecord, Failed]:
     """The powered card through the kernel, until it is out of the slot; and how its chip failed, if it did."""
     for attempt_no in range(1, PIN_TRIES + 1):
         attempt = await begin(shop, deal)
-        outcome = await _session(shop, attempt)
+        attempt, outcome = await own_word(shop, attempt, await _session(shop, attempt))
         asked = attempt.payment.state is not PaymentState.NEW
         payment = await conclude(shop, attempt, outcome)
         again = attempt.host_code == WRONG_PIN and attempt_no < PIN_TRIES
@@ -143,7 +136,7 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
     deal, pan = attempt.deal, data[PAN_5A].hex().rstrip("f")
     if not await Commit(lambda tx: is_the_same(shop, tx, deal, pan)):
         raise kernel.CardError("other-card")
-    if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
+    if shop.profile.transactions[deal.kind].pin and had_pin(deal):
         if len(pan) not in PIN_PAN_DIGITS:
             raise kernel.CardError("the PAN is too short for a PIN block")
         attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), pan, may_skip=deal.undoes is None)
@@ -154,19 +147,6 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
     await _go_online(shop, attempt, data)
 
 
-def is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
-    """Whether this is the original's card: by its sealed number, or once that is destroyed by what slips show."""
-    if deal.undoes is None:
-        return True
-    sealed = unseal_card(shop, tx, deal.undoes)
-    return sealed.pan == pan if sealed else deal.undoes.facts.get("masked_pan") == mask_pan(pan)
-
-
-def _had_pin(deal: Deal) -> bool:
-    """Whether the original went with a PIN; of one that is not ours nobody knows, so the cardholder decides."""
-    return deal.undoes is None or str(deal.undoes.facts.get("entry_mode", ""))[2:] == "1"
-
-
 async def _run(
     shop: Shop, attempt: Attempt, start: Callable[[Session], Coroutine[Any, Any, kernel.Outcome]]
 ) -> kernel.Outcome | kernel.CardError:
@@ -174,7 +154,7 @@ async def _run(
     now = shop.local_time(await wall_ms())
     counter = await Commit(lambda tx: tx.count("emv", limit=99_999_999))
     session = Session(
-        shop.kernel_profile(),
+        terminal_for(shop, attempt.deal),
         TransactionData(
             amount_minor=attempt.payment.amount.amount_minor,
             date=f"{now:%y%m%d}",
@@ -306,16 +286,8 @@ def _issuer_answer(icc: bytes, response_code: bytes) -> kernel.OnlineAnswer:
 
 async def _request(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> Message:
     """As `durable_request`. Raises CardError for data that no message can carry, and nobody was asked."""
-    if TRACK2_57 not in data:
-        raise kernel.CardError("the track 2 equivalent data are missing")
     full = shop.profile.transactions[attempt.deal.kind].card is transactions.Card.FULL
-    fields = CardFields(
-        pan=data[PAN_5A].hex().rstrip("f"),
-        expiry=data[EXPIRY_5F24].hex()[:4],
-        sequence=data[PSN_5F34].hex() if PSN_5F34 in data else "",
-        track2=data[TRACK2_57].hex().upper().rstrip("F"),
-        icc=build((tag, data[tag]) for tag in SALE_TAGS if tag in data) if full else b"",
-    )
+    fields = chip_fields(data, SALE_TAGS if full else ())
     try:
         return await durable_request(shop, attempt, fields)
     except (FrameError, KeyRefused) as fault:

@@ -3,7 +3,7 @@
 Keys valid → lists loaded → room in the queue → script notices → pending reversals → the transaction; uploads after a
 good one and when so many advices wait. An advice asks nobody, so it needs only what it will be sent with: keys, room.
 
-Source: host-link digest §9, §11; docs/host-link.md §14.
+Source: host-link digest §9, §11; docs/host-link.md §17.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Some are demanded by the host's answer, some by what has just been done; three are looked for before each transaction,
 because nothing announces them: keys that are gone, keys that are old, a program or an acquirer that has changed.
 
-Source: host-link digest §9, §11; docs/host-link.md §14.
+Source: host-link digest §9, §11; docs/host-link.md §17.
 """
 
 from __future__ import annotations

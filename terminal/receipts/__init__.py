@@ -1,11 +1,12 @@
 """Slips: what a sale, a settlement and a self-test say on paper.
 
-`slips` holds them as frozen values that go into the journal as plain JSON, `layout` turns one into lines of
-paper, `lines` counts cells, `words` has every label in both languages. Nothing here knows a printer.
+`slips` holds them as frozen values, `records` makes plain JSON of them for the journal, `layout` turns one into lines
+of paper, `lines` counts cells, `words` has every label in both languages. Nothing here knows a printer.
 Spec: host-link digest §10.
 """
 
 from terminal.receipts.layout import lay_out
+from terminal.receipts.records import from_record, to_record
 from terminal.receipts.slips import (
     Balance,
     CardSlip,
@@ -30,8 +31,6 @@ from terminal.receipts.slips import (
     TotalRow,
     UploadRow,
     Verification,
-    from_record,
-    to_record,
 )
 
 __all__ = [

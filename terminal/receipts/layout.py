@@ -10,42 +10,35 @@ from __future__ import annotations
 
 import datetime
 
-from drivers.ports import Align, Cut, Feed, PaperLine, Qr, Text
-from terminal.model import Kind, Money, Notice
-from terminal.receipts.lines import cells_of, columns, two_columns, wrap
+from drivers.ports import Align, Cut, Feed, PaperLine, Qr
+from terminal.model import Kind
+from terminal.receipts.batch_papers import details, open_rows, settlement
+from terminal.receipts.page import Page, head, when
 from terminal.receipts.slips import (
-    Balance,
     CardSlip,
     CashSlip,
     Chip,
     Copy,
     DetailSlip,
-    Head,
     KeySlip,
     LockSlip,
     NoticeSlip,
-    OpenRow,
     QrOrderSlip,
     QrSlip,
     SelfTestSlip,
     SettlementSlip,
     Slip,
-    UploadRow,
     Verification,
 )
 from terminal.receipts.words import (
-    BALANCES,
     CHECKS,
     ENDINGS,
     KINDS,
     LANGUAGES,
-    LETTERS,
     LISTS,
     LOCKS,
     METHODS,
-    NOTICES,
     PHRASES,
-    STATES,
     WALLETS,
 )
 
@@ -73,7 +66,7 @@ def lay_out(
     """
     if cells not in WIDTHS or language not in LANGUAGES:
         raise ValueError(f"slips are laid out for {WIDTHS} cells in {LANGUAGES}")
-    page = _Page(cells, chinese=language == "zh-CN")
+    page = Page(cells, chinese=language == "zh-CN")
     if reprint:
         page.say("reprint", before="***", after="***", bold=True)
     if isinstance(slip, CardSlip):
@@ -87,9 +80,9 @@ def lay_out(
     elif isinstance(slip, CashSlip):
         _cash(page, slip, copy)
     elif isinstance(slip, SettlementSlip):
-        _settlement(page, slip)
+        settlement(page, slip)
     elif isinstance(slip, DetailSlip):
-        _details(page, slip)
+        details(page, slip)
     elif isinstance(slip, LockSlip):
         _lock(page, slip)
     elif isinstance(slip, KeySlip):
@@ -103,108 +96,18 @@ def lay_out(
     return (*page.lines, Feed(TEAR_LINES), Cut())
 
 
-class _Page:
-    """The lines so far, and the few ways to add one."""
-
-    def __init__(self, cells: int, *, chinese: bool) -> None:
-        self.cells = cells
-        self.chinese = chinese
-        self.lines: list[PaperLine] = []
-
-    def word(self, pair: tuple[str, str], between: str = "/") -> str:
-        """Chinese with its English behind it, or the English alone."""
-        return f"{pair[0]}{between}{pair[1]}" if self.chinese else pair[1]
-
-    def label(self, key: str) -> str:
-        chinese, english = PHRASES[key]
-        return f"{chinese}({english}):" if self.chinese else f"{english}:"
-
-    def text(self, text: str, *, align: Align = Align.LEFT, bold: bool = False, large: bool = False) -> None:
-        for line in wrap(text, self.cells // 2 if large else self.cells):
-            self.lines.append(Text(line, align, bold, large))
-
-    def title(self, key: str) -> None:
-        chinese, english = PHRASES[key]
-        if self.chinese:
-            self.text(chinese, align=Align.CENTRE, bold=True, large=True)
-            self.text(english, align=Align.CENTRE)
-        else:
-            self.text(english, align=Align.CENTRE, bold=True, large=True)
-
-    def say(self, key: str, *, before: str = "", after: str = "", bold: bool = False) -> None:
-        """A centred phrase: in one line where both languages fit, else the English on its own."""
-        chinese, english = PHRASES[key]
-        both = f"{before}{chinese} {english}{after}"
-        if not self.chinese:
-            parts = [f"{before}{english}{after}"]
-        elif cells_of(both) <= self.cells:
-            parts = [both]
-        else:
-            parts = [f"{before}{chinese}{after}", f"{before}{english}{after}"]
-        for part in parts:
-            self.text(part, align=Align.CENTRE, bold=bold)
-
-    def sentence(self, pair: tuple[str, str], *, bold: bool = False) -> None:
-        """Too long to stand side by side: the Chinese, and below it the English."""
-        if self.chinese:
-            self.text(pair[0], bold=bold)
-        self.text(pair[1], bold=bold)
-
-    def rule(self) -> None:
-        self.lines.append(Text("-" * self.cells))
-
-    def pair(self, key: str, value: str, *, bold: bool = False) -> None:
-        """A label and its value; an empty value leaves both away."""
-        if value:
-            self.row(self.label(key), value, bold=bold)
-
-    def row(self, left: str, right: str, *, bold: bool = False) -> None:
-        for line in two_columns(left, right, self.cells):
-            self.lines.append(Text(line, bold=bold))
-
-    def amount(self, key: str, amount: Money) -> None:
-        self.text(self.label(key))
-        self.text(f"RMB {amount}", align=Align.RIGHT, bold=True, large=True)
-
-    def packed(self, items: list[str]) -> None:
-        """Items side by side while they fit: the block nobody reads until there is a dispute."""
-        line = ""
-        for item in items:
-            joined = f"{line}  {item}" if line else item
-            if cells_of(joined) <= self.cells:
-                line = joined
-                continue
-            if line:
-                self.text(line)
-            line = item
-        if line:
-            self.text(line)
-
-
-def _head(page: _Page, head: Head) -> None:
-    page.rule()
-    page.pair("merchant_name", head.merchant_name, bold=True)
-    page.pair("merchant_no", head.merchant_no)
-    page.pair("terminal_no", head.terminal_no)
-    page.pair("operator", head.operator)
-
-
-def _when(head: Head) -> str:
-    return datetime.datetime.fromisoformat(head.at).strftime("%Y/%m/%d %H:%M:%S")
-
-
-def _copy(page: _Page, copy: Copy, theirs: str) -> None:
+def _copy(page: Page, copy: Copy, theirs: str) -> None:
     page.rule()
     page.say("merchant_copy" if copy is Copy.MERCHANT else theirs)
 
 
-def _kind(page: _Page, kind: Kind) -> None:
+def _kind(page: Page, kind: Kind) -> None:
     page.pair("type", page.word(KINDS[kind]), bold=True)
 
 
-def _card(page: _Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
+def _card(page: Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
     page.title("repayment_title" if slip.kind in REPAYMENTS else "card_title")
-    _head(page, slip.head)
+    head(page, slip.head)
     page.rule()
     page.pair("acquirer", slip.acquirer)
     page.pair("issuer", slip.issuer)
@@ -218,7 +121,7 @@ def _card(page: _Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
     page.pair("voucher_no", slip.voucher_no)
     page.pair("auth_code", slip.auth_code)
     page.pair("ref_no", slip.ref_no)
-    page.pair("at", _when(slip.head))
+    page.pair("at", when(slip.head))
     if slip.base is None:
         page.amount("amount", slip.amount)
     else:
@@ -239,7 +142,7 @@ def _card(page: _Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
     _copy(page, copy, "cardholder_copy")
 
 
-def _chip(page: _Page, chip: Chip) -> None:
+def _chip(page: Page, chip: Chip) -> None:
     items = (
         ("APP LABEL", chip.label),
         ("AID", chip.aid),
@@ -257,9 +160,11 @@ def _chip(page: _Page, chip: Chip) -> None:
     page.packed([f"{name}:{value}" for name, value in items if value])
 
 
-def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
+def _verification(page: Page, verification: Verification, copy: Copy) -> None:
     if verification is Verification.NONE:
         page.say("no_verification")
+    elif verification in (Verification.ON_PAD, Verification.PIN_AND_PAD):
+        page.say("signed_on_pad")
     elif verification is Verification.ABSENT:
         page.say("no_signature")
     elif verification is Verification.PIN:
@@ -273,9 +178,9 @@ def _verification(page: _Page, verification: Verification, copy: Copy) -> None:
         page.text("_" * page.cells)
 
 
-def _qr(page: _Page, slip: QrSlip, copy: Copy) -> None:
+def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
     page.title("qr_title")
-    _head(page, slip.head)
+    head(page, slip.head)
     page.rule()
     _kind(page, slip.kind)
     page.pair("wallet", _wallet(page, slip), bold=True)
@@ -284,27 +189,27 @@ def _qr(page: _Page, slip: QrSlip, copy: Copy) -> None:
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
     page.pair("ref_no", slip.ref_no)
-    page.pair("at", _when(slip.head))
+    page.pair("at", when(slip.head))
     page.amount("amount", slip.amount)
     _copy(page, copy, "customer_copy")
 
 
-def _wallet(page: _Page, slip: QrSlip) -> str:
+def _wallet(page: Page, slip: QrSlip) -> str:
     if slip.wallet in WALLETS:
         return page.word(WALLETS[slip.wallet], " ")
     return slip.wallet or page.word(METHODS[slip.method])
 
 
-def _notice(page: _Page, slip: NoticeSlip) -> None:
+def _notice(page: Page, slip: NoticeSlip) -> None:
     page.title("notice_title")
-    _head(page, slip.head)
+    head(page, slip.head)
     page.rule()
     page.pair("card_no", slip.masked_pan)
     _kind(page, slip.kind)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
     page.pair("ref_no", slip.ref_no)
-    page.pair("at", _when(slip.head))
+    page.pair("at", when(slip.head))
     page.amount("amount", slip.amount)
     page.rule()
     page.pair("result", " ".join(filter(None, (slip.code, slip.zh if page.chinese else slip.en))))
@@ -314,9 +219,9 @@ def _notice(page: _Page, slip: NoticeSlip) -> None:
     page.say("no_receipt")
 
 
-def _qr_order(page: _Page, slip: QrOrderSlip) -> None:
+def _qr_order(page: Page, slip: QrOrderSlip) -> None:
     page.title("qr_order_title")
-    _head(page, slip.head)
+    head(page, slip.head)
     page.rule()
     page.amount("amount", slip.amount)
     page.lines.append(Qr(slip.payload))
@@ -327,116 +232,37 @@ def _qr_order(page: _Page, slip: QrOrderSlip) -> None:
     page.say("no_receipt", bold=True)
 
 
-def _cash(page: _Page, slip: CashSlip, copy: Copy) -> None:
+def _cash(page: Page, slip: CashSlip, copy: Copy) -> None:
     page.title("cash_title")
-    _head(page, slip.head)
+    head(page, slip.head)
     page.rule()
     _kind(page, slip.kind)
     page.pair("receipt_no", slip.receipt_no)
-    page.pair("at", _when(slip.head))
+    page.pair("at", when(slip.head))
     page.amount("amount", slip.amount)
     page.pair("tendered", f"RMB {slip.tendered}")
     page.pair("change", f"RMB {slip.change}", bold=True)
     _copy(page, copy, "customer_copy")
 
 
-def _settlement(page: _Page, slip: SettlementSlip) -> None:
-    page.title("settlement_title" if slip.closed else "x_report_title")
-    _head(page, slip.head)
-    page.pair("batch_no", slip.head.batch_no)
-    page.pair("at", _when(slip.head))
-    page.rule()
-    # An amount needs 12 cells and one before it; the count 8, for its Chinese heading.
-    widths = (page.cells - 8 - 13, 8, 13)
-    heads = (PHRASES["col_type"], PHRASES["col_count"], PHRASES["col_amount"])
-    zh_or_en = 0 if page.chinese else 1
-    page.lines.append(Text(columns(tuple(h[zh_or_en] for h in heads), widths)))
-    for method in dict.fromkeys(row.method for row in slip.rows):
-        rows = [row for row in slip.rows if row.method is method]
-        outside = not all(row.in_host_totals for row in rows)
-        page.text(page.word(METHODS[method], " ") + (" *" if outside else ""), bold=True)
-        for row in rows:
-            name = page.word(KINDS[row.kind])
-            if cells_of(name) > widths[0]:
-                page.text(name)
-                name = ""
-            page.lines.append(Text(columns((name, str(row.count), str(row.amount)), widths)))
-    page.rule()
-    total = (PHRASES["total"][zh_or_en], str(slip.total_count), str(slip.total))
-    page.lines.append(Text(columns(total, widths), bold=True))
-    if any(not row.in_host_totals for row in slip.rows):
-        chinese, english = PHRASES["not_in_host_totals"]
-        page.text(chinese if page.chinese else english)
-    page.rule()
-    if not slip.closed:
-        page.say("not_closed", bold=True)
-    for key, balance in (("domestic", slip.domestic), ("foreign", slip.foreign)) if slip.closed else ():
-        if key == "foreign" and balance is Balance.NOT_REPORTED:
-            continue  # A shop that takes no foreign cards need not read about them every evening.
-        bold = balance in (Balance.UNBALANCED, Balance.ERROR)
-        page.row(page.word(PHRASES[key], " "), page.word(BALANCES[balance], " "), bold=bold)
-    for key, count in (("uploaded", slip.uploaded), ("not_taken", slip.not_taken)):
-        if count:
-            page.row(page.word(PHRASES[key], " "), str(count), bold=key == "not_taken")
-    page.rule()
-    _open_rows(page, slip.open_rows)
-    _upload_rows(page, slip.upload_rows)
-
-
-def _details(page: _Page, slip: DetailSlip) -> None:
-    page.title("details_title")
-    _head(page, slip.head)
-    page.pair("batch_no", slip.head.batch_no)
-    page.pair("at", _when(slip.head))
-    if slip.strips > 1:
-        page.pair("strip", f"{slip.strip}/{slip.strips}")
-    page.rule()
-    for row in slip.rows:
-        page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
-        page.row(f" {row.voucher_no}", str(row.amount))
-
-
-def _upload_rows(page: _Page, rows: tuple[UploadRow, ...]) -> None:
-    if not rows:
-        return
-    page.text(f"{page.word(PHRASES['uploads_title'], ' ')} ({len(rows)})", bold=True)
-    for row in rows:
-        what = KINDS[row.kind] if row.notice is Notice.ADVICE else NOTICES[row.notice]
-        page.row(page.word(what, " "), row.voucher_no)
-        page.row(f" {row.code or page.word(PHRASES['not_answered'], ' ')}", str(row.amount))
-        page.pair("card_no", row.masked_pan)
-
-
-def _open_rows(page: _Page, rows: tuple[OpenRow, ...]) -> None:
-    if not rows:
-        page.say("no_open")
-        return
-    page.text(f"{page.word(PHRASES['open_title'], ' ')} ({len(rows)})", bold=True)
-    for row in rows:
-        page.row(page.word(METHODS[row.method], " "), row.voucher_no or row.order_no)
-        page.row(" " + page.word(STATES[row.state], " "), str(row.amount))
-        page.pair("card_no", row.masked_pan)
-        page.pair("batch_no", row.batch_no)
-
-
-def _lock(page: _Page, slip: LockSlip) -> None:
+def _lock(page: Page, slip: LockSlip) -> None:
     page.title("lock_title")
-    _head(page, slip.head)
+    head(page, slip.head)
     page.pair("batch_no", slip.head.batch_no)
-    page.pair("at", _when(slip.head))
+    page.pair("at", when(slip.head))
     page.rule()
     page.sentence(LOCKS[slip.reason], bold=True)
     page.sentence(PHRASES["lock_advice"])
     page.rule()
-    _open_rows(page, slip.open_rows)
+    open_rows(page, slip.open_rows)
     if slip.open_rows:
         page.sentence(PHRASES["settle_by_phone"])
 
 
-def _key(page: _Page, slip: KeySlip) -> None:
+def _key(page: Page, slip: KeySlip) -> None:
     page.title("key_title")
-    _head(page, slip.head)
-    page.pair("at", _when(slip.head))
+    head(page, slip.head)
+    page.pair("at", when(slip.head))
     page.rule()
     page.row(page.word(PHRASES["master_key"], " "), slip.kcv, bold=True)
     for number, (holder, kcv) in enumerate(slip.components, 1):
@@ -448,12 +274,12 @@ def _key(page: _Page, slip: KeySlip) -> None:
         page.text("_" * page.cells)
 
 
-def _self_test(page: _Page, slip: SelfTestSlip) -> None:
+def _self_test(page: Page, slip: SelfTestSlip) -> None:
     page.title("self_test_title")
-    _head(page, slip.head)
+    head(page, slip.head)
     page.pair("version", slip.version)
     page.pair("link", slip.link)
-    page.pair("at", _when(slip.head))
+    page.pair("at", when(slip.head))
     page.rule()
     page.text(page.label("checks"))
     for name, passed in slip.checks:

@@ -242,12 +242,13 @@ class SignInFailed:
 
 @value
 class Idle:
-    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host."""
+    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon."""
 
     name: ClassVar[str] = "idle"
     mode: Mode
     clock: str
     pending: int
+    nearly_full: bool
 
     def lay(self, words: Words) -> Layout:
         left, right = {
@@ -257,7 +258,9 @@ class Idle:
             Mode.BLANK: ("", "hint.set_up"),
             Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
-        news = words.say("idle.pending", count=self.pending) if self.pending else ""
+        news = words["idle.nearly_full"] if self.nearly_full else ""
+        if self.pending:
+            news = words.say("idle.pending", count=self.pending)
         return Notice(
             words["brand"],
             headline=self.clock,
@@ -672,6 +675,16 @@ class OutcomeUnknown:
             mark=Mark.CAUTION,
             hint=_hint(words, "", "ok"),
         )
+
+
+@value
+class SignOnPad:
+    name: ClassVar[str] = "sign_on_pad"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "paper", "")
+        return Notice(words["sign_on_pad.title"], amount=words.money(self.amount), hint=hint)
 
 
 @value
@@ -1229,8 +1242,10 @@ EXAMPLES: tuple[Screen, ...] = (
     SignInFailed("bad_keys", ""),
     SignInFailed("batch", "00"),
     SignInFailed("declined", "97"),
-    *(Idle(mode, "14:05", 0) for mode in Mode),
-    Idle(Mode.SIGNED_IN, "14:05", 1),
+    *(Idle(mode, "14:05", 0, nearly_full=False) for mode in Mode),
+    Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True),
+    Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True),
+    *(Problem("wish.title", f"wish.{digit}") for digit in (2, 6, 8, 9)),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 1),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 4),
     EnterAmount(Money(0)),
@@ -1271,6 +1286,7 @@ EXAMPLES: tuple[Screen, ...] = (
     SwipeCard(_SALE, kind="sale"),
     SwipeCard(Money(0), kind="balance"),
     EnterPin(None, 0, 60, None, wrong=False),
+    SignOnPad(_SALE),
     CompareSignature(_SALE),
     CompareSignature(_LARGE),
     *(

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from terminal.config import Config, ConfigErrors, load_config
+from terminal.config import Config, ConfigErrors, Tls, load_config
 from terminal.screens.font import FontError, load_font
+from terminal.tools.hosts import REMEDIES, routes
 from terminal.tools.machine import Machine
 
 SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
@@ -63,6 +64,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "data": ("数据文件夹", "data folder"),
     "disk": ("剩余空间", "free space"),
     "tls": ("TLS", "TLS"),
+    "host": ("收单主机", "acquirer's host"),
     "font": ("字库", "font"),
     "core": ("内存转储", "core dumps"),
     "memory": ("内存锁定", "memory lock"),
@@ -128,7 +130,7 @@ def examine(machine: Machine, config_path: Path | None = None) -> Iterator[Row]:
         except ConfigErrors as errors:
             yield Row("config", State.MISSING, str(path), errors.text("zh-CN"), errors.text("en"))
     checks: tuple[Callable[[Machine, Config], Iterator[Row]], ...] = (
-        _python, _packages, _display, _gpio, _printer, _scanner, _stripe, _reader, _clock, _data, _tls, _font,
+        _python, _packages, _display, _gpio, _printer, _scanner, _stripe, _reader, _clock, _data, _tls, _hosts, _font,
         _core, _memory, _files,
     )  # fmt: skip
     for check in checks:
@@ -300,11 +302,32 @@ def _others_may(path: Path) -> bool:
 
 
 def _tls(machine: Machine, config: Config) -> Iterator[Row]:
-    tls = config.link.tls
-    if not tls.on:
+    if not config.link.tls.on:
         yield Row(
             "tls", State.WARN, "off", "出实验室必须开启 [link.tls]", "must be on outside the laboratory: [link.tls] on"
         )
+        return
+    for tls in dict.fromkeys(config.link.tls_of(host) for host in config.link.hosts):
+        yield from _tls_files(machine, tls)
+    bare = [str(host) for host in config.link.hosts if not host.tls]
+    if bare:
+        zh, en = "此线路不用 TLS: 只可用于专线", "without TLS: for a private line only"
+        yield Row("tls", State.WARN, ", ".join(bare), zh, en)
+
+
+def _hosts(machine: Machine, config: Config) -> Iterator[Row]:
+    """Each way to the host is called. One that answers is enough to sell; the others are what it falls back on."""
+    ways = [(route, machine.calls(route)) for route in routes(config)]
+    needed = State.WARN if any(fault is None for _, fault in ways) else State.MISSING
+    for route, fault in ways:
+        if fault is None:
+            yield Row("host", State.OK, str(route))
+        else:
+            yield Row("host", needed, f"{route}: {fault.value}", *REMEDIES[fault])
+
+
+def _tls_files(machine: Machine, tls: Tls) -> Iterator[Row]:
+    if not tls.on:
         return
     if tls.ca is not None and not machine.trusts(tls.ca):
         zh, en = "CA 文件读不了或不是证书", "the CA file cannot be read, or holds no certificate (PEM)"

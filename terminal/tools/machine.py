@@ -12,7 +12,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from drivers.link import Route
+from drivers.ports import LinkFault
 from terminal.hygiene import may_lock
+from terminal.tools.hosts import call
 
 CONNECT_S = 2.0  # A printer on the same network answers in milliseconds.
 
@@ -71,6 +74,10 @@ class Machine:
         except OSError:
             return False
         return True
+
+    def calls(self, route: Route) -> LinkFault | None:
+        """What is wrong when the host is called that way; None: it answers."""
+        return call(route)
 
     def trusts(self, authority: Path) -> bool:
         """Whether the file holds certificates that TLS can use."""

@@ -1,0 +1,152 @@
+"""Behind the idle screen: what a terminal does with its host while nobody is waiting.
+
+A sign-in that found no host, reversals, what waits to be sent, routes that failed, and the echo that proves a kept
+connection. One at a time, looked for at each tick of the idle screen's clock; what fails is tried again after a wait
+that doubles and is half drawn (`hostlink.backoff`). Nothing of it is shown, and nobody waits for it: the first key
+makes it give way (`make_way`), in the middle of an exchange if need be, which is then as if the host had not answered.
+So only what may be asked twice is done here, and never two things at once with what a person has begun.
+
+Source: docs/host-link.md §18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from terminal.flows.sign_in import sign_in_unseen
+from terminal.hostlink import messages
+from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
+from terminal.hostlink.codec import Message
+from terminal.hostlink.session import Answered
+from terminal.loop import Commit, Draw, Now, Spawn, Wait
+from terminal.methods.reversal import clear_reversals, identity, pending_reversals
+from terminal.methods.uploads import send_uploads, worn_out
+from terminal.model import Mode
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import Tx
+
+AGAIN = Backoff(first_ms=30_000, limit_ms=600_000)  # Ten minutes: a host that is back is noticed before it is missed.
+ECHO_MS = 5_000  # An echo asks for nothing to be done.
+Question = Callable[[Shop], Coroutine[Any, Any, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """`due` says whether there is anything to do, `run` does it and says whether it is done.
+
+    `spread`: what makes it due befalls many terminals at once, so the first try waits as well.
+    """
+
+    name: str
+    due: Question
+    run: Question
+    spread: bool = True
+
+
+async def look(shop: Shop) -> None:
+    """Begin the first errand that is due, unless one is running."""
+    if shop.behind.running:
+        return
+    now_ms = (await Now()).mono_ms
+    for errand in ERRANDS:
+        if not await errand.due(shop):
+            shop.behind.tried.pop(errand.name, None)
+            continue
+        if errand.spread and errand.name not in shop.behind.tried:
+            shop.behind.tried[errand.name] = 0, now_ms + AGAIN.wait_ms(0, await Draw(DRAWN_BYTES))
+        _, not_before_ms = shop.behind.tried.get(errand.name, (0, 0))
+        if now_ms >= not_before_ms:
+            shop.behind.over.renew()
+            shop.host.hurry.renew()
+            shop.behind.running = shop.host.behind = True
+            shop.behind.task = await Spawn(_run(shop, errand), errand.name)
+            return
+
+
+async def _run(shop: Shop, errand: Errand) -> None:
+    try:
+        done = await errand.run(shop)
+        failures, _ = shop.behind.tried.pop(errand.name, (0, 0))
+        if not done:
+            wait_ms = AGAIN.wait_ms(failures + 1, await Draw(DRAWN_BYTES))
+            shop.behind.tried[errand.name] = failures + 1, (await Now()).mono_ms + wait_ms
+    finally:
+        shop.behind.running = shop.host.behind = False
+        shop.loop.post(shop.behind.over, None)
+
+
+async def make_way(shop: Shop) -> None:
+    """Somebody wants something: what goes on behind the screen ends first, at once."""
+    if shop.behind.running:
+        shop.loop.post(shop.host.hurry, None)
+        await Wait(shop.behind.over)
+
+
+def drop(shop: Shop) -> None:
+    """An alarm ends everything, there and then."""
+    if shop.behind.task:
+        shop.behind.task.close()
+    shop.behind.running = shop.host.behind = False
+
+
+# What there is to do
+
+
+async def _sign_in_owed(shop: Shop) -> bool:
+    return shop.sign_in_owed and shop.mode is Mode.KEYED
+
+
+async def _reversals_open(shop: Shop) -> bool:
+    return shop.mode is Mode.SIGNED_IN and bool(await pending_reversals(shop))
+
+
+async def _reverse(shop: Shop) -> bool:
+    await clear_reversals(shop)
+    return not await pending_reversals(shop)
+
+
+async def _uploads_wait(shop: Shop) -> bool:
+    """What has been sent once and was not acknowledged; all else has its own time (methods/order.py)."""
+    if shop.mode is not Mode.SIGNED_IN:
+        return False
+    upload = await Commit(lambda tx: tx.next_upload(None))
+    return upload is not None and upload.tries > 0 and not worn_out(shop, upload)
+
+
+async def _routes_rest(shop: Shop) -> bool:
+    return bool(shop.host.line.resting()) and len(shop.host.line.routes) > 1
+
+
+async def _check_routes(shop: Shop) -> bool:
+    """Call by each route that failed; True when all of them are good again."""
+    for route in shop.host.line.resting():
+        await _echo(shop, route)
+    return not shop.host.line.resting()
+
+
+async def _echo_due(shop: Shop) -> bool:
+    return await shop.host.line.is_due(shop.profile)
+
+
+async def _echo(shop: Shop, only: int | None = None) -> bool:
+    """0820/301 by the connection that is kept, or by that route. Whatever is answered, somebody is there."""
+
+    def request(tx: Tx) -> Message:
+        stan = f"{tx.count('stan', limit=999_999):06d}"
+        return messages.echo(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan)
+
+    answer = await shop.host.exchange(await Commit(request), within_ms=ECHO_MS, only=only)
+    return isinstance(answer, Answered)
+
+
+ERRANDS = (
+    Errand("sign-in", _sign_in_owed, sign_in_unseen),
+    Errand("reversals", _reversals_open, _reverse),
+    Errand("uploads", _uploads_wait, send_uploads),
+    Errand("routes", _routes_rest, _check_routes),
+    Errand("echo", _echo_due, _echo, spread=False),
+)

@@ -1,0 +1,92 @@
+"""The papers of a batch: 结算总计单 and X report, 交易明细单, and the open rows that a lock's slip shares with them.
+
+Spec: host-link digest §10.
+"""
+
+from __future__ import annotations
+
+from drivers.ports import Text
+from terminal.model import Notice
+from terminal.receipts.lines import cells_of, columns
+from terminal.receipts.page import Page, head, when
+from terminal.receipts.slips import Balance, DetailSlip, OpenRow, SettlementSlip, UploadRow
+from terminal.receipts.words import BALANCES, KINDS, LETTERS, METHODS, NOTICES, PHRASES, STATES
+
+
+def settlement(page: Page, slip: SettlementSlip) -> None:
+    page.title("settlement_title" if slip.closed else "x_report_title")
+    head(page, slip.head)
+    page.pair("batch_no", slip.head.batch_no)
+    page.pair("at", when(slip.head))
+    page.rule()
+    # An amount needs 12 cells and one before it; the count 8, for its Chinese heading.
+    widths = (page.cells - 8 - 13, 8, 13)
+    heads = (PHRASES["col_type"], PHRASES["col_count"], PHRASES["col_amount"])
+    zh_or_en = 0 if page.chinese else 1
+    page.lines.append(Text(columns(tuple(h[zh_or_en] for h in heads), widths)))
+    for method in dict.fromkeys(row.method for row in slip.rows):
+        rows = [row for row in slip.rows if row.method is method]
+        outside = not all(row.in_host_totals for row in rows)
+        page.text(page.word(METHODS[method], " ") + (" *" if outside else ""), bold=True)
+        for row in rows:
+            name = page.word(KINDS[row.kind])
+            if cells_of(name) > widths[0]:
+                page.text(name)
+                name = ""
+            page.lines.append(Text(columns((name, str(row.count), str(row.amount)), widths)))
+    page.rule()
+    total = (PHRASES["total"][zh_or_en], str(slip.total_count), str(slip.total))
+    page.lines.append(Text(columns(total, widths), bold=True))
+    if any(not row.in_host_totals for row in slip.rows):
+        chinese, english = PHRASES["not_in_host_totals"]
+        page.text(chinese if page.chinese else english)
+    page.rule()
+    if not slip.closed:
+        page.say("not_closed", bold=True)
+    for key, balance in (("domestic", slip.domestic), ("foreign", slip.foreign)) if slip.closed else ():
+        if key == "foreign" and balance is Balance.NOT_REPORTED:
+            continue  # A shop that takes no foreign cards need not read about them every evening.
+        bold = balance in (Balance.UNBALANCED, Balance.ERROR)
+        page.row(page.word(PHRASES[key], " "), page.word(BALANCES[balance], " "), bold=bold)
+    for key, count in (("uploaded", slip.uploaded), ("not_taken", slip.not_taken)):
+        if count:
+            page.row(page.word(PHRASES[key], " "), str(count), bold=key == "not_taken")
+    page.rule()
+    open_rows(page, slip.open_rows)
+    upload_rows(page, slip.upload_rows)
+
+
+def details(page: Page, slip: DetailSlip) -> None:
+    page.title("details_title")
+    head(page, slip.head)
+    page.pair("batch_no", slip.head.batch_no)
+    page.pair("at", when(slip.head))
+    if slip.strips > 1:
+        page.pair("strip", f"{slip.strip}/{slip.strips}")
+    page.rule()
+    for row in slip.rows:
+        page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
+        page.row(f" {row.voucher_no}", str(row.amount))
+
+
+def upload_rows(page: Page, rows: tuple[UploadRow, ...]) -> None:
+    if not rows:
+        return
+    page.text(f"{page.word(PHRASES['uploads_title'], ' ')} ({len(rows)})", bold=True)
+    for row in rows:
+        what = KINDS[row.kind] if row.notice is Notice.ADVICE else NOTICES[row.notice]
+        page.row(page.word(what, " "), row.voucher_no)
+        page.row(f" {row.code or page.word(PHRASES['not_answered'], ' ')}", str(row.amount))
+        page.pair("card_no", row.masked_pan)
+
+
+def open_rows(page: Page, rows: tuple[OpenRow, ...]) -> None:
+    if not rows:
+        page.say("no_open")
+        return
+    page.text(f"{page.word(PHRASES['open_title'], ' ')} ({len(rows)})", bold=True)
+    for row in rows:
+        page.row(page.word(METHODS[row.method], " "), row.voucher_no or row.order_no)
+        page.row(" " + page.word(STATES[row.state], " "), str(row.amount))
+        page.pair("card_no", row.masked_pan)
+        page.pair("batch_no", row.batch_no)

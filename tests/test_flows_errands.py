@@ -1,0 +1,124 @@
+"""What goes on behind the idle screen: sign-in, reversals, routes and echoes, seen by nobody and in nobody's way."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+from test_flows_stories import START, sale
+
+from drivers.ports import Key
+from sim.books import all_payments, discrepancies
+from sim.story import FIRST_RUN, OPERATOR, play
+from sim.twins.link import Network
+from sim.world import World
+from terminal.hostlink.backoff import Backoff
+from terminal.hostlink.codec import decode
+from terminal.hostlink.frame import unwrap
+from terminal.hostlink.profile import load_profile
+from terminal.loop import Now, Sleep
+from terminal.model import Mode, PaymentState
+
+KEPT = dataclasses.replace(load_profile("unionpay"), connection_kept=True)
+LOST = sale("unionpay-credit-pin") + "enter_pin: host mute 123456 ENTER\nreversal_pending: ENTER\nremove_card: remove\n"
+
+
+def requests(world: World) -> list[str]:
+    """The MTI of each request that reaches the host from now on."""
+    heard: list[str] = []
+
+    def note(frame: bytes) -> None:
+        mti = decode(unwrap(frame, world.shop.profile).body, world.shop.profile).mti
+        if int(mti) % 100 // 10 % 2 == 0:
+            heard.append(mti)
+
+    world.on_frame = note
+    return heard
+
+
+@given(st.integers(0, 200), st.binary(min_size=4, max_size=4), st.integers(1, 10**6), st.integers(1, 10**6))
+def test_a_wait_is_at_least_half_of_its_longest_and_never_over_the_limit(
+    failures: int, drawn: bytes, first_ms: int, more_ms: int
+) -> None:
+    backoff = Backoff(first_ms, first_ms + more_ms)
+    longest = min(backoff.limit_ms, first_ms * 2**failures)
+    assert longest // 2 <= backoff.wait_ms(failures, drawn) <= longest
+
+
+def test_waits_are_spread() -> None:
+    waits = {Backoff(30_000, 600_000).wait_ms(0, draw.to_bytes(4, "big")) for draw in range(0, 2**32, 2**22)}
+    assert max(waits) - min(waits) > 14_000
+
+
+def test_a_sign_in_that_found_no_host_is_made_when_there_is_one() -> None:
+    with World(1) as world:
+        log_in = "enter_number: ENTER\noperator_password: host refused 1234 ENTER\n"
+        world.run(play(world, f"{FIRST_RUN}{log_in}sign_in_failed: CANCEL\nidle: wait 120 host ok wait 120\n"))
+        assert world.shop.mode is Mode.SIGNED_IN
+        assert world.display.names[-1] == "idle"
+
+
+def test_a_reversal_is_made_while_nobody_is_there() -> None:
+    with World(2) as world:
+        world.run(play(world, START + LOST + "idle: host ok wait 60\n"))
+        assert [payment.state for payment in all_payments(world.journal)] == [PaymentState.REVERSED]
+        assert discrepancies(world.journal, world.acquirer) == []
+        assert "reversing" not in world.display.names
+
+
+def test_a_dead_host_is_asked_less_and_less() -> None:
+    with World(3) as world:
+        heard = requests(world)
+        world.run(play(world, START + LOST + "idle: wait 7200\n"))
+        assert 8 <= heard.count("0400") <= 7200 // 300 + 6
+        assert all_payments(world.journal)[0].state is PaymentState.REVERSING
+
+
+def test_a_key_makes_an_errand_give_way_at_once() -> None:
+    """The reversal's answer would be waited for a minute; the menu is there within two seconds."""
+    with World(4) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START + LOST + "idle:")
+            while "0400" not in heard:
+                await Sleep(100)
+            pressed_ms = (await Now()).mono_ms
+            world.press(Key.DOWN)
+            await world.eyes.see("menu")
+            assert (await Now()).mono_ms - pressed_ms < 2_000
+            world.press(Key.CANCEL)
+            await play(world, "idle: host ok wait 120\n")
+
+        world.run(people())
+        assert heard.count("0400") == 2
+        assert [payment.state for payment in all_payments(world.journal)] == [PaymentState.REVERSED]
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_route_that_is_well_again_is_preferred_again() -> None:
+    with World(5, other_lines=[Network()]) as world:
+        buy = sale("no-cvm") + "approved:\nremove_card: remove\n"
+
+        async def people() -> None:
+            await play(world, START)
+            world.link.unplug(0)
+            await play(world, buy)
+            assert world.link.taken[-1] == 1
+            world.link.plug_in(0)
+            await play(world, "idle: wait 120\n" + buy + "idle:")
+            assert world.link.taken[-1] == 0
+
+        world.run(people())
+        assert world.shop.host.line.resting() == ()
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_kept_connection_is_proved_by_echoes_and_serves_the_next_customer() -> None:
+    with World(6, profile=KEPT) as world:
+        heard = requests(world)
+        buy = sale("no-cvm") + "approved:\nremove_card: remove\n"
+        world.run(play(world, f"{FIRST_RUN}{OPERATOR}{buy}idle: wait 600\n{buy}idle:"))
+        assert 8 <= heard.count("0820") <= 14
+        assert world.link.taken == [0]
