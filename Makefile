@@ -144,10 +144,10 @@ doctor: venv ## Say what is missing on this machine and how to mend it
 
 # The system
 
-system-deps: ## (root) Install what the system tests need: pcscd, vpcd, Chromium, a compiler
+system-deps: ## (root) Install what the system tests need: pcscd, vpcd, Chromium, PostgreSQL, gcc
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-		pcscd libccid vsmartcard-vpcd libpcsclite-dev gcc python3-dev swig chromium strace openssl systemd
+		pcscd libccid vsmartcard-vpcd libpcsclite-dev gcc python3-dev swig chromium strace openssl systemd postgresql
 
 install-pi: ## (root) Install the terminal as a service on a Raspberry Pi
 	bash terminal/install/install-pi.sh

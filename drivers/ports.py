@@ -302,3 +302,16 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Close the connection, if there is one."""
+
+
+# Signature pad
+
+
+class SignaturePad(Protocol):
+    """Something to sign on. Strokes are lines of points, each 0 to 1000 across and 0 to 1000 down."""
+
+    def clear(self) -> None:
+        """Forget what was signed before. Raises DeviceError."""
+
+    def strokes(self) -> Sequence[Sequence[tuple[int, int]]] | None:
+        """What has been signed since; None as long as nobody has finished. Raises DeviceError."""

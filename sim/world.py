@@ -27,6 +27,7 @@ from sim.twins.card_reader import TwinCardReader
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.twins.link import Network, TwinLink
+from sim.twins.pad import TwinSignaturePad
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
@@ -72,6 +73,7 @@ class World:
         file_check: Callable[[], FileCheck] | None = None,
         card_command_ms: int = 15,
         serial: str = "simulated",
+        pad: TwinSignaturePad | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory() if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
@@ -89,6 +91,7 @@ class World:
         weather = network or Network()
         self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
         self._other_lines = other_lines
+        self.pad = pad
         self._make_devices(panel, card_command_ms, stripe=stripe)
         self.config = dataclasses.replace(
             Config.default(),
@@ -138,6 +141,7 @@ class World:
             scanner=self.scanner,
             stripe=self.stripe,
             link=self.link,
+            pad=self.pad,
         )
 
     # The host and its line

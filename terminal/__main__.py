@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from drivers.escpos_encoder import PrinterSettings
     from drivers.gpio import Pins
     from drivers.link import TcpLink
-    from drivers.ports import CardReader, DeviceError, Display, Scanner, StripeReader
+    from drivers.ports import CardReader, DeviceError, Display, Scanner, SignaturePad, StripeReader
     from terminal.config import Config
     from terminal.journal import Journal
     from terminal.manifest import FileCheck
@@ -275,6 +275,7 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
         reader=_or_absent(lambda: open_reader(config)),
         scanner=open_scanner(config),
         stripe=open_stripe(config),
+        pad=open_pad(config),
         link=link,
     )
     return devices, link
@@ -351,6 +352,14 @@ def open_scanner(config: Config) -> Scanner:
     from drivers.scanner import Gm65Scanner, ScannerSettings
 
     return Gm65Scanner(ScannerSettings(config.scanner.device, config.scanner.baud), _report)
+
+
+def open_pad(config: Config) -> SignaturePad | None:
+    if config.signature.file is None:
+        return None
+    from drivers.signature_file import SignatureFile
+
+    return SignatureFile(config.signature.file)
 
 
 def open_stripe(config: Config) -> StripeReader:

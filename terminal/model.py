@@ -149,6 +149,7 @@ class Notice(Enum):
     """What the host is told afterwards, in its order, by the queue of uploads."""
 
     SCRIPT_RESULT = "script-result"  # 0620: what became of the issuer's scripts.
+    SIGNATURE = "signature"  # 0820/07: a part of what the cardholder has signed on a pad.
     ADVICE = "advice"  # 0220: a transaction that is done already (Silence.REPEAT in its row of TRANSACTIONS).
 
 

@@ -29,6 +29,7 @@ from drivers.ports import (
     Presence,
     Printer,
     Scanner,
+    SignaturePad,
     StripeReader,
     TamperSwitch,
     Tone,
@@ -66,6 +67,7 @@ class Devices:
     scanner: Scanner
     stripe: StripeReader
     link: Link
+    pad: SignaturePad | None = None  # Most terminals have none: the cardholder signs on paper.
 
 
 class Alarm(Enum):

@@ -338,6 +338,8 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "kind_name.repayment-void": ("还款撤销", "Void"),
         "kind_name.sale": ("消费", "Sale"),
         "kind_name.void": ("撤销", "Void"),
+        "sign_on_pad.title": ("请签名", "Please sign"),
+        "hint.paper": ("✗签在纸上", "✗On paper"),
         "compare_signature.title": ("核对签名", "Signature?"),
         "balance.title": ("账户余额", "Balance"),
         "outcome_unknown.title": ("结果未知勿重做", "Do not repeat"),

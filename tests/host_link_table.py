@@ -10,6 +10,7 @@ from __future__ import annotations
 from sim.acquirer.checks import demands_of
 from terminal.hostlink.card_messages import INSERTED, MANUAL, SWIPED, CardFields, Original, card_request
 from terminal.hostlink.messages import Terminal
+from terminal.hostlink.notices import keepable
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.transactions import Card, Effect, Names, Row, Silence
 from terminal.model import Kind, Money
@@ -78,7 +79,10 @@ def _fields(row: Row, profile: Profile, card: CardFields) -> str:
     """What stands in a request by this card beside COMMON; 36 only if there is a track 3."""
     amount = None if row.kind is Kind.BALANCE else Money(100)
     request = card_request(row, TERMINAL, profile, stan="000003", card=card, amount=amount, original=ORIGINAL)
-    return " ".join(map(str, sorted((set(request.fields) | demands_of(row).fields) - COMMON)))
+    if row.advice:
+        request = keepable(request)
+    cvv2 = {62} if row.kind in (Kind.MOTO_SALE, Kind.MOTO_AUTH) else set()  # What a flow adds.
+    return " ".join(map(str, sorted((set(request.fields) | demands_of(row).fields | cvv2) - COMMON)))
 
 
 if __name__ == "__main__":

@@ -238,7 +238,7 @@ def test_a_day_leaves_no_secret_behind(tmp_path: Path) -> None:
     piks: list[bytes] = []
 
     def signed_in() -> None:
-        for working in bench.acquirer._keys.values():
+        for working in bench.acquirer._sign_ins._keys.values():
             keys.extend(working._keys)
             piks.append(working._keys[0])
 

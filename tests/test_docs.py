@@ -14,6 +14,7 @@ from host_link_table import HEADS, table_of_kinds
 
 from keys import tdes
 from keys.mac import final_block, fold, unionpay_mac
+from sim.acquirer.core import MANDATORY
 from sim.acquirer.faults import FaultKind
 from sim.story import ACTIONS, parse_story
 from terminal.config import Config
@@ -149,6 +150,11 @@ def test_the_kinds_that_are_told_in_words_have_the_codes_of_the_table(unionpay: 
     assert len(told) >= 11 and set(told) <= known
 
 
+def test_every_message_that_a_host_must_know_is_in_the_overview() -> None:
+    named = {mti for row in table("message") for mti in row[1].split(", ")}
+    assert named == set(MANDATORY)
+
+
 def test_the_response_codes_are_the_code_s() -> None:
     assert table("code") == [[row.code, row.zh, row.en, row.action.value] for row in RESPONSE_CODES.values()]
     sentence = re.search(r"^([0-9A-Z, ]+) and (\w\w) approve\.", HOST_LINK, re.MULTILINE)
@@ -218,7 +224,7 @@ def test_the_mac_example_step_by_step() -> None:
 def test_the_qr_order_example_with_its_mac(unionpay: Profile) -> None:
     order_no = "10000001000001000000020000000000"
     request = messages.qr_order(TERMINAL, unionpay, stan="000005", amount=Money(990), order_no=order_no)
-    key = re.search(r"--test-mak ([0-9A-F]{32})", HOST_LINK)
+    key = re.search(r"double-length key `([0-9A-F]{32})`", HOST_LINK)
     assert key
     mac = unionpay_mac(bytearray.fromhex(key[1]), messages.mac_range(request, unionpay))
     assert bytes.fromhex(block("qr-order")) == on_the_wire(request.with_fields({64: mac}), unionpay)

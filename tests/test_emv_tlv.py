@@ -113,6 +113,10 @@ def test_depth_count_and_length_are_bounded() -> None:
     assert len(parse(empty * COUNT_MAX)) == COUNT_MAX
     with pytest.raises(TlvError, match="objects"):
         parse(empty * (COUNT_MAX + 1))
+    half = encode(0x70, empty * (COUNT_MAX // 2))
+    with pytest.raises(TlvError, match="more than"):  # Counted over all templates, not in each.
+        parse(half + half)
+    assert parse(bytes(BYTES_MAX)) == ()
     with pytest.raises(TlvError, match="bytes"):
         parse(bytes(BYTES_MAX + 1))
 

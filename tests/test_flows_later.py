@@ -17,8 +17,8 @@ from sim.books import all_payments
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
-from terminal.hostlink.balance import read_balance
 from terminal.hostlink.codec import FrameError
+from terminal.hostlink.details import read_balance
 from terminal.hostlink.profile import load_profile
 from terminal.journal import PaymentRecord
 

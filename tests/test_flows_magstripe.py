@@ -397,3 +397,41 @@ def test_a_swiped_pre_authorisation_is_called_one_on_glass_and_paper() -> None:
         world.run(play(world, START + to_transaction("auth") + asked))
     assert any(text.startswith("insert_card") and "Pre-auth" in text for text in said)
     assert sum("TRANS TYPE:" in text and "AUTH" in text for text in said if text.startswith("slip")) == 2
+
+
+SWIPED_SALE = buy("insert_card: swipe stripe-debit\n" + PIN + "approved:\n")
+CONSENT = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
+VOID = to_transaction("void") + "enter_number: 2 ENTER\noriginal: ENTER\n" + CONSENT
+
+
+def test_a_sale_by_stripe_is_voided_by_its_stripe_with_its_pin() -> None:
+    host = HearingHost()
+    with World("stripe-void", acquirer=host) as world:
+        void = VOID + "insert_card: swipe stripe-debit\n" + PIN + "approved:\nidle:"
+        world.run(play(world, START + SWIPED_SALE + void))
+        assert [(p.kind.value, p.state.value) for p in reversed(all_payments(world.journal))] == [
+            ("sale", "voided"),
+            ("void", "completed"),
+        ]
+    (request,) = host.asked
+    assert request.text(22) == "021" and {35, 52} <= set(request.fields)
+
+
+def test_another_stripe_voids_nothing() -> None:
+    host = HearingHost()
+    with World("stripe-other", acquirer=host) as world:
+        wrong = "insert_card: swipe stripe-credit\ncard_problem: ENTER\nidle:"
+        world.run(play(world, START + SWIPED_SALE + VOID + wrong))
+        assert host.asked == []
+
+
+def test_what_is_told_afterwards_may_be_swiped() -> None:
+    host = HearingHost()
+    names = ("offline-settlement",)
+    with World("stripe-advice", acquirer=host) as world:
+        offered = dataclasses.replace(world.config.transactions, offered=names)
+        world.shop.config = dataclasses.replace(world.config, transactions=offered)
+        typed = "enter_amount: 12850 ENTER\nmenu: 1\nenter_number: 123456 ENTER\nenter_number: ENTER\n"
+        swiped = to_transaction("offline-settlement", names) + CONSENT + typed + "insert_card: swipe stripe-debit\n"
+        world.run(play(world, START + swiped + "approved:\nidle:"))
+        assert [p.state.value for p in all_payments(world.journal)] == ["completed"]

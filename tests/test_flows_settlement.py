@@ -13,7 +13,7 @@ from typing import Any
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.flows.batch import count_batch
 from terminal.flows.batch_upload import PROGRESS
@@ -249,3 +249,69 @@ def test_foreign_cards_have_totals_of_their_own() -> None:
         shop.profile = dataclasses.replace(shop.profile, domestic_organisations=())
         batch = world.journal.transact(lambda tx: count_batch(shop, tx))
         assert (batch.domestic.debit_count, batch.foreign.debit_count) == (2, 0)
+
+
+def test_a_settlement_is_finished_also_where_the_host_keeps_its_batch_number() -> None:
+    """Some acquirers leave counting batches to the terminal: what was judged is closed before anything is sold."""
+    host = Host()
+    host.codes = {"0320/203": "77"}
+    with World("same-number", acquirer=host) as world:
+
+        async def heal(world: World) -> None:
+            host.codes = {}
+            host.book.open_batch = lambda terminal: next(iter(host.book.all_batches()))  # type: ignore[method-assign]
+
+        begin = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\ndeclined: ENTER\nidle:\n"
+        again = "idle: ENTER\nsigning_in:\nsign_in_failed: CANCEL\nidle: ENTER\nsettled: ENTER\nidle:"
+        run(world, START + CHIP, begin, heal, again)
+        assert [m.mti for m in host.heard].count("0500") == 1
+        assert last_slip(world).uploaded == 1
+
+
+def test_a_host_that_wants_a_sign_in_for_each_upload_does_not_keep_the_batch() -> None:
+    host = Host()
+    host.codes = {"0320/203": "77", "0320/207": "77"}
+    with World("for-ever", acquirer=host) as world:
+        begin = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\ndeclined: ENTER\nidle:\n"
+        sign_in = "idle: ENTER\nsigning_in:\nsign_in_failed: CANCEL\nidle: ENTER\n"
+        run(world, START + CHIP, begin + sign_in + "declined: ENTER\nidle:\n" + sign_in + "settled: ENTER\nidle:")
+        slip = last_slip(world)
+        assert (slip.uploaded, slip.not_taken) == (0, 2)
+
+
+def test_what_nobody_knows_the_end_of_stands_on_the_slip() -> None:
+    host = Host()
+    host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0220"))
+    with World("unknown-refund", acquirer=host) as world:
+
+        async def refund(world: World) -> None:
+            rrn = str(payments(world)[0].facts["rrn"])
+            await play(
+                world,
+                to_transaction("refund") + "enter_number: ENTER\noperator_password: 1234 ENTER\n"
+                f"enter_number: {rrn} ENTER\nenter_number: ENTER\nenter_amount: 2850 ENTER\n"
+                "insert_card: insert no-cvm\noutcome_unknown: ENTER\nremove_card: remove\nidle:",
+            )
+
+        run(world, START + CHIP, refund, SETTLE)
+        (row,) = last_slip(world).open_rows
+        assert (row.state, row.amount) == (PaymentState.UNKNOWN, Money(2850))
+        assert payments(world)[1].state is PaymentState.SETTLED
+
+
+def test_a_parked_reversal_stands_on_the_slip_and_keeps_its_seal() -> None:
+    host = Host()
+    host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0200", nth=2))
+    host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0400", times=99))
+    with World("parked", acquirer=host) as world:
+        lost = CHIP.replace(DONE, "reversal_pending: ENTER\nremove_card: remove\n")
+
+        async def park(world: World) -> None:
+            number = payments(world)[1].id
+            world.journal.transact(lambda tx: tx.note(number, parked=True))
+
+        run(world, START + CHIP, lost, park, SETTLE)
+        (row,) = last_slip(world).open_rows
+        assert (row.state, row.masked_pan) == (PaymentState.REVERSING, payments(world)[1].facts["masked_pan"])
+        number = payments(world)[1].id
+        assert world.journal.transact(lambda tx: tx.sealed(number, "reversal")) is not None

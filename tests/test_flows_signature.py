@@ -82,6 +82,15 @@ def test_a_declined_void_leaves_the_sale_and_the_menu_tries_again() -> None:
         assert states(world) == [("sale", "voided"), ("void", "declined"), ("void", "completed")]
 
 
+def test_what_was_left_is_tried_again_before_the_batch_is_settled() -> None:
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
+    with World("settled", acquirer=host) as world:
+        settle = "idle: DOWN\nmenu: 4\napproved:\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
+        world.run(play(world, START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS + settle))
+        assert states(world) == [("sale", "settled"), ("void", "declined"), ("void", "settled")]
+
+
 def test_an_unanswered_void_is_reversed_and_tried_again_after_the_next_sign_in() -> None:
     """The sale is made, so that the host takes the void's reversal; the next start of a day makes the void good."""
     host = HearingHost()

@@ -13,12 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys import KeyLayout, mac
+from keys.testkeys import BY_NAME
 from terminal.hostlink import messages
 from terminal.hostlink.card_messages import CardFields, card_request
 from terminal.hostlink.codec import Message, encode
 from terminal.hostlink.explain import explain, printable
 from terminal.hostlink.fields import FIELDS
 from terminal.hostlink.frame import wrap
+from terminal.hostlink.meanings import (
+    CONDITIONS,
+    ENTRY_MODES,
+    MTI_WORDS,
+    ORDER_TAGS,
+    PIN_ENTRY,
+    PROCESSING,
+    REQUIREMENTS,
+    REVERSAL_REASONS,
+)
 from terminal.hostlink.messages import Terminal
 from terminal.hostlink.profile import load_profile
 from terminal.hostlink.subfields import write_tlv
@@ -30,6 +41,7 @@ VECTORS: dict[str, Any] = {
     vector["id"]: vector
     for vector in json.loads((Path(__file__).parent / "vectors" / "hostlink.json").read_text("utf-8"))["vectors"]
 }
+HOST_LINK = (Path(__file__).parents[1] / "docs" / "host-link.md").read_text(encoding="utf-8")
 FRAMES = [vector for vector in VECTORS.values() if vector["kind"] == "wire-frame"]
 PAN, TRACK = "6225000000000014", "6225000000000014D30122011234567890"
 MASKED = "622500******0014"
@@ -206,7 +218,8 @@ def test_what_stands_before_the_fault_is_shown(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    "arguments", [("0",), ("xyz",), ("",), ("--test-mak", "00", "60"), ("--profile", "no-such", "60"), ("0" * 40_000,)]
+    "arguments",
+    [("0",), ("xyz",), ("",), ("--mak-file", "none", "60"), ("--profile", "no-such", "60"), ("0" * 40_000,)],
 )
 def test_a_wrong_call_is_status_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     status, out, err = decoded(capsys, *arguments)
@@ -221,14 +234,76 @@ def test_bad_hex_is_not_quoted(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("key", "verdict"), [(None, "unchecked"), ("mak", "good"), ("flipped", "bad")])
-def test_the_mac_is_checked_with_a_test_key(capsys: pytest.CaptureFixture[str], key: str | None, verdict: str) -> None:
+def test_the_mac_is_checked_with_a_key_in_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, key: str | None, verdict: str
+) -> None:
     vector = VECTORS["mac-1"]
     keys = {"mak": vector["mak"], "flipped": "C34A8FB57AA2F123"}
-    more = ["--test-mak", keys[key]] if key else []
+    file = tmp_path / "mak"
+    file.write_text(keys.get(key or "", "") + "\n", encoding="ascii")
+    more = ["--mak-file", str(file)] if key else []
     text = VECTORS["frame-blog-mab-0200"]["hex"]
     status, seen = as_json(capsys, "--bare", *more, text)
     assert (status, seen["mac"]) == (0, verdict)
     assert mac.unionpay_mac(bytearray.fromhex(vector["mak"]), bytes.fromhex(vector["mab"])).decode() in str(seen)
+
+
+def test_a_published_key_goes_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    order = messages.qr_query(TERMINAL, PROFILE, stan="000001", order_no="A1")
+    for named, verdict in (("tmk", "good"), ("bdk", "bad"), ("aes256", "unchecked")):
+        made = mac.unionpay_mac(bytearray(BY_NAME["tmk"]), messages.mac_range(order, PROFILE))
+        _, seen = as_json(capsys, "--test-key", named, wire(order.with_fields({64: made})))
+        assert seen["mac"] == verdict
+
+
+def test_a_dukpt_message_is_checked_with_the_base_key(capsys: pytest.CaptureFixture[str]) -> None:
+    """The log-on of docs/host-link.md §15; its answer does not say whose keys it has, and is not checked."""
+    text = HOST_LINK.partition("```text ascii-log-on\n")[2].partition("```")[0].replace(" ", "").strip()
+    frame = text.encode("ascii").hex()
+    dialect = ("--profile", "iso8583-1987-ascii", "--test-key", "bdk")
+    status, seen = as_json(capsys, *dialect, frame)
+    assert (status, seen["mac"], seen["mti"], seen["bitmap"]) == (0, "good", "0800", "0020000000C00813")
+    assert as_json(capsys, *dialect, frame.replace("303138", "303238", 1))[1]["mac"] != "good"
+    assert as_json(capsys, *dialect, (text[:-1] + "5").encode("ascii").hex())[1]["mac"] == "bad"
+
+
+def test_a_file_of_frames_as_hex(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "day.txt"
+    shown = [VECTORS["frame-halo-0400"]["hex"], VECTORS["frame-signin-A"]["hex"]]
+    file.write_text(f"# a day\n{shown[0]}  # a reversal\n\n{shown[1].lower()}\n", encoding="ascii")
+    status, out, _ = decoded(capsys, "--json", str(file))
+    assert (status, [json.loads(line)["mti"] for line in out.splitlines()]) == (0, ["0400", "0800"])
+    file.write_text(f"{shown[0]}\n{shown[1][:-4]}\n", encoding="ascii")
+    assert decoded(capsys, str(file))[0] == 1
+
+
+def test_a_file_of_frames_as_a_line_carries_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "day.bin"
+    data = b"".join(bytes.fromhex(VECTORS[name]["hex"]) for name in ("frame-halo-0400", "frame-signin-A"))
+    file.write_bytes(data)
+    status, out, _ = decoded(capsys, "--json", str(file))
+    assert (status, [json.loads(line)["mti"] for line in out.splitlines()]) == (0, ["0400", "0800"])
+    file.write_bytes(data[:-1])
+    assert decoded(capsys, "--json", str(file))[0] == 2
+    assert decoded(capsys, "--bare", str(file))[0] == 2
+
+
+@pytest.mark.parametrize(("language", "wanted", "other"), [("zh", "冲正", "reversal"), ("en", "reversal", "冲正")])
+def test_one_language_alone(capsys: pytest.CaptureFixture[str], language: str, wanted: str, other: str) -> None:
+    text = VECTORS["frame-halo-0400"]["hex"]
+    _, out, _ = decoded(capsys, "--language", language, text)
+    assert wanted in out and other not in out
+    assert not (language == "en" and re.search(r"[\u4e00-\u9fff]", out))
+    _, seen = as_json(capsys, "--language", language, text)
+    assert seen["fields"]["39"]["notes"] == [{"zh": "超时无应答", "en": "no response"}[language]]
+
+
+def test_every_word_is_in_both_languages() -> None:
+    tables = (MTI_WORDS, REQUIREMENTS, PROCESSING, ENTRY_MODES, CONDITIONS, PIN_ENTRY, REVERSAL_REASONS, ORDER_TAGS)
+    for table in tables:
+        for words in table.values():
+            assert re.search(r"[\u4e00-\u9fff]", words.zh)
+            assert words.en.isascii()
 
 
 def test_a_frame_without_a_mac_says_so() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ from sim.acquirer.bookfile import BookFile
 from sim.acquirer.caller import Caller, new_card
 from sim.card.profiles import PROFILES
 from terminal.hostlink import messages
+from terminal.hostlink.card_messages import Original
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.reply import read_order
-from terminal.model import Money
+from terminal.model import Kind, Money
 
 NOON = 1_795_233_600_000
 
@@ -117,3 +120,82 @@ def test_the_file_holds_no_card_number(tmp_path: Path) -> None:
     for profile in PROFILES.values():
         assert profile.pan.encode() not in data
     assert b"622500******0014" in data
+
+
+def test_a_restarted_acquirer_knows_its_terminals_and_accounts(tmp_path: Path) -> None:
+    path = tmp_path / "book.db"
+    first = Acquirer(book=BookFile(path), seed=1)
+    caller = Caller(lambda frame: first.handle(frame, NOON), first.profile, tmp_path / "keys")
+    caller.sign_in()
+    caller.sale(100, pin="999999")
+    auth = caller.request(Kind.AUTH, 700, new_card("unionpay-credit-pin"))
+    reply = caller.call(auth, mac=True)
+    assert reply is not None and reply.text(39) == "00"
+    first.book.close()
+
+    second = Acquirer(book=BookFile(path), seed=2)
+    caller._send = lambda frame: second.handle(frame, NOON)
+    account = second.registry.accounts[PROFILES["unionpay-credit-pin"].pan]
+    assert (account.held_minor, account.wrong_pins) == (700, 1)
+    completion = caller.request(
+        Kind.COMPLETION, 700, new_card("unionpay-credit-pin"), original=caller.original(auth, reply)
+    )
+    completed = caller.call(completion, mac=True)
+    assert completed is not None and completed.text(39) == "00", "no new sign-in was needed"
+    assert account.held_minor == 0
+    caller.call(messages.sign_out(caller.terminal, caller.profile, stan=caller.next_stan()))
+    second.book.close()
+    third = Acquirer(book=BookFile(path))
+    assert not third.signed_in(*("898440153110001", "10000001"))
+    third.book.close()
+
+
+OLD = """
+create table batch (merchant text, terminal text, batch_no text, place integer, settlement text,
+    primary key (merchant, terminal, batch_no));
+create table entry (merchant text, terminal text, batch_no text, stan text, body text,
+    primary key (merchant, terminal, batch_no, stan));
+create table qr_order (merchant text, order_no text, place integer, body text, primary key (merchant, order_no));
+insert into batch values ('898440153110001', '10000001', '000001', 1, null);
+insert into entry values ('898440153110001', '10000001', '000001', '000002', '{"terminal": ["898440153110001",
+    "10000001"], "batch_no": "000001", "stan": "000002", "amount_minor": 100, "state": "approved", "code": "00",
+    "at_ms": 1795233600000, "pan": "622500******0014", "rrn": "112100000002", "auth_code": "000002"}');
+"""
+
+
+def test_a_book_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "book.db"
+    with sqlite3.connect(path) as old:
+        old.executescript(OLD)
+    old.close()
+    acquirer = Acquirer(book=BookFile(path))
+    caller = Caller(lambda frame: acquirer.handle(frame, NOON), acquirer.profile, tmp_path / "keys")
+    caller.stan = 2
+    caller.sign_in()
+    original = Original("000001", "000002", "1121", "112100000002", "000002")
+    other = caller.request(Kind.VOID, 100, new_card("no-cvm"), original=original)
+    own = caller.request(Kind.VOID, 100, new_card("unionpay-credit-pin"), original=original)
+    codes = [reply.text(39) for reply in (caller.call(other, mac=True), caller.call(own, mac=True)) if reply]
+    assert codes == ["14", "00"]
+    acquirer.book.close()
+    again = BookFile(path)
+    assert [entry.state.value for entry in again.entries] == ["voided", "declined", "approved"]
+    again.close()
+
+
+def test_a_newer_book_is_refused_with_words(tmp_path: Path) -> None:
+    path = tmp_path / "book.db"
+    BookFile(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("pragma user_version = 99")
+    db.close()
+    with pytest.raises(ValueError, match="newer than 3: use the newer program"):
+        BookFile(path)
+
+
+def test_a_refund_that_nobody_answered_agrees_with_either_book(tmp_path: Path) -> None:
+    book = day(tmp_path / "keys", Book()).book
+    either = PaymentRow("000099", "000001", 5, Net.UNANSWERED, kind=Kind.REFUND)
+    assert books_agree(book, (*ROWS, either)) == []
+    other = replace(ROWS[0], kind=Kind.AUTH)
+    assert "sale at the host, auth at the terminal" in books_agree(book, (other, *ROWS[1:]))[0]

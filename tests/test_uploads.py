@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hearing_host import HearingHost
 
-from sim.acquirer import Fault, FaultKind
+from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.card import PROFILES
+from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.flows.recovery import end_running
 from terminal.hostlink.card_messages import Original
@@ -27,11 +27,11 @@ DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE + "idle:"
 
 
-class Host(HearingHost):
+class Host(Acquirer):
     """Remembers the notices it is given (0220 of an advice, 0620), in their order, and may refuse each with a code."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(seed=7)
         self.told: list[Message] = []
         self.codes: list[str] = []
 
@@ -273,3 +273,30 @@ def test_a_full_queue_refuses_the_next_sale_in_words() -> None:
 
         world.run(people())
         assert len(uploads(world)) == UPLOADS_LIMIT
+
+
+def test_scripts_that_come_with_a_balance_are_told_of_too() -> None:
+    host = Host()
+    with World("balance-scripts", acquirer=host) as world:
+        story = to_transaction("balance") + "insert_card: insert sends-limits\nenter_pin: 123456 ENTER\n"
+        world.run(play(world, START + story + "balance: ENTER\nremove_card: remove\nidle:"))
+        assert [(told.mti, told.text(3)) for told in host.told] == [("0620", "310000")]
+
+
+def test_what_waits_is_sealed() -> None:
+    """Neither the number nor the message is in any event; the seal alone has them, and dies with its batch."""
+    with World("sealed", acquirer=Host()) as world:
+
+        async def people() -> None:
+            await play(world, START + SALE)
+            await tip(world)
+
+        world.run(people())
+        pan = PROFILES["signature"].pan
+        made = payments(world)[1]
+        sealed = world.journal.transact(lambda tx: tx.sealed(made.id, "advice"))
+        assert sealed is not None
+        assert bytes.fromhex(pan) not in sealed
+        assert pan not in "".join(str(event.body) for event in world.journal.events_after(0))
+        world.run(play(world, "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"))
+        assert world.journal.transact(lambda tx: tx.sealed(made.id, "advice")) is None

@@ -10,15 +10,18 @@ the ways in which a terminal names an original (docs/host-link.md §3). Referenc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 
+from sim.acquirer.registry import Account
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect
 from terminal.model import Kind
 
 BATCH_LIMIT = 999_999  # F60.2 has six digits; 000000 is none.
+CRYPTOGRAMS_LIMIT = 100_000  # How many used ones are remembered; a replay is tried soon or never.
 ORDERS_LIMIT = 200_000  # A soak test makes fewer; more means that somebody floods us.
 
 TerminalId = tuple[str, str]  # Merchant number, terminal number.
@@ -61,6 +64,7 @@ class Entry:
     held_minor: int = 0
     original: str = ""
     script: str = ""
+    card: str = ""  # The token of its card number (registry.token_of).
 
     @property
     def standing(self) -> bool:
@@ -150,8 +154,11 @@ class Batch:
         return Totals(*debit, *credit)
 
 
+Row = Entry | Order | Batch | Account
+
+
 class Book:
-    """All batches of all terminals. A subclass may write each change down; see bookfile."""
+    """All batches of all terminals. A subclass may write each change down: see bookfile and sharedbook."""
 
     def __init__(self) -> None:
         self.batches: dict[TerminalId, dict[str, Batch]] = {}
@@ -160,6 +167,7 @@ class Book:
         self._by_rrn: dict[str, Entry] = {}
         self._by_code: dict[str, list[Entry]] = {}  # Authorisations by their code.
         self._about: dict[str, list[Entry]] = {}  # By the original's reference number.
+        self._seen: dict[bytes, None] = {}  # Cryptograms already used, oldest first.
 
     # Reading
 
@@ -189,6 +197,10 @@ class Book:
     def about(self, original: Entry) -> list[Entry]:
         """Everything that names this entry as its original, oldest first."""
         return list(self._about.get(original.rrn, ())) if original.rrn else []
+
+    def any_order(self, merchant_no: str, order_no: str) -> Order | None:
+        """An order of this merchant, of whichever of its terminals: numbers are unique for a merchant."""
+        return self.orders.get((merchant_no, order_no))
 
     def all_batches(self) -> Iterator[Batch]:
         for batches in self.batches.values():
@@ -231,6 +243,11 @@ class Book:
         if entry.original:
             self._about.setdefault(entry.original, []).append(entry)
 
+    def _unfile(self, entry: Entry) -> None:
+        self._by_rrn.pop(entry.rrn, None)
+        for index, key in ((self._by_code, entry.auth_code), (self._about, entry.original)):
+            index[key] = [each for each in index.get(key, ()) if each is not entry]
+
     def add_order(self, batch: Batch, order: Order) -> None:
         batch.orders[order.order_no] = order
         self.orders[order.terminal[0], order.order_no] = order
@@ -245,7 +262,33 @@ class Book:
         self.last_rrn += 1
         return f"{day}{self.last_rrn:08d}"
 
-    def keep(self, row: Entry | Order | Batch) -> None:
+    def first_use(self, arqc: bytes) -> bool:
+        """Whether this cryptogram was never used before; from now on it was."""
+        if arqc in self._seen:
+            return False
+        if len(self._seen) >= CRYPTOGRAMS_LIMIT:
+            del self._seen[next(iter(self._seen))]
+        self._seen[arqc] = None
+        return True
+
+    def message(self, terminal: TerminalId) -> AbstractContextManager[None]:
+        """Around everything that is done about one message of this terminal. May raise sql.Conflict."""
+        return nullcontext()
+
+    def keep(self, row: Row) -> None:
         """A row is new or has changed."""
+
+    def restore(self, account: Account) -> None:
+        """At the start: what an earlier process has made of an account of the registry."""
+
+    def fresh(self, account: Account) -> None:
+        """Before an account is looked at: what others have made of it."""
+
+    def keep_keys(self, terminal: TerminalId, block: str) -> None:
+        """The key block of a sign-in, in hex after its F60.3 and a colon; "" after a sign-out."""
+
+    def key_block(self, terminal: TerminalId) -> str | None:
+        """What was kept; None: this book keeps none, and keys live in the process."""
+        return None
 
     def close(self) -> None: ...

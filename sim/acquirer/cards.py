@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 
+from sim.acquirer.book import Book
 from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.registry import Account, Registry
 from sim.acquirer.requests import (
@@ -22,6 +23,7 @@ from sim.acquirer.requests import (
     PIN_TRIES_EXCEEDED,
     WRONG_PIN,
     Refused,
+    Request,
 )
 from sim.card.profiles import luhn_digit
 from sim.cryptograms import IssuerError
@@ -33,7 +35,6 @@ from terminal.hostlink.icc import elements
 PIN_TRIES = 3
 CHIP_CONDITION = slice(12, 13)  # 60.5
 CHIP_SERVICE = ("2", "6")  # First digit of the service code (ISO/IEC 7813).
-CRYPTOGRAMS_LIMIT = 100_000  # How many used ones are remembered; a replay is tried soon or never.
 OFFLINE_APPROVED = b"Y1"  # Tag 8A of what the card has approved alone.
 TC = 0x40  # 9F27, its first two bits.
 
@@ -41,10 +42,10 @@ TC = 0x40  # 9F27, its first two bits.
 class CardDesk:
     """Asks the issuers behind the test cards."""
 
-    def __init__(self, registry: Registry, issuer: Issuer) -> None:
+    def __init__(self, registry: Registry, book: Book, issuer: Issuer) -> None:
         self._registry = registry
+        self._book = book
         self._issuer = issuer
-        self._seen: dict[bytes, None] = {}  # Cryptograms already used, oldest first.
 
     def account(self, message: Message, keys: HostKeys) -> Account:
         """The account behind F2, or F35. Raises Refused: 14, 15, 45."""
@@ -59,6 +60,7 @@ class CardDesk:
             raise Refused(INVALID_CARD)
         if message.text(22)[:2] == SWIPED:
             self._check_stripe(message, track)
+        self._book.fresh(account)
         return account
 
     def _check_stripe(self, message: Message, track: str) -> None:
@@ -82,34 +84,35 @@ class CardDesk:
         if offline and (values.get(0x8A) != OFFLINE_APPROVED or values.get(0x9F27, b"\x00")[0] & 0xC0 != TC):
             raise Refused(FORMAT_ERROR)
         amount = message.text(4) or "0" * 12
-        if not checked.genuine or values[0x9F02].hex() != amount or checked.arqc in self._seen:
+        genuine = checked.genuine and values[0x9F02].hex() == amount
+        if not genuine or not self._book.first_use(checked.arqc):
             raise Refused(CARD_CHECK_FAILED)
-        if len(self._seen) >= CRYPTOGRAMS_LIMIT:
-            del self._seen[next(iter(self._seen))]
-        self._seen[checked.arqc] = None
         return checked
 
-    def holder(self, message: Message, account: Account, keys: HostKeys, year_month: str, *, typed: bool) -> None:
+    def holder(self, request: Request, account: Account, *, typed: bool) -> None:
         """Whether the issuer lets this card pay at all. `typed`: the expiry was read to us, and must be right."""
+        message = request.message
         if account.refuses:
             raise Refused(account.refuses)
-        if account.expiry < year_month or (typed and message.text(14) != account.expiry):
+        if account.expiry < request.year_month or (typed and message.text(14) != account.expiry):
             raise Refused(EXPIRED)
         if 52 not in message.fields and account.pin_required and not typed:
             raise Refused(WRONG_PIN)
-        self.pin(message, account, keys)
+        self.pin(request, account)
 
-    def pin(self, message: Message, account: Account, keys: HostKeys) -> None:
-        """A PIN that came along must be right. Raises Refused: 55, 75, 99."""
-        block = message.binary(52)
+    def pin(self, request: Request, account: Account) -> None:
+        """A PIN that came along must be right; three wrong ones a day. Raises Refused: 55, 75, 99."""
+        block = request.message.binary(52)
         if not block:
             return
+        if account.pins_day != request.date:
+            account.wrong_pins = 0
         if account.wrong_pins >= PIN_TRIES:
             raise Refused(PIN_TRIES_EXCEEDED)
-        pin = keys.pin(block, account.pan)
+        pin = request.working_keys.pin(block, account.pan)
         if pin is None:
             raise Refused(PIN_FORMAT)
         if not hmac.compare_digest(pin, account.pin):
-            account.wrong_pins += 1
+            account.wrong_pins, account.pins_day = account.wrong_pins + 1, request.date
             raise Refused(PIN_TRIES_EXCEEDED if account.wrong_pins >= PIN_TRIES else WRONG_PIN)
         account.wrong_pins = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sqlite3
 import sys
 import threading
@@ -18,10 +19,13 @@ from sim.acquirer.core import Acquirer
 from sim.acquirer.faults import FaultPlan, parse_fault
 from sim.acquirer.lines import describe, one_line
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL, TerminalRow, default_registry
-from sim.acquirer.server import SERVER_CERTIFICATE, AcquirerServer, tls_context
+from sim.acquirer.server import SERVER_CERTIFICATE, STALE_S, AcquirerServer, tls_context
+from sim.acquirer.sharedbook import SharedBook
+from sim.acquirer.sql import PostgresSql
+from sim.acquirer.workers import WORKERS_LIMIT, run_workers
 from sim.arguments import port_number
 from sim.tls import make_certificates
-from terminal.hostlink.profile import ProfileError, load_profile
+from terminal.hostlink.profile import Profile, ProfileError, load_profile
 
 DEFAULT_PORT = 8583
 
@@ -38,7 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="speak TLS with the certificate in DIR (an empty DIR gets a test authority, server and client)",
     )
     parser.add_argument("--client-cert", action="store_true", help="demand a client certificate of DIR's authority")
-    parser.add_argument("--book", metavar="FILE", type=Path, help="keep the book in this SQLite file")
+    parser.add_argument(
+        "--book",
+        metavar="FILE|URL",
+        help="keep the book in this SQLite file, or in the PostgreSQL at postgresql://…",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes on this port; PostgreSQL only (default: 1)"
+    )
+    parser.add_argument(
+        "--stale", type=float, default=STALE_S, metavar="S", help="drop what has waited longer (default: %(default)s s)"
+    )
     parser.add_argument(
         "--terminal",
         metavar="MERCHANT:TERMINAL",
@@ -61,13 +75,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
     """Serve until Ctrl-C (or `stop`). 0: ended by a person; 1: cannot serve; 2: bad arguments."""
+    if args.workers > 1:
+        problem = _why_alone(args)
+        if problem:
+            print(f"acquirer: {problem}", file=sys.stderr)
+            return 2
+        return run_workers(args, serve, stop or threading.Event())
+    return serve(args, stop)
+
+
+def _why_alone(args: argparse.Namespace) -> str:
+    """Why there can be one process only, or ""."""
+    if args.workers > WORKERS_LIMIT:
+        return f"--workers is 1 to {WORKERS_LIMIT}"
+    if not is_url(args.book):
+        return "--workers needs --book postgresql://…: a SQLite file, or memory, is one process's own"
+    if args.seed is not None:
+        return "--workers draws from the system: several processes with one --seed would give the same keys"
+    return ""
+
+
+def serve(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
+    """One process, as `run`."""
     try:
         acquirer = build(args)
     except (ValueError, ProfileError) as error:
         print(f"acquirer: {error}", file=sys.stderr)
         return 2
     except (OSError, sqlite3.Error) as error:
-        print(f"acquirer: --book {args.book}: {error}", file=sys.stderr)
+        print(f"acquirer: --book {_without_password(args.book)}: {error}", file=sys.stderr)
         return 1
     try:
         tls = None
@@ -75,8 +111,9 @@ def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
             if not (args.tls / SERVER_CERTIFICATE).exists():
                 make_certificates(args.tls)
             tls = tls_context(args.tls, demand_client=args.client_cert)
+        show = printer(acquirer.profile, as_json=args.json)
         server = AcquirerServer(
-            acquirer, args.host, args.port, tls=tls, on_exchange=_printer(acquirer, as_json=args.json)
+            acquirer, args.host, args.port, tls=tls, on_exchange=show, stale_s=args.stale, share_port=args.workers > 1
         )
         server.start()
     except OSError as error:
@@ -101,12 +138,11 @@ def build(args: argparse.Namespace) -> Acquirer:
         merchant_no, _, terminal_no = pair.partition(":")
         registry.add_terminal(TerminalRow(merchant_no, terminal_no, tmk=TEST_TMK))
     plan = FaultPlan(parse_fault(text) for text in args.faults)
-    book: Book = BookFile(args.book) if args.book is not None else Book()
     draw = os.urandom if args.seed is None else None
     return Acquirer(
         registry,
         profile=load_profile(args.profile),
-        book=book,
+        book=open_book(args.book),
         seed=args.seed or 0,
         draw=draw,
         faults=plan,
@@ -114,9 +150,26 @@ def build(args: argparse.Namespace) -> Acquirer:
     )
 
 
-def _printer(acquirer: Acquirer, *, as_json: bool) -> Callable[[str, bytes], None]:
+def is_url(book: str | None) -> bool:
+    return book is not None and book.startswith(("postgresql://", "postgres://"))
+
+
+def open_book(book: str | None) -> Book:
+    """In memory, in a file, or in a PostgreSQL. Raises ValueError, OSError, sqlite3.Error."""
+    if book is None:
+        return Book()
+    return SharedBook(PostgresSql(book)) if is_url(book) else BookFile(Path(book))
+
+
+def _without_password(book: str) -> str:
+    return re.sub(r"(?<=://)[^@/]*@", "", book)
+
+
+def printer(profile: Profile, *, as_json: bool) -> Callable[[str, bytes], None]:
+    """What prints each frame as a line."""
+
     def show(direction: str, frame: bytes) -> None:
-        facts = describe(direction, frame, acquirer.profile)
+        facts = describe(direction, frame, profile)
         print(json.dumps(facts, ensure_ascii=False) if as_json else one_line(facts), flush=True)
 
     return show

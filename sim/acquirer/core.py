@@ -27,6 +27,7 @@ from sim.acquirer.hostkeys import SCHEMES, HostKeys, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
 from sim.acquirer.orders import OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
+from sim.acquirer.replies import replies_to
 from sim.acquirer.requests import (
     APPROVED,
     BATCH_MISMATCH,
@@ -44,13 +45,15 @@ from sim.acquirer.requests import (
     Request,
 )
 from sim.acquirer.settling import SettlementDesk
+from sim.acquirer.signins import SignIns
+from sim.acquirer.sql import Conflict
 from sim.acquirer.uploads import UploadDesk
 from sim.acquirer.wallets import WalletGateway
 from sim.issuer import Issuer
-from terminal.hostlink.codec import FrameError, Message, decode, encode
+from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
-from terminal.hostlink.frame import Frame, reply_to, unwrap
-from terminal.hostlink.messages import MAC_BYTES, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, mac_wire_bytes
+from terminal.hostlink.frame import unwrap
+from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60
 from terminal.hostlink.transactions import Effect, Row
@@ -73,8 +76,7 @@ MANDATORY: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 AUTHENTICATED = frozenset({"0100", "0200", "0220", "0400", "0620"})
 SIGNATURE = "07"  # 60.1 of an 0820; authenticated too.
-# What a reply repeats from its request (docs/host-link.md §3, the public 0210 frames).
-ECHOED = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60)
+CONFLICTS_LIMIT = 5  # A message that others get in the way of this often is dropped.
 
 
 class Acquirer:
@@ -112,8 +114,13 @@ class Acquirer:
         self._settling = SettlementDesk(self.book, self.gateway, self.profile)
         self._uploads = UploadDesk(self.book)
         self._dukpt = DukptDesk(self.profile)
-        self._keys: dict[TerminalId, HostKeys] = {}
+        self._sign_ins = SignIns(self.book, self.profile)
         self.master_keys = MasterKeys(self.registry)
+        for account in self.registry.accounts.values():
+            self.book.restore(account)
+        for row in self.registry.terminals.values():
+            self._sign_ins.recall(row)
+        self._last: dict[TerminalId, Reply] = {}  # Only while faults are in force: what a stale reply would be.
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
             "0100": self._money,
@@ -143,19 +150,40 @@ class Acquirer:
             faults = self.faults.take(message) if self.faults else {}
             if FaultKind.DROP_REQUEST in faults:
                 return ()
-            answer = self._judge(message, outer.body, now_ms, faults)
+            answer = self._judge_alone(message, outer.body, now_ms, faults)
             if answer is None:
                 return ()
-            return self._send(outer, message, answer, faults)
+            replies = replies_to(outer, message, answer, faults, self.profile)
+            terminal = message.text(42), message.text(41)
+            last = self._last.get(terminal)
+            if replies and self.faults:
+                self._last[terminal] = replies[-1]
+            return (last, *replies) if last is not None and FaultKind.STALE in faults else replies
 
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
-        return (merchant_no, terminal_no) in self._keys
+        return self._sign_ins.keys((merchant_no, terminal_no)) is not None
 
     def keys_of(self, terminal: TerminalId) -> HostKeys | None:
         """The keys of its last sign-in, for whoever judges what it sends (sim.certify)."""
-        return self._keys.get(terminal)
+        return self._sign_ins.keys(terminal)
 
     # Checks that every message passes
+
+    def _judge_alone(
+        self, message: Message, body: bytes, now_ms: int, faults: Mapping[FaultKind, Fault]
+    ) -> Answer | None:
+        """With the book to itself, as far as this terminal goes; anew, where the book has taken all of it back."""
+        row = self.registry.terminal(message.text(42), message.text(41))
+        if row is None:  # It is refused, or activated; the book knows nothing of it.
+            return self._judge(message, body, now_ms, faults)
+        for _ in range(CONFLICTS_LIMIT):
+            try:
+                with self.book.message((row.merchant_no, row.terminal_no)):
+                    self._sign_ins.recall(row)
+                    return self._judge(message, body, now_ms, faults)
+            except Conflict:
+                continue
+        return None  # A host whose database is gone says nothing.
 
     def _judge(
         self, message: Message, body: bytes, now_ms: int, faults: Mapping[FaultKind, Fault]
@@ -166,7 +194,7 @@ class Acquirer:
             return Answer(NOT_SUPPORTED) if message.mti[2] in "02" and message.mti[3] == "0" else None
         if FaultKind.CODE in faults:
             terminal = message.text(42), message.text(41)
-            keys = self._keys.get(terminal)
+            keys = self._sign_ins.keys(terminal)
             if keys is not None and self.profile.dukpt and message.text(self.profile.ksn_field):
                 keys = self._dukpt.keys(terminal, message)
             return Answer(faults[FaultKind.CODE].code, {}, keys)
@@ -226,11 +254,11 @@ class Acquirer:
             raise Refused(MAC_FAILED) from None
         self._check_mac(request, keys)
         self._dukpt.took(request.message)
-        self._keys[request.terminal] = keys
+        self._sign_ins.put(request.terminal, keys)
         return keys
 
     def _signed_in_keys(self, request: Request) -> HostKeys:
-        keys = self._keys.get(request.terminal)
+        keys = self._sign_ins.keys(request.terminal)
         if keys is None:
             raise Refused(BATCH_MISMATCH)
         return keys
@@ -256,7 +284,7 @@ class Acquirer:
             return self._log_on(request)
         keys = WorkingKeys(self._draw, self.profile.key_cipher, self.profile.mac)
         block = keys.block(request.row.tmk, layout, wrong_kcv=FaultKind.BAD_KCV in request.faults)
-        self._keys[request.terminal] = keys
+        self._sign_ins.sign_in(request.row, keys, layout)
         batch = self.book.open_batch(request.terminal)
         return Answer(
             APPROVED,
@@ -281,7 +309,7 @@ class Acquirer:
         match request.f60.network_management:
             case "002":
                 self._check_batch_at_sign_out(request)
-                self._keys.pop(request.terminal, None)
+                self._sign_ins.sign_out(request.terminal)
                 return Answer(APPROVED)
             case "301":
                 return Answer(APPROVED)
@@ -291,7 +319,7 @@ class Acquirer:
         return self._download(request)
 
     def _download(self, request: Request) -> Answer:
-        keys = self._keys.get(request.terminal)
+        keys = self._sign_ins.keys(request.terminal)
         if keys is not None and self.profile.dukpt and 64 in request.message.fields:
             keys = self._message_keys(request)
         cut = len(request.body) - mac_wire_bytes(self.profile)
@@ -357,54 +385,6 @@ class Acquirer:
     def _script_notice(self, request: Request) -> Answer:
         return self._uploads.script_notice(request, self._open_batch(request))
 
-    # Replies
-
-    def _send(
-        self, outer: Frame, request: Message, answer: Answer, faults: Mapping[FaultKind, Fault]
-    ) -> tuple[Reply, ...]:
-        if FaultKind.DROP_REPLY in faults:
-            return ()
-        if FaultKind.DISCONNECT in faults:
-            return (Reply(b"", hang_up=True),)
-        fields: dict[int, str | bytes] = {n: request.fields[n] for n in ECHOED if n in request.fields}
-        fields |= answer.fields
-        fields[39] = answer.code
-        if answer.keys is not None:
-            fields[64] = bytes(MAC_BYTES)
-        body = self._finish(f"{int(request.mti) + 10:04d}", fields, answer.keys, faults)
-        requirement = faults[FaultKind.REQUIREMENT].digit if FaultKind.REQUIREMENT in faults else 0
-        data = reply_to(outer, body, self.profile, requirement=requirement)
-        if not faults:
-            return (Reply(data),)
-        return _line_faults(data, faults)
-
-    def _finish(
-        self,
-        mti: str,
-        fields: dict[int, str | bytes],
-        keys: HostKeys | None,
-        faults: Mapping[FaultKind, Fault],
-    ) -> bytes:
-        """The body with its MAC, spoilt as the faults say."""
-        if FaultKind.WRONG_STAN in faults and 11 in fields:
-            fields[11] = f"{int(str(fields[11])) % 999_999 + 1:06d}"
-        if FaultKind.WRONG_TERMINAL in faults:
-            fields[41] = "99999999"
-        if FaultKind.WRONG_AMOUNT in faults and 4 in fields:
-            fields[4] = f"{(int(str(fields[4])) + 1) % 10**12:012d}"
-        if FaultKind.NO_MAC in faults:
-            fields.pop(64, None)
-            keys = None
-        body = encode(Message(mti, fields), self.profile)
-        if keys is None:
-            return body
-        covered = body[: -mac_wire_bytes(self.profile)]
-        mac = keys.mac(covered)
-        if FaultKind.WRONG_MAC in faults:
-            wrong = b"0" * len(mac)
-            mac = wrong if mac != wrong else b"F" * len(mac)
-        return covered + mac
-
     def _time(self, now_ms: int) -> tuple[str, str, str]:
         """(MMDD, hhmmss, YYMM) in China; the last second's answer is kept, for many messages share it."""
         second = now_ms // 1000
@@ -421,13 +401,3 @@ def _code_of_a_repeat(entry: Entry | None, row: Row | None) -> str:
     if entry is not None and row is not None and row.advice and entry.state is EntryState.DECLINED:
         return entry.code
     return DUPLICATE
-
-
-def _line_faults(data: bytes, faults: Mapping[FaultKind, Fault]) -> tuple[Reply, ...]:
-    if FaultKind.GARBLE in faults:
-        data = data[:13] + bytes((data[13] ^ 0x20,)) + data[14:]  # Behind TPDU, header and MTI stands the bitmap.
-    delay_ms = faults[FaultKind.DELAY].ms if FaultKind.DELAY in faults else 0
-    if FaultKind.CUT in faults:
-        return (Reply(data[: len(data) // 2], delay_ms, hang_up=True, full_bytes=len(data)),)
-    reply = Reply(data, delay_ms, FaultKind.SPLIT in faults)
-    return (reply, reply) if FaultKind.DUPLICATE in faults else (reply,)

@@ -58,7 +58,7 @@ class TransactionDesk:
         self._book = book
         self._profile = profile
         self._amount_codes = amount_codes
-        self._cards = CardDesk(registry, issuer)
+        self._cards = CardDesk(registry, book, issuer)
         self._originals = Originals(book, registry)
         rows = profile.transactions.values()
         self._demands: Mapping[Kind, Demands] = {row.kind: demands_of(row) for row in rows}
@@ -91,7 +91,7 @@ class TransactionDesk:
         try:
             check_fields(message, self._demands[row.kind], self._profile.currency)
             account = self._cards.account(message, request.working_keys)
-            entry.pan = account.pan
+            entry.pan, entry.card = account.pan, account.card
             if row.card is Card.FULL and message.text(22)[:2] == INSERTED:
                 checked = self._cards.cryptogram(message, account, offline=row.advice)
             self._judge(request, row, batch, account, entry)
@@ -104,6 +104,8 @@ class TransactionDesk:
             entry.script = SCRIPT_SENT if script else ""
             answer.fields[55] = tlv(0x91, checked.answer(answer.code.encode("ascii"))) + script
         self._book.add_entry(batch, entry)
+        if account is not None:
+            self._book.keep(account)
         if entry.state is EntryState.APPROVED:
             self._originals.follow(entry)
         return answer
@@ -114,12 +116,12 @@ class TransactionDesk:
         begins = row.undoes is None and not row.advice
         if begins:
             typed = row.card is Card.TYPED
-            self._cards.holder(message, account, request.working_keys, request.year_month, typed=typed)
+            self._cards.holder(request, account, typed=typed)
         else:
-            self._cards.pin(message, account, request.working_keys)
+            self._cards.pin(request, account)
         original: Entry | None = None
         if row.names in (Names.STAN, Names.DATE):
-            original = self._originals.find(request, row, batch, account.pan)
+            original = self._originals.find(request, row, batch, account)
             entry.original = original.rrn
         if row.kind is Kind.TIP and int(message.text(48)) != entry.amount_minor:
             raise Refused(ORIGINAL_AMOUNT_WRONG)
@@ -174,9 +176,11 @@ class TransactionDesk:
 
     def _undo(self, entry: Entry) -> None:
         entry.state = EntryState.REVERSED
-        account = self._registry.accounts.get(entry.pan)
+        account = self._registry.account_of(entry.card)
         if account is not None:
+            self._book.fresh(account)
             move(account, entry, UNDO)
+            self._book.keep(account)
         self._originals.follow(entry, undo=True)
         self._book.keep(entry)
 

@@ -25,6 +25,7 @@ class FaultKind(Enum):
     WRONG_TERMINAL = "wrong-terminal"
     WRONG_AMOUNT = "wrong-amount"
     DUPLICATE = "duplicate"  # The reply comes twice.
+    STALE = "stale"  # The reply to the terminal's last request comes first, then the right one.
     GARBLE = "garble"  # A byte of the bitmap is wrong.
     CUT = "cut"  # The reply ends in its middle, then the connection does.
     SPLIT = "split"  # The reply comes byte by byte.

@@ -46,6 +46,11 @@ def check_value(key: bytes, scheme: KeyScheme = KeyScheme.TDES) -> bytes:
     return _cipher(key, scheme).encryptor().update(bytes(_block_bytes(scheme)))[:KCV_BYTES]
 
 
+def _wrapping(tmk: bytes, scheme: KeyScheme) -> Cipher[modes.ECB]:
+    """What working keys of this scheme are wrapped with."""
+    return _cipher(tmk, KeyScheme.SM4 if scheme is KeyScheme.SM4 else KeyScheme.TDES)
+
+
 def _block_bytes(scheme: KeyScheme) -> int:
     return 16 if scheme is KeyScheme.SM4 else 8
 
@@ -71,19 +76,41 @@ class WorkingKeys:
         scheme: KeyScheme = KeyScheme.TDES,
         mac: MacMethod = MacMethod.UNIONPAY,
     ) -> None:
+        self._take(tuple(_draw_key(draw, scheme) for _ in range(3)), scheme, mac)
+
+    def _take(self, keys: tuple[bytes, ...], scheme: KeyScheme, mac: MacMethod) -> None:
         self._scheme = scheme
         self._method = mac
-        self._keys = tuple(_draw_key(draw, scheme) for _ in range(3))
-        pik, mak, _ = self._keys
+        self._keys = keys
+        pik, mak = keys[:2]
         self._pin: CipherContext = _cipher(pik, scheme).decryptor()
         self._mac: CipherContext = _cipher(mak, scheme).encryptor()
+
+    @classmethod
+    def of_block(cls, tmk: bytes, block: bytes, scheme: KeyScheme, mac: MacMethod) -> WorkingKeys | None:
+        """The keys of a block that `block` made; None when they do not open under this TMK.
+
+        A block without a TDK gives keys that open no track.
+        """
+        unwrap = _wrapping(tmk, scheme).decryptor()
+        size = SCHEMES[scheme][0]
+        step = size + KCV_BYTES
+        keys: list[bytes] = []
+        for at in range(0, len(block), step):
+            key = unwrap.update(block[at : at + size])
+            if check_value(key, scheme) != block[at + size : at + step]:
+                return None
+            keys.append(key)
+        made = cls.__new__(cls)
+        made._take(tuple(keys), scheme, mac)
+        return made
 
     def __repr__(self) -> str:
         return "WorkingKeys(…)"
 
     def block(self, tmk: bytes, layout: str, *, wrong_kcv: bool = False) -> bytes:
         """F62 of the 0810: each key under the TMK, then its check value. `wrong_kcv` spoils the MAK's."""
-        wrap = _cipher(tmk, KeyScheme.SM4 if self._scheme is KeyScheme.SM4 else KeyScheme.TDES).encryptor()
+        wrap = _wrapping(tmk, self._scheme).encryptor()
         parts: list[bytes] = []
         for place, key in enumerate(self._keys[: SCHEMES[self._scheme][1][layout]]):
             value = check_value(key, self._scheme)
@@ -121,6 +148,8 @@ class WorkingKeys:
 
     def track(self, hidden: str) -> str:
         """Field 35 with its eight hidden bytes opened under the TDK; no card's track when they do not open."""
+        if len(self._keys) < len(("PIK", "MAK", "TDK")):
+            return UNREADABLE
         try:
             return open_track(self._keys[2], hidden)
         except KeyRefused:

@@ -3,26 +3,82 @@
 from __future__ import annotations
 
 from terminal.hostlink.codec import FrameError, Message, decode
+from terminal.hostlink.downloads import DOWNLOADS, ListName
 from terminal.hostlink.frame import unwrap
+from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, read_f60, read_tlv
 from terminal.model import mask_pan
+from terminal.receipts.words import KINDS
 
-_KINDS = {
-    "0200": "消费 sale",
-    "0320": "批上送 upload",
-    "0400": "冲正 reversal",
+_BY_MTI = {
+    "0320": "批上送 batch upload",
     "0500": "结算 settlement",
     "0620": "脚本通知 script notice",
-    "0800": "签到 sign-in",
-    "0820": "网络管理 network",
+}
+# F60.3 of an 0800 or 0820. Who signs in names the scheme of its keys; the lists are in docs/host-link.md §13.
+_BY_CODE = {
+    "001": "签到 sign-in",
+    "003": "签到 sign-in",
+    "004": "签到 sign-in",
+    "006": "签到 sign-in",
+    "002": "签退 sign-out",
+    "202": "批上送结束 upload end, not balanced",
+    "207": "批上送结束 upload end, balanced",
+    "301": "回响 echo",
+    "401": "收银员签到 cashier sign-in",
+    "981": "激活 activation",
+}
+_LISTS = {
+    ListName.PARAMETERS: "终端参数 parameters",
+    ListName.CA_KEYS: "公钥 CA keys",
+    ListName.AIDS: "AID参数 AIDs",
+    ListName.BLACKLIST: "卡黑名单 card blacklist",
+    ListName.NO_PIN_BINS: "免密BIN no-PIN BINs",
+    ListName.BIN_BLACKLIST: "BIN黑名单 BIN blacklist",
+    ListName.CARD_BINS: "卡BIN card BINs",
 }
 _ORDERS = {
-    "700000": "扫码下单 QR order",
-    "710000": "扫码查询 QR query",
-    "720000": "扫码关单 QR close",
-    "730000": "付款码支付 QR pay",
+    QR_CREATE: "扫码下单 QR order",
+    QR_QUERY: "扫码查询 QR query",
+    QR_CLOSE: "扫码关单 QR close",
+    QR_PAY: "付款码支付 QR pay",
 }
+
+
+def kind_words(message: Message, profile: Profile) -> str:
+    """What a request (or the request of an answer) is, in both languages; "?" for what no desk knows."""
+    request = f"{message.mti[:2]}{int(message.mti[2]) & ~1}{message.mti[3]}"
+    try:
+        f60 = read_f60(message.text(60)) if 60 in message.fields else None
+    except FrameError:
+        f60 = None
+    code = f60.network_management if f60 is not None else ""
+    if request in ("0800", "0820"):
+        if f60 is not None and f60.type == "07":
+            return "电子签名 signature"
+        if profile.tmk_download and code == profile.tmk_download:
+            return "主密钥下载 TMK download"
+        return _BY_CODE.get(code) or _list_words(code) or "网络管理 network"
+    if request == "0320" and code in _BY_CODE:
+        return _BY_CODE[code]
+    if request in _BY_MTI:
+        return _BY_MTI[request]
+    if request == "0200" and message.text(3) in _ORDERS:
+        return _ORDERS[message.text(3)]
+    codes = (message.text(3), message.text(25), f60.type, f60.account_type) if f60 is not None else ()
+    for row in profile.transactions.values():
+        if codes == (row.processing_code, row.condition, row.type, row.account) and request in (row.mti, "0400"):
+            zh, en = KINDS[row.kind]
+            return f"冲正{zh} reversal of {en.lower()}" if request == "0400" else f"{zh} {en.lower()}"
+    return "冲正 reversal" if request == "0400" else "?"
+
+
+def _list_words(code: str) -> str:
+    for name, row in DOWNLOADS.items():
+        if code and code in (row.names, row.load, row.more, row.end):
+            return f"{_LISTS[name]} download"
+    return ""
 
 
 def describe(direction: str, frame: bytes, profile: Profile) -> dict[str, str | int]:
@@ -32,9 +88,7 @@ def describe(direction: str, frame: bytes, profile: Profile) -> dict[str, str | 
         message = decode(unwrap(frame, profile).body, profile)
     except FrameError as error:
         return facts | {"error": str(error)}
-    request = f"{message.mti[:2]}{int(message.mti[2]) & ~1}{message.mti[3]}"
-    code = message.text(3)
-    facts |= {"mti": message.mti, "kind": _ORDERS.get(code, _KINDS.get(request, "")) or "?"}
+    facts |= {"mti": message.mti, "kind": kind_words(message, profile)}
     for name, number in (("stan", 11), ("terminal", 41), ("merchant", 42), ("code", 39), ("rrn", 37)):
         if number in message.fields:
             facts[name] = message.text(number)

@@ -41,7 +41,7 @@ class OrderDesk:
         order_no, stan = tags.get(OrderTag.ORDER_NO, ""), message.text(11)
         if not 0 < len(order_no) <= ORDER_NO_LIMIT:
             raise Refused(FORMAT_ERROR)
-        known = self._book.orders.get((request.terminal[0], order_no))
+        known = self._book.any_order(request.terminal[0], order_no)
         if known is not None and known.terminal != request.terminal:
             raise Refused(DUPLICATE)
         if message.text(3) in (QR_CREATE, QR_PAY):

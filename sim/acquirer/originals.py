@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from sim.acquirer.book import Batch, Book, Entry, EntryState
-from sim.acquirer.registry import Registry
+from sim.acquirer.registry import Account, Registry, token_of
 from sim.acquirer.requests import (
     INVALID_CARD,
     INVALID_TRANSACTION,
@@ -58,18 +58,18 @@ class Originals:
         self._book = book
         self._registry = registry
 
-    def find(self, request: Request, row: Row, batch: Batch, pan: str) -> Entry:
+    def find(self, request: Request, row: Row, batch: Batch, account: Account) -> Entry:
         """The original of this request by this card. Raises Refused."""
         named = read_f61(request.message.text(61))
         if row.names is Names.STAN:
             entry = self._by_stan(request, named, batch)
         else:
-            entry = self._by_number(request, row, named, pan)
+            entry = self._by_number(request, row, named, account.pan)
         if entry.kind is not row.undoes:
             raise Refused(INVALID_TRANSACTION)
         if entry.state in (EntryState.DECLINED, EntryState.REVERSED, EntryState.PREVENTED):
             raise Refused(NOT_FOUND)  # There is nothing that could be undone.
-        if not same_card(entry.pan, pan):
+        if not same_card(entry, account.pan):
             raise Refused(INVALID_CARD)
         if entry.state is not EntryState.APPROVED:
             raise Refused(INVALID_TRANSACTION)
@@ -101,7 +101,7 @@ class Originals:
         found = [entry for entry in found if entry.kind is row.undoes]
         if not found:
             raise Refused(NOT_FOUND)
-        own = [entry for entry in found if same_card(entry.pan, pan)]
+        own = [entry for entry in found if same_card(entry, pan)]
         if not own:
             raise Refused(INVALID_CARD)
         return own[-1]
@@ -170,8 +170,8 @@ def held_by(row: Row, amount_minor: int, original: Entry | None) -> int:
     return -original.held_minor
 
 
-def same_card(kept: str, pan: str) -> bool:
-    """`kept` may be masked: a book on paper has first six and last four only."""
-    if "*" in kept:
-        return len(kept) == len(pan) and (kept[:6], kept[-4:]) == (pan[:6], pan[-4:])
-    return kept == pan
+def same_card(entry: Entry, pan: str) -> bool:
+    """Whether the entry was paid with this card. The first version of a book on paper has only the masked number."""
+    if entry.card:
+        return entry.card == token_of(pan)
+    return len(entry.pan) == len(pan) and (entry.pan[:6], entry.pan[-4:]) == (pan[:6], pan[-4:])

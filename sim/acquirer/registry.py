@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from sim.card.profiles import PROFILES, CardProfile
 
 TEST_MERCHANT = "898440153110001"
 TEST_TERMINAL = "10000001"
+_TOKEN_KEY = b"test cards only"  # A real host has this one in a vault.
 POINTS_MINOR = 1_000_000  # What each test cardholder has saved in points...
 OWED_MINOR = 5_000_000  # ...and owes on the credit account.
 ACQUIRER_ID = "48440000"  # F32 of a reply: the institution that answers.
@@ -43,13 +45,24 @@ class Account:
     refuses: str = ""  # A response code that is always given.
     sends: str = ""  # The script that goes with the next answer: see sim.acquirer.scripts.
     wrong_pins: int = 0
+    pins_day: str = ""  # MMDD of the last wrong PIN: the tries come back on another day.
     held_minor: int = 0
     points_minor: int = POINTS_MINOR
     owed_minor: int = OWED_MINOR
 
+    card: str = field(init=False)  # The token of `pan`.
+
+    def __post_init__(self) -> None:
+        self.card = token_of(self.pan)
+
     @property
     def available_minor(self) -> int:
         return self.balance_minor - self.held_minor
+
+
+def token_of(pan: str) -> str:
+    """What stands for a card number wherever it is written down: the number cannot be read back without the key."""
+    return hmac.new(_TOKEN_KEY, pan.encode("ascii"), "sha256").hexdigest()[:24]
 
 
 class Registry:
@@ -68,10 +81,19 @@ class Registry:
         self.tip_percent = 20
         self.original_days = 30
         self.accounts: dict[str, Account] = {}
+        self._by_card: dict[str, Account] = {}
         for row in terminals:
             self.add_terminal(row)
         for account in accounts:
-            self.accounts[account.pan] = account
+            self.add_account(account)
+
+    def add_account(self, account: Account) -> None:
+        self.accounts[account.pan] = account
+        self._by_card[account.card] = account
+
+    def account_of(self, card: str) -> Account | None:
+        """The account with this token."""
+        return self._by_card.get(card)
 
     def add_terminal(self, row: TerminalRow) -> None:
         """Raises ValueError for numbers that fields 41 and 42 do not hold."""

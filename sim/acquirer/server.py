@@ -1,6 +1,10 @@
 """The acquirer on a real socket: TCP or TLS, the profile's length prefix, many connections, one thread.
 
-A connection may carry any number of exchanges. Faults that only a line has (a late reply, one that comes byte by
+A connection may carry any number of exchanges. What is received waits in one queue for all connections, and what has
+waited longer than `stale_s` is dropped: its terminal has given up, and would only get an answer to a question that
+nobody asks any more, while others wait behind it. The wire carries no time, so that it counts from the last byte here.
+
+Faults that only a line has (a late reply, one that comes byte by
 byte, one that is cut, a connection that ends) are carried out here; the core decides them.
 """
 
@@ -10,6 +14,7 @@ import asyncio
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +22,8 @@ from drivers.link import LENGTH_BYTES, length_prefix, read_length
 from sim.acquirer.core import Acquirer
 from sim.acquirer.requests import Reply
 
+STALE_S = 30.0  # Half of what terminals wait for an answer (docs/host-link.md §9).
+TURN = 32  # Requests answered before the loop reads again: their answers leave meanwhile.
 CONNECTIONS_LIMIT = 10_000
 BACKLOG = 512
 START_TIMEOUT_S = 10.0
@@ -43,7 +50,8 @@ def tls_context(folder: Path, *, demand_client: bool = False) -> ssl.SSLContext:
 class AcquirerServer:
     """Serves one Acquirer. `on_exchange(direction, frame)` sees each frame, "in" or "out", on the server's thread.
 
-    `clock()` gives milliseconds since 1970. Port 0 takes a free one; `port` tells which.
+    `clock()` gives milliseconds since 1970, `waited()` seconds for the age of what is queued. Port 0 takes a free one;
+    `port` tells which. `share_port`: other processes listen on it too.
     """
 
     def __init__(
@@ -55,7 +63,15 @@ class AcquirerServer:
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], int] = wall_ms,
         on_exchange: Callable[[str, bytes], None] | None = None,
+        stale_s: float = STALE_S,
+        waited: Callable[[], float] = time.monotonic,
+        share_port: bool = False,
     ) -> None:
+        self.stale = 0  # How many requests were dropped because they had waited too long.
+        self._stale_s = stale_s
+        self._waited = waited
+        self._share_port = share_port
+        self._queue: deque[tuple[_Connection, bytes, float]] = deque()
         self.acquirer = acquirer
         self.host = host
         self.port = port
@@ -97,7 +113,8 @@ class AcquirerServer:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
             server = await self._loop.create_server(
-                lambda: _Connection(self), self.host, self.port, ssl=self._tls, backlog=BACKLOG
+                lambda: _Connection(self), self.host, self.port, ssl=self._tls, backlog=BACKLOG,
+                reuse_port=self._share_port or None,
             )
         except OSError as error:
             self._failure = error
@@ -109,6 +126,23 @@ class AcquirerServer:
         server.close()
         for connection in tuple(self.connections):
             connection.abort()
+
+    def enqueue(self, connection: _Connection, frame: bytes) -> None:
+        """A whole request is there."""
+        self._queue.append((connection, frame, self._waited()))
+        if len(self._queue) == 1:
+            asyncio.get_running_loop().call_soon(self._work)
+
+    def _work(self) -> None:
+        for _ in range(min(TURN, len(self._queue))):
+            connection, frame, received = self._queue[0]
+            if self._waited() - received > self._stale_s:
+                self.stale += 1
+            else:
+                connection.answer(frame)
+            self._queue.popleft()
+        if self._queue:
+            asyncio.get_running_loop().call_soon(self._work)
 
 
 class _Connection(asyncio.Protocol):
@@ -150,9 +184,9 @@ class _Connection(asyncio.Protocol):
                 return
             frame = bytes(buffer[start:end])
             del buffer[:end]
-            self._answer(frame)
+            self._server.enqueue(self, frame)
 
-    def _answer(self, frame: bytes) -> None:
+    def answer(self, frame: bytes) -> None:
         server = self._server
         if server.on_exchange is not None:
             server.on_exchange("in", frame)

@@ -134,4 +134,4 @@ def _difference(entry: Entry | None, detail: BatchDetail, *, failed: bool) -> st
         return f"failed at the terminal, {entry.amount_minor} in the book"
     if entry.amount_minor != detail.amount_minor:
         return f"{detail.amount_minor} at the terminal, {entry.amount_minor} in the book"
-    return "" if same_card(entry.pan, detail.pan) else "another card"
+    return "" if same_card(entry, detail.pan) else "another card"

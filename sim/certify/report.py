@@ -33,7 +33,7 @@ from terminal.version import VERSION
 
 NOT_KNOWN = "-"
 GIT_S = 10
-_PIN_TYPED = re.compile(r"(?<=enter_pin:).*")
+_SECRET_TYPED = re.compile(r"(?<=enter_pin:).*|(?<=type_cvv2:).*|(?<=type_card_number:).*")
 _PIN_DEMANDED = re.compile(r"^pin [0-9]+$")
 
 
@@ -116,7 +116,7 @@ def _case(result: Result, profile: Profile) -> dict[str, Any]:
         "skipped": seen.skipped,
         "began": _clock(seen.began_ms),
         "ended": _clock(seen.ended_ms),
-        "story": [_PIN_TYPED.sub(_starred, line.strip()) for line in case.story.splitlines() if line.strip()],
+        "story": [_SECRET_TYPED.sub(_starred, line.strip()) for line in case.story.splitlines() if line.strip()],
         "screens": list(seen.screens),
         "messages": [message for exchange in seen.exchanges for message in _messages(exchange, profile)],
         "checks": [_check(check) for check in result.checks],

@@ -41,8 +41,8 @@ from terminal.config.settings import OFFERED
 SHAPES, STEPS = "shapes", "steps"
 # In the order of a certification: who is not signed in need not sell.
 GROUPS = (
-    *("sign-in", "sale", "magstripe", "void", "refund", "preauth", "other", "qr", "codes", "reversal", "faults"),
-    *("security", "notices", "downloads", "settlement"),
+    *("sign-in", "sale", "magstripe", "void", "refund", "preauth", "moto", "other", "qr", "codes"),
+    *("reversal", "faults", "security", "notices", "downloads", "settlement"),
 )
 FAULT, MENU, TRANSACTION = "!", "+menu", "+transaction"
 CASES_LIMIT = 500  # More is no script that anybody reads.

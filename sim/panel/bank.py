@@ -6,9 +6,7 @@ port, so that not a byte can leave the terminal. What is shown is masked by the 
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -18,11 +16,11 @@ from sim.acquirer.book import Batch, Entry, EntryState, Order
 from sim.acquirer.bookfile import BookFile
 from sim.acquirer.core import CHINA, Acquirer
 from sim.acquirer.faults import EVERY, Fault, FaultKind, FaultPlan
-from sim.acquirer.hostkeys import KEY_BYTES
 from sim.acquirer.registry import default_registry
 from sim.acquirer.server import AcquirerServer
 from sim.panel.protocol import JSONObject
-from terminal.hostlink.explain import MTI_WORDS, PROCESSING, Explanation, explain
+from terminal.hostlink.explain import Explanation, explain
+from terminal.hostlink.meanings import MTI_WORDS, PROCESSING, Words
 from terminal.hostlink.subfields import OrderState
 from terminal.model import Kind
 from terminal.receipts.words import KINDS
@@ -48,54 +46,6 @@ _ORDER_WORDS = {
     OrderState.CLOSED: ("已关闭", "closed"),
     OrderState.REFUNDED: ("已退款", "refunded"),
 }
-# Chinese words, English words, and perhaps a value that belongs to both: "批次号 batch 000001".
-_BILINGUAL = re.compile(r"(?P<zh>[\u4e00-\u9fff][^A-Za-z]*?)\s+(?P<en>[A-Za-z][^0-9]*?)(?P<value>\s+[0-9][ -~]*)?")
-
-
-class SignInMemory:
-    """What lets the host know its terminals' keys again after a restart, as a real host does: its last sign-in.
-
-    Working keys are made of the bytes drawn while an 0800 is answered. Those bytes are kept beside the 0800, and at
-    the next start the same message is answered once more with the same bytes. They protect nothing but test money.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._drawn: list[bytes] = []
-        self._again: list[bytes] = []
-        self._request = b""
-
-    def draw(self, count: int) -> bytes:
-        """The acquirer's random source."""
-        if self._again and len(self._again[0]) == count:
-            return self._again.pop(0)
-        fresh = os.urandom(count)
-        if self._request and count == KEY_BYTES:
-            self._drawn.append(fresh)
-        return fresh
-
-    def request(self, frame: bytes) -> None:
-        self._request, self._drawn = frame, []
-
-    def answered(self) -> None:
-        if self._request and self._drawn:
-            kept = {"request": self._request.hex(), "drawn": [part.hex() for part in self._drawn]}
-            self._path.write_text(json.dumps(kept), encoding="ascii")
-        self._request = b""
-
-    def recall(self, acquirer: Acquirer) -> None:
-        """Answer the last sign-in again. A file that is damaged is as good as none: the terminal signs in anew."""
-        try:
-            kept = json.loads(self._path.read_text(encoding="ascii"))
-            request = bytes.fromhex(kept["request"])
-            self._again = [bytes.fromhex(part) for part in kept["drawn"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            return
-        # A closed batch wants a sign-in anyway, and answering one here would open the next batch too early.
-        newest = {batch.terminal: batch for batch in acquirer.book.all_batches()}
-        if all(batch.is_open for batch in newest.values()):
-            acquirer.handle(request, time.time_ns() // 1_000_000)
-        self._again = []
 
 
 class AcquirerBank:
@@ -106,9 +56,7 @@ class AcquirerBank:
         self._publish = publish
         folder.mkdir(parents=True, exist_ok=True)
         book = BookFile(folder / "acquirer.db")
-        self._memory = SignInMemory(folder / "sign-in.json")
-        self.acquirer = Acquirer(default_registry(), book=book, draw=self._memory.draw, faults=FaultPlan())
-        self._memory.recall(self.acquirer)
+        self.acquirer = Acquirer(default_registry(), book=book, draw=os.urandom, faults=FaultPlan())
         self._behaviour = "normal"
         self._server = self._start(self._kept_port())
         self.port = self._server.port
@@ -146,10 +94,6 @@ class AcquirerBank:
         silent = direction == "in" and self._behaviour == "silent"
         now = datetime.fromtimestamp(time.time(), CHINA)
         told = explain(frame, self.acquirer.profile)
-        if direction == "in" and told.mti == "0800":
-            self._memory.request(frame)
-        elif told.mti == "0810":
-            self._memory.answered()
         shown = entry_of(told, direction, len(frame), f"{now:%H:%M:%S}")
         self._publish({"is": "host", **shown, "dropped": silent})
         if direction == "out" or silent:
@@ -171,29 +115,12 @@ def two(zh: str, en: str) -> JSONObject:
     return {"zh": zh, "en": en}
 
 
-def split_words(text: str) -> JSONObject:
-    """A note of the host link's `explain` ("余额不足 insufficient funds") by language; what is not two stays one.
-
-    >>> split_words("余额不足 insufficient funds")["en"]
-    'insufficient funds'
-    >>> split_words("批次号 batch 000001")
-    {'zh': '批次号 000001', 'en': 'batch 000001'}
-    >>> split_words("9F26 0011")["zh"]
-    '9F26 0011'
-    """
-    found = _BILINGUAL.fullmatch(text)
-    if found is None:
-        return two(text, text)
-    value = found["value"] or ""
-    return two(found["zh"] + value, found["en"] + value)
-
-
 def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONObject:
     """One message of the conversation, for the page."""
     values = {line.number: line.value for line in told.lines}
-    words = split_words(MTI_WORDS.get(told.mti or "", "无法识别 not readable"))
+    said = MTI_WORDS.get(told.mti or "", Words("无法识别", "not readable"))
     if (told.mti or "").startswith("02") and values.get(3) in PROCESSING:
-        words = split_words(PROCESSING[values[3]])
+        said = PROCESSING[values[3]]
     code = values.get(39, "") if direction == "out" else ""
     tone = ("good" if code in APPROVING else "bad") if code else ""
     if told.problem is not None:
@@ -203,7 +130,7 @@ def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONOb
             "n": str(line.number),
             **two(line.zh, line.name),
             "value": line.value,
-            "more": [split_words(note) for note in line.notes],
+            "more": [two(note.zh, note.en) for note in line.notes],
         }
         for line in told.lines
     ]
@@ -214,7 +141,7 @@ def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONOb
         "way": direction,
         "time": clock,
         "mti": told.mti or "????",
-        **words,
+        **two(said.zh, said.en),
         "badge": code,
         "tone": tone,
         "bytes": size,

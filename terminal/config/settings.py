@@ -298,6 +298,13 @@ class Stripe:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """`file`: where a signature pad's program leaves its strokes (drivers/signature_file.py); none means paper."""
+
+    file: Path | None = option(None, path())
+
+
+@dataclass(frozen=True, slots=True)
 class Gpio:
     """BCM pins of the 4 x 4 keypad, the buzzer, the lamps and the tamper switch (None: not there)."""
 
@@ -383,6 +390,7 @@ class Config:
     scanner: Scanner = field(default_factory=Scanner)
     scans: Scans = field(default_factory=Scans)
     stripe: Stripe = field(default_factory=Stripe)
+    signature: Signature = field(default_factory=Signature)
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
     transactions: Transactions = field(default_factory=Transactions)
@@ -406,6 +414,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "scanner": Scanner,
         "scans": Scans,
         "stripe": Stripe,
+        "signature": Signature,
         "gpio": Gpio,
         "keys": Keys,
         "checks": Checks,

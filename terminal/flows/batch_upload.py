@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PROGRESS = "settlement"  # Setting: how far the settlement of the open batch has come, once it has begun.
 TOTALS, END, CLOSE = "totals", "end", "close"
 LOST_BATCH = "77"
+SIGN_INS_LIMIT = 2  # A host that wants more of them in one upload will not take it after the next one either.
 # What follows the host's verdict: everything after an imbalance, the chips' certificates otherwise.
 ALL = (*(part.value for part in Part), END, CLOSE)
 WHEN_BALANCED = (Part.CERTIFICATES.value, Part.FAILURES.value, END, CLOSE)
@@ -50,6 +51,7 @@ class Progress:
     refused: int = 0
     domestic: str = Balance.NOT_REPORTED.value
     foreign: str = Balance.NOT_REPORTED.value
+    sign_ins: int = 0  # That the host has wanted since.
 
     @property
     def balanced(self) -> bool:
@@ -155,13 +157,8 @@ async def _send(shop: Shop, known: Progress, build: Any, records: int) -> tuple[
         code = answer.verdict.code
         if code in shop.profile.upload_done_codes:
             return Told.ENDED, replace(known, sent=known.sent + records)
-        if lookup(code).sign_in and not (code == LOST_BATCH and await Commit(_is_another_batch)):
+        if lookup(code).sign_in and known.sign_ins < SIGN_INS_LIMIT:
+            await Commit(replace(known, sign_ins=known.sign_ins + 1).keep)
             return Told.SIGN_IN, known
         return Told.ENDED, replace(known, refused=known.refused + max(1, records))
     return Told.SILENT, known
-
-
-def _is_another_batch(tx: Tx) -> bool:
-    """Whether the last sign-in gave another number: then no sign-in brings the old one back."""
-    given = tx.get("host_batch_no", "")
-    return bool(given) and given != tx.get("batch_no", "000001")

@@ -158,8 +158,9 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
         tx.set_mode(Mode.SIGNED_IN)
         grant_tries(tx)
         forget(tx)
-        if given.batch_no != held and held and (open_batch or tx.get(PROGRESS) is not None):
-            tx.set("host_batch_no", given.batch_no)
+        another = given.batch_no != held and held and open_batch
+        if another or tx.get(PROGRESS) is not None:  # A settlement that the host has judged is finished first.
+            tx.set("host_batch_no", given.batch_no if given.batch_no != held else None)
             tx.set_mode(Mode.SETTLING, reason="batch")
             return "batch"
         tx.set("batch_no", given.batch_no)

@@ -2,7 +2,7 @@
 
 Without its card, by the number that was sealed with it, and without a supervisor: the cardholder stands there. That
 somebody has said so is durable before the host is asked; until the void is completed the payment stands, the menu
-offers the void first of all, and each start of a day tries it again.
+offers the void first of all, and each start of a day and each settlement tries it again.
 Source: docs/host-link.md §3.
 """
 
@@ -16,7 +16,7 @@ from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods.card_ending import DIFFERS, SIGNATURE, Deal
 from terminal.methods.card_sealed import transact_sealed
-from terminal.model import PaymentState
+from terminal.model import Mode, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -31,8 +31,8 @@ async def take_back_unsigned(shop: Shop, payment: PaymentRecord | None) -> None:
 
 
 async def take_back_left(shop: Shop) -> None:
-    """At the start of a day: what a power cut or a silent host has left of take_back_unsigned."""
-    for payment in await Commit(_unsigned):
+    """At the start of a day and before a settlement: what a power cut or a silent host has left to be taken back."""
+    for payment in await Commit(_unsigned) if shop.mode is Mode.SIGNED_IN else ():
         await take_back(shop, payment)
 
 

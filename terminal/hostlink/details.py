@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from terminal.hostlink.codec import FrameError
+from terminal.model import AMOUNT_MAX_MINOR, CNY, Money
 
 DETAIL_LIMIT = 8  # In one 0320: F48 holds 322 digits, the count two and each record forty.
 DETAIL_DIGITS = 40
@@ -108,6 +109,20 @@ def write_additional_amounts(amounts: Sequence[AdditionalAmount]) -> str:
     if read_additional_amounts(text) != tuple(amounts):
         raise FrameError(54, 0, "an amount that does not fit its widths")
     return text
+
+
+def read_balance(f54: str) -> Money:
+    """The first amount, in our currency; what is overdrawn (D) is negative. Raises FrameError(54, …).
+
+    >>> str(read_balance("1002156C000000012850"))
+    '128.50'
+    """
+    first = read_additional_amounts(f54)[0]
+    if first.currency != CNY.numeric:
+        raise FrameError(54, 4, "no amount in our currency")
+    if abs(first.amount_minor) > AMOUNT_MAX_MINOR:
+        raise FrameError(54, 8, "an amount that is too large")
+    return Money(first.amount_minor)
 
 
 def read_remarks(f63: str) -> Remarks:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PRODUCT_CHARACTERS = 30
+from terminal.hostlink.free_data import Terms, write_terms
+
 CVV2_TAG = "CV"  # Then its length in three digits, as in field 59.
 CVV2_DIGITS = 3
 
@@ -29,7 +30,7 @@ def instalment_field(terms: str, product: str, fee: str) -> Mapping[int, str | b
     >>> instalment_field("12", "SPRING", "0")[62]
     b'12SPRING                        0'
     """
-    return {62: f"{terms}{product:<{PRODUCT_CHARACTERS}}{fee}".encode("ascii")}
+    return {62: write_terms(Terms(terms, product, fee))}
 
 
 def tip_field(amount_minor: int) -> Mapping[int, str | bytes]:

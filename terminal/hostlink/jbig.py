@@ -2,8 +2,7 @@
 
 One stripe, one resolution, one plane, three-line template, no prediction, no adaptive pixel: the plainest picture that
 the standard has, which every decoder reads. The arithmetic coder keeps an interval `a` and its base `c`, codes each
-pixel against what its ten neighbours above and to the left have mostly led to before, and narrows the interval
-accordingly.
+pixel against what its ten neighbours above and to the left have mostly led to before, and narrows the interval by that.
 
 Spec: ITU-T T.82 (1993) §6.2 (bi-level image entity), §6.7 (template), §6.8 (coder, table 24).
 """
@@ -50,7 +49,7 @@ def jbig(rows: Sequence[Sequence[int]]) -> bytes:
     """The picture as a JBIG1 entity; `rows` of equal length, 1 is ink. Raises ValueError for no picture.
 
     >>> jbig([[0] * 8] * 8).hex()
-    '000001000000000800000008000000080800000 0ff02'.replace(' ', '')
+    '000001000000000800000008000000080000000050ff02'
     """
     height, width = len(rows), len(rows[0]) if rows else 0
     if not 0 < height <= SIDE_LIMIT or not 0 < width <= SIDE_LIMIT or any(len(row) != width for row in rows):

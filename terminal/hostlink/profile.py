@@ -184,11 +184,11 @@ def _on_its_base(table: dict[str, Any], problems: list[tuple[int, str, str]], te
     if base not in BASES:
         problems.append((_line_of(text, "based_on"), "based_on", f"must be one of {', '.join(BASES)}"))
         return table
-    whole: dict[str, Any] = tomllib.loads((PROFILES / f"{base}.toml").read_text(encoding="utf-8"))
+    merged: dict[str, Any] = tomllib.loads((PROFILES / f"{base}.toml").read_text(encoding="utf-8"))
     for name, section in table.items():
-        both = isinstance(section, dict) and isinstance(whole.get(name), dict)
-        whole[name] = {**whole[name], **section} if both else section
-    return whole
+        both = isinstance(section, dict) and isinstance(merged.get(name), dict)
+        merged[name] = {**merged[name], **section} if both else section
+    return merged
 
 
 def _disagreements(values: Mapping[str, Any]) -> list[tuple[str, str]]:

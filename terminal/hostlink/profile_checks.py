@@ -1,4 +1,4 @@
-"""What a value of a profile may be: a check gives the value as it is kept, and what is wrong with it, if anything."""
+"""What a setting of a profile may be: each check gives the value to keep, and "" or what it must be instead."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 Check = Callable[[Any], tuple[Any, str]]
 
 
-def pattern(pattern: str, meaning: str) -> Check:
+def pattern(expression: str, meaning: str) -> Check:
     def check(value: Any) -> tuple[Any, str]:
-        good = isinstance(value, str) and re.fullmatch(pattern, value) is not None
+        good = isinstance(value, str) and re.fullmatch(expression, value) is not None
         return value, "" if good else f"must be {meaning}"
 
     return check
@@ -29,9 +29,9 @@ def flag(value: Any) -> tuple[Any, str]:
     return value, "" if isinstance(value, bool) else "must be true or false"
 
 
-def list_of(pattern: str, meaning: str) -> Check:
+def list_of(expression: str, meaning: str) -> Check:
     def check(value: Any) -> tuple[Any, str]:
-        good = isinstance(value, list) and all(isinstance(v, str) and re.fullmatch(pattern, v) for v in value)
+        good = isinstance(value, list) and all(isinstance(v, str) and re.fullmatch(expression, v) for v in value)
         return (tuple(value) if good else ()), "" if good else f"must be a list of {meaning}"
 
     return check

@@ -6,8 +6,8 @@ Spec: docs/host-link.md §2 (F59, F60, F61), §6 (F48).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
 from enum import Enum
 
 from terminal.hostlink.codec import FrameError
@@ -78,6 +78,54 @@ def read_tlv(f59: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class TerminalInfo:
+    """F59's A2: which device this is, and its proof. "" for what is not sent; `version` without filling blanks.
+
+    `factor` is the last six digits of the PAN or of the scanned code, `proof` eight characters made of serial and
+    factor under the device's own key.
+    """
+
+    device_type: str = ""  # 02 a classic terminal, 03 one of a phone, 04 a smart one, 08 a phone, 10 and 11 a code's.
+    serial: str = ""
+    factor: str = ""
+    proof: str = ""
+    version: str = ""
+
+
+# The elements of A2 in order, and how long each may be. Spec: docs/host-link.md §2 (F59).
+_A2 = (("01", 2, 2), ("02", 1, 50), ("03", 6, 6), ("04", 8, 8), ("05", 8, 8))
+VERSION_CHARACTERS = 8
+
+
+def write_terminal_info(info: TerminalInfo) -> str:
+    """The value of A2. Raises FrameError for what would not come back.
+
+    >>> write_terminal_info(TerminalInfo("04", factor="001234"))
+    '010020403006001234'
+    """
+    texts = (*astuple(info)[:-1], info.version.ljust(VERSION_CHARACTERS) if info.version else "")
+    text = write_tlv({tag: value for (tag, *_), value in zip(_A2, texts, strict=True) if value})
+    if read_terminal_info(text) != info:
+        raise FrameError(59, 0, "an element of A2 that does not fit")
+    return text
+
+
+def read_terminal_info(a2: str) -> TerminalInfo:
+    """The value of A2. Raises FrameError(59, …) for an unknown element, another order, or a wrong length."""
+    found = read_tlv(a2)
+    order = [tag for tag, *_ in _A2]
+    if list(found) != [tag for tag in order if tag in found]:
+        raise FrameError(59, 0, "A2 has the elements 01 to 05, each once and in order")
+    for tag, least, most in _A2:
+        if tag in found and not least <= len(found[tag]) <= most:
+            raise FrameError(59, 0, f"element {tag} of A2 has {least} to {most} characters")
+    device_type, serial, factor, proof, version = (found.get(tag, "") for tag in order)
+    if version and not version.strip(" "):
+        raise FrameError(59, 0, "element 05 of A2 is blank")
+    return TerminalInfo(device_type, serial, factor, proof, version.rstrip(" "))
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved60:
     """F60, as far as it was sent: later sub-fields are "" when the field ends before them."""
 
@@ -88,6 +136,15 @@ class Reserved60:
     ic_condition: str = ""
     partial_approval: str = ""
     account_type: str = ""
+
+
+def write_f60(parts: Reserved60) -> str:
+    """F60 up to the last sub-field that is there. Raises FrameError for what would not come back.
+
+    >>> write_f60(Reserved60("22", "000007", "000", "5", "0"))
+    '2200000700050'
+    """
+    return _joined(60, astuple(parts), read_f60, parts)
 
 
 def read_f60(f60: str) -> Reserved60:
@@ -106,9 +163,25 @@ class Original61:
     auth_institution: str = ""
 
 
+def write_f61(parts: Original61) -> str:
+    """F61 up to the last sub-field that is there. Raises FrameError for what would not come back.
+
+    >>> write_f61(Original61("000001", "000042", "1130"))
+    '0000010000421130'
+    """
+    return _joined(61, astuple(parts), read_f61, parts)
+
+
 def read_f61(f61: str) -> Original61:
     """F61's sub-fields n6 n6 n4 n2 n11. Raises FrameError."""
     return Original61(*_cut(61, f61, (6, 6, 4, 2, 11), least=2))
+
+
+def _joined(field: int, texts: tuple[str, ...], read: Callable[[str], object], parts: object) -> str:
+    text = "".join(texts)
+    if not (text.isascii() and text.isdecimal()) or read(text) != parts:
+        raise FrameError(field, 0, "a sub-field that does not fit its width, or one left out before another")
+    return text
 
 
 def _cut(field: int, digits: str, widths: tuple[int, ...], *, least: int) -> tuple[str, ...]:

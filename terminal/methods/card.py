@@ -29,9 +29,9 @@ from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.card_offline import SALE_TAGS, chip_fields, own_word, terminal_for
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
 from terminal.methods.order import afterwards, way_is_clear
+from terminal.methods.original import had_pin, is_the_same
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
-from terminal.methods.reversal import unseal_card
-from terminal.model import Kind, Mode, Money, PaymentState, mask_pan
+from terminal.model import Kind, Mode, Money, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -60,8 +60,7 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
     """
     if not await way_is_clear(shop, deal.kind):
         return None
-    whole = shop.profile.transactions[deal.kind].card is transactions.Card.FULL
-    payment = await _by_chip_or_stripe(shop, deal, stripe=whole and shop.devices.stripe.fitted)
+    payment = await _by_chip_or_stripe(shop, deal, stripe=shop.devices.stripe.fitted)
     if payment is not None and magstripe.chip_wanted(payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
@@ -137,7 +136,7 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
     deal, pan = attempt.deal, data[PAN_5A].hex().rstrip("f")
     if not await Commit(lambda tx: is_the_same(shop, tx, deal, pan)):
         raise kernel.CardError("other-card")
-    if shop.profile.transactions[deal.kind].pin and _had_pin(deal):
+    if shop.profile.transactions[deal.kind].pin and had_pin(deal):
         if len(pan) not in PIN_PAN_DIGITS:
             raise kernel.CardError("the PAN is too short for a PIN block")
         attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), pan, may_skip=deal.undoes is None)
@@ -146,19 +145,6 @@ async def _after_reading(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -
         if attempt.pin.result not in (kernel.PinResult.ENTERED, kernel.PinResult.BYPASSED):
             raise kernel.CardError("pin-cancelled")
     await _go_online(shop, attempt, data)
-
-
-def is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
-    """Whether this is the original's card: by its sealed number, or once that is destroyed by what slips show."""
-    if deal.undoes is None:
-        return True
-    sealed = unseal_card(shop, tx, deal.undoes)
-    return sealed.pan == pan if sealed else deal.undoes.facts.get("masked_pan") == mask_pan(pan)
-
-
-def _had_pin(deal: Deal) -> bool:
-    """Whether the original went with a PIN; of one that is not ours nobody knows, so the cardholder decides."""
-    return deal.undoes is None or str(deal.undoes.facts.get("entry_mode", ""))[2:] == "1"
 
 
 async def _run(

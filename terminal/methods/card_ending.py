@@ -17,16 +17,17 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from keys import Pin
 from terminal.dialogue import acknowledge
-from terminal.hostlink.balance import read_balance
-from terminal.hostlink.card_messages import MANUAL, Original
+from terminal.hostlink.card_messages import MANUAL, SWIPED, Original
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.codes import lookup
+from terminal.hostlink.details import read_balance
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import CardData, pending_reversals, seal_card, send_reversal, unseal_card
+from terminal.methods.signing import sign
 from terminal.methods.uploads import queue_script_results
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import keep, print_kept, slip_head
@@ -111,6 +112,8 @@ async def conclude(
         await _never_asked(shop, attempt, outcome)
         return attempt.payment
     if state is PaymentState.APPROVED and payment_is_told(shop, attempt):
+        if isinstance(outcome, kernel.Outcome):
+            await Commit(partial(keep_last_word, shop, attempt.payment, outcome))
         await tell_balance(shop, attempt)
         return attempt.payment
     if state is PaymentState.OFFLINE_APPROVED:  # Queued: it is done, whatever the card does now.
@@ -123,8 +126,7 @@ async def conclude(
     if state is PaymentState.APPROVED:
         await Commit(lambda tx: _undo_approval(shop, tx, attempt, outcome))
     elif state is PaymentState.DECLINED and isinstance(outcome, kernel.Outcome) and outcome.online:
-        said = outcome
-        await Commit(lambda tx: keep_last_word(shop, tx, attempt.payment, said))
+        await Commit(partial(keep_last_word, shop, attempt.payment, outcome))
     await not_sold(shop, attempt)
     return attempt.payment
 
@@ -195,7 +197,7 @@ def _last_word(card: CardData, outcome: kernel.Outcome, *more: int) -> bytes:
     return build((tag, outcome.data[tag]) for tag in told if tag in outcome.data)
 
 
-def keep_last_word(shop: Shop, tx: Tx, payment: PaymentRecord, outcome: kernel.Outcome) -> None:
+def keep_last_word(shop: Shop, payment: PaymentRecord, outcome: kernel.Outcome, tx: Tx) -> None:
     """Inside the commit that ends it: the certificate for the batch upload, and what became of the scripts."""
     card = unseal_card(shop, tx, payment)
     if card is None:
@@ -293,7 +295,8 @@ def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
     if mode.startswith(MANUAL):
         return card_slip(payment, head, verification=Verification.ABSENT, entry=Entry.MANUAL)
     verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
-    return card_slip(payment, head, verification=verification, entry=Entry.CHIP)
+    entry = Entry.SWIPE if mode.startswith(SWIPED) else Entry.CHIP
+    return card_slip(payment, head, verification=verification, entry=entry)
 
 
 async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel.Outcome | None = None) -> None:
@@ -306,7 +309,7 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel
     def commit(tx: Tx) -> int:
         attempt.payment = tx.move(payment.id, PaymentState.COMPLETED, **said)
         if outcome is not None:
-            keep_last_word(shop, tx, attempt.payment, outcome)
+            keep_last_word(shop, attempt.payment, outcome, tx)
         end_original(shop, tx, attempt.deal)
         return keep(tx, slip, payment.id)
 
@@ -314,6 +317,7 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
     await Sleep(shop.config.timeouts.result_ms)
+    slip, slip_id = await sign(shop, attempt.payment, slip, slip_id)
     signed = slip.verification in SIGNED and "signature" in shop.config.transactions.offered
     undone_by = void_of(shop.profile.transactions, payment.kind)
     asks = partial(_signature_matches, shop, attempt) if signed and undone_by is not None else None

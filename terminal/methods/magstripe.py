@@ -19,6 +19,7 @@ from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import CHIP_FAILED, NOT_A_CHIP, SWIPED, CardFields
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.profile import PinRule
+from terminal.hostlink.transactions import Card
 from terminal.loop import Commit
 from terminal.methods.card_ending import (
     PIN_TRIES,
@@ -36,6 +37,7 @@ from terminal.methods.card_ending import (
     tell_balance,
 )
 from terminal.methods.card_host import ask_host, durable_request
+from terminal.methods.original import had_pin, is_the_same
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin
 from terminal.model import Mode, PaymentState
 from terminal.printing import slip_head
@@ -67,13 +69,17 @@ async def pay(shop: Shop, deal: Deal, stripe: Stripe, chip: str = NOT_A_CHIP) ->
 
 
 async def _attempt(shop: Shop, attempt: Attempt, stripe: Stripe, chip: str) -> None:
-    """One PIN, one request, one end."""
-    track = stripe.track2
+    """The original's card, one PIN, one request, one end."""
+    track, deal = stripe.track2, attempt.deal
+    if not await Commit(lambda tx: is_the_same(shop, tx, deal, track.pan)):
+        await _unusable(shop, attempt, "other-card", "other_card")
+        return
     if _wants_pin(shop, attempt.deal, stripe):
         if len(track.pan) not in PIN_PAN_DIGITS:
             await _unusable(shop, attempt)
             return
-        attempt.pin = await enter_pin(shop, amount_asked(attempt.payment), track.pan, in_slot=False)
+        amount, may_skip = amount_asked(attempt.payment), _nobody_knows(shop, deal)
+        attempt.pin = await enter_pin(shop, amount, track.pan, in_slot=False, may_skip=may_skip)
         if attempt.pin.result not in (PinResult.ENTERED, PinResult.BYPASSED):
             timed_out = attempt.pin.result is PinResult.TIMED_OUT
             await move(attempt, PaymentState.ABANDONED, why="pin-timed-out" if timed_out else "pin-cancelled")
@@ -88,7 +94,7 @@ async def _attempt(shop: Shop, attempt: Attempt, stripe: Stripe, chip: str) -> N
         await _unusable(shop, attempt)
         return
     await ask_host(shop, attempt, request)
-    if attempt.payment.state is not PaymentState.APPROVED:
+    if attempt.payment.state not in (PaymentState.APPROVED, PaymentState.OFFLINE_APPROVED):
         await not_sold(shop, attempt)
         return
     if payment_is_told(shop, attempt):
@@ -105,11 +111,18 @@ async def _attempt(shop: Shop, attempt: Attempt, stripe: Stripe, chip: str) -> N
 
 def _wants_pin(shop: Shop, deal: Deal, stripe: Stripe) -> bool:
     row = shop.profile.transactions[deal.kind]
+    if row.card is Card.READ:
+        return row.pin and had_pin(deal)
     return row.pin and (shop.profile.stripe_pin is PinRule.ALWAYS or stripe.track2.wants_pin)
 
 
-async def _unusable(shop: Shop, attempt: Attempt) -> None:
-    """The stripe was read and no request can carry it: nobody was asked."""
-    await move(attempt, PaymentState.ABANDONED, why="bad-stripe")
+def _nobody_knows(shop: Shop, deal: Deal) -> bool:
+    """Whether the cardholder has to say if a PIN went with the original: it is not ours."""
+    return shop.profile.transactions[deal.kind].card is Card.READ and deal.undoes is None
+
+
+async def _unusable(shop: Shop, attempt: Attempt, why: str = "bad-stripe", problem: str = "bad_data") -> None:
+    """The stripe was read and no request can carry it, or may: nobody was asked."""
+    await move(attempt, PaymentState.ABANDONED, why=why)
     shop.sound(Tone.FAILURE)
-    await acknowledge(shop, screens.CardProblem(reason="bad_data"))
+    await acknowledge(shop, screens.CardProblem(reason=problem))

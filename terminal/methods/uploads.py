@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from keys import KeyRefused
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.codes import is_last_word, lookup
+from terminal.hostlink.esign import PARTS_LIMIT
 from terminal.hostlink.notices import keepable, script_notice
 from terminal.hostlink.session import Silence
 from terminal.journal import UPLOADS_LIMIT
@@ -34,8 +35,8 @@ from terminal.shop import Shop
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx, UploadRecord
 
-# What one payment may add to the queue: its advice and its scripts' results.
-NEEDED_ROOM = 2
+# What one payment may add to the queue: its advice, its scripts' results, its signature.
+NEEDED_ROOM = 2 + PARTS_LIMIT
 
 
 class Told(Enum):
@@ -52,9 +53,13 @@ def queue(shop: Shop, tx: Tx, notice: Notice, payment: PaymentRecord, request: M
     Raises JournalError when the queue is full: whoever begins a payment has asked `has_room`.
     """
     clear = encode(keepable(request), shop.profile)
-    sealed = shop.keys.seal(payment.batch, context(shop, payment.id, notice.value), clear)
-    tx.seal(payment.id, notice.value, sealed)
-    tx.queue_upload(notice, payment.id, request.text(11))
+    purpose = _purpose(notice, tx.queue_upload(notice, payment.id, request.text(11)))
+    tx.seal(payment.id, purpose, shop.keys.seal(payment.batch, context(shop, payment.id, purpose), clear))
+
+
+def _purpose(notice: Notice, upload_id: int) -> str:
+    """What an upload's sealed message is for: a signature has several of one payment."""
+    return f"{notice.value}-{upload_id}"
 
 
 def queue_script_results(shop: Shop, tx: Tx, payment: PaymentRecord, card: CardData) -> None:
@@ -69,11 +74,12 @@ def queue_script_results(shop: Shop, tx: Tx, payment: PaymentRecord, card: CardD
 
 def kept_message(shop: Shop, tx: Tx, upload: UploadRecord) -> Message | None:
     """What was queued, still without MAC; None when it is gone, or its key is."""
-    sealed = tx.sealed(upload.payment_id, upload.notice.value)
+    purpose = _purpose(upload.notice, upload.id)
+    sealed = tx.sealed(upload.payment_id, purpose)
     if sealed is None:
         return None
     try:
-        clear = shop.keys.unseal(upload.batch, context(shop, upload.payment_id, upload.notice.value), sealed)
+        clear = shop.keys.unseal(upload.batch, context(shop, upload.payment_id, purpose), sealed)
         return decode(clear, shop.profile)
     except (KeyRefused, FrameError):
         return None  # To stop here would be to stop at every start; the slip says that it was not sent.

@@ -163,6 +163,8 @@ def _chip(page: Page, chip: Chip) -> None:
 def _verification(page: Page, verification: Verification, copy: Copy) -> None:
     if verification is Verification.NONE:
         page.say("no_verification")
+    elif verification in (Verification.ON_PAD, Verification.PIN_AND_PAD):
+        page.say("signed_on_pad")
     elif verification is Verification.ABSENT:
         page.say("no_signature")
     elif verification is Verification.PIN:

@@ -45,6 +45,8 @@ class Verification(Enum):
     PIN = "pin"
     PIN_AND_SIGNATURE = "pin-and-signature"
     NONE = "none"  # No PIN and no signature asked for (免密免签 or No CVM).
+    ON_PAD = "on-pad"  # The signature is a picture, and on its way to the host.
+    PIN_AND_PAD = "pin-and-pad"
     ABSENT = "absent"  # No card took part: its number was typed, or was ours.
 
 

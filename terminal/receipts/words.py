@@ -91,6 +91,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "pin_entered": ("已输入密码，无需签名", "PIN ENTERED, NO SIGNATURE REQUIRED"),
         "pin_and_signature": ("已输入密码，请签名", "PIN ENTERED, PLEASE SIGN"),
         "no_verification": ("免密免签", "NO PIN, NO SIGNATURE REQUIRED"),
+        "signed_on_pad": ("持卡人已电子签名", "SIGNED ELECTRONICALLY"),
         "no_signature": ("无卡交易，无需签名", "CARD NOT PRESENT, NO SIGNATURE"),
         "agreement": (
             "本人确认以上交易，同意将其计入本卡账户",
@@ -207,6 +208,7 @@ STATES: MappingProxyType[PaymentState, tuple[str, str]] = MappingProxyType(
 NOTICES: MappingProxyType[Notice, tuple[str, str]] = MappingProxyType(
     {
         Notice.ADVICE: ("通知", "ADVICE"),
+        Notice.SIGNATURE: ("电子签名", "SIGNATURE"),
         Notice.SCRIPT_RESULT: ("脚本结果通知", "SCRIPT RESULTS"),
     }
 )

@@ -678,6 +678,16 @@ class OutcomeUnknown:
 
 
 @value
+class SignOnPad:
+    name: ClassVar[str] = "sign_on_pad"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        hint = _hint(words, "paper", "")
+        return Notice(words["sign_on_pad.title"], amount=words.money(self.amount), hint=hint)
+
+
+@value
 class CompareSignature:
     """The signed copy is in somebody's hand: is it the cardholder's signature?"""
 
@@ -1276,6 +1286,7 @@ EXAMPLES: tuple[Screen, ...] = (
     SwipeCard(_SALE, kind="sale"),
     SwipeCard(Money(0), kind="balance"),
     EnterPin(None, 0, 60, None, wrong=False),
+    SignOnPad(_SALE),
     CompareSignature(_SALE),
     CompareSignature(_LARGE),
     *(
