@@ -303,7 +303,7 @@ def test_a_traceback_in_the_middle_of_a_sale_holds_no_secret(screen: str, card: 
         world.on_show = die
         with pytest.raises(DeviceError) as died:
             world.run(play(world, story))
-        keys = [key for working in world.acquirer._keys.values() for key in working._keys]
+        keys = [key for working in world.acquirer._sign_ins._keys.values() for key in working._keys]
     text = "".join(traceback.format_exception(died.value)).encode()
     assert b"it does not answer" in text and b"power_on" in text or b"_display_task" in text
     assert found(secrets_of(PROFILES[card], [bytes(TEST_TMK), *keys], keys[:1]), "the traceback", text) == []

@@ -20,6 +20,7 @@ from sim.acquirer import (
 )
 from sim.acquirer.book import EntryState
 from sim.acquirer.caller import Caller, new_card
+from sim.acquirer.originals import DAY_MS
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL, card_accounts
 from sim.card.profiles import PROFILES, make_test_pan
 from sim.cryptograms import TEST_ISSUERS
@@ -184,6 +185,12 @@ def test_wrong_pins_are_counted_and_a_right_one_forgives(bench: Bench) -> None:
     assert code(sale(100, pin="123456")) == "00"
     assert [code(sale(100, pin="000000")) for _ in range(3)] == ["55", "55", "75"]
     assert code(sale(100, pin="123456")) == "75", "the right one comes too late"
+
+
+def test_pin_tries_come_back_on_the_next_day(bench: Bench) -> None:
+    assert [code(bench.caller.sale(100, pin="000000")) for _ in range(3)] == ["55", "55", "75"]
+    bench.now_ms += DAY_MS
+    assert code(bench.caller.sale(100, pin="123456")) == "00"
 
 
 def test_a_debit_card_without_pin_is_refused(bench: Bench) -> None:

@@ -151,3 +151,14 @@ def test_the_same_plan_gives_the_same_faults() -> None:
 def test_a_fault_that_cannot_be_read_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="fault"):
         parse_fault(text)
+
+
+def test_a_stale_reply_comes_before_the_right_one(line: Line) -> None:
+    line.acquirer.faults.add(Fault(FaultKind.STALE, mti="0200", nth=2))
+    (first,) = line.send(line.sale())
+    replies = line.send(line.sale())
+    assert replies[0] == first
+    profile = line.acquirer.profile
+    stans = [decode(unwrap(reply.data, profile).body, profile).text(11) for reply in replies]
+    assert int(stans[1]) == int(stans[0]) + 1
+    assert len(line.send(line.sale())) == 1

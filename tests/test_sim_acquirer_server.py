@@ -24,8 +24,9 @@ from sim.acquirer.server import AcquirerServer, tls_context
 from sim.card.profiles import PROFILES
 from sim.tls import make_certificates
 from terminal.hostlink import messages
-from terminal.hostlink.codec import encode
+from terminal.hostlink.codec import Message, encode
 from terminal.hostlink.frame import wrap
+from terminal.hostlink.profile import load_profile
 
 TIMEOUT_S = 5
 
@@ -238,3 +239,49 @@ def test_the_command_says_what_is_wrong(
 ) -> None:
     assert run(arguments(*words)) == status
     assert capsys.readouterr().err.startswith("acquirer: ")
+
+
+def test_what_has_waited_too_long_is_dropped_and_counted() -> None:
+    """The first of three requests takes a minute; the two behind it have been given up by then."""
+    seconds = [0.0]
+
+    def slow(direction: str, frame: bytes) -> None:
+        seconds[0] += 60.0
+
+    with AcquirerServer(Acquirer(), stale_s=30.0, waited=lambda: seconds[0], on_exchange=slow) as server:
+        with closing(connect(server)) as line:
+            line.sendall(prefixed(echo(server)) * 3)
+            assert receive(line)
+            line.sendall(prefixed(echo(server)))
+            assert receive(line), "a new question is answered"
+            line.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                line.recv(1)
+        assert server.stale == 2
+
+
+@pytest.mark.parametrize(
+    ("mti", "fields", "words"),
+    [
+        ("0800", {60: "00000001004"}, "签到 sign-in"),
+        ("0800", {60: "00000001370"}, "公钥 CA keys download"),
+        ("0820", {60: "00000001372"}, "公钥 CA keys download"),
+        ("0820", {60: "00000001002"}, "签退 sign-out"),
+        ("0820", {60: "00000001301"}, "回响 echo"),
+        ("0820", {60: "00000001401"}, "收银员签到 cashier sign-in"),
+        ("0820", {60: "07000001800"}, "电子签名 signature"),
+        ("0820", {60: "0000000"}, "网络管理 network"),
+        ("0320", {60: "00000001201"}, "批上送 batch upload"),
+        ("0320", {60: "00000001207"}, "批上送结束 upload end, balanced"),
+        ("0200", {3: "200000", 25: "06", 60: "2100000100050"}, "预授权完成撤销 complete void"),
+        ("0210", {3: "200000", 25: "06", 60: "2100000100050"}, "预授权完成撤销 complete void"),
+        ("0400", {3: "030000", 25: "06", 60: "1000000100050"}, "冲正预授权 reversal of auth"),
+        ("0400", {3: "999999", 25: "06", 60: "1000000100050"}, "冲正 reversal"),
+        ("0200", {3: "700000", 25: "00", 60: "6000000100060"}, "扫码下单 QR order"),
+        ("0100", {3: "999999", 25: "06", 60: "1000000100050"}, "?"),
+    ],
+)
+def test_a_line_says_what_each_message_is(mti: str, fields: dict[int, str | bytes], words: str) -> None:
+    profile = load_profile("unionpay")
+    frame = wrap(encode(Message(mti, fields), profile), profile)
+    assert describe("in", frame, profile)["kind"] == words
