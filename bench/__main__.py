@@ -16,13 +16,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import codec_cases, emv_cases, kernel_cases, key_cases
+from bench import codec_cases, emv_cases, host_cases, kernel_cases, key_cases
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
 
 OUT = ROOT / "build" / "bench.json"
 CASES = OWN | {
+    "acquirer": host_cases.acquirer,
+    "connections": host_cases.connections,
+    "storm": host_cases.storm,
     "keys": key_cases.beside_peers,
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,

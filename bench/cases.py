@@ -16,16 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.display import PANELS, DisplaySettings, OledDisplay
-from sim.acquirer import Acquirer
-from sim.acquirer.caller import Caller, new_card
-from sim.acquirer.hostkeys import WorkingKeys
 from sim.day import run_day
 from sim.people import Intent, People
 from sim.wire.i2c import Controller, FakeSMBus, Sh1107, Ssd1306
 from sim.world import World
-from terminal.hostlink.codec import decode, encode
-from terminal.hostlink.frame import unwrap, wrap
-from terminal.hostlink.messages import MAC_BYTES, with_mac
 from terminal.model import Method, Money
 from terminal.screens.catalogue import EnterAmount, Waiting
 from terminal.screens.font import load_font
@@ -75,11 +69,12 @@ class Size:
     starts: int = 11
     rounds: int = 5
     exchanges: int = 2_000
+    terminals: int = 10_000
     sales: int = 500
 
 
 FULL = Size()
-TINY = Size(starts=1, rounds=1, exchanges=10, sales=5)
+TINY = Size(starts=1, rounds=1, exchanges=10, terminals=20, sales=5)
 
 
 def row(name: str, values: Sequence[float], unit: str, peer: str, bound: float, **how: bool | float | None) -> Row:
@@ -185,59 +180,9 @@ def changed_digit(size: Size) -> list[Row]:
     return rows
 
 
-# 4. The acquirer
-
-
-def acquirer(size: Size) -> list[Row]:
-    """Card sales a second in one process: the codec and both MACs alone, and everything a request meets."""
-    peer = "a lean host simulator in Python (decode, MAC, encode, MAC)"
-    bare: list[float] = []
-    whole: list[float] = []
-    for seed in range(size.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            host = Acquirer(seed=seed)
-            frames = _sale_frames(host, Path(folder) / "keys", size.exchanges)
-        whole.append(_rate(lambda frame, host=host: host.handle(frame, NOW_MS), frames))  # type: ignore[misc]
-        keys = WorkingKeys(lambda count: bytes(range(1, count + 1)))
-        profile = host.profile
-
-        def bare_exchange(frame: bytes) -> object:
-            outer = unwrap(frame, profile)  # noqa: B023  # called before the next round
-            request = decode(outer.body, profile)  # noqa: B023  # the same
-            keys.mac_ok(outer.body[:-MAC_BYTES], outer.body[-MAC_BYTES:])  # noqa: B023  # the same
-            body = encode(request, profile)  # noqa: B023  # the same
-            return wrap(body[:-MAC_BYTES] + keys.mac(body[:-MAC_BYTES]), profile)  # noqa: B023  # the same
-
-        bare.append(_rate(bare_exchange, frames))
-    return [
-        row("host exchanges a second, codec and MAC only", bare, "1/s", peer, 9_500, less=False, aim=None),
-        row("host exchanges a second, whole", whole, "1/s", peer, 9_500, less=False, aim=None),
-    ]
-
-
-def _sale_frames(host: Acquirer, folder: Path, count: int) -> list[bytes]:
-    caller = Caller(lambda frame: host.handle(frame, NOW_MS), host.profile, folder)
-    caller.sign_in()
-    card = new_card("unionpay-credit-pin")
-    frames: list[bytes] = []
-    for _ in range(count):
-        card.reset()
-        message = caller.sale_message(100, card, pin=card.profile.pin)
-        frames.append(wrap(encode(with_mac(message, caller.keys, host.profile), host.profile), host.profile))
-    return frames
-
-
-def _rate(call: Callable[[bytes], object], frames: Sequence[bytes]) -> float:
-    began = time.perf_counter()
-    for frame in frames:
-        call(frame)
-    return len(frames) / (time.perf_counter() - began)
-
-
 CASES: dict[str, Callable[[Size], list[Row]]] = {
     "first-screen": first_screen,
     "chip-sale": chip_sale,
     "changed-digit": changed_digit,
-    "acquirer": acquirer,
     "virtual-day": virtual_day,
 }

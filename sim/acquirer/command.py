@@ -28,6 +28,7 @@ from sim.tls import make_certificates
 from terminal.hostlink.profile import Profile, ProfileError, load_profile
 
 DEFAULT_PORT = 8583
+LOAD_TERMINALS = tuple(f"{number:08d}" for number in range(20_000_000, 20_010_000))  # Of the test merchant.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"register one more terminal (beside {TEST_MERCHANT}:{TEST_TERMINAL})",
     )
     parser.add_argument(
+        "--load-terminals",
+        action="store_true",
+        help=f"register {len(LOAD_TERMINALS)} more terminals: {LOAD_TERMINALS[0]} to {LOAD_TERMINALS[-1]}",
+    )
+    parser.add_argument(
         "--faults",
         metavar="FAULT",
         action="append",
@@ -71,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--amount-codes", action="store_true", help="an amount's last two digits are the response code")
     parser.add_argument("--seed", type=int, help="draw keys and codes from this seed (default: from the system)")
     parser.add_argument("--json", action="store_true", help="one JSON object a message instead of a line")
+    parser.add_argument("--quiet", action="store_true", help="no line a message")
 
 
 def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
@@ -111,7 +118,7 @@ def serve(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
             if not (args.tls / SERVER_CERTIFICATE).exists():
                 make_certificates(args.tls)
             tls = tls_context(args.tls, demand_client=args.client_cert)
-        show = printer(acquirer.profile, as_json=args.json)
+        show = None if args.quiet else printer(acquirer.profile, as_json=args.json)
         server = AcquirerServer(
             acquirer, args.host, args.port, tls=tls, on_exchange=show, stale_s=args.stale, share_port=args.workers > 1
         )
@@ -137,6 +144,8 @@ def build(args: argparse.Namespace) -> Acquirer:
     for pair in args.terminal:
         merchant_no, _, terminal_no = pair.partition(":")
         registry.add_terminal(TerminalRow(merchant_no, terminal_no, tmk=TEST_TMK))
+    for terminal_no in LOAD_TERMINALS if args.load_terminals else ():
+        registry.add_terminal(TerminalRow(TEST_MERCHANT, terminal_no))
     plan = FaultPlan(parse_fault(text) for text in args.faults)
     draw = os.urandom if args.seed is None else None
     return Acquirer(

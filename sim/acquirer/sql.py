@@ -42,6 +42,8 @@ class SqliteSql:
         # Only the holder of the acquirer's lock calls, from whichever thread.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("pragma journal_mode=wal")
+        # A process that is killed loses nothing; a machine that is may lose the last answers, and this is no bank.
+        self._db.execute("pragma synchronous=normal")
 
     def rows(self, statement: str, *values: Value) -> list[tuple[Any, ...]]:
         return self._db.execute(statement, values).fetchall()
