@@ -150,6 +150,13 @@ def test_a_profile_s_script_is_in_its_dialect_and_leaves_out_what_it_has_not() -
     assert f"{len(CASES)} cases for `unionpay`, {len(there)} for" in page
 
 
+def test_the_case_on_the_certification_s_page_is_the_script_s() -> None:
+    page = (ROOT / "docs" / "certification.md").read_text("utf-8")
+    example = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert example
+    assert example[1] in (ROOT / "sim" / "certify" / "script" / "reversal.toml").read_text("utf-8")
+
+
 def test_a_word_that_no_profile_has_is_told() -> None:
     with pytest.raises(ScriptError, match="no profile is asked for luck"):
         read(case_text('needs = ["luck"]'))
