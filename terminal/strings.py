@@ -302,6 +302,12 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "approved.title": ("交易成功", "Approved"),
         "declined.title": ("交易失败", "Declined"),
         "declined.settling": ("主机拒绝结算", "Settlement refused"),
+        "part_approved.title": ("只批准部分金额", "Part approved"),
+        "part_approved.part": ("批准 {amount}", "Part {amount}"),
+        "part_approved.due": ("尚欠 {amount}", "Due {amount}"),
+        "still_due.title": ("尚欠金额", "Still due"),
+        "hint.take": ("✔接受", "✔Take"),
+        "hint.undo": ("✗退回", "✗Undo"),
         "keep_card.text": ("请收回卡片，不退还", "Take the card and keep it"),
         "remove_card.text": ("请取卡", "Remove card"),
         # What a response code asks the merchant to do (hostlink.codes.Action): beside ✔知道了 there is room for four
@@ -358,7 +364,6 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "compare_signature.title": ("核对签名", "Signature?"),
         "balance.title": ("账户余额", "Balance"),
         "outcome_unknown.title": ("结果未知勿重做", "Do not repeat"),
-        "outcome_unknown.code": ("应答{code} 问收单方", "Host said {code}"),
         "outcome_unknown.text": ("请联系收单方", "Outcome unknown"),
         # Reversal, nothing sent
         "reversing.title": ("正在冲正", "Reversing"),
