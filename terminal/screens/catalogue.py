@@ -1011,6 +1011,25 @@ class LineAnswer:
 
 
 @value
+class HostWay:
+    """One of the ways to the host: UP and DOWN turn to the others. `state` in room "way"."""
+
+    name: ClassVar[str] = "host_way"
+    number: int
+    count: int
+    address: str
+    state: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words.say("host_way.title", number=self.number, count=self.count),
+            headline=self.address,
+            corner=words.about("way", self.state),
+            hint=Hint("▲▼" if self.count > 1 else "", words["hint.ok"]),
+        )
+
+
+@value
 class Settled:
     name: ClassVar[str] = "settled"
     balanced: bool
@@ -1425,7 +1444,11 @@ EXAMPLES: tuple[Screen, ...] = (
     *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
     LineAnswer("sign_out", "declined", "77"),
     LineAnswer("echo", "timeout", ""),
-    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier"), 0),
+    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier", "menu.ways"), 0),
+    HostWay(1, 1, "10.1.2.3:8583", "used"),
+    HostWay(1, 2, "acquirer.example.com:8583 (eth0)", "resting"),
+    HostWay(2, 2, "[2001:db8::8583]:8583 (wwan0)", "used"),
+    HostWay(6, 6, "192.0.2.6:8583 (wlan0)", "ready"),
     Menu("menu.reports", ("menu.x_report", "menu.details", "menu.last_settlement", "menu.last_details"), 0),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
