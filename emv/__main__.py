@@ -64,11 +64,7 @@ def main(arguments: list[str] | None = None, stdin: TextIO | None = None) -> int
         told: Told = options.run(options)
     except (CardError, ValueError, OSError) as error:
         return _refused(options, error)
-    try:
-        print(json.dumps(told.found, ensure_ascii=False) if options.json else "\n".join(told.lines), flush=True)
-    except BrokenPipeError:
-        # Whoever reads has read enough (`| head`). Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(json.dumps(told.found, ensure_ascii=False) if options.json else "\n".join(told.lines), flush=True)
     return told.status
 
 
@@ -368,4 +364,8 @@ def _ics(options: argparse.Namespace) -> Told:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # Whoever reads has read enough (`| head`). Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

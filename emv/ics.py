@@ -153,7 +153,7 @@ def identity(profile: TerminalProfile) -> str:
     """Version and checksum as people read them on screen, slip and trace.
 
     >>> identity(TerminalProfile(aids=()))  # doctest: +ELLIPSIS
-    'EMV1 ...'
+    'EMV2 ...'
     """
     stated = statement()
     return f"EMV{stated.version} {checksum(stated, profile)}"

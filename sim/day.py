@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from drivers.ports import Picture
 from sim.acquirer import Acquirer, FaultPlan, default_registry
@@ -22,6 +22,7 @@ from sim.card import PROFILES
 from sim.people import People
 from sim.twins.link import Network, Trip
 from sim.world import World, hash_seed
+from terminal.config.settings import OFFERABLE
 from terminal.journal import Event
 from terminal.model import PaymentState
 
@@ -97,6 +98,8 @@ def run_day(
     trace = hashlib.sha256()
     weather = ordinary_weather(seed) if faults else None
     with World(seed, network=weather, acquirer=endless_customers(seed)) as world:
+        everything = replace(world.config.transactions, offered=OFFERABLE)
+        world.shop.config = replace(world.config, transactions=everything)
 
         def on_show(picture: Picture) -> None:
             trace.update(f"{world.loop.clock_ms()} {picture.name}\n".encode())

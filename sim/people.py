@@ -51,7 +51,12 @@ ERRANDS = (
     (4, ("auth", "completion")),
     (2, ("auth", "auth-void")),
     (3, ("balance",)),
+    (3, ("tip",)),
+    (2, ("auth", "completion-notice")),
+    (2, ("instalment",)),
+    (2, ("moto-sale", "void")),
 )
+ORDERED = PROFILES["rich"]  # The card of whoever orders by telephone.
 AGREED = (("enter_number", "ENTER"), ("operator_password", f"{PASSWORD} ENTER"))
 Steps = tuple[tuple[str, str], ...]  # Screens to wait for, and the keys pressed there.
 INTERRUPTIONS = ("refused", "reversal_pending", "problem")  # What may come up in the middle of an errand.
@@ -179,9 +184,10 @@ class People:
 
     def _steps(self, name: str, last: PaymentRecord) -> Steps | None:
         """From the item to the card; None where the last payment is not what it is about."""
-        wanted = Kind.SALE if name in ("void", "refund") else Kind.AUTH
-        begins = name in ("auth", "balance")
-        if not begins and (last.kind, last.method, last.state) != (wanted, Method.CARD, PaymentState.COMPLETED):
+        wanted = (Kind.SALE, Kind.MOTO_SALE) if name in ("void", "refund", "tip") else (Kind.AUTH,)
+        begins = name in ("auth", "balance", "instalment", "moto-sale")
+        done = (last.method, last.state) == (Method.CARD, PaymentState.COMPLETED)
+        if not begins and not (done and last.kind in wanted):
             return None
         amount_minor = last.amount.amount_minor
         match name:
@@ -189,12 +195,22 @@ class People:
                 return (("enter_amount", f"{self._intent.amount_minor} ENTER"),)
             case "balance":
                 return ()
+            case "instalment":
+                return (("enter_amount", f"{self._intent.amount_minor} ENTER"), ("choose_terms", "2"))
+            case "moto-sale":
+                amount = (("enter_amount", f"{self._intent.amount_minor} ENTER"),)
+                month_year = ORDERED.applications[0].expiry[2:4] + ORDERED.applications[0].expiry[:2]
+                card = (("type_card_number", f"{ORDERED.pan} ENTER"), ("enter_number", f"{month_year} ENTER"))
+                return (*AGREED, *amount, *card, ("type_cvv2", "123 ENTER"))
+            case "tip":
+                tenth = f"{amount_minor // 10 or 1} ENTER"
+                return (("enter_number", f"{int(str(last.stan))} ENTER"), ("original", "ENTER"), ("enter_tip", tenth))
             case "void":
                 return (("enter_number", f"{int(str(last.stan))} ENTER"), ("original", "ENTER"), *AGREED)
             case "refund":
                 part = f"{amount_minor // 2 or 1} ENTER"
                 return (*AGREED, *_named(last, "rrn"), ("enter_amount", part))
-            case "completion":
+            case "completion" | "completion-notice":
                 return (*_named(last, "auth_code"), ("enter_amount", f"{amount_minor * 9 // 10 or 1} ENTER"))
         return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
 

@@ -111,6 +111,7 @@ class Behind:
     running: bool = False
     task: Task | None = None
     over: Mailbox[None] = field(default_factory=lambda: Mailbox("errand", keep_newest=True))
+    owed: frozenset[str] = frozenset()
     tried: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 

@@ -40,7 +40,7 @@ class Liar(Host):
         return super().exchange(frame, now_ms)
 
     def _again(self, outer: Frame, said: Message) -> bytes:
-        keys = self.keys_of((said.text(42), said.text(41)))
+        keys = self.keys_of((said.text(42), said.text(41)), said)
         body = encode(said, self.profile)
         if keys is not None and 64 in said.fields and not self.spoil_mac:
             body = body[:-MAC_BYTES] + keys.mac(body[:-MAC_BYTES])

@@ -135,6 +135,15 @@ def test_the_list_and_a_choice(lab: Lab, tmp_path: Path, capsys: pytest.CaptureF
     assert last["totals"]["passed"] == 2
 
 
+def test_the_other_dialect_passes_its_script(lab: Lab, tmp_path: Path) -> None:
+    """Numbers in ASCII, no TPDU, DUKPT: other wire, other keys, the same demands."""
+    groups = [word for group in ("sign-in", "sale", "reversal", "settlement") for word in ("--group", group)]
+    assert lab.run("--spawn", "--profile", "iso8583-1987-ascii", *groups, out=tmp_path) == 0
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["terminal"]["profile"] == "iso8583-1987-ascii"
+    assert report["totals"]["cases"] >= 35
+
+
 def test_a_case_alone_is_as_it_is_among_the_others(lab: Lab, tmp_path: Path) -> None:
     assert lab.run("--spawn", "--case", "REV-03", out=tmp_path) == 0
     (alone,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["cases"]

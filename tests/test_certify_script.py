@@ -27,6 +27,7 @@ from sim.certify.words import Prompt, place_words, prompts_of
 from sim.story import parse_story
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import RESPONSE_CODES
+from terminal.hostlink.profile import load_profile
 
 ROOT = Path(__file__).parents[1]
 CASES = load_script()
@@ -37,7 +38,7 @@ PAN = "6225000000000014"
 
 
 def test_the_script_is_whole() -> None:
-    assert len(CASES) >= 110
+    assert len(CASES) >= 130
     assert {case.group for case in CASES} == set(GROUPS) == set(GROUP_WORDS)
     numbers = [re.fullmatch(r"[A-Z]+-[0-9]{2}", case.id) for case in CASES]
     assert all(numbers) and len({case.id for case in CASES}) == len(CASES)
@@ -136,6 +137,29 @@ def test_what_is_wrong_with_a_case_is_said(more: str, story: str, said: str) -> 
 def test_what_is_wrong_with_a_file_is_said(text: str, said: str) -> None:
     with pytest.raises(ScriptError, match=re.escape(said)):
         read(text)
+
+
+def test_a_profile_s_script_is_in_its_dialect_and_leaves_out_what_it_has_not() -> None:
+    ascii_dukpt = load_profile("iso8583-1987-ascii")
+    there = {case.id: case for case in load_script(ascii_dukpt)}
+    assert {case.id for case in CASES} - set(there) >= {"SIGN-02", "SIGN-05", "LIST-01"}
+    (sign_in, sale) = there["SIGN-01"].frames
+    assert (sign_in.fields["64"], sign_in.fields["tpdu"]) == ("mac", "absent")
+    assert sale.fields["53"] == "~[0-9A-F]{20}"
+    page = (ROOT / "docs" / "certification.md").read_text("utf-8")
+    assert f"{len(CASES)} cases for `unionpay`, {len(there)} for" in page
+
+
+def test_the_case_on_the_certification_s_page_is_the_script_s() -> None:
+    page = (ROOT / "docs" / "certification.md").read_text("utf-8")
+    example = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert example
+    assert example[1] in (ROOT / "sim" / "certify" / "script" / "reversal.toml").read_text("utf-8")
+
+
+def test_a_word_that_no_profile_has_is_told() -> None:
+    with pytest.raises(ScriptError, match="no profile is asked for luck"):
+        read(case_text('needs = ["luck"]'))
 
 
 def test_a_shape_begins_only_from_one_before_it() -> None:

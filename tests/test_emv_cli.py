@@ -150,6 +150,12 @@ def test_every_fault_of_tlv_is_said_in_chinese(data: bytes) -> None:
         parse(data)
     except TlvError as error:
         assert fault_in_chinese(error.reason) != error.reason
+    assert fault_in_chinese("what no row knows") == "what no row knows"
+
+
+def test_a_field_of_flags_has_its_length() -> None:
+    with pytest.raises(ValueError, match="TVR has 5 bytes, not 4"):
+        next(field for field in FIELDS if field.name == "TVR").lines(bytes(4))
 
 
 def test_a_reader_that_has_read_enough_is_no_fault() -> None:

@@ -16,10 +16,11 @@ from keys import KeyLayout, mac
 from keys.testkeys import BY_NAME
 from terminal.hostlink import messages
 from terminal.hostlink.card_messages import CardFields, card_request
-from terminal.hostlink.codec import Message, encode
+from terminal.hostlink.codec import Message, encode, walk
 from terminal.hostlink.explain import explain, printable
 from terminal.hostlink.fields import FIELDS
 from terminal.hostlink.frame import wrap
+from terminal.hostlink.masking import masked_raw
 from terminal.hostlink.meanings import (
     CONDITIONS,
     ENTRY_MODES,
@@ -132,6 +133,23 @@ def test_nothing_that_a_person_may_not_see(capsys: pytest.CaptureFixture[str], f
     for secret in SECRETS:
         assert secret.lower() not in out.lower()
     assert MASKED in out
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_nor_in_the_second_dialect(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """There a track is text, and a PIN block is spelled in hex."""
+    dialect = load_profile("iso8583-1987-ascii")
+    body = encode(secret_sale().without(53), dialect)
+    arguments = ["--profile", "iso8583-1987-ascii", *(["--json"] if form == "json" else [])]
+    status, out, _ = decoded(capsys, *arguments, body.hex())
+    assert status == 0
+    spelled = [secret.encode("ascii").hex() for secret in (TRACK[17:], "ACF46E73838A82F9")]
+    for secret in (*SECRETS, *spelled):
+        assert secret.lower() not in out.lower()
+    assert MASKED in out
+    for item in walk(body, dialect):
+        wire_bytes = body[item.start : item.end]
+        assert len(masked_raw(item, wire_bytes)) == 2 * len(wire_bytes)
 
 
 def test_each_masked_field(capsys: pytest.CaptureFixture[str]) -> None:

@@ -294,9 +294,9 @@ def test_what_waits_is_sealed() -> None:
         world.run(people())
         pan = PROFILES["signature"].pan
         made = payments(world)[1]
-        sealed = world.journal.transact(lambda tx: tx.sealed(made.id, "advice"))
+        sealed = world.journal.transact(lambda tx: tx.sealed(made.id, "advice-1"))
         assert sealed is not None
         assert bytes.fromhex(pan) not in sealed
         assert pan not in "".join(str(event.body) for event in world.journal.events_after(0))
         world.run(play(world, "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"))
-        assert world.journal.transact(lambda tx: tx.sealed(made.id, "advice")) is None
+        assert world.journal.transact(lambda tx: tx.sealed(made.id, "advice-1")) is None

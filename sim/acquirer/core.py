@@ -120,7 +120,7 @@ class Acquirer:
             self.book.restore(account)
         for row in self.registry.terminals.values():
             self._sign_ins.recall(row)
-        self._last: dict[TerminalId, Reply] = {}  # Only while faults are in force: what a stale reply would be.
+        self._last: dict[TerminalId, Reply] = {}  # What a stale reply would be.
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
             "0100": self._money,
@@ -156,16 +156,21 @@ class Acquirer:
             replies = replies_to(outer, message, answer, faults, self.profile)
             terminal = message.text(42), message.text(41)
             last = self._last.get(terminal)
-            if replies and self.faults:
+            if replies:
                 self._last[terminal] = replies[-1]
             return (last, *replies) if last is not None and FaultKind.STALE in faults else replies
 
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return self._sign_ins.keys((merchant_no, terminal_no)) is not None
 
-    def keys_of(self, terminal: TerminalId) -> HostKeys | None:
-        """The keys of its last sign-in, for whoever judges what it sends (sim.certify)."""
-        return self._sign_ins.keys(terminal)
+    def keys_of(self, terminal: TerminalId, message: Message) -> HostKeys | None:
+        """The keys that a message of this terminal is under, for whoever judges it (sim.certify); None: none fit."""
+        if not self.profile.dukpt:
+            return self._sign_ins.keys(terminal)
+        try:
+            return self._dukpt.keys(terminal, message)
+        except KeyRefused:
+            return None
 
     # Checks that every message passes
 
@@ -193,11 +198,7 @@ class Acquirer:
         if desk is None:
             return Answer(NOT_SUPPORTED) if message.mti[2] in "02" and message.mti[3] == "0" else None
         if FaultKind.CODE in faults:
-            terminal = message.text(42), message.text(41)
-            keys = self._sign_ins.keys(terminal)
-            if keys is not None and self.profile.dukpt and message.text(self.profile.ksn_field):
-                keys = self._dukpt.keys(terminal, message)
-            return Answer(faults[FaultKind.CODE].code, {}, keys)
+            return Answer(faults[FaultKind.CODE].code, {}, self.keys_of((message.text(42), message.text(41)), message))
         if self.downloads.activates(message):
             return self.downloads.activate(message)
         verified: HostKeys | None = None

@@ -75,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "verify":
         return _verify(args)
     try:
-        cases = _chosen(load_script(), args.case, args.group)
         profile = load_profile(args.profile)
+        cases = _chosen(load_script(profile), args.case, args.group)
     except (ScriptError, ProfileError) as error:
         print(f"certify: {error}", file=sys.stderr)
         return USAGE

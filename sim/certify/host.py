@@ -19,7 +19,7 @@ from sim.acquirer.hostkeys import HostKeys
 from sim.acquirer.requests import Reply
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.frame import Frame, unwrap
-from terminal.hostlink.messages import MAC_BYTES
+from terminal.hostlink.messages import mac_wire_bytes
 from terminal.hostlink.profile import Profile
 
 EXCHANGES_LIMIT = 10_000  # A case has a dozen; more is a terminal that does not stop.
@@ -85,11 +85,12 @@ class Host(Acquirer):
         except FrameError as wrong:
             return Exchange(now_ms, frame, None, None, str(wrong), "unchecked", None, "")
         terminal = (message.text(42), message.text(41))
-        keys = self.keys_of(terminal)
+        keys = self.keys_of(terminal, message)
         batch = self.book.current(terminal)
         mac = "absent"
         if 64 in message.fields:
-            good = keys is not None and keys.mac_ok(outer.body[:-MAC_BYTES], outer.body[-MAC_BYTES:])
+            size = mac_wire_bytes(self.profile)
+            good = keys is not None and keys.mac_ok(outer.body[:-size], outer.body[-size:])
             mac = "unchecked" if keys is None else "good" if good else "bad"
         return Exchange(now_ms, frame, outer, message, "", mac, keys, batch.batch_no if batch is not None else "")
 
@@ -105,7 +106,7 @@ class Host(Acquirer):
             asked.keys,
             asked.batch_no,
             answers,
-            _readable(answers[0], self.profile) if answers else None,
+            _answer_to(asked.message, [_readable(answer, self.profile) for answer in answers]),
         )
         if len(self.exchanges) == EXCHANGES_LIMIT:
             raise RuntimeError(f"more than {EXCHANGES_LIMIT} messages in one case: the terminal does not stop")
@@ -124,6 +125,12 @@ def book_of(host: Host, exchanges: Sequence[Exchange]) -> tuple[str, ...]:
         if key in states:
             found[key] = states[key]
     return tuple(found.values())
+
+
+def _answer_to(asked: Message | None, answers: Sequence[Message | None]) -> Message | None:
+    """The answer to this very request, where one of another has come before it; else the first."""
+    own = [answer for answer in answers if answer and asked and answer.text(11) == asked.text(11)]
+    return own[0] if own else next(iter(answers), None)
 
 
 def _readable(frame: bytes, profile: Profile) -> Message | None:

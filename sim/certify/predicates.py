@@ -119,7 +119,7 @@ def _opens_to(pin: str, exchange: Exchange, value: str | None) -> Finding:
 def value_at(place: str, exchange: Exchange) -> str | None:
     """What stands there in the request; None for nothing. Raises FrameError for a field that is cut short."""
     if place in ("tpdu", "header"):
-        return None if exchange.outer is None else str(getattr(exchange.outer, place))
+        return None if exchange.outer is None else str(getattr(exchange.outer, place)) or None
     return value_in(place, exchange.message)
 
 

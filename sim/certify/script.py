@@ -18,6 +18,7 @@ a kind looks like on the wire) and `steps.toml` (what a person does again and ag
     slip = ["RMB 128.50"]           # words on the last one
     agree = true                    # both books, in the end
     offered = ["void", "points"]    # on the terminal's menu, where that is not the default
+    needs = ["header"]              # or "key-block": of the profile, or there is no such case for it
     each = ["01", "05"]             # play the whole once for each: `{each}`
 
 Spec: docs/certification.md.
@@ -37,6 +38,7 @@ from sim.acquirer.faults import parse_fault
 from sim.certify.predicates import check_predicate
 from sim.story import StoryError, parse_story, to_menu, to_transaction
 from terminal.config.settings import OFFERED
+from terminal.hostlink.profile import Profile, load_profile
 
 SHAPES, STEPS = "shapes", "steps"
 # In the order of a certification: who is not signed in need not sell.
@@ -47,9 +49,10 @@ GROUPS = (
 FAULT, MENU, TRANSACTION = "!", "+menu", "+transaction"
 CASES_LIMIT = 500  # More is no script that anybody reads.
 NO_ANSWER = "none"
+KSN = "~[0-9A-F]{20}"
 _MESSAGE_NUMBER = re.compile(r"(\bas |\banswered |<)([0-9]{1,2})(?=$|\.)", re.MULTILINE)
 _CASE_KEYS = frozenset(
-    ("id", "section", "zh", "en", "story", "faults", "frames", "each", "offered")
+    ("id", "section", "zh", "en", "story", "faults", "frames", "each", "offered", "needs")
     + ("payments", "book", "slips", "slip", "agree")
 )
 _FRAME_KEYS = frozenset(("shape", "fields", "answer"))
@@ -98,6 +101,7 @@ class Case:
     slip: tuple[str, ...] = ()
     agree: bool = True
     offered: tuple[str, ...] | None = None
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +117,49 @@ class Round:
         return counted.replace("{each}", self.value)
 
 
-def load_script(groups: tuple[str, ...] = GROUPS) -> tuple[Case, ...]:
-    """The shipped script. Raises ScriptError."""
+def words_of(profile: Profile) -> dict[str, str]:
+    """What a `$word` of the script demands in this acquirer's dialect.
+
+    With DUKPT each authenticated message has its KSN where others have F53's digits, and the sign-in is one of them.
+    """
+    dukpt = profile.dukpt
+    return {
+        "tpdu": "~60[0-9]{8}" if profile.tpdu else "absent",
+        "header": "~[0-9]{4}00[0-9]{6}" if profile.header else "absent",
+        "scheme": profile.key_scheme,
+        "pin-control": KSN if dukpt else profile.security_control,
+        "control": KSN if dukpt else "absent",
+        "sign-in-mac": "mac" if dukpt else "absent",
+    }
+
+
+def load_script(profile: Profile | None = None, groups: tuple[str, ...] = GROUPS) -> tuple[Case, ...]:
+    """The shipped script in a profile's dialect (`unionpay` by default). Raises ScriptError."""
+    profile = profile or load_profile("unionpay")
+    words = words_of(profile)
     folder = resources.files("sim.certify").joinpath("script")
 
     def read(name: str) -> str:
         return folder.joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
-    shapes, steps = read_shapes(read(SHAPES)), read_steps(read(STEPS))
-    cases = [case for group in groups for case in read_cases(group, read(group), shapes, steps)]
+    shapes, steps = read_shapes(_in_dialect(SHAPES, read(SHAPES), words)), read_steps(read(STEPS))
+    has = {"header": bool(profile.header), "key-block": not profile.dukpt}
+    cases: list[Case] = []
+    for group in groups:
+        cases += read_cases(group, _in_dialect(group, read(group), words), shapes, steps)
     twice = {case.id for case in cases if [other.id for other in cases].count(case.id) > 1}
     if twice:
         raise ScriptError(f"twice in the script: {', '.join(sorted(twice))}")
-    return tuple(cases)
+    return tuple(case for case in cases if all(has[need] for need in case.needs))
+
+
+def _in_dialect(name: str, text: str, words: Mapping[str, str]) -> str:
+    def said(found: re.Match[str]) -> str:
+        if found[1] not in words:
+            raise ScriptError(f"{name}: no word ${found[1]}")
+        return f'"{words[found[1]]}"'
+
+    return re.sub(r'"\$([a-z][a-z-]*)"', said, text)
 
 
 def script_files() -> tuple[tuple[str, bytes], ...]:
@@ -175,6 +209,9 @@ def read_cases(group: str, text: str, shapes: Mapping[str, Shape], steps: Mappin
 def _case(group: str, table: dict[str, Any], shapes: Mapping[str, Shape], steps: Mapping[str, str]) -> Case:
     where = f"{group}: {table.get('id', 'a case without id')}"
     _known(where, table, _CASE_KEYS)
+    strange = set(table.get("needs", ())) - {"header", "key-block"}
+    if strange:
+        raise ScriptError(f"{where}: no profile is asked for {', '.join(sorted(strange))}")
     missing = {"id", "section", "zh", "en", "story"} - set(table)
     if missing:
         raise ScriptError(f"{where}: lacks {', '.join(sorted(missing))}")
@@ -207,6 +244,7 @@ def _case(group: str, table: dict[str, Any], shapes: Mapping[str, Shape], steps:
         slip=repeated("slip") or (),
         agree=table.get("agree", True),
         offered=offered,
+        needs=tuple(table.get("needs", ())),
     )
 
 

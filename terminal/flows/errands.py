@@ -21,7 +21,7 @@ from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
 from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Draw, Now, Spawn, Wait
-from terminal.methods.reversal import clear_reversals, identity, pending_reversals
+from terminal.methods.reversal import clear_reversals, identity, is_card_reversal, pending_reversals
 from terminal.methods.uploads import send_uploads, worn_out
 from terminal.model import Mode
 from terminal.shop import Shop
@@ -100,8 +100,17 @@ async def _sign_in_owed(shop: Shop) -> bool:
     return shop.sign_in_owed and shop.mode is Mode.KEYED
 
 
+def owed(shop: Shop, tx: Tx) -> frozenset[str]:
+    """Which of the errands the journal knows of; read once for each idle screen, because it is asked at each tick."""
+    found = {"reversals"} if any(is_card_reversal(payment) for payment in tx.open_payments()) else set()
+    upload = tx.next_upload(None)  # What was sent once and not acknowledged; all else has its time (methods/order.py).
+    if upload is not None and upload.tries > 0 and not worn_out(shop, upload):
+        found.add("uploads")
+    return frozenset(found)
+
+
 async def _reversals_open(shop: Shop) -> bool:
-    return shop.mode is Mode.SIGNED_IN and bool(await pending_reversals(shop))
+    return shop.mode is Mode.SIGNED_IN and "reversals" in shop.behind.owed
 
 
 async def _reverse(shop: Shop) -> bool:
@@ -110,11 +119,7 @@ async def _reverse(shop: Shop) -> bool:
 
 
 async def _uploads_wait(shop: Shop) -> bool:
-    """What has been sent once and was not acknowledged; all else has its own time (methods/order.py)."""
-    if shop.mode is not Mode.SIGNED_IN:
-        return False
-    upload = await Commit(lambda tx: tx.next_upload(None))
-    return upload is not None and upload.tries > 0 and not worn_out(shop, upload)
+    return shop.mode is Mode.SIGNED_IN and "uploads" in shop.behind.owed
 
 
 async def _routes_rest(shop: Shop) -> bool:

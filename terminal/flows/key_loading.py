@@ -53,7 +53,7 @@ Given = tuple[tuple[str, str], ...]  # Of each component: its holder's number an
 def offered(shop: Shop) -> tuple[str, ...]:
     """The ways to load a master key that configuration and acquirer allow, as menu items.
 
-    DUKPT's initial key is no key of components: one that is not the laboratory's comes in a key block, with its KSN.
+    DUKPT's initial key is no key of components, and no screen takes the block that one comes in yet.
     """
     test_keys = (TEST_KEYS,) if shop.config.keys.test_keys else ()
     if shop.profile.dukpt:

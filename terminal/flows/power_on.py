@@ -126,8 +126,12 @@ async def _idle(shop: Shop) -> None:
     shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
-    pending, nearly_full = await Commit(
-        lambda tx: (sum(is_card_reversal(p) for p in tx.open_payments()), held(tx) >= NEARLY_FULL)
+    pending, nearly_full, shop.behind.owed = await Commit(
+        lambda tx: (
+            sum(is_card_reversal(p) for p in tx.open_payments()),
+            held(tx) >= NEARLY_FULL,
+            errands.owed(shop, tx),
+        )
     )
     shop.lamp(Lamp.ALERT, pending > 0)
     while True:

@@ -33,7 +33,7 @@ REPLY_S_MIN = 5  # A host that shortens it to less would make every sale a rever
 _CARD = re.compile(r"([0-9]{13,19})(/[0-9]{2})?")
 _BIN = re.compile(r"[0-9]{4,12}")
 
-# Tag to column of emv/capks.toml; what is not here is passed over. [S]
+# Tag to column of emv/capks.toml; what is not here is passed over. [A]
 _CA_KEY_COLUMNS: Mapping[int, str] = MappingProxyType(
     {
         0x9F06: "rid",
@@ -46,7 +46,7 @@ _CA_KEY_COLUMNS: Mapping[int, str] = MappingProxyType(
         0xDF07: "key_algorithm",
     }
 )
-# Tag to column of emv/aids.toml. [S]; 97 and 50 [ours]. The order of the action codes is right: default comes first.
+# Tag to column of emv/aids.toml. [A]; 97 and 50 [ours]. The order of the action codes is right: default comes first.
 _AID_COLUMNS: Mapping[int, str] = MappingProxyType(
     {
         0x50: "name",

@@ -44,7 +44,7 @@ def masked_value(item: Placed) -> str:
         return "*" * len(value)
     if number == 2:
         return mask_pan(value)
-    if item.row.encoding in (Encoding.TRACK, Encoding.NIBBLES):
+    if item.row.encoding in (Encoding.TRACK, Encoding.NIBBLES, Encoding.TRACK_TEXT):
         return mask_track(value)
     if number == 48:
         return _mask_batch_details(value)
@@ -60,13 +60,20 @@ def masked_raw(item: Placed, wire: bytes) -> str:
     shown, row = masked_value(item), item.row
     prefix = wire[: row.prefix.size_bytes].hex().upper()
     if isinstance(item.value, bytes):
-        return prefix + shown
+        return prefix + (_spelled(shown) if row.encoding is Encoding.HEX else shown)
+    if row.encoding is Encoding.TRACK_TEXT:
+        return prefix + _spelled(shown.replace("D", "="))
     if row.encoding in (Encoding.BCD, Encoding.TRACK, Encoding.NIBBLES):
         if len(shown) % 2:
             shown = "0" + shown if row.padding is Padding.BEFORE else shown + "0"
         return prefix + shown
     pairs = zip(item.value, shown, strict=True)
     return prefix + "".join("**" if seen != true else true.encode("gb18030").hex().upper() for true, seen in pairs)
+
+
+def _spelled(shown: str) -> str:
+    """ASCII characters as hex, each hidden one as two stars."""
+    return "".join("**" if character == "*" else f"{ord(character):02X}" for character in shown)
 
 
 def mask_track(track: str) -> str:

@@ -40,7 +40,7 @@ from terminal.model import (
 D = TypeVar("D")
 
 PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
-# A batch holds 999 transactions (F48), and each has its own notice and that of its scripts at most.
+# A batch holds 999 transactions (F48). Nearly all are told at once; this is a day of them with the host away.
 UPLOADS_LIMIT = 2_000
 BODY_LIMIT = 32_768  # The longest slip is a settlement of some 3,000 characters.
 SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from kernel_card import honest_inputs, reached, run_kernel
@@ -55,13 +55,22 @@ from keys.loading import unwrap_working_keys
 from keys.remote import read_token
 from keys.usage import Algorithm, Mode
 from sim.acquirer.downloads import Lists
-from terminal.hostlink.codec import FrameError, Message, decode
+from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.details import read_additional_amounts, read_batch_details, read_remarks
 from terminal.hostlink.downloads import DOWNLOADS, ListName, read_entry, read_names, read_part
 from terminal.hostlink.explain import explain
 from terminal.hostlink.frame import unwrap
+from terminal.hostlink.free_data import (
+    read_device_number,
+    read_key_block,
+    read_terms,
+    write_device_number,
+    write_key_block,
+    write_terms,
+)
 from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import Profile, load_profile
+from terminal.hostlink.subfields import read_f60, read_f61, read_terminal_info
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 TMK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
@@ -304,17 +313,59 @@ def _capk_seeds() -> tuple[bytes, ...]:
 
 
 @cache
-def _profile() -> Profile:
-    return load_profile("unionpay")
+def _profile(name: str = "unionpay") -> Profile:
+    return load_profile(name)
 
 
-def _frame(data: bytes) -> object:
-    return decode(unwrap(data, _profile()).body, _profile())
+ASCII = "iso8583-1987-ascii"
 
 
-def _explain(data: bytes) -> object:
+def _frame(data: bytes, name: str = "unionpay") -> object:
+    """A body that is taken comes back to the byte: its MAC is computed over that."""
+    profile = _profile(name)
+    body = unwrap(data, profile).body
+    message = decode(body, profile)
+    if encode(message, profile) != body:
+        raise ValueError("another body came back")
+    return message
+
+
+def _explain(data: bytes, name: str = "unionpay") -> object:
     """It says itself what is wrong: it raises nothing."""
-    return explain(data, _profile()).to_json()
+    told = explain(data, _profile(name))
+    return told.to_json(), told.to_lines("zh")
+
+
+def _free_data(data: bytes) -> object:
+    """The first byte chooses the reader; what is read comes back. A2 of field 59 is among them."""
+    if not data:
+        return None
+    layout = tuple(KeyLayout)[data[0] // 4 % len(KeyLayout)]
+    match data[0] % 4:
+        case 0:
+            back = write_device_number(read_device_number(data[1:]))
+        case 1:
+            back = write_terms(read_terms(data[1:]))
+        case 2:
+            back = write_key_block(read_key_block(data[1:], layout))
+        case _:
+            text = data[1:].decode("gb18030", "replace")
+            return read_terminal_info(text), read_f60(text), read_f61(text)
+    if back != data[1:]:
+        raise ValueError("other data came back")
+    return back
+
+
+def _free_data_seeds() -> tuple[bytes, ...]:
+    terms = b"\x0112" + b"SPRING".ljust(30) + b"0"
+    info = b"\x030100204" + b"02003A-1" + b"03006001234" + b"05008" + b"1.5.0".ljust(8)
+    return (b"\x00Sequence No060000A1", terms, bytes((2 + 4 * 2,)) + bytes(40), info)
+
+
+def _ascii_seeds() -> tuple[bytes, ...]:
+    """The public frames' messages as the second dialect writes them."""
+    bodies = (unwrap(seed, _profile()).body for seed in _frame_seeds() if seed[:1] == b"\x60")
+    return tuple(encode(decode(body, _profile()).without(53), _profile(ASCII)) for body in bodies)
 
 
 def _details(data: bytes) -> object:
@@ -406,5 +457,8 @@ TARGETS = {
         Target("download", _download, (FrameError, RowsError), 512, _download_seeds),
         Target("field-details", _details, (FrameError,), 400, _details_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
+        Target("ascii-frame", partial(_frame, name=ASCII), (FrameError,), 1024, _ascii_seeds),
+        Target("explain-ascii-frame", partial(_explain, name=ASCII), (), 1024, _ascii_seeds),
+        Target("free-data", _free_data, (FrameError,), 400, _free_data_seeds),
     )
 }
