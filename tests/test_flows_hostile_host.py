@@ -61,7 +61,7 @@ class HostileAcquirer(Acquirer):
             fields[59] = write_tlv({**read_tlv(message.text(59)), **fields[59]})
         body = encode(Message(message.mti, fields), self.profile)
         if MAC_FIELD in fields:
-            keys = self.keys_of((message.text(42), message.text(41)))
+            keys = self.keys_of((message.text(42), message.text(41)), message)
             body = body[:-MAC_BYTES] + keys.mac(body[:-MAC_BYTES])
         return wrap(body, self.profile, tpdu=outer.tpdu, header=outer.header, requirement=self.requirement)
 
