@@ -182,5 +182,5 @@ def test_the_mac_of_the_host_is_the_mac_of_the_terminal() -> None:
         caller.sign_in()
         sale = with_mac(caller.sale_message(1, new_card("no-cvm")), caller.keys, PROFILE)
         body = encode(sale, PROFILE)
-        keys = acquirer.keys_of(("898440153110001", "10000001"))
+        keys = acquirer.keys_of(("898440153110001", "10000001"), sale)
         assert keys is not None and keys.mac(body[:-8]) == sale.binary(64)

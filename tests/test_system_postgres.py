@@ -165,7 +165,8 @@ def test_processes_at_once_lose_nothing(bank: Bank, url: str) -> None:
 
 
 def test_the_database_holds_no_card_number_and_no_key(bank: Bank, url: str) -> None:
-    bank.caller().sale(100)
+    caller = bank.caller()
+    caller.sale(100)
     dump = b""
     sql = PostgresSql(url)
     for table in ("terminal", "batch", "entry", "account", "cryptogram"):
@@ -174,7 +175,8 @@ def test_the_database_holds_no_card_number_and_no_key(bank: Bank, url: str) -> N
     assert b"622500******0014" in dump
     for profile in PROFILES.values():
         assert profile.pan.encode() not in dump
-    keys = bank.workers[0].keys_of((TEST_MERCHANT, TERMINALS[0]))
+    assert caller.last_sale is not None
+    keys = bank.workers[0].keys_of((TEST_MERCHANT, TERMINALS[0]), caller.last_sale)
     for key in keys._keys:  # type: ignore[union-attr]  # The secret itself is what must not be there.
         assert key.hex().encode() not in dump.lower()
 

@@ -120,7 +120,7 @@ class Acquirer:
             self.book.restore(account)
         for row in self.registry.terminals.values():
             self._sign_ins.recall(row)
-        self._last: dict[TerminalId, Reply] = {}  # Only while faults are in force: what a stale reply would be.
+        self._last: dict[TerminalId, Reply] = {}  # What a stale reply would be.
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
             "0100": self._money,
@@ -156,7 +156,7 @@ class Acquirer:
             replies = replies_to(outer, message, answer, faults, self.profile)
             terminal = message.text(42), message.text(41)
             last = self._last.get(terminal)
-            if replies and self.faults:
+            if replies:
                 self._last[terminal] = replies[-1]
             return (last, *replies) if last is not None and FaultKind.STALE in faults else replies
 
