@@ -1,8 +1,8 @@
 """A real terminal's loop and link, and a real acquirer, in two network namespaces; the first cable is pulled.
 
 A cable is pulled at the moment when the host has taken a request, so that its answer is lost: in the middle of a sale,
-of that sale's reversal, of the settlement, and of its batch upload. What follows goes by the other cable, and both books
-agree at the end.
+of that sale's reversal, of the settlement, and of its batch upload. What follows goes by the other cable, and both
+books agree at the end.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
         return screens.OutcomeUnknown(amount=amount, code=_telling_code(attempt)), Ending.UNKNOWN
     if attempt.payment.state is PaymentState.ABANDONED:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
-    return refusal_screen(shop, attempt.payment, attempt.host_code), Ending.DECLINED
+    return refusal_screen(shop, attempt.payment), Ending.DECLINED
 
 
 def _telling_code(attempt: Attempt) -> str:
