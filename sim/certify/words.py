@@ -116,6 +116,8 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "settled": ("结算完成", "settled"),
         "show_qr": ("请扫码", "the code is shown"),
         "keep_card": ("请收回卡片", "keep the card"),
+        "part_approved": ("只批准部分金额", "a part is approved"),
+        "still_due": ("尚欠金额", "still due"),
         "line_answer": ("主机答复", "the host's answer"),
         "sign_in_due": ("须先签到", "sign in first"),
         "sign_in_failed": ("签到失败", "sign-in failed"),
