@@ -364,6 +364,8 @@ class Acquirer:
             # The book keeps the amount that was asked for, because a reversal repeats that one.
             answer.code = PARTIAL_APPROVAL
             answer.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
+        if FaultKind.APPROVE in request.faults and answer.code == APPROVED:
+            answer.code = request.faults[FaultKind.APPROVE].code
         return answer
 
     def _reversal(self, request: Request) -> Answer:
