@@ -363,6 +363,8 @@ class Acquirer:
         if FaultKind.PARTIAL in request.faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
             answer.code = PARTIAL_APPROVAL
             answer.fields[4] = f"{self._transactions.give_half(batch.entries[stan]):012d}"
+        if FaultKind.APPROVE in request.faults and answer.code == APPROVED:
+            answer.code = request.faults[FaultKind.APPROVE].code
         return answer
 
     def _reversal(self, request: Request) -> Answer:
