@@ -35,11 +35,11 @@ from sim.acquirer.requests import (
 )
 from sim.acquirer.scripts import script_for
 from sim.card.build import tlv
-from sim.issuer import CheckedCryptogram, Issuer
+from sim.issuer import CheckedCryptogram, Issuer, organisation_of
 from terminal.hostlink.card_messages import INSERTED
 from terminal.hostlink.codes import RESPONSE_CODES
 from terminal.hostlink.details import AdditionalAmount, write_additional_amounts
-from terminal.hostlink.profile import Profile
+from terminal.hostlink.profile import NO_ORGANISATION, Profile
 from terminal.hostlink.transactions import Card, Effect, Names, Row
 from terminal.model import Kind
 
@@ -85,13 +85,14 @@ class TransactionDesk:
             rrn=rrn,
             kind=row.kind,
         )
-        answer = Answer(APPROVED, {15: request.date, 37: rrn, 44: INSTITUTIONS, 63: "CUP"})
+        answer = Answer(APPROVED, {15: request.date, 37: rrn, 44: INSTITUTIONS, 63: NO_ORGANISATION})
         account: Account | None = None
         checked: CheckedCryptogram | None = None
         try:
             check_fields(message, self._demands[row.kind], self._profile.currency)
             account = self._cards.account(message, request.working_keys)
             entry.pan, entry.card = account.pan, account.card
+            entry.organisation = answer.fields[63] = organisation_of(account.pan)
             if row.card is Card.FULL and message.text(22)[:2] == INSERTED:
                 checked = self._cards.cryptogram(message, account, offline=row.advice)
             self._judge(request, row, batch, account, entry)

@@ -32,6 +32,7 @@ TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than a
 BASES = ("unionpay",)
 RESEND_LIMIT = 9
 KSN_CHARACTERS = 20  # Of TDES: ten bytes.
+NO_ORGANISATION = "000"  # F63.1 where no card is known.
 
 
 class ProfileError(Exception):
@@ -125,6 +126,11 @@ class Profile:
     def dukpt(self) -> bool:
         """Whether each message has keys of its own; else those of the last sign-in serve all of them."""
         return self.ksn_field > 0
+
+    def is_foreign(self, organisation: str) -> bool:
+        """Whether F63.1 names a card organisation that is not called domestic."""
+        domestic = self.domestic_organisations
+        return bool(domestic) and organisation not in ("", NO_ORGANISATION, *domestic)
 
 
 def load_profile(name_or_path: str | Path) -> Profile:

@@ -17,7 +17,7 @@ from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
 from terminal.journal import harmless
 from terminal.loop import Commit
-from terminal.methods.asking import ask_authenticated
+from terminal.methods.asking import ask_authenticated, organisation_named
 from terminal.methods.card_ending import UNSURE, Attempt, move, must_reverse, unanswered
 from terminal.methods.part_payment import ASKED, accepted_part
 from terminal.methods.reversal import CardData, identity, seal_card
@@ -67,6 +67,9 @@ async def durable_request(shop: Shop, attempt: Attempt, fields: CardFields) -> M
             "f60_no": request.text(60),
             "f61_no": request.text(61),
         }
+        original = attempt.deal.undoes
+        if original is not None and "organisation" in original.facts:
+            facts["organisation"] = str(original.facts["organisation"])  # Until the host's own answer names it.
         if row.advice:
             attempt.payment = _done_here(shop, tx, attempt, stan, facts)
             queue(shop, tx, Notice.ADVICE, attempt.payment, request)
@@ -161,6 +164,5 @@ def _said(code: str, reply: Message) -> dict[str, str]:
         "host_time": reply.text(12),
         "issuer": reply.text(44)[:11].strip(),
         "acquirer": reply.text(44)[11:].strip(),
-        "organisation": reply.text(63)[:3].strip(),
     }
-    return {name: harmless(name, text) for name, text in said.items()}
+    return {name: harmless(name, text) for name, text in said.items()} | organisation_named(reply)
