@@ -161,6 +161,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, lines: TwoLines) -> Ite
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 @pytest.mark.parametrize("shop", [False, True], ids=["a connection each", "one connection"], indirect=True)
 def test_the_cable_is_pulled_in_the_middle_of_a_sale(shop: Shop) -> None:
@@ -174,6 +175,7 @@ def test_the_cable_is_pulled_in_the_middle_of_a_sale(shop: Shop) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 def test_the_cable_is_pulled_in_the_middle_of_a_reversal(shop: Shop) -> None:
     """Silence on the first cable sends it by the second; that is pulled, and the same reversal goes by the first."""
@@ -186,6 +188,7 @@ def test_the_cable_is_pulled_in_the_middle_of_a_reversal(shop: Shop) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 def test_the_cable_is_pulled_in_the_middle_of_a_settlement(shop: Shop) -> None:
     shop.pull_at = {("0500", 1): 0}
@@ -196,6 +199,7 @@ def test_the_cable_is_pulled_in_the_middle_of_a_settlement(shop: Shop) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 def test_the_cable_is_pulled_in_the_middle_of_a_batch_upload(shop: Shop) -> None:
     """Three chips' certificates and the end: the second one's answer is lost, and it goes again by the other cable."""
@@ -208,6 +212,7 @@ def test_the_cable_is_pulled_in_the_middle_of_a_batch_upload(shop: Shop) -> None
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 def test_each_cable_is_a_way_of_its_own(shop: Shop, lines: TwoLines) -> None:
     """One address by two interfaces: what a pulled cable stops is its own route, as doctor sees it."""
