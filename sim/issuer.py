@@ -26,7 +26,19 @@ from sim.cryptograms import (
     Transaction,
     card_keys,
 )
+from terminal.hostlink.profile import NO_ORGANISATION
 
+# Which organisation's card a number is, by its first digits (from memory of ISO/IEC 7812's public ranges); F63.1 of an
+# answer. The first row that fits counts.
+ORGANISATIONS: tuple[tuple[str, range], ...] = (
+    ("CUP", range(62, 63)),
+    ("VIS", range(4, 5)),
+    ("MCC", range(51, 56)),
+    ("MCC", range(2221, 2721)),
+    ("AMX", range(34, 35)),
+    ("AMX", range(37, 38)),
+    ("JCB", range(3528, 3590)),
+)
 CARD_KEYS_LIMIT = 10_000  # A few megabytes; a soak test draws fewer cards.
 APPROVALS = (b"00", b"10", b"11")
 # What the answer says beside the cryptogram where it is not the response code. From memory of the common core
@@ -101,6 +113,19 @@ class CheckedCryptogram:
         name = tlv(0x9F18, identifier) if identifier else b""
         commands = (tlv(0x86, self.command(order, first + at)) for at, order in enumerate(orders))
         return tlv(template, name, *commands)
+
+
+def organisation_of(pan: str) -> str:
+    """Whose card this number is, also of a masked number. Three characters.
+
+    >>> organisation_of("411111******0013"), organisation_of("2720990000000007"), organisation_of("9")
+    ('VIS', 'MCC', '000')
+    """
+    for name, first in ORGANISATIONS:
+        digits = pan[: len(str(first.start))]
+        if digits.isdigit() and int(digits) in first:
+            return name
+    return NO_ORGANISATION
 
 
 class Issuer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyemv
@@ -28,7 +29,9 @@ from terminal.hostlink import messages
 from terminal.hostlink.codec import Message, decode, encode
 from terminal.hostlink.frame import unwrap, wrap
 from terminal.hostlink.messages import Terminal, Totals
+from terminal.hostlink.profile import load_profile
 from terminal.hostlink.reply import VerdictKind
+from terminal.model import Kind
 
 CREDIT = PROFILES["unionpay-credit-pin"]
 
@@ -415,6 +418,41 @@ def test_a_balanced_settlement_closes_the_batch(bench: Bench) -> None:
 def test_other_totals_do_not_balance(bench: Bench, claimed: Totals) -> None:
     bench.caller.sale(12850)
     assert settle_digits(bench.caller.settle(claimed)) == ("2", "1")
+
+
+DOMESTIC, FOREIGN = Totals(12850, 1), Totals(10000, 1, 10000, 1)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "foreign", "judged"),
+    [
+        (DOMESTIC, FOREIGN, ("1", "1")),
+        (Totals(), FOREIGN, ("2", "1")),
+        (DOMESTIC, None, ("1", "2")),
+        (FOREIGN, DOMESTIC, ("2", "2")),
+    ],
+)
+def test_each_half_is_judged_by_itself(
+    tmp_path: Path, claimed: Totals, foreign: Totals | None, judged: tuple[str, str]
+) -> None:
+    profile = replace(load_profile("unionpay"), domestic_organisations=("CUP",))
+    bench = Bench(tmp_path / "abroad", profile=profile).signed_in()
+    assert bench.do(Kind.SALE, 12850).text(63) == "CUP"
+    assert bench.do(Kind.SALE, 10000, card="visa-like", pin="123456").text(63) == "VIS"
+    assert bench.do(Kind.VOID, 10000, bench.original, card="visa-like").text(63) == "VIS"
+    assert settle_digits(bench.caller.settle(claimed, foreign)) == judged
+    batch = bench.acquirer.book.current((TEST_MERCHANT, TEST_TERMINAL))
+    assert batch is not None and batch.settlement is not None
+    assert batch.settlement.balanced == (judged == ("1", "1"))
+    assert settle_digits(bench.caller.settle(claimed, foreign)) == judged, "asked again"
+
+
+def test_a_repeat_is_told_whose_card_it_was(bench: Bench) -> None:
+    bench.caller.sale(100)
+    assert bench.caller.last_sale is not None
+    again = bench.caller.call(bench.caller.last_sale, mac=True)
+    assert again is not None
+    assert (again.text(39), again.text(63)) == ("94", "CUP")
 
 
 def test_a_repeated_settlement_gets_the_same_answer(bench: Bench) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +112,27 @@ def test_a_restarted_acquirer_goes_on_where_it_was(tmp_path: Path) -> None:
     settled = caller.settle(Totals(85, 2))
     assert settled is not None and settled.text(48)[30] == "1"
     acquirer.book.close()
+
+
+def test_a_book_from_before_foreign_totals_is_read(tmp_path: Path) -> None:
+    """Its settlements and entries know of no organisation: all was domestic then."""
+    path = tmp_path / "book.db"
+    book = BookFile(path)
+    day(tmp_path / "keys", book)
+    book.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        for table, column, added in (
+            ("batch", "settlement", ("claimed_foreign", "booked_foreign")),
+            ("entry", "body", ("organisation",)),
+        ):
+            rows = database.execute(f"select rowid, {column} from {table} where {column} is not null").fetchall()
+            for row, text in rows:
+                old = {name: value for name, value in json.loads(text).items() if name not in added}
+                database.execute(f"update {table} set {column} = ? where rowid = ?", (json.dumps(old), row))
+    again = BookFile(path)
+    assert [batch.settlement for batch in again.all_batches()] == [batch.settlement for batch in book.all_batches()]
+    assert {entry.organisation for entry in again.entries} == {""}
+    again.close()
 
 
 def test_the_file_holds_no_card_number(tmp_path: Path) -> None:

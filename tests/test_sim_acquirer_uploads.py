@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,13 +105,20 @@ def test_each_difference_is_kept_and_taken(bench: Bench) -> None:
     bench.do(Kind.SALE, 999_999_999_99)
     declined = detail(bench.original)
     unknown = BatchDetail("00", "000777", PROFILES[CARD].pan, 5)
+    bench.do(Kind.SALE, 100)
+    foreign = replace(detail(bench.original), card_class="01")
     bench.caller.settle(Totals())
-    assert details(bench, wrong_amount, wrong_card, declined, unknown) == "00"
+    assert details(bench, wrong_amount, wrong_card, declined, unknown, foreign) == "00"
     upload = batch_of(bench).upload
     assert upload is not None
     told = [line.split(": ")[1] for line in upload.differences]
-    nothing = ["100 at the terminal, nothing in the book", "5 at the terminal, nothing in the book"]
-    assert told == ["101 at the terminal, 100 in the book", "another card", *nothing]
+    assert told == [
+        "101 at the terminal, 100 in the book",
+        "another card",
+        "100 at the terminal, nothing in the book",
+        "5 at the terminal, nothing in the book",
+        "card class 01 at the terminal, 00 in the book",
+    ]
 
 
 @pytest.mark.parametrize(

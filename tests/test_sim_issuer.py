@@ -32,7 +32,7 @@ from sim.cryptograms import (
     session_key,
     set_odd_parity,
 )
-from sim.issuer import UNBLOCK_APPLICATION, Issuer, change_pin, put_data
+from sim.issuer import UNBLOCK_APPLICATION, Issuer, change_pin, organisation_of, put_data
 
 FOLDER = Path(__file__).parent / "vectors"
 VECTORS = json.loads((FOLDER / "emv_symmetric_crypto.json").read_text(encoding="utf-8"))
@@ -266,3 +266,23 @@ def test_parity_is_odd_and_changes_only_the_low_bits(key: bytes) -> None:
     adjusted = set_odd_parity(key)
     assert all(byte.bit_count() % 2 for byte in adjusted)
     assert bytes(byte & 0xFE for byte in adjusted) == bytes(byte & 0xFE for byte in key)
+
+
+@pytest.mark.parametrize(
+    ("pan", "organisation"),
+    [
+        ("6225000000000014", "CUP"),
+        ("4111110000000013", "VIS"),
+        ("411111******0013", "VIS"),
+        ("5555550000000010", "MCC"),
+        ("2221000000000009", "MCC"),
+        ("2720999999999996", "MCC"),
+        ("2721000000000004", "000"),
+        ("5600000000000003", "000"),
+        ("371449635398431", "AMX"),
+        ("3528000000000007", "JCB"),
+        ("", "000"),
+    ],
+)
+def test_a_number_says_whose_card_it_is(pan: str, organisation: str) -> None:
+    assert organisation_of(pan) == organisation

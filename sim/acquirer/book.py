@@ -9,7 +9,7 @@ the ways in which a terminal names an original (docs/host-link.md §3). Referenc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
@@ -65,6 +65,8 @@ class Entry:
     original: str = ""
     script: str = ""
     card: str = ""  # The token of its card number (registry.token_of).
+    asked_minor: int = 0  # What the request said, where only a part (`amount_minor`) was approved.
+    organisation: str = ""  # Whose card it is, as its answer has said in F63.1; "" in a book of before.
 
     @property
     def standing(self) -> bool:
@@ -97,12 +99,14 @@ class Order:
 
 @dataclass(slots=True)
 class Settlement:
-    """How a batch was closed: what the terminal said, what the book says."""
+    """How a batch was closed: what the terminal said, what the book says, of domestic cards and of foreign ones."""
 
     claimed: Totals
     booked: Totals
     balanced: bool
     at_ms: int
+    claimed_foreign: Totals = Totals()
+    booked_foreign: Totals = Totals()
 
 
 @dataclass(slots=True)
@@ -140,18 +144,30 @@ class Batch:
         return self.settlement is None
 
     def totals(self, *, with_qr: bool) -> Totals:
-        """What stands, by its kind's effect (docs/host-link.md §6); paid QR orders too, if the profile counts them."""
-        debit, credit = [0, 0], [0, 0]
+        """What stands, of whatever card."""
+        return self.halves(lambda organisation: False, with_qr=with_qr)[0]
+
+    def halves(self, is_foreign: Callable[[str], bool], *, with_qr: bool) -> tuple[Totals, Totals]:
+        """What stands, by its kind's effect (docs/host-link.md §6): of domestic cards, of foreign ones.
+
+        Paid QR orders are domestic, if the profile counts them.
+        """
+        sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
         for entry in self.entries.values():
             effect = TRANSACTIONS[entry.kind].effect
             if entry.standing and effect is not Effect.NONE:
-                side = debit if effect is Effect.DEBIT else credit
+                side = sides[is_foreign(entry.organisation), effect]
                 side[0] += entry.amount_minor
                 side[1] += 1
         if with_qr:
             amounts = [o.amount_minor for o in self.orders.values() if o.state is OrderState.PAID]
-            debit = [debit[0] + sum(amounts), debit[1] + len(amounts)]
-        return Totals(*debit, *credit)
+            debit = sides[False, Effect.DEBIT]
+            debit[0] += sum(amounts)
+            debit[1] += len(amounts)
+        domestic, foreign = (
+            Totals(*sides[abroad, Effect.DEBIT], *sides[abroad, Effect.CREDIT]) for abroad in (False, True)
+        )
+        return domestic, foreign
 
 
 Row = Entry | Order | Batch | Account

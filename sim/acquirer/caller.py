@@ -151,9 +151,10 @@ class Caller:
     def reverse(self, sale: Message, *, kind: Kind = Kind.SALE) -> Message | None:
         return self.call(self.reversal_message(sale, kind=kind), mac=True)
 
-    def settle(self, totals: Totals) -> Message | None:
+    def settle(self, totals: Totals, foreign: Totals | None = None) -> Message | None:
+        """Domestic cards' totals, and foreign ones'."""
         stan = self.next_stan()
-        return self.call(messages.settlement(self.terminal, self.profile, stan=stan, domestic=totals))
+        return self.call(messages.settlement(self.terminal, self.profile, stan=stan, domestic=totals, foreign=foreign))
 
 
 def new_card(name: str) -> VirtualCard:

@@ -112,7 +112,7 @@ class Acquirer:
             self.registry, self.book, issuer or Issuer(), self.profile, amount_codes
         )
         self._settling = SettlementDesk(self.book, self.gateway, self.profile)
-        self._uploads = UploadDesk(self.book)
+        self._uploads = UploadDesk(self.book, self.profile)
         self._dukpt = DukptDesk(self.profile)
         self._sign_ins = SignIns(self.book, self.profile)
         self.master_keys = MasterKeys(self.registry)
@@ -350,7 +350,7 @@ class Acquirer:
             batch = self._open_batch(request)
         row = None if order else self._transactions.row(request)
         if stan in batch.stans:
-            raise Refused(_code_of_a_repeat(batch.entries.get(stan), row))
+            raise _repeated(batch.entries.get(stan), row)
         if order:
             batch.stans.add(stan)
             return self._orders.answer(request, batch)
@@ -361,9 +361,8 @@ class Acquirer:
         if FaultKind.BAD_ARPC in request.faults and isinstance(icc, bytes):
             answer.fields[55] = icc[:2] + bytes((icc[2] ^ 0xFF,)) + icc[3:]
         if FaultKind.PARTIAL in request.faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
-            # The book keeps the amount that was asked for, because a reversal repeats that one.
             answer.code = PARTIAL_APPROVAL
-            answer.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
+            answer.fields[4] = f"{self._transactions.give_half(batch.entries[stan]):012d}"
         if FaultKind.APPROVE in request.faults and answer.code == APPROVED:
             answer.code = request.faults[FaultKind.APPROVE].code
         return answer
@@ -397,10 +396,16 @@ class Acquirer:
         return self._clock[1:]
 
 
-def _code_of_a_repeat(entry: Entry | None, row: Row | None) -> str:
-    """94; 12 where a reversal came first. An advice that was refused is refused again, since 94 would mean: done."""
-    if entry is not None and entry.state is EntryState.PREVENTED:
-        return INVALID_TRANSACTION
-    if entry is not None and row is not None and row.advice and entry.state is EntryState.DECLINED:
-        return entry.code
-    return DUPLICATE
+def _repeated(entry: Entry | None, row: Row | None) -> Refused:
+    """94; 12 where a reversal came first. An advice that was refused is refused again, since 94 would mean: done.
+
+    Whose card it is, is said again: the first answer may have been lost, and the terminal's totals hang on that.
+    """
+    if entry is None:
+        return Refused(DUPLICATE)
+    code = DUPLICATE
+    if entry.state is EntryState.PREVENTED:
+        code = INVALID_TRANSACTION
+    elif row is not None and row.advice and entry.state is EntryState.DECLINED:
+        code = entry.code
+    return Refused(code, {63: entry.organisation} if entry.organisation else {})

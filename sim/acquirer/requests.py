@@ -94,6 +94,6 @@ class Request:
 class Refused(Exception):
     """A check said no; `answer` says it on the wire."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, fields: Mapping[int, str | bytes] | None = None) -> None:
         super().__init__(code)
-        self.answer = Answer(code)
+        self.answer = Answer(code, dict(fields or {}))

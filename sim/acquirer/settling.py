@@ -1,4 +1,4 @@
-"""0500: what the terminal has counted, beside the book; and the batch is closed.
+"""0500: what the terminal has counted, beside the book, domestic cards and foreign ones apart; and the batch is closed.
 
 A repeated 0500 is compared with what the batch was closed with, because its first answer may have been lost.
 
@@ -12,8 +12,10 @@ from sim.acquirer.requests import APPROVED, BATCH_MISMATCH, FORMAT_ERROR, Answer
 from sim.acquirer.wallets import WalletGateway
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.profile import Profile
+from terminal.hostlink.subfields import TotalsResult
 
 TOTALS_DIGITS = 62
+HALF = 31  # Of domestic cards, then of foreign ones; the last digit of each is the result.
 
 
 class SettlementDesk:
@@ -30,16 +32,24 @@ class SettlementDesk:
         f48 = request.message.text(48)
         if len(f48) != TOTALS_DIGITS:
             raise Refused(FORMAT_ERROR)
-        claimed = Totals(int(f48[:12]), int(f48[12:15]), int(f48[15:27]), int(f48[27:30]))
-        foreign = f48[31:61]
+        claimed, claimed_foreign = _half(f48[:HALF]), _half(f48[HALF:])
         settled = batch.settlement
         if settled is None:
             for order in batch.orders.values():
                 self._gateway.close(order, request.now_ms)  # What nobody has paid by now is not paid later.
-            booked = batch.totals(with_qr=self._profile.qr_in_totals)
-            settled = Settlement(claimed, booked, claimed == booked, request.now_ms)
+            booked = batch.halves(self._profile.is_foreign, with_qr=self._profile.qr_in_totals)
+            agreed = booked == (claimed, claimed_foreign)
+            settled = Settlement(claimed, booked[0], agreed, request.now_ms, claimed_foreign, booked[1])
             self._book.close_batch(batch, settled)
-        domestic = "1" if claimed == settled.booked else "2"
-        abroad = "1" if foreign.strip("0") == "" else "2"
+        domestic = f48[: HALF - 1] + _result(claimed == settled.booked)
+        foreign = f48[HALF:-1] + _result(claimed_foreign == settled.booked_foreign)
         rrn = self._book.next_rrn(request.date)
-        return Answer(APPROVED, {37: rrn, 48: f48[:30] + domestic + foreign + abroad, 15: request.date})
+        return Answer(APPROVED, {37: rrn, 48: domestic + foreign, 15: request.date})
+
+
+def _half(digits: str) -> Totals:
+    return Totals(int(digits[:12]), int(digits[12:15]), int(digits[15:27]), int(digits[27:30]))
+
+
+def _result(agrees: bool) -> str:
+    return str((TotalsResult.BALANCED if agrees else TotalsResult.NOT_BALANCED).value)

@@ -215,7 +215,9 @@ def _signature(body: dict[str, Any]) -> Signature:
 
 
 def _settlement(body: Mapping[str, Any]) -> Settlement:
-    claimed, booked = body["claimed"], body["booked"]
-    if not isinstance(claimed, dict) or not isinstance(booked, dict):
+    told = {name: body[name] for name in ("claimed", "booked")}
+    told |= {name: body.get(name, {}) for name in ("claimed_foreign", "booked_foreign")}  # None in a book of before.
+    if not all(isinstance(each, dict) for each in told.values()):
         raise ValueError("the book was written by somebody else")
-    return Settlement(Totals(**claimed), Totals(**booked), bool(body["balanced"]), int(body["at_ms"]))
+    totals = {name: Totals(**each) for name, each in told.items()}
+    return Settlement(balanced=bool(body["balanced"]), at_ms=int(body["at_ms"]), **totals)

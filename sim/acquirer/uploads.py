@@ -24,8 +24,9 @@ from sim.acquirer.requests import (
     Refused,
     Request,
 )
-from terminal.hostlink.details import BatchDetail, read_batch_details
+from terminal.hostlink.details import DOMESTIC, FOREIGN, BatchDetail, read_batch_details
 from terminal.hostlink.icc import select
+from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import read_f61
 
 DETAILS = "201"
@@ -37,8 +38,9 @@ SIGNATURE_FIELDS = (2, 11, 37, 62)
 
 
 class UploadDesk:
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, profile: Profile) -> None:
         self._book = book
+        self._profile = profile
 
     def script_notice(self, request: Request, batch: Batch) -> Answer:
         """0620: what became of the script that went with an answer. Raises Refused."""
@@ -79,24 +81,31 @@ class UploadDesk:
             upload.ended = True
         elif request.f60.type == "00" and code == DETAILS:
             for detail in read_batch_details(message.text(48)):
-                self._record(batch, upload, detail)
+                self._record(batch, upload, detail, told=detail.card_class)
         elif request.f60.type == "00" and code not in RECORDS:
             raise Refused(FORMAT_ERROR)
         else:
             if not {2, 4, 11} <= message.fields.keys():
                 raise Refused(FORMAT_ERROR)
-            detail = BatchDetail("00", message.text(11), message.text(2), int(message.text(4)))
+            detail = BatchDetail(DOMESTIC, message.text(11), message.text(2), int(message.text(4)))
             self._record(batch, upload, detail, failed=code in ("204", "206"))
         self._book.keep(batch)
         if 48 in message.fields:
             answer.fields[48] = message.text(48)
         return answer
 
-    def _record(self, batch: Batch, upload: Upload, detail: BatchDetail, *, failed: bool = False) -> None:
+    def _record(
+        self, batch: Batch, upload: Upload, detail: BatchDetail, *, failed: bool = False, told: str = ""
+    ) -> None:
+        """`told`: the class that the record gives its card; "" where it gives none."""
         if detail.stan in upload.stans:
             return
         upload.stans.append(detail.stan)
-        difference = _difference(batch.entries.get(detail.stan), detail, failed=failed)
+        entry = batch.entries.get(detail.stan)
+        difference = _difference(entry, detail, failed=failed)
+        if entry is not None and not difference and told:
+            booked = FOREIGN if self._profile.is_foreign(entry.organisation) else DOMESTIC
+            difference = "" if told == booked else f"card class {told} at the terminal, {booked} in the book"
         if difference:
             upload.differences.append(f"STAN {detail.stan}: {difference}")
 

@@ -210,7 +210,8 @@ def _closed(batches: list[Batch]) -> JSONObject:
         if settlement is None:
             continue
         judged = two("对账平", "balanced") if settlement.balanced else two("对账不平", "does not balance")
-        booked = settlement.booked
-        count, net = booked.debit_count + booked.credit_count, booked.debit_minor - booked.credit_minor
+        halves = settlement.booked, settlement.booked_foreign
+        count = sum(half.debit_count + half.credit_count for half in halves)
+        net = sum(half.debit_minor - half.credit_minor for half in halves)
         rows.append({"cells": [batch.batch_no, judged, str(count), yuan(net)]})
     return {**two("已结算批次", "Settled batches"), "align": "llrr", "rows": rows}

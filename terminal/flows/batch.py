@@ -96,10 +96,8 @@ def _in_host(shop: Shop, method: Method) -> bool:
 
 
 def is_foreign(shop: Shop, payment: PaymentRecord) -> bool:
-    """Whether the host has named a card organisation that the profile does not call domestic."""
-    named = str(payment.facts.get("organisation", ""))
-    domestic = shop.profile.domestic_organisations
-    return bool(domestic and named) and named not in domestic
+    """By the card organisation that the host has named in its answer, or in its answer to the original."""
+    return shop.profile.is_foreign(str(payment.facts.get("organisation", "")))
 
 
 def of_batch(tx: Tx, batch: int, after: int = 0) -> tuple[PaymentRecord, ...]:

@@ -17,7 +17,7 @@ from terminal.flows.batch import Part, is_foreign, part_of_batch
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import lookup
-from terminal.hostlink.details import DETAIL_LIMIT, BatchDetail
+from terminal.hostlink.details import DETAIL_LIMIT, DOMESTIC, FOREIGN, BatchDetail
 from terminal.hostlink.notices import advice_upload, certificate_upload, details_upload, refund_upload
 from terminal.hostlink.session import Silence
 from terminal.loop import Commit
@@ -138,7 +138,7 @@ def _build(shop: Shop, part: Part, known: Progress, found: tuple[PaymentRecord, 
 
 def _detail(shop: Shop, tx: Tx, payment: PaymentRecord) -> BatchDetail:
     card = unseal_card(shop, tx, payment)
-    card_class = "01" if is_foreign(shop, payment) else "00"
+    card_class = FOREIGN if is_foreign(shop, payment) else DOMESTIC
     return BatchDetail(card_class, str(payment.stan), card.pan if card else "", payment.amount.amount_minor)
 
 

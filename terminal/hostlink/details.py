@@ -24,11 +24,12 @@ REMARK_BYTES = (20, 20, 20, 60)  # 63.2: issuer, centre, acquirer, and what an a
 
 _DETAIL = re.compile(r"([0-9]{2})([0-9]{6})([0-9]{20})([0-9]{12})")
 _AMOUNT = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{3})([CD])([0-9]{12})")
+DOMESTIC, FOREIGN = "00", "01"  # `BatchDetail.card_class`.
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BatchDetail:
-    """One payment of a batch upload: `card_class` 00 domestic, 01 foreign; `pan` without its filling zeros."""
+    """One payment of a batch upload: `card_class` is DOMESTIC or FOREIGN; `pan` without its filling zeros."""
 
     card_class: str
     stan: str

@@ -32,6 +32,7 @@ TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than a
 BASES = ("unionpay",)
 RESEND_LIMIT = 9
 KSN_CHARACTERS = 20  # Of TDES: ten bytes.
+NO_ORGANISATION = "000"  # F63.1 where no card is known.
 
 
 class ProfileError(Exception):
@@ -80,6 +81,7 @@ class Profile:
     connection_kept: bool
     connection_echo_ms: int  # A kept connection is proved by an echo after so much silence,
     connection_trusted_ms: int  # and no request is put on it after so much.
+    keep_card_codes: tuple[str, ...]  # Field 39s after which the card stays with the merchant.
     reversal_ending_codes: tuple[str, ...]
     reversal_resend_count: int
     no_response_reason: str
@@ -124,6 +126,11 @@ class Profile:
     def dukpt(self) -> bool:
         """Whether each message has keys of its own; else those of the last sign-in serve all of them."""
         return self.ksn_field > 0
+
+    def is_foreign(self, organisation: str) -> bool:
+        """Whether F63.1 names a card organisation that is not called domestic."""
+        domestic = self.domestic_organisations
+        return bool(domestic) and organisation not in ("", NO_ORGANISATION, *domestic)
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -259,6 +266,7 @@ _SETTINGS = (
     _Setting("connection.keep", "connection_kept", flag),
     _Setting("connection.echo_ms", "connection_echo_ms", whole(5_000, 3_600_000)),
     _Setting("connection.trusted_ms", "connection_trusted_ms", whole(5_000, 3_600_000)),
+    _Setting("codes.keep_card", "keep_card_codes", list_of(_CODE, "two-character codes")),
     _Setting("reversal.ending_codes", "reversal_ending_codes", list_of(_CODE, "two-character codes")),
     _Setting("reversal.resend_count", "reversal_resend_count", whole(0, RESEND_LIMIT)),
     _Setting("reversal.no_response_reason", "no_response_reason", pattern(_CODE, "a two-character code")),

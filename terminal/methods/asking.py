@@ -15,6 +15,7 @@ from terminal.hostlink import messages
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import lookup
 from terminal.hostlink.session import Answered, Silence
+from terminal.journal import harmless
 from terminal.loop import Commit, Offload
 from terminal.methods.requirements import note
 from terminal.methods.sign_in_due import demand, of_answer
@@ -52,3 +53,9 @@ async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
             due = of_answer(answer)
             shop.mode = await Commit(lambda tx: demand(tx, due))
     return answer
+
+
+def organisation_named(reply: Message) -> dict[str, str]:
+    """The card organisation of F63.1 as a fact for the journal; none where the answer names none."""
+    named = reply.text(63)[:3].strip()
+    return {"organisation": harmless("organisation", named)} if named else {}

@@ -27,7 +27,7 @@ from terminal.hostlink.notices import keepable, script_notice
 from terminal.hostlink.session import Silence
 from terminal.journal import UPLOADS_LIMIT
 from terminal.loop import Commit
-from terminal.methods.asking import ask_authenticated
+from terminal.methods.asking import ask_authenticated, organisation_named
 from terminal.methods.reversal import CardData, context, identity, kept_of
 from terminal.model import Notice, UploadState
 from terminal.shop import Shop
@@ -145,6 +145,12 @@ async def _send(shop: Shop, upload: UploadRecord) -> Told:
     if not done and not is_last_word(code):
         await Commit(lambda tx: tx.upload_tried(upload.id))
         return Told.SILENT
-    state = UploadState.DONE if done else UploadState.REFUSED
-    await Commit(lambda tx: tx.end_upload(upload.id, state, code))
+    named = {} if isinstance(answer, Silence) else organisation_named(answer.reply)
+
+    def end(tx: Tx) -> None:
+        if done and named and upload.notice is Notice.ADVICE:  # In which half of the totals the host has it.
+            tx.note(upload.payment_id, **named)
+        tx.end_upload(upload.id, UploadState.DONE if done else UploadState.REFUSED, code)
+
+    await Commit(end)
     return Told.ENDED

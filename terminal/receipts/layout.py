@@ -38,6 +38,7 @@ from terminal.receipts.words import (
     LISTS,
     LOCKS,
     METHODS,
+    NEXT,
     PHRASES,
     WALLETS,
 )
@@ -45,6 +46,7 @@ from terminal.receipts.words import (
 WIDTHS = (32, 48)  # 58 mm and 80 mm paper in 12-dot cells.
 TEAR_LINES = 3  # From the print head to the tear bar.
 REPAYMENTS = (Kind.REPAYMENT, Kind.REPAYMENT_VOID)
+KEEP_CARD = "keep-card"  # The one next step that must not be overlooked.
 SIGNING_LINES = 2  # Room for a signature.
 
 
@@ -128,6 +130,9 @@ def _card(page: Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
         page.pair("amount", f"RMB {slip.base}")
         page.pair("tip", f"RMB {slip.amount}", bold=True)
         page.amount("with_tip", slip.base + slip.amount)
+    if slip.asked is not None:
+        page.pair("asked", f"RMB {slip.asked}")
+        page.pair("still_due", f"RMB {slip.asked - slip.amount}", bold=True)
     page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
     page.pair(f"original_{slip.original_by}" if slip.original_by else "reference", slip.original)
@@ -136,6 +141,8 @@ def _card(page: Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
     if slip.chip is not None:
         _chip(page, slip.chip)
         page.rule()
+    if slip.then in NEXT:
+        page.sentence(NEXT[slip.then])
     _verification(page, slip.verification, copy)
     if slip.verification is not Verification.ABSENT:  # Nobody is there to acknowledge anything.
         page.sentence(PHRASES["repayment_agreement" if slip.kind in REPAYMENTS else "agreement"])
@@ -216,6 +223,8 @@ def _notice(page: Page, slip: NoticeSlip) -> None:
     chinese, english = ENDINGS[slip.ending]
     for line in (chinese, english) if page.chinese else (english,):
         page.text(line, align=Align.CENTRE, bold=True)
+    if slip.then in NEXT:
+        page.sentence(NEXT[slip.then], bold=slip.then == KEEP_CARD)
     page.say("no_receipt")
 
 

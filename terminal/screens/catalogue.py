@@ -515,24 +515,30 @@ class Waiting:
 
 @value
 class Approved:
-    """`code` is the authorisation code (field 38), or "" where there is none."""
+    """`code` is the authorisation code (field 38), or "". `then`: what is to be done about it, as in Declined."""
 
     name: ClassVar[str] = "approved"
     amount: Money
     code: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
-        lines = (words.say("authorisation_code", code=self.code),) if self.code else ()
+        lines: tuple[str, ...] = (words.about("next", self.then),) if self.then else ()
+        lines += (words.say("authorisation_code", code=self.code),) if self.code else ()
         return Notice(words["approved.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE)
 
 
 @value
 class Declined:
-    """`code` is the host's answer (field 39); `text` its words, or a word of the room "declined"."""
+    """`code` is the host's answer (field 39); `text` its words, or a word of the room "declined".
+
+    `then` is what to do next, a word of the room "next", or "". Without a tick or a cross it is no key's name.
+    """
 
     name: ClassVar[str] = "declined"
     code: str
     text: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
         own = f"declined.{self.text}"
@@ -542,8 +548,47 @@ class Declined:
             headline=text[:1].upper() + text[1:],
             corner=self.code,
             mark=Mark.FAILED,
-            hint=_hint(words, "", "ok"),
+            hint=Hint(words.about("next", self.then) if self.then else "", words["hint.ok"]),
         )
+
+
+@value
+class PartApproved:
+    """Code 10: the issuer gives `amount` only, and `due` would be left. Is the part sold?"""
+
+    name: ClassVar[str] = "part_approved"
+    amount: Money
+    due: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = tuple(
+            words.say(f"part_approved.{name}", amount=words.money(amount))
+            for name, amount in (("part", self.amount), ("due", self.due))
+        )
+        return Notice(words["part_approved.title"], lines=lines, hint=_hint(words, "undo", "take"))
+
+
+@value
+class StillDue:
+    """A part was paid: what is left, and shall it be paid in another way?"""
+
+    name: ClassVar[str] = "still_due"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["still_due.title"], amount=words.money(self.amount), hint=_hint(words, "back", "continue")
+        )
+
+
+@value
+class KeepCard:
+    """The issuer wants the card back: the merchant takes it out of the slot, and its holder does not get it."""
+
+    name: ClassVar[str] = "keep_card"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice("", headline=words["keep_card.text"], mark=Mark.CAUTION)
 
 
 @value
@@ -590,13 +635,18 @@ class Reversing:
 
 @value
 class ReversalPending:
+    """`code` is an answer that says nothing for certain (field 39), or "" without any."""
+
     name: ClassVar[str] = "reversal_pending"
     count: int
+    code: str
 
     def lay(self, words: Words) -> Layout:
         text = words.say("reversal_pending.text", count=self.count)
         hint = _hint(words, "", "ok")
-        return Notice(words["reversal_pending.title"], headline=text, mark=Mark.CAUTION, hint=hint)
+        return Notice(
+            words["reversal_pending.title"], headline=text, corner=self.code, mark=Mark.CAUTION, hint=hint
+        )
 
 
 @value
@@ -662,10 +712,11 @@ class Balance:
 
 @value
 class OutcomeUnknown:
-    """A request that may not be repeated went unanswered."""
+    """A request that may not be repeated went unanswered; `code` as in ReversalPending."""
 
     name: ClassVar[str] = "outcome_unknown"
     amount: Money
+    code: str
 
     def lay(self, words: Words) -> Layout:
         return Notice(
@@ -673,7 +724,7 @@ class OutcomeUnknown:
             amount=words.money(self.amount),
             lines=(words["outcome_unknown.text"],),
             mark=Mark.CAUTION,
-            hint=_hint(words, "", "ok"),
+            hint=Hint(self.code, words["hint.ok"]),
         )
 
 
@@ -960,6 +1011,25 @@ class LineAnswer:
 
 
 @value
+class HostWay:
+    """One of the ways to the host: UP and DOWN turn to the others. `state` in room "way"."""
+
+    name: ClassVar[str] = "host_way"
+    number: int
+    count: int
+    address: str
+    state: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words.say("host_way.title", number=self.number, count=self.count),
+            headline=self.address,
+            corner=words.about("way", self.state),
+            hint=Hint("▲▼" if self.count > 1 else "", words["hint.ok"]),
+        )
+
+
+@value
 class Settled:
     name: ClassVar[str] = "settled"
     balanced: bool
@@ -1197,6 +1267,10 @@ SIGN_IN_REASONS = (
     "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
     "signing-in",
 )  # fmt: skip
+NEXT_STEPS = (
+    "again", "wait", "chip", "pin", "other-card", "keep-card", "amount", "original", "issuer", "acquirer", "sign-in",
+    "settle",
+)  # fmt: skip
 CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
@@ -1306,21 +1380,32 @@ EXAMPLES: tuple[Screen, ...] = (
     Connecting("sign_in"),
     Waiting("sale", 57),
     Waiting("qr_query", 5),
-    Approved(_SALE, "A12345"),
-    Approved(_LARGE, ""),
-    Declined("51", "余额不足"),
-    Declined("05", "do not honour"),
-    Declined("02", "refer to issuer, special condition"),
-    Declined("95", "settling"),
+    Approved(_SALE, "A12345", ""),
+    Approved(_LARGE, "", ""),
+    Declined("05", "do not honour", ""),
+    Declined("02", "refer to issuer, special condition", ""),
+    Declined("95", "settling", "acquirer"),
+    *(Declined("51", "余额不足", then) for then in NEXT_STEPS),
+    Declined("22", "wrong operation, or outside the allowed days", "original"),
+    Declined("XQ", "unknown answer XQ", "acquirer"),
+    Approved(_SALE, "A12345", "confirm"),
+    Approved(_LARGE, "A12345", "confirm"),
+    KeepCard(),
+    PartApproved(Money(6425), Money(6425)),
+    PartApproved(Money(9_999_999), Money(90_000_000)),
+    StillDue(Money(6425)),
+    StillDue(_LARGE),
     RemoveCard(),
     TryPinAgain(),
     Reversing(_SALE),
-    ReversalPending(1),
+    ReversalPending(1, ""),
+    ReversalPending(1, "XQ"),
     ReversalDone(_SALE),
     Original("sale", _SALE, "622500******0014", "000042"),
     Original("completion", _LARGE, "6217000*********0013", "000007"),
     Original("repayment", _LARGE, "6217000*********0013", "999999"),
-    OutcomeUnknown(_SALE),
+    OutcomeUnknown(_SALE, ""),
+    OutcomeUnknown(_SALE, "XQ"),
     Balance(_SALE),
     EnterNumber("rrn", "326112212345", "rrn"),
     EnterNumber("rrn", "3261", "rrn_wrong"),
@@ -1359,7 +1444,11 @@ EXAMPLES: tuple[Screen, ...] = (
     *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
     LineAnswer("sign_out", "declined", "77"),
     LineAnswer("echo", "timeout", ""),
-    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier"), 0),
+    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier", "menu.ways"), 0),
+    HostWay(1, 1, "10.1.2.3:8583", "used"),
+    HostWay(1, 2, "acquirer.example.com:8583 (eth0)", "resting"),
+    HostWay(2, 2, "[2001:db8::8583]:8583 (wwan0)", "used"),
+    HostWay(6, 6, "192.0.2.6:8583 (wlan0)", "ready"),
     Menu("menu.reports", ("menu.x_report", "menu.details", "menu.last_settlement", "menu.last_details"), 0),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
