@@ -81,6 +81,9 @@ CARD_FALLBACK = CardSlip(
 NOTICE = NoticeSlip(
     HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "51", "余额不足", "insufficient funds"
 )
+NOTICE_KEEP_CARD = NoticeSlip(
+    HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "41", "挂失卡", "lost card", then="keep-card"
+)
 NOTICE_REVERSING = NoticeSlip(HEAD, Money(12850), "622500******0014", "000046", Ending.REVERSING)
 QR = QrSlip(
     HEAD,
@@ -181,6 +184,8 @@ SAMPLES: dict[str, Slip] = {
     "card-pin": CARD_PIN,
     "card-fallback": CARD_FALLBACK,
     "notice": NOTICE,
+    "notice-keep-card": NOTICE_KEEP_CARD,
+    "card-to-confirm": replace(CARD_PIN, amount=Money(12850), then="confirm"),
     "notice-reversing": NOTICE_REVERSING,
     "qr": QR,
     "qr-order": QR_ORDER,

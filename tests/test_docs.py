@@ -156,7 +156,9 @@ def test_every_message_that_a_host_must_know_is_in_the_overview() -> None:
 
 
 def test_the_response_codes_are_the_code_s() -> None:
-    assert table("code") == [[row.code, row.zh, row.en, row.action.value] for row in RESPONSE_CODES.values()]
+    assert table("code") == [
+        [row.code, row.zh, row.en, row.kind.value, row.action.value] for row in RESPONSE_CODES.values()
+    ]
     sentence = re.search(r"^([0-9A-Z, ]+) and (\w\w) approve\.", HOST_LINK, re.MULTILINE)
     assert sentence and {*sentence[1].split(", "), sentence[2]} == APPROVING_CODES
 

@@ -16,7 +16,7 @@ from keys import KeyLayout, KeyStore
 from terminal.hostlink import messages
 from terminal.hostlink.card_messages import CardFields, Kept, Original, card_request, card_reversal
 from terminal.hostlink.codec import FrameError, Message, decode, encode
-from terminal.hostlink.codes import APPROVING_CODES, RESPONSE_CODES, Action, lookup
+from terminal.hostlink.codes import APPROVING_CODES, RESPONSE_CODES, CodeClass, lookup
 from terminal.hostlink.messages import Terminal, Totals
 from terminal.hostlink.profile import PROFILES, ProfileError, load_profile, parse_profile
 from terminal.hostlink.reply import (
@@ -487,15 +487,14 @@ def test_the_terminal_facing_list_is_marked_as_known() -> None:
 
 
 def test_approving_codes_and_actions_agree() -> None:
-    assert {code for code, row in RESPONSE_CODES.items() if row.action is Action.APPROVE} == APPROVING_CODES
+    assert {code for code, row in RESPONSE_CODES.items() if row.kind is CodeClass.APPROVE} == APPROVING_CODES
     assert {code for code, row in RESPONSE_CODES.items() if row.sign_in} == {"77", "99", "A0"}
-    assert {"04", "41", "43"} <= {code for code, row in RESPONSE_CODES.items() if row.keep_card}
     assert all(row.zh and row.en for row in RESPONSE_CODES.values())
 
 
 def test_an_unknown_code_is_a_decline_that_shows_itself() -> None:
     row = lookup("Q7")
-    assert row.action is Action.DECLINE
+    assert row.kind is CodeClass.DECLINE
     assert "Q7" in row.zh
     assert "Q7" in row.en
 

@@ -65,17 +65,17 @@ def test_every_screen_has_an_example() -> None:
 
 
 def test_a_screen_is_a_frozen_value() -> None:
-    one, same, other = catalogue.Declined("51", "a"), catalogue.Declined(text="a", code="51"), catalogue.Cancelled()
+    one, same, other = catalogue.Waiting("a", 51), catalogue.Waiting(seconds_left=51, what="a"), catalogue.Cancelled()
     assert (one == same, one == other, hash(one) == hash(same)) == (True, False, True)
-    assert repr(one) == "Declined(code='51', text='a')"
-    assert pickle.loads(pickle.dumps(one)) == replace(catalogue.Declined("51", "b"), text="a") == one  # type: ignore[type-var]
+    assert repr(one) == "Waiting(what='a', seconds_left=51)"
+    assert pickle.loads(pickle.dumps(one)) == replace(catalogue.Waiting("b", 51), what="a") == one  # type: ignore[type-var]
     with pytest.raises(FrozenInstanceError):
         one.code = "00"  # type: ignore[misc]  # what is tested
-    for wrong in (lambda: catalogue.Declined("51"), lambda: catalogue.Cancelled(1)):  # type: ignore[call-arg]
+    for wrong in (lambda: catalogue.Waiting("a"), lambda: catalogue.Cancelled(1)):  # type: ignore[call-arg]
         with pytest.raises(TypeError, match="takes"):
             wrong()
-    with pytest.raises(TypeError, match="takes code, text"):
-        catalogue.Declined("51", code="51", text="a")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="takes what, seconds_left"):
+        catalogue.Waiting("a", what="a", seconds_left=51)  # type: ignore[misc]
 
 
 def test_no_text_leaves_its_box_and_no_two_overlap() -> None:
@@ -109,7 +109,7 @@ def test_an_amount_is_never_shortened() -> None:
             catalogue.ChooseMethod(amount, tuple(Method), 0),
             catalogue.InsertCard(amount, swipe=True, kind="sale"),
             catalogue.EnterPin(amount, 6, 60, None, wrong=False),
-            catalogue.Approved(amount, "A12345"),
+            catalogue.Approved(amount, "A12345", ""),
             catalogue.ShowQr(amount, "https://pay.example/1", 118),
             catalogue.ScanCode(amount, 118),
             catalogue.CashTendered(Money(100), amount),
@@ -164,8 +164,8 @@ def test_text_is_whole_where_a_panel_cuts() -> None:
 
 
 def test_what_happened_stands_on_the_screen_in_both_languages() -> None:
-    assert "余额不足" in picture(catalogue.Declined("51", "余额不足"), "zh-CN", FONT).text()
-    assert "Do not honour" in picture(catalogue.Declined("05", "do not honour"), "en", FONT).text()
+    assert "余额不足" in picture(catalogue.Declined("51", "余额不足", "other-card"), "zh-CN", FONT).text()
+    assert "Do not honour" in picture(catalogue.Declined("05", "do not honour", "issuer"), "en", FONT).text()
     assert picture(catalogue.RemoveCard(), "zh-CN", FONT).text() == ("请取卡",)
     assert picture(catalogue.Idle(Mode.KEYED, "14:05", 0, nearly_full=False), "en", FONT).text() == (
         "掌柜 Signed out",
@@ -232,7 +232,7 @@ def test_any_text_stays_on_the_panel(text: str, title: str, language: str, size:
         catalogue.Menu(plain[1], plain, 1),
         catalogue.ChooseApplication(plain, 0, again=False),
         catalogue.EnterNumber("link", text, plain[1]),
-        catalogue.Declined(text, plain[0]),
+        catalogue.Declined(text, plain[0], "wait"),
         catalogue.QrUnknown(Money(5), text),
         catalogue.Boot(text, (("printer", True), (plain[0], False))),
         catalogue.CheckClock(text),

@@ -380,6 +380,8 @@ def test_a_sale_that_spans_the_hour_is_not_disturbed() -> None:
             assert answers.asked == begun
             await play(world, "enter_amount: CANCEL\nidle: wait 3")
             assert answers.asked == begun + 1
+            # A day is the age of working keys, too.
+            await play(world, "idle: 12850 ENTER\nchoose_method: 1\nsign_in_due: ENTER\nidle: ENTER\nsigning_in:\n")
             await play(world, sale("signature") + "approved:\nremove_card: remove\nidle:")
 
         world.run(people())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sim.card.model import AAC, AIP_EXTERNAL_AUTHENTICATE, ARQC, TC, IssuerAuthentication
 from sim.card.state import Chip, Memory
+from terminal.model import AMOUNT_MAX_MINOR
 
 UNABLE_ONLINE = (b"Y3", b"Z3")  # 8A: approved or declined offline, the issuer was out of reach. Spec: Book 4 §A6.
 ADVICE = 0x08
@@ -39,7 +40,8 @@ def amount_minor(chip: Chip) -> int:
     app, values = chip.app, chip.power.values
     if app.currency and values.get(0x5F2A) != app.currency:
         return 0
-    return int(values.get(0x9F02, b"").hex() or "0")
+    digits = values.get(0x9F02, b"").hex() or "0"
+    return int(digits) if digits.isdecimal() else AMOUNT_MAX_MINOR  # What is no number is over every limit.
 
 
 def above_lower(memory: Memory, minor: int) -> bool:

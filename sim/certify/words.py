@@ -115,6 +115,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "scan_code": ("请扫付款码", "scan the payment code"),
         "settled": ("结算完成", "settled"),
         "show_qr": ("请扫码", "the code is shown"),
+        "keep_card": ("请收回卡片", "keep the card"),
         "line_answer": ("主机答复", "the host's answer"),
         "sign_in_due": ("须先签到", "sign in first"),
         "sign_in_failed": ("签到失败", "sign-in failed"),

@@ -38,7 +38,7 @@ async def sign_out(shop: Shop) -> None:
     await clear_reversals(shop)
     blocking = await blocking_reversals(shop)
     if blocking:
-        await acknowledge(shop, screens.ReversalPending(count=len(blocking)))
+        await acknowledge(shop, screens.ReversalPending(count=len(blocking), code=""))
         return
     if await send_before_settlement(shop) is not Told.ENDED:
         await acknowledge(shop, screens.Refused(reason="uploads_wait"))

@@ -26,7 +26,7 @@ async def try_reversals(shop: Shop) -> None:
     """Send what waits once more; offer to park what the host has had often enough."""
     if not await blocking_reversals(shop) or await clear_reversals(shop):
         return
-    await acknowledge(shop, screens.ReversalPending(count=len(await blocking_reversals(shop))))
+    await acknowledge(shop, screens.ReversalPending(count=len(await blocking_reversals(shop)), code=""))
     for payment in await blocking_reversals(shop):
         if not is_worn_out(shop, payment):
             continue

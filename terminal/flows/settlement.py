@@ -27,7 +27,7 @@ from terminal.flows.line import leave
 from terminal.flows.recovery import destroy_settled, query_orders, still_needed
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import lookup
+from terminal.hostlink.codes import Action, lookup
 from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import TotalsResult, read_totals_result
 from terminal.loop import Commit
@@ -88,7 +88,8 @@ async def _tell_totals(shop: Shop) -> bool:
         await _unknown_batch(shop, batch, code)
         return False
     if code != "00":
-        await acknowledge(shop, screens.Declined(code=code, text="declined.settling"))
+        then = Action.WAIT if lookup(code).action is Action.WAIT else Action.ACQUIRER
+        await acknowledge(shop, screens.Declined(code=code, text="declined.settling", then=then.value))
         return False
     try:
         domestic, foreign = read_totals_result(answer.reply.text(48))
@@ -116,7 +117,7 @@ async def _unknown_batch(shop: Shop, batch: Batch, code: str) -> None:
 async def _sign_in_first(shop: Shop, code: str) -> None:
     await Commit(lambda tx: tx.set_mode(Mode.KEYED, reason=code))
     shop.mode = Mode.KEYED
-    await acknowledge(shop, screens.Declined(code=code, text="declined.settling"))
+    await acknowledge(shop, screens.Declined(code=code, text="declined.settling", then=Action.SIGN_IN.value))
 
 
 async def _begin(shop: Shop) -> bool:
@@ -128,7 +129,7 @@ async def _begin(shop: Shop) -> bool:
     await clear_reversals(shop)
     blocking = await blocking_reversals(shop)
     if blocking:
-        await acknowledge(shop, screens.ReversalPending(count=len(blocking)))
+        await acknowledge(shop, screens.ReversalPending(count=len(blocking), code=""))
         return False
     told = Told.ENDED
     if await Commit(queued):

@@ -49,7 +49,7 @@ async def sign_in(shop: Shop) -> bool:
         if not reason:
             if not await clear_reversals(shop):
                 count = len(await blocking_reversals(shop))
-                await acknowledge(shop, screens.ReversalPending(count=count))
+                await acknowledge(shop, screens.ReversalPending(count=count, code=""))
             return True
         shop.sound(Tone.FAILURE)
         if await acknowledge(shop, screens.SignInFailed(reason=reason, code=code)) is not Key.ENTER:

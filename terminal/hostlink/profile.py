@@ -81,6 +81,7 @@ class Profile:
     connection_kept: bool
     connection_echo_ms: int  # A kept connection is proved by an echo after so much silence,
     connection_trusted_ms: int  # and no request is put on it after so much.
+    keep_card_codes: tuple[str, ...]  # Field 39s after which the card stays with the merchant.
     reversal_ending_codes: tuple[str, ...]
     reversal_resend_count: int
     no_response_reason: str
@@ -265,6 +266,7 @@ _SETTINGS = (
     _Setting("connection.keep", "connection_kept", flag),
     _Setting("connection.echo_ms", "connection_echo_ms", whole(5_000, 3_600_000)),
     _Setting("connection.trusted_ms", "connection_trusted_ms", whole(5_000, 3_600_000)),
+    _Setting("codes.keep_card", "keep_card_codes", list_of(_CODE, "two-character codes")),
     _Setting("reversal.ending_codes", "reversal_ending_codes", list_of(_CODE, "two-character codes")),
     _Setting("reversal.resend_count", "reversal_resend_count", whole(0, RESEND_LIMIT)),
     _Setting("reversal.no_response_reason", "no_response_reason", pattern(_CODE, "a two-character code")),

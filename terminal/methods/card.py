@@ -23,6 +23,7 @@ from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
 from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
 from terminal.methods import fallback, magstripe
+from terminal.methods.answers import keeps_card
 from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, amount_asked, conclude, new_payment
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
 from terminal.methods.card_host import ask_host, durable_request
@@ -61,7 +62,7 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
     if not await way_is_clear(shop, deal.kind):
         return None
     payment = await _by_chip_or_stripe(shop, deal, stripe=shop.devices.stripe.fitted)
-    if payment is not None and magstripe.chip_wanted(payment):
+    if payment is not None and magstripe.chip_wanted(shop, payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
     await afterwards(shop, payment)
@@ -103,7 +104,7 @@ async def _by_chip(shop: Shop, deal: Deal) -> tuple[PaymentRecord, Failed]:
         if await acknowledge(shop, screens.TryPinAgain()) is not Key.ENTER:
             break
     await _power_off(shop)
-    await card_removed(shop)
+    await card_removed(shop, kept=keeps_card(shop, payment))
     return payment, Failed("") if asked else Failed.from_kernel(outcome)
 
 

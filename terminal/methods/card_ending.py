@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from drivers.ports import Key, Tone
+from drivers.ports import Key, Presence, Tone
 from emv import commands as kernel
 from emv.bits import verified_by_card
 from emv.tlv import build
@@ -19,12 +19,13 @@ from keys import Pin
 from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import MANUAL, SWIPED, Original
 from terminal.hostlink.codec import FrameError
-from terminal.hostlink.codes import lookup
+from terminal.hostlink.codes import PARTIAL_APPROVAL, Action, lookup
 from terminal.hostlink.details import read_balance
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
+from terminal.methods.answers import keeps_card, refusal_screen, what_next
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import CardData, pending_reversals, seal_card, send_reversal, unseal_card
 from terminal.methods.signing import sign
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
+UNSURE = "unsure"  # Fault of an attempt whose answer says nothing for certain.
 SIGNED = (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE)
 SIGNATURE, DIFFERS = "signature", "differs"  # Fact of a payment that is signed for, and by somebody else.
 TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
@@ -156,6 +158,9 @@ async def not_sold(shop: Shop, attempt: Attempt) -> None:
     await acknowledge(shop, screen)
     if attempt.host_code != WRONG_PIN:  # The next try says more than this one.
         await _print_notice(shop, attempt, ending)
+    if keeps_card(shop, attempt.payment) and shop.card_presence is not Presence.PRESENT:
+        shop.sound(Tone.ATTENTION)
+        await acknowledge(shop, screens.KeepCard(), shop.config.timeouts.key_ms)
 
 
 async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending]:
@@ -165,14 +170,19 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
         # An approval is undone at once, while the host answers; after silence, before the next sale.
         if attempt.host_code and await send_reversal(shop, attempt.payment):
             return screens.ReversalDone(amount=amount), Ending.REVERSED
-        return screens.ReversalPending(count=len(await pending_reversals(shop))), Ending.REVERSING
+        count, code = len(await pending_reversals(shop)), _telling_code(attempt)
+        return screens.ReversalPending(count=count, code=code), Ending.REVERSING
     if attempt.payment.state is PaymentState.UNKNOWN:
-        return screens.OutcomeUnknown(amount=amount), Ending.UNKNOWN
+        return screens.OutcomeUnknown(amount=amount, code=_telling_code(attempt)), Ending.UNKNOWN
     if attempt.payment.state is PaymentState.ABANDONED:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
-    words = lookup(attempt.host_code)
-    text = words.zh if shop.language == "zh-CN" else words.en
-    return screens.Declined(code=attempt.host_code, text=text), Ending.DECLINED
+    return refusal_screen(shop, attempt.payment, attempt.host_code), Ending.DECLINED
+
+
+def _telling_code(attempt: Attempt) -> str:
+    """Field 39 where it explains the end: it refused, gave a part only, or says nothing for certain. Else ""."""
+    told = attempt.payment.state is PaymentState.DECLINED or attempt.host_code == PARTIAL_APPROVAL
+    return str(attempt.payment.facts["response_code"]) if told or attempt.fault == UNSURE else ""
 
 
 def _undo_approval(
@@ -224,18 +234,21 @@ def issuer_facts(outcome: kernel.Outcome) -> dict[str, Any]:
 
 async def _print_notice(shop: Shop, attempt: Attempt, ending: Ending) -> None:
     payment, facts = attempt.payment, attempt.payment.facts
-    words = lookup(attempt.host_code) if ending is Ending.DECLINED else None
+    code = _telling_code(attempt)
+    words = lookup(code) if code else None
+    then = what_next(shop, payment) if ending is Ending.DECLINED else None
     slip = NoticeSlip(
         head=await slip_head(shop, str(facts["batch_no"])),
         amount=payment.amount,
         masked_pan=str(facts["masked_pan"]),
         voucher_no=str(payment.stan),
         ending=ending,
-        code=attempt.host_code,
+        code=code,
         zh=words.zh if words else "",
         en=words.en if words else "",
         ref_no=str(facts.get("rrn", "")),
         kind=payment.kind,
+        then=then.value if then else "",
     )
     await print_kept(shop, await Commit(lambda tx: keep(tx, slip, payment.id)), slip)
 
@@ -315,7 +328,7 @@ async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel
 
     slip_id = await Commit(commit)
     shop.sound(Tone.SUCCESS)
-    shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"])))
+    shop.show(screens.Approved(amount=payment.amount, code=str(payment.facts["auth_code"]), then=slip.then))
     await Sleep(shop.config.timeouts.result_ms)
     slip, slip_id = await sign(shop, attempt.payment, slip, slip_id)
     signed = slip.verification in SIGNED and "signature" in shop.config.transactions.offered
@@ -388,8 +401,15 @@ def card_slip(
         original_date=str(facts.get("original_date", "")),
         terms=str(facts.get("terms", "")),
         base=Money(int(facts["base_minor"])) if "base_minor" in facts else None,
+        then=_after_approval(facts),
         chip=chip,
     )
+
+
+def _after_approval(facts: Mapping[str, str | int | bool]) -> str:
+    """What an approval with a reservation (A2, A4 …) asks for, else ""."""
+    action = lookup(str(facts.get("response_code", ""))).action
+    return action.value if action is Action.CONFIRM else ""
 
 
 def chip_block(outcome: kernel.Outcome) -> Chip:

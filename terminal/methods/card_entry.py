@@ -95,9 +95,9 @@ async def _wait_until_absent(shop: Shop) -> bool:
     return True
 
 
-async def card_removed(shop: Shop) -> None:
-    """请取卡: until the slot is empty."""
+async def card_removed(shop: Shop, *, kept: bool = False) -> None:
+    """请取卡: until the slot is empty. `kept`: it is the merchant who takes it, and keeps it."""
     while shop.card_presence is Presence.PRESENT:
-        shop.show(screens.RemoveCard())
+        shop.show(screens.KeepCard() if kept else screens.RemoveCard())
         shop.sound(Tone.ATTENTION)
         await Race(Wait(shop.boxes.cards), Sleep(REMOVE_TONE_MS))

@@ -18,7 +18,7 @@ from terminal.hostlink.session import Silence
 from terminal.journal import harmless
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated, organisation_named
-from terminal.methods.card_ending import Attempt, move, must_reverse, unanswered
+from terminal.methods.card_ending import UNSURE, Attempt, move, must_reverse, unanswered
 from terminal.methods.reversal import CardData, identity, seal_card
 from terminal.methods.uploads import queue
 from terminal.model import Kind, Notice, PaymentState, mask_pan
@@ -121,7 +121,7 @@ async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | 
         await unanswered(shop, attempt, shop.profile.mac_error_reason)
         return None
     if not is_last_word(verdict.code):
-        attempt.fault = "unsure"
+        attempt.fault = UNSURE
         await unanswered(shop, attempt, shop.profile.no_response_reason, response_code=verdict.code)
         return None
     attempt.host_code = verdict.code

@@ -18,9 +18,11 @@ from keys import KeyRefused
 from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import CHIP_FAILED, NOT_A_CHIP, SWIPED, CardFields
 from terminal.hostlink.codec import FrameError
+from terminal.hostlink.codes import Action
 from terminal.hostlink.profile import PinRule
 from terminal.hostlink.transactions import Card
 from terminal.loop import Commit
+from terminal.methods.answers import what_next
 from terminal.methods.card_ending import (
     PIN_TRIES,
     VERIFICATIONS,
@@ -48,13 +50,10 @@ from terminal.shop import Shop
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord
 
-CHIP_WANTED = "45"
-
-
-def chip_wanted(payment: PaymentRecord) -> bool:
+def chip_wanted(shop: Shop, payment: PaymentRecord) -> bool:
     """Whether the host has refused the stripe and wants the chip."""
     swiped = str(payment.facts.get("entry_mode", "")).startswith(SWIPED)
-    return swiped and payment.facts.get("response_code") == CHIP_WANTED
+    return swiped and what_next(shop, payment) is Action.CHIP
 
 
 async def pay(shop: Shop, deal: Deal, stripe: Stripe, chip: str = NOT_A_CHIP) -> PaymentRecord:

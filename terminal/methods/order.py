@@ -86,7 +86,7 @@ async def _script_notices(shop: Shop) -> screens.Screen | None:
 async def _reversals(shop: Shop) -> screens.Screen | None:
     if await clear_reversals_for_sale(shop):
         return None
-    return screens.ReversalPending(count=len(await blocking_reversals(shop)))
+    return screens.ReversalPending(count=len(await blocking_reversals(shop)), code="")
 
 
 BEFORE_REQUEST: tuple[Step, ...] = (_keys, _lists, _room, _script_notices, _reversals, _keys)

@@ -15,12 +15,13 @@ from drivers.ports import DeviceError, Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word, lookup
+from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
 from terminal.hostlink.reply import VerdictKind, read_order
 from terminal.hostlink.session import Answered, Silence
 from terminal.hostlink.subfields import OrderState
 from terminal.journal import harmless
 from terminal.loop import CallOverdue, Commit, Now, Offload, Race, Sleep, Wait
+from terminal.methods.answers import refusal_screen
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.reversal import identity
 from terminal.model import Method, Money, PaymentState
@@ -357,7 +358,7 @@ async def _paid(shop: Shop, payment: PaymentRecord, news: OrderNews) -> PaymentR
 
     done, slip_id = await Commit(complete)
     shop.sound(Tone.SUCCESS)
-    shop.show(screens.Approved(amount=payment.amount, code=""))
+    shop.show(screens.Approved(amount=payment.amount, code="", then=""))
     await Sleep(shop.config.timeouts.result_ms)
     await print_kept(shop, slip_id, slip)
     return done
@@ -395,8 +396,7 @@ def _refusal(shop: Shop, payment: PaymentRecord, code: str) -> screens.Screen:
     """The host's no in words. Of a scanned code, what the table says of a card is not meant."""
     if payment.method is Method.QR_SCANNED and code in BAD_CODES:
         return screens.BadCode(reason=BAD_CODES[code])
-    words = lookup(code)
-    return screens.Declined(code=code, text=words.zh if shop.language == "zh-CN" else words.en)
+    return refusal_screen(shop, payment, code)
 
 
 async def _move(payment: PaymentRecord, state: PaymentState, **facts: str) -> PaymentRecord:

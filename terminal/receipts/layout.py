@@ -38,6 +38,7 @@ from terminal.receipts.words import (
     LISTS,
     LOCKS,
     METHODS,
+    NEXT,
     PHRASES,
     WALLETS,
 )
@@ -45,6 +46,7 @@ from terminal.receipts.words import (
 WIDTHS = (32, 48)  # 58 mm and 80 mm paper in 12-dot cells.
 TEAR_LINES = 3  # From the print head to the tear bar.
 REPAYMENTS = (Kind.REPAYMENT, Kind.REPAYMENT_VOID)
+KEEP_CARD = "keep-card"  # The one next step that must not be overlooked.
 SIGNING_LINES = 2  # Room for a signature.
 
 
@@ -136,6 +138,8 @@ def _card(page: Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
     if slip.chip is not None:
         _chip(page, slip.chip)
         page.rule()
+    if slip.then in NEXT:
+        page.sentence(NEXT[slip.then])
     _verification(page, slip.verification, copy)
     if slip.verification is not Verification.ABSENT:  # Nobody is there to acknowledge anything.
         page.sentence(PHRASES["repayment_agreement" if slip.kind in REPAYMENTS else "agreement"])
@@ -216,6 +220,8 @@ def _notice(page: Page, slip: NoticeSlip) -> None:
     chinese, english = ENDINGS[slip.ending]
     for line in (chinese, english) if page.chinese else (english,):
         page.text(line, align=Align.CENTRE, bold=True)
+    if slip.then in NEXT:
+        page.sentence(NEXT[slip.then], bold=slip.then == KEEP_CARD)
     page.say("no_receipt")
 
 

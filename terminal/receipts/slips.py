@@ -107,7 +107,7 @@ class CardSlip:
     `masked_pan` is first 6 and last 4 (terminal.model.mask_pan). `expiry` is empty or masked ("**/**").
     `original` is the number of the transaction that this one is about, `original_by` which (voucher, rrn, auth_code),
     `original_date` its MMDD where it may be of another day; `terms` is an instalment's number of months, `base`
-    the sale that a tip (`amount`) is added to.
+    the sale that a tip (`amount`) is added to. `then`: what is to be done about it, a word of the table NEXT.
     """
 
     record_kind: ClassVar[str] = "card"
@@ -129,6 +129,7 @@ class CardSlip:
     chip: Chip | None = None
     terms: str = ""
     base: Money | None = None
+    then: str = ""
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
@@ -147,7 +148,10 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeSlip:
-    """交易未成功: proof on paper that nothing was sold. `code` is field 39, `zh` and `en` its words, or empty."""
+    """交易未成功: proof on paper that nothing was sold. `code` is field 39, `zh` and `en` its words, or empty.
+
+    `then` is what it asks of somebody, a word of the table NEXT.
+    """
 
     record_kind: ClassVar[str] = "notice"
     head: Head
@@ -160,6 +164,7 @@ class NoticeSlip:
     en: str = ""
     ref_no: str = ""
     kind: Kind = Kind.SALE
+    then: str = ""
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):

@@ -275,6 +275,25 @@ ENDINGS: MappingProxyType[Ending, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# What a response code asks for, by the word that the host link has for it (hostlink.codes.Action).
+NEXT: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        "again": ("请重新交易", "PLEASE TRY AGAIN"),
+        "wait": ("请稍后再试", "PLEASE TRY AGAIN LATER"),
+        "chip": ("请插入芯片卡交易", "PLEASE USE THE CHIP"),
+        "pin": ("请重新输入密码", "PLEASE ENTER THE PIN AGAIN"),
+        "other-card": ("请更换其他卡", "PLEASE USE ANOTHER CARD"),
+        "keep-card": ("发卡行要求收回此卡，请勿退还持卡人，并联系收单方", "KEEP THE CARD AND CALL THE ACQUIRER"),
+        "amount": ("请核对金额", "PLEASE CHECK THE AMOUNT"),
+        "original": ("请核对原交易信息", "PLEASE CHECK THE ORIGINAL TRANSACTION"),
+        "issuer": ("请持卡人联系发卡行", "CARDHOLDER: PLEASE ASK YOUR BANK"),
+        "acquirer": ("请商户联系收单方", "MERCHANT: PLEASE CALL THE ACQUIRER"),
+        "sign-in": ("请终端重新签到后再试", "SIGN IN AND TRY AGAIN"),
+        "settle": ("请先结算，脱机交易将重新上送", "PLEASE SETTLE: OFFLINE SALES GO UP AGAIN"),
+        "confirm": ("请向发卡行确认此交易", "PLEASE CONFIRM WITH THE ISSUER"),
+    }
+)
+
 # Wallets by the names that the host link gives them; another name is printed as it came.
 WALLETS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
     {

@@ -515,24 +515,30 @@ class Waiting:
 
 @value
 class Approved:
-    """`code` is the authorisation code (field 38), or "" where there is none."""
+    """`code` is the authorisation code (field 38), or "". `then`: what is to be done about it, as in Declined."""
 
     name: ClassVar[str] = "approved"
     amount: Money
     code: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
-        lines = (words.say("authorisation_code", code=self.code),) if self.code else ()
+        lines: tuple[str, ...] = (words.about("next", self.then),) if self.then else ()
+        lines += (words.say("authorisation_code", code=self.code),) if self.code else ()
         return Notice(words["approved.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE)
 
 
 @value
 class Declined:
-    """`code` is the host's answer (field 39); `text` its words, or a word of the room "declined"."""
+    """`code` is the host's answer (field 39); `text` its words, or a word of the room "declined".
+
+    `then` is what to do next, a word of the room "next", or "". Without a tick or a cross it is no key's name.
+    """
 
     name: ClassVar[str] = "declined"
     code: str
     text: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
         own = f"declined.{self.text}"
@@ -542,8 +548,18 @@ class Declined:
             headline=text[:1].upper() + text[1:],
             corner=self.code,
             mark=Mark.FAILED,
-            hint=_hint(words, "", "ok"),
+            hint=Hint(words.about("next", self.then) if self.then else "", words["hint.ok"]),
         )
+
+
+@value
+class KeepCard:
+    """The issuer wants the card back: the merchant takes it out of the slot, and its holder does not get it."""
+
+    name: ClassVar[str] = "keep_card"
+
+    def lay(self, words: Words) -> Layout:
+        return Notice("", headline=words["keep_card.text"], mark=Mark.CAUTION)
 
 
 @value
@@ -590,13 +606,18 @@ class Reversing:
 
 @value
 class ReversalPending:
+    """`code` is an answer that says nothing for certain (field 39), or "" without any."""
+
     name: ClassVar[str] = "reversal_pending"
     count: int
+    code: str
 
     def lay(self, words: Words) -> Layout:
         text = words.say("reversal_pending.text", count=self.count)
         hint = _hint(words, "", "ok")
-        return Notice(words["reversal_pending.title"], headline=text, mark=Mark.CAUTION, hint=hint)
+        return Notice(
+            words["reversal_pending.title"], headline=text, corner=self.code, mark=Mark.CAUTION, hint=hint
+        )
 
 
 @value
@@ -662,16 +683,17 @@ class Balance:
 
 @value
 class OutcomeUnknown:
-    """A request that may not be repeated went unanswered."""
+    """A request that may not be repeated went unanswered; `code` as in ReversalPending."""
 
     name: ClassVar[str] = "outcome_unknown"
     amount: Money
+    code: str
 
     def lay(self, words: Words) -> Layout:
         return Notice(
             words["outcome_unknown.title"],
             amount=words.money(self.amount),
-            lines=(words["outcome_unknown.text"],),
+            lines=(words.say("outcome_unknown.code", code=self.code) if self.code else words["outcome_unknown.text"],),
             mark=Mark.CAUTION,
             hint=_hint(words, "", "ok"),
         )
@@ -1197,6 +1219,10 @@ SIGN_IN_REASONS = (
     "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
     "signing-in",
 )  # fmt: skip
+NEXT_STEPS = (
+    "again", "wait", "chip", "pin", "other-card", "keep-card", "amount", "original", "issuer", "acquirer", "sign-in",
+    "settle",
+)  # fmt: skip
 CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
@@ -1306,21 +1332,28 @@ EXAMPLES: tuple[Screen, ...] = (
     Connecting("sign_in"),
     Waiting("sale", 57),
     Waiting("qr_query", 5),
-    Approved(_SALE, "A12345"),
-    Approved(_LARGE, ""),
-    Declined("51", "余额不足"),
-    Declined("05", "do not honour"),
-    Declined("02", "refer to issuer, special condition"),
-    Declined("95", "settling"),
+    Approved(_SALE, "A12345", ""),
+    Approved(_LARGE, "", ""),
+    Declined("05", "do not honour", ""),
+    Declined("02", "refer to issuer, special condition", ""),
+    Declined("95", "settling", "acquirer"),
+    *(Declined("51", "余额不足", then) for then in NEXT_STEPS),
+    *(Declined("22", "wrong operation, or outside the allowed days", then) for then in NEXT_STEPS),
+    Declined("XQ", "unknown answer XQ", "acquirer"),
+    Approved(_SALE, "A12345", "confirm"),
+    Approved(_LARGE, "A12345", "confirm"),
+    KeepCard(),
     RemoveCard(),
     TryPinAgain(),
     Reversing(_SALE),
-    ReversalPending(1),
+    ReversalPending(1, ""),
+    ReversalPending(1, "XQ"),
     ReversalDone(_SALE),
     Original("sale", _SALE, "622500******0014", "000042"),
     Original("completion", _LARGE, "6217000*********0013", "000007"),
     Original("repayment", _LARGE, "6217000*********0013", "999999"),
-    OutcomeUnknown(_SALE),
+    OutcomeUnknown(_SALE, ""),
+    OutcomeUnknown(_SALE, "XQ"),
     Balance(_SALE),
     EnterNumber("rrn", "326112212345", "rrn"),
     EnterNumber("rrn", "3261", "rrn_wrong"),
