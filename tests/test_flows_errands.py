@@ -17,8 +17,9 @@ from terminal.hostlink.backoff import Backoff
 from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.profile import load_profile
+from terminal.journal import UploadRecord
 from terminal.loop import Now, Sleep
-from terminal.model import Mode, PaymentState
+from terminal.model import Mode, PaymentState, UploadState
 
 KEPT = dataclasses.replace(load_profile("unionpay"), connection_kept=True)
 LOST = sale("unionpay-credit-pin") + "enter_pin: host mute 123456 ENTER\nreversal_pending: ENTER\nremove_card: remove\n"
@@ -122,3 +123,50 @@ def test_a_kept_connection_is_proved_by_echoes_and_serves_the_next_customer() ->
         world.run(play(world, f"{FIRST_RUN}{OPERATOR}{buy}idle: wait 600\n{buy}idle:"))
         assert 8 <= heard.count("0820") <= 14
         assert world.link.taken == [0]
+
+
+TOLD = "idle: 10000 ENTER\nchoose_method: 1\ninsert_card: insert sends-limits\nenter_pin: 123456 ENTER\n"
+TOLD += "approved:\nremove_card: remove\n"
+
+
+def upload(world: World) -> UploadRecord:
+    (found,) = world.journal.transact(lambda tx: tx.uploads(1))
+    return found
+
+
+def test_what_waits_is_told_behind_the_idle_screen_after_a_good_sale() -> None:
+    with World(9) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START + TOLD + "idle:")
+            assert "0620" not in heard
+            assert upload(world).state is UploadState.QUEUED
+            shown = len(tuple(world.display.names))
+            await play(world, "idle: wait 40\n")
+            assert set(tuple(world.display.names)[shown:]) == {"idle"}
+
+        world.run(people())
+        assert upload(world).state is UploadState.DONE
+
+
+def test_a_host_that_falls_silent_after_a_sale_holds_nobody_up() -> None:
+    """The menu is there within two seconds, and to be in somebody's way is no try of the notice."""
+    with World(10) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START + TOLD + "idle: host mute\n")
+            while "0620" not in heard:
+                await Sleep(100)
+            pressed_ms = (await Now()).mono_ms
+            world.press(Key.DOWN)
+            await world.eyes.see("menu")
+            assert (await Now()).mono_ms - pressed_ms < 2_000
+            assert (upload(world).state, upload(world).tries) == (UploadState.QUEUED, 0)
+            world.press(Key.CANCEL)
+            await play(world, "idle: host ok wait 120\n")
+
+        world.run(people())
+        assert heard.count("0620") == 2
+        assert upload(world).state is UploadState.DONE

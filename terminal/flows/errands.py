@@ -21,6 +21,7 @@ from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
 from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Draw, Now, Spawn, Wait
+from terminal.methods.order import uploads_due
 from terminal.methods.reversal import clear_reversals, identity, is_card_reversal, pending_reversals
 from terminal.methods.uploads import send_uploads, worn_out
 from terminal.model import Mode
@@ -103,8 +104,8 @@ async def _sign_in_owed(shop: Shop) -> bool:
 def owed(shop: Shop, tx: Tx) -> frozenset[str]:
     """Which of the errands the journal knows of; read once for each idle screen, because it is asked at each tick."""
     found = {"reversals"} if any(is_card_reversal(payment) for payment in tx.open_payments()) else set()
-    upload = tx.next_upload(None)  # What was sent once and not acknowledged; all else has its time (methods/order.py).
-    if upload is not None and upload.tries > 0 and not worn_out(shop, upload):
+    upload = tx.next_upload(None)
+    if upload is not None and not worn_out(shop, upload) and (upload.tries > 0 or uploads_due(shop, tx)):
         found.add("uploads")
     return frozenset(found)
 
@@ -151,7 +152,7 @@ async def _echo(shop: Shop, only: int | None = None) -> bool:
 ERRANDS = (
     Errand("sign-in", _sign_in_owed, sign_in_unseen),
     Errand("reversals", _reversals_open, _reverse),
-    Errand("uploads", _uploads_wait, send_uploads),
+    Errand("uploads", _uploads_wait, send_uploads, spread=False),
     Errand("routes", _routes_rest, _check_routes),
     Errand("echo", _echo_due, _echo, spread=False),
 )
