@@ -147,7 +147,7 @@ doctor: venv ## Say what is missing on this machine and how to mend it
 system-deps: ## (root) Install what the system tests need: pcscd, vpcd, Chromium, PostgreSQL, gcc
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-		pcscd libccid vsmartcard-vpcd libpcsclite-dev gcc python3-dev swig chromium strace openssl systemd postgresql
+		pcscd libccid vsmartcard-vpcd libpcsclite-dev gcc python3-dev swig chromium strace openssl systemd postgresql iproute2
 
 install-pi: ## (root) Install the terminal as a service on a Raspberry Pi
 	bash terminal/install/install-pi.sh

@@ -96,7 +96,7 @@ class watched(Generic[T]):  # noqa: N801  # It is awaited like a function.
 
 
 def _without_pin(request: KernelRequest[Any]) -> KernelRequest[Any]:
-    """VERIFY with zeros where the PIN was. Spec: EMV 4.4 Book 3 §6.5.12."""
+    """VERIFY with zeros where the PIN was; an issuer's may have no data. Spec: EMV 4.4 Book 3 §6.5.12."""
     if isinstance(request, Transceive) and request.capdu[1] == VERIFY_INS:
-        return Transceive(request.capdu[:HEADER_BYTES] + bytes(len(request.capdu) - HEADER_BYTES))
+        return Transceive(request.capdu[:HEADER_BYTES] + bytes(len(request.capdu[HEADER_BYTES:])))
     return request

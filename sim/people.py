@@ -292,6 +292,7 @@ class People:
         "scan_code": _scan_code,
         "wallet_paying": _wallet_paying,
         "remove_card": _remove_card,
+        "keep_card": _remove_card,
         "card_problem": _card_problem,
         "try_pin_again": _ok,
         "declined": _ok,

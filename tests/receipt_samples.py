@@ -81,6 +81,7 @@ CARD_FALLBACK = CardSlip(
 NOTICE = NoticeSlip(
     HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "51", "余额不足", "insufficient funds"
 )
+CARD_PART = replace(CARD_PIN, amount=Money(6425), asked=Money(12850))
 NOTICE_KEEP_CARD = NoticeSlip(
     HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "41", "挂失卡", "lost card", then="keep-card"
 )
@@ -185,6 +186,7 @@ SAMPLES: dict[str, Slip] = {
     "card-fallback": CARD_FALLBACK,
     "notice": NOTICE,
     "notice-keep-card": NOTICE_KEEP_CARD,
+    "card-part": CARD_PART,
     "card-to-confirm": replace(CARD_PIN, amount=Money(12850), then="confirm"),
     "notice-reversing": NOTICE_REVERSING,
     "qr": QR,

@@ -157,3 +157,8 @@ def test_the_terminal_as_a_process_over_tcp_passes_too(case: str, lab: Lab, tmp_
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert report["terminal"]["how"] == "process"
     assert {check["place"] for check in report["cases"][0]["checks"]} >= {"screens", "1.F64", "journal", "books"}
+
+
+def test_what_a_terminal_cannot_be_fitted_with_is_no_case_of_its_run() -> None:
+    assert main(["certify", "--spawn", "--real", "--case", "PAD-01"]) == 2
+    assert main(["certify", "--listen", "0", "--case", "LINK-01"]) == 2

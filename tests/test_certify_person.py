@@ -136,6 +136,19 @@ def test_a_case_is_skipped_and_the_next_is_not(desk: Desk) -> None:
     assert desk.result().verdict is Verdict.PASSED, "its fault did not outlive it, and nothing was sent"
 
 
+def test_a_person_is_told_what_the_terminal_is_to_have_and_may_have_none(desk: Desk) -> None:
+    desk.start(SCRIPT["PAD-01"])
+    desk.prompts.until("a signature pad")
+    desk.type("s")
+    assert desk.result().verdict is Verdict.SKIPPED
+    desk.start(SCRIPT["PAD-01"])
+    desk.prompts.until("ENTER when it is there")
+    desk.type("")
+    desk.prompts.until("0/2")
+    desk.type("q")
+    assert desk.result().verdict is Verdict.SKIPPED
+
+
 def test_who_quits_skips_the_rest(desk: Desk) -> None:
     desk.start(SCRIPT["SIGN-03"])
     desk.prompts.until("0/2")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.acquirer.faults import FaultKind, parse_fault
+from sim.certify.fittings import FITTINGS, signature
 from sim.certify.host import Exchange
 from sim.certify.judge import Observed, Verdict, judge
 from sim.certify.predicates import check_predicate, examine
@@ -22,6 +23,7 @@ from sim.certify.script import (
     read_shapes,
     read_steps,
 )
+from sim.certify.words import FITTINGS as FITTING_WORDS
 from sim.certify.words import GROUPS as GROUP_WORDS
 from sim.certify.words import Prompt, place_words, prompts_of
 from sim.story import parse_story
@@ -38,10 +40,15 @@ PAN = "6225000000000014"
 
 
 def test_the_script_is_whole() -> None:
-    assert len(CASES) >= 130
+    assert len(CASES) >= 145
     assert {case.group for case in CASES} == set(GROUPS) == set(GROUP_WORDS)
     numbers = [re.fullmatch(r"[A-Z]+-[0-9]{2}", case.id) for case in CASES]
     assert all(numbers) and len({case.id for case in CASES}) == len(CASES)
+
+
+def test_everything_that_a_terminal_can_be_fitted_with_is_wanted_and_has_words() -> None:
+    assert {name for case in CASES for name in case.fittings} == set(FITTINGS) == set(FITTING_WORDS)
+    assert len(signature()) == 3
 
 
 def test_every_requirement_is_of_a_section_that_exists() -> None:
@@ -67,7 +74,7 @@ def test_every_response_code_and_every_fault_is_tried() -> None:
     """00 is in every sale, 10 is the fault "partial", 55 is a wrong PIN."""
     armed = [line[len(FAULT) :].strip() for case in CASES for line in case.story.splitlines() if line.startswith(FAULT)]
     faults = [parse_fault(text) for text in armed]
-    codes = {fault.code for fault in faults if fault.kind is FaultKind.CODE} | {"00", "10", "55"}
+    codes = {fault.code for fault in faults if fault.kind in (FaultKind.CODE, FaultKind.APPROVE)} | {"00", "10", "55"}
     assert set(RESPONSE_CODES) - codes == set()
     assert set(FaultKind) - {fault.kind for fault in faults} == set()
 
@@ -119,6 +126,7 @@ def test_steps_and_turns_are_unfolded() -> None:
         ('frames = [{ shape = "m", fields = { X = "1" } }]', "idle:", "'X' is no place"),
         ('frames = [{ shape = "m", fields = { 4 = 1 } }]', "idle:", "a demand is text"),
         ('frames = [{ shape = "m", fields = { 4 = "~(" } }]', "idle:", "field 4"),
+        ('fittings = ["wings"]', "idle:", "no terminal is fitted with wings"),
         ('faults = ["explode"]', "idle:", "explode"),
         ("", "+sale 1", "takes 2 word(s), not 1"),
         ("", "+buy 1", "no step +buy"),

@@ -87,6 +87,15 @@ WRONG = (
     Wrong("totals that leave a sale out", "SET-01", "3.F48",
           lambda: only("0500", with_(f48="000000012850001" + "0" * 47))),
     Wrong("an order without its number", "QR-01", "1.F59.A4", lambda: only("0200", without(59))),
+    Wrong("numbers in an activation", "ACT-01", "1.F41", lambda: only("0800", with_(f41="10000001"))),
+    Wrong("another master key than the host gave", "TMK-01", "2.answer", lambda: only("0820", with_(f62=b"WXYZ"))),
+    Wrong("an offline sale that nobody is told of", "ADV-07", "books", lambda: only("0220", lambda message: None)),
+    Wrong("an offline sale of another amount", "ADV-07", "books", lambda: only("0220", with_(f4="000000000900"))),
+    Wrong("a signature of another payment", "PAD-01", "2.F11", lambda: only("0820", with_(f11="000099"))),
+    Wrong("a signature without its picture", "PAD-01", "2.F62", lambda: only("0820", without(62))),
+    Wrong("no echo on a kept connection", "LINK-03", "2.MTI", lambda: only("0820", lambda message: None)),
+    Wrong("a parked reversal that is forgotten", "REV-13", "8.MTI",
+          lambda: only("0400", lambda message: None, nth=5)),
 )  # fmt: skip
 
 

@@ -108,6 +108,21 @@ def test_a_pin_is_not_kept() -> None:
     assert exchange.request == Transceive(bytes.fromhex("00200080080000000000000000"))
 
 
+@pytest.mark.parametrize("command", ["84200000", "8420000000", "842000000100"])
+def test_a_verify_of_an_issuers_script_may_have_no_data(command: str) -> None:
+    """Four bytes are a whole command. Found by the fuzzer: it ended the kernel with a ValueError."""
+    kept: list[Any] = []
+
+    async def script() -> None:
+        await Transceive(bytes.fromhex(command))
+
+    run = watched(script(), kept).__await__()
+    next(run)
+    with pytest.raises(StopIteration):
+        run.send(b"\x90\x00")
+    assert [exchange.request.capdu.hex() for exchange in kept] == [command]
+
+
 @pytest.mark.parametrize(("answer", "sent"), [(b"\x90\x00", APDUS_MAX), (bytes(258), BYTES_MAX // 258 + 1)])
 def test_a_session_has_a_limit(answer: bytes, sent: int) -> None:
     """Commands and bytes are counted over the whole session, whatever a step does with the fault."""

@@ -88,6 +88,16 @@ def test_a_refusal_says_what_to_do_next(value: str, shown: str, printed: str) ->
         assert states(world) == ("declined",)
 
 
+@pytest.mark.parametrize(("value", "shown"), [("61", "Check amount"), ("51", "Insufficient funds ✔OK")])
+def test_a_wallets_refusal_says_nothing_about_cards(value: str, shown: str) -> None:
+    with World(f"wallet {value}") as world:
+        world.acquirer.faults.add(code(value))
+        seen = glass(world)
+        scan = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\n"
+        world.run(play(world, START + scan + "declined: ENTER\nidle:"))
+        assert shown in seen["declined"]
+
+
 def test_77_says_sign_in_and_the_next_sale_does() -> None:
     story = sale("no-cvm") + "declined: ENTER\nremove_card: remove\nidle: ENTER\nsigning_in:\n" + sale("no-cvm")
     with World("next 77") as world:

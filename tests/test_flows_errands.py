@@ -10,7 +10,7 @@ from test_flows_stories import START, sale
 
 from drivers.ports import Key
 from sim.books import all_payments, discrepancies
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_menu
 from sim.twins.link import Network
 from sim.world import World
 from terminal.hostlink.backoff import Backoff
@@ -114,6 +114,27 @@ def test_a_route_that_is_well_again_is_preferred_again() -> None:
         world.run(people())
         assert world.shop.host.line.resting() == ()
         assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_the_menu_says_which_way_is_in_use_and_which_rests() -> None:
+    seen: list[list[str]] = []
+    look = to_menu("host") + "menu: 4\nhost_way: DOWN wait 1 ENTER\n"
+    with World(5, other_lines=[Network()]) as world:
+        world.on_show = lambda picture: seen.append(picture.text()) if picture.name == "host_way" else None
+
+        async def people() -> None:
+            await play(world, START + look)
+            world.link.unplug(0)
+            await play(world, sale("no-cvm") + "approved:\nremove_card: remove\n" + look + "idle:")
+
+        world.run(people())
+    states = [(words, address) for words, address, *_ in seen]
+    assert states == [
+        ("Line 1/2 In use", "line 1"),
+        ("Line 2/2 Ready", "line 2"),
+        ("Line 1/2 Failed", "line 1"),
+        ("Line 2/2 In use", "line 2"),
+    ]
 
 
 def test_a_kept_connection_is_proved_by_echoes_and_serves_the_next_customer() -> None:

@@ -55,6 +55,18 @@ def test_a_payment_lives_through_its_table(journal: Journal) -> None:
     assert noted.facts["tries"] == 3
 
 
+def test_a_part_is_the_payments_amount_from_then_on(journal: Journal) -> None:
+    journal.transact(sale)
+    reduced = journal.transact(lambda tx: tx.reduce(1, Money(6_425)))
+    assert (reduced.amount, reduced.state) == (Money(6_425), P.NEW)
+    assert [total.amount_minor for total in journal.transact(lambda tx: tx.totals(1))] == [6_425]
+    journal.rebuild()
+    assert journal.transact(lambda tx: tx.payment(1)).amount == Money(6_425)
+    for none in (Money(6_425), Money(0), Money(7_000)):
+        with pytest.raises(JournalError, match="a part"):
+            journal.transact(lambda tx, amount=none: tx.reduce(1, amount))
+
+
 @pytest.mark.parametrize("old", list(P))
 @pytest.mark.parametrize("new", list(P))
 def test_only_the_tables_edges_are_walked(old: PaymentState, new: PaymentState) -> None:

@@ -189,14 +189,14 @@ def wrongs(counter: Counter, sold: tuple[str, ...], mended: Life) -> list[str]:
 
 
 def stans_used_twice(frames: list[tuple[bytes, int]]) -> list[str]:
-    """A STAN belongs to one request; only a reversal bears its original's."""
+    """A STAN belongs to one request; only a reversal, and one payment's record in a batch upload, bear its own."""
     profile = load_profile("unionpay")
     owners: dict[str, bytes] = {}
     found: list[str] = []
     for frame, _ in frames:
         message = decode(unwrap(frame, profile).body, profile)
         stan = message.text(11)
-        if message.mti == "0400":
+        if message.mti == "0400" or (message.mti == "0320" and 2 in message.fields):
             continue
         if stan in owners:
             found.append(f"STAN {stan} was used twice")

@@ -1,7 +1,8 @@
 """A real terminal's loop and link, and a real acquirer, in two network namespaces; the first cable is pulled.
 
 A cable is pulled at the moment when the host has taken a request, so that its answer is lost: in the middle of a sale,
-of that sale's reversal, and of the settlement. What follows goes by the other cable, and both books agree at the end.
+of that sale's reversal, of the settlement, and of its batch upload. What follows goes by the other cable, and both
+books agree at the end.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Shop:
         self._lines = lines
         files = make_certificates(folder / "tls")
         self.acquirer = Acquirer(seed=1)
-        self.pull_at: dict[str, int] = {}  # The cable that is pulled when the host has taken such a request.
+        # The cable that is pulled when the host has taken such a request for the nth time.
+        self.pull_at: dict[tuple[str, int], int] = {}
         self.heard: list[str] = []
         context = tls_context(folder / "tls", demand_client=True)
         self.server = AcquirerServer(self.acquirer, "0.0.0.0", tls=context, on_exchange=self._seen)
@@ -106,8 +108,9 @@ class Shop:
         if direction == "in":
             mti = decode(unwrap(frame, self.acquirer.profile).body, self.acquirer.profile).mti
             self.heard.append(mti)
-            if mti in self.pull_at:
-                self._lines.unplug(self.pull_at.pop(mti))
+            cable = self.pull_at.get((mti, self.heard.count(mti)))
+            if cable is not None:
+                self._lines.unplug(cable)
 
     def press(self, key: Key) -> None:
         self.keypad.press(key)
@@ -158,11 +161,12 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, lines: TwoLines) -> Ite
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 @pytest.mark.parametrize("shop", [False, True], ids=["a connection each", "one connection"], indirect=True)
 def test_the_cable_is_pulled_in_the_middle_of_a_sale(shop: Shop) -> None:
     """The host has approved it; the reversal goes by the other cable, and then the next customer's sale."""
-    shop.pull_at = {"0200": 0}
+    shop.pull_at = {("0200", 1): 0}
     shop.run(SALE + UNDONE + GOOD_SALE + SETTLE + "settled: ENTER\nidle:")
     assert shop.states() == ["reversed", "settled"]
     assert [mti for mti in shop.heard if mti in ("0200", "0400")] == ["0200", "0400", "0200"]
@@ -171,11 +175,12 @@ def test_the_cable_is_pulled_in_the_middle_of_a_sale(shop: Shop) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 def test_the_cable_is_pulled_in_the_middle_of_a_reversal(shop: Shop) -> None:
     """Silence on the first cable sends it by the second; that is pulled, and the same reversal goes by the first."""
     shop.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, mti="0200"))
-    shop.pull_at = {"0400": 1}
+    shop.pull_at = {("0400", 1): 1}
     shop.run(SALE + UNDONE + "idle: 700 ENTER\nchoose_method: 1\nreversal_pending: ENTER\n" + GOOD_SALE + "idle:")
     assert shop.states() == ["reversed", "completed"]
     assert shop.heard.count("0400") == 2
@@ -183,9 +188,10 @@ def test_the_cable_is_pulled_in_the_middle_of_a_reversal(shop: Shop) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 def test_the_cable_is_pulled_in_the_middle_of_a_settlement(shop: Shop) -> None:
-    shop.pull_at = {"0500": 0}
+    shop.pull_at = {("0500", 1): 0}
     shop.run(GOOD_SALE + SETTLE + "refused: ENTER\nidle: ENTER\nsettled: ENTER\nidle:")
     assert shop.states() == ["settled"]
     assert shop.heard.count("0500") == 2
@@ -193,6 +199,20 @@ def test_the_cable_is_pulled_in_the_middle_of_a_settlement(shop: Shop) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.privileged
+@pytest.mark.slow
+def test_the_cable_is_pulled_in_the_middle_of_a_batch_upload(shop: Shop) -> None:
+    """Three chips' certificates and the end: the second one's answer is lost, and it goes again by the other cable."""
+    shop.pull_at = {("0320", 2): 0}
+    shop.run(GOOD_SALE * 3 + SETTLE + "settled: ENTER\nidle:")
+    assert shop.states() == ["settled"] * 3
+    assert (shop.heard.count("0500"), shop.heard.count("0320")) == (1, 3 + 1 + 1)
+    assert discrepancies(shop.journal, shop.acquirer) == []
+    assert shop.shop.host.line.resting() == (0,)
+
+
+@pytest.mark.system
+@pytest.mark.privileged
 @pytest.mark.slow
 def test_each_cable_is_a_way_of_its_own(shop: Shop, lines: TwoLines) -> None:
     """One address by two interfaces: what a pulled cable stops is its own route, as doctor sees it."""

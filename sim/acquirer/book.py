@@ -65,6 +65,7 @@ class Entry:
     original: str = ""
     script: str = ""
     card: str = ""  # The token of its card number (registry.token_of).
+    asked_minor: int = 0  # What the request said, where only a part (`amount_minor`) was approved.
     organisation: str = ""  # Whose card it is, as its answer has said in F63.1; "" in a book of before.
 
     @property

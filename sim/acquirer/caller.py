@@ -194,6 +194,6 @@ def draw_cryptogram(card: VirtualCard, amount_minor: int, un: bytes) -> bytes:
     answer = command("80AE8000", by_dol(app.cdol1))
     atc, arqc, iad = answer[3:5], answer[5:13], answer[13:]
     sent = values | {0x9F26: arqc, 0x9F10: iad, 0x9F36: atc, 0x82: app.aip, 0x84: app.aid}
-    sent |= {0x9F34: bytes.fromhex("420300"), 0x9F35: bytes.fromhex("22")}
+    sent |= {0x9F34: bytes.fromhex("420300"), 0x9F35: bytes.fromhex("21")}
     order = (0x9F26, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03, 0x9F33, 0x9F34)
     return b"".join(tlv(tag, sent[tag]) for tag in (*order, 0x9F35, 0x84))

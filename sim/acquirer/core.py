@@ -361,9 +361,10 @@ class Acquirer:
         if FaultKind.BAD_ARPC in request.faults and isinstance(icc, bytes):
             answer.fields[55] = icc[:2] + bytes((icc[2] ^ 0xFF,)) + icc[3:]
         if FaultKind.PARTIAL in request.faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
-            # The book keeps the amount that was asked for, because a reversal repeats that one.
             answer.code = PARTIAL_APPROVAL
-            answer.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
+            answer.fields[4] = f"{self._transactions.give_half(batch.entries[stan]):012d}"
+        if FaultKind.APPROVE in request.faults and answer.code == APPROVED:
+            answer.code = request.faults[FaultKind.APPROVE].code
         return answer
 
     def _reversal(self, request: Request) -> Answer:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sim.acquirer.accounts import UNDO, can_pay, move
+from sim.acquirer.accounts import DO, UNDO, can_pay, move
 from sim.acquirer.book import Batch, Book, Entry, EntryState
 from sim.acquirer.cards import CardDesk
 from sim.acquirer.checks import Demands, check_fields, demands_of
@@ -162,7 +162,7 @@ class TransactionDesk:
             raise Refused(NOT_FOUND)
         if entry.kind is not row.kind:
             raise Refused(INVALID_TRANSACTION)
-        if entry.amount_minor != amount_minor:
+        if (entry.asked_minor or entry.amount_minor) != amount_minor:
             raise Refused(ORIGINAL_AMOUNT_WRONG)
         if entry.standing:
             if not batch.is_open:
@@ -175,15 +175,26 @@ class TransactionDesk:
             answer.fields[38] = entry.auth_code.ljust(self._profile.fields[38].length)
         return answer
 
+    def give_half(self, entry: Entry) -> int:
+        """Approve half of it after all: what the account pays. A reversal will repeat what was asked for."""
+        self._move(entry, UNDO)
+        entry.asked_minor, entry.amount_minor = entry.amount_minor, entry.amount_minor // 2
+        self._move(entry, DO)
+        self._book.keep(entry)
+        return entry.amount_minor
+
     def _undo(self, entry: Entry) -> None:
         entry.state = EntryState.REVERSED
+        self._move(entry, UNDO)
+        self._originals.follow(entry, undo=True)
+        self._book.keep(entry)
+
+    def _move(self, entry: Entry, direction: int) -> None:
         account = self._registry.account_of(entry.card)
         if account is not None:
             self._book.fresh(account)
-            move(account, entry, UNDO)
+            move(account, entry, direction)
             self._book.keep(account)
-        self._originals.follow(entry, undo=True)
-        self._book.keep(entry)
 
 
 def _codes(row: Row) -> tuple[str, str, str, str]:

@@ -33,6 +33,7 @@ class FaultKind(Enum):
     BAD_KCV = "bad-kcv"  # A sign-in whose MAK has a wrong check value.
     BAD_ARPC = "bad-arpc"  # An issuer authentication that the card refuses.
     PARTIAL = "partial"  # Approve a sale for half of its amount: code 10.
+    APPROVE = "approve"  # Approve, book it, and say so with `code` in place of 00.
     CODE = "code"  # Refuse with `code`, and do nothing.
     REQUIREMENT = "requirement"  # Ask for `digit` in the header (3: sign in again).
 

@@ -25,6 +25,7 @@ from sim.acquirer.faults import FaultPlan
 from sim.acquirer.registry import TerminalRow, default_registry
 from sim.acquirer.server import tls_context, wall_ms
 from sim.arguments import port_number
+from sim.certify.fittings import SIMULATED_ONLY
 from sim.certify.host import Host
 from sim.certify.judge import Result, Verdict, judge
 from sim.certify.line import Line
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         return _verify(args)
     try:
         profile = load_profile(args.profile)
-        cases = _chosen(load_script(profile), args.case, args.group)
+        cases = _chosen(_playable(args, load_script(profile)), args.case, args.group)
     except (ScriptError, ProfileError) as error:
         print(f"certify: {error}", file=sys.stderr)
         return USAGE
@@ -117,6 +118,15 @@ def _listen(args: argparse.Namespace, cases: Sequence[Case], profile: Profile) -
         person = Person(host, line, console, now_ms=wall_ms)
         person.begin()
         return _try_all(cases, lambda case: judge(case, person.observe(case)), as_json=args.json)
+
+
+def _playable(args: argparse.Namespace, script: tuple[Case, ...]) -> tuple[Case, ...]:
+    """A process stays as delivered, a person fits what can be fitted, the simulated terminal is what is wanted."""
+    if args.spawn and args.real:
+        return tuple(case for case in script if not case.fittings)
+    if args.listen is not None:
+        return tuple(case for case in script if not SIMULATED_ONLY & set(case.fittings))
+    return script
 
 
 def _chosen(script: tuple[Case, ...], ids: Sequence[str], groups: Sequence[str]) -> tuple[Case, ...]:

@@ -12,7 +12,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from sim.certify.words import GROUPS, HOWS, MACS, VERDICTS, place_words
+from sim.certify.words import FITTINGS, GROUPS, HOWS, MACS, VERDICTS, place_words
 from sim.panel.webfont import FAMILY, glyphs_of, truetype
 from terminal.screens.font import Font
 
@@ -149,6 +149,8 @@ def _case(case: Mapping[str, Any]) -> str:
         f'<p>{escape(case["requirement"]["zh"])}<br><span class="en">{escape(case["requirement"]["en"])}</span></p>',
         f'<p class="mono">{escape(case["began"])} – {escape(case["ended"][11:])}</p>',
     ]
+    if case["fittings"]:
+        parts += [f"<p>{_two(FITTINGS[name])}</p>" for name in case["fittings"]]
     if case["skipped"]:
         parts.append(f"<p>{escape(case['skipped'])}</p>")
     parts.append(f'<p class="mono steps">{escape(" → ".join(case["screens"]))}</p>')

@@ -20,7 +20,7 @@ from sim.certify.host import Exchange, Host, book_of
 from sim.certify.judge import Observed
 from sim.certify.line import Line
 from sim.certify.script import FAULT, Case
-from sim.certify.words import Prompt, ask_about, prompts_of
+from sim.certify.words import FITTINGS, Prompt, ask_about, prompts_of
 from sim.story import parse_story
 
 PATIENCE_S = 300  # For all messages of one stretch: a person, a PIN, a host's minute of silence.
@@ -88,6 +88,7 @@ class Person:
         if not skipped:
             self._console.say(f"\n{case.id}  {case.zh}\n{'':{len(case.id)}}  {case.en}")
             try:
+                self._fitted(case)
                 for stretch in self._stretches(case):
                     self._walk(stretch)
                 self._await_messages(len(case.frames))
@@ -105,6 +106,14 @@ class Person:
             confirmed=confirmed,
             skipped=skipped,
         )
+
+    def _fitted(self, case: Case) -> None:
+        """The person makes the terminal what the case wants, or skips it."""
+        for name in case.fittings:
+            zh, en = FITTINGS[name]
+            self._console.say(f"  需要 wanted: {zh}\n     {en}")
+            self._console.say("  … 备好按回车 ENTER when it is there (s 跳过 skip, q 结束 quit)")
+            self._typed()
 
     def _stretches(self, case: Case) -> list[_Stretch]:
         """The story cut where the host changes. What it says of the host (`host refused`) is the host's own to do."""

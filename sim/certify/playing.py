@@ -22,9 +22,8 @@ async def switch_on(counter: Counter, host: Host) -> None:
     counter.eyes.history.clear()
 
 
-async def perform(counter: Counter, host: Host, story: str) -> None:
-    """Play a story that begins at the idle screen, which is on the glass. Raises StoryError with the line."""
-    on_the_glass = "idle"
+async def perform(counter: Counter, host: Host, story: str, *, on_the_glass: str = "idle") -> None:
+    """Play a story that begins at the screen on the glass. Raises StoryError with the line."""
     for number, text in enumerate(story.splitlines(), 1):
         try:
             if text.startswith(FAULT):

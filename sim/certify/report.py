@@ -112,6 +112,7 @@ def _case(result: Result, profile: Profile) -> dict[str, Any]:
         "group": case.group,
         "section": case.section,
         "requirement": {"zh": case.zh, "en": case.en},
+        "fittings": list(case.fittings),
         "verdict": result.verdict.value,
         "skipped": seen.skipped,
         "began": _clock(seen.began_ms),

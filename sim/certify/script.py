@@ -18,6 +18,7 @@ a kind looks like on the wire) and `steps.toml` (what a person does again and ag
     slip = ["RMB 128.50"]           # words on the last one
     agree = true                    # both books, in the end
     offered = ["void", "points"]    # on the terminal's menu, where that is not the default
+    fittings = ["pad"]              # of the terminal (sim.certify.fittings); "blank" is not even switched on
     needs = ["header"]              # or "key-block": of the profile, or there is no such case for it
     each = ["01", "05"]             # play the whole once for each: `{each}`
 
@@ -35,6 +36,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sim.acquirer.faults import parse_fault
+from sim.certify.fittings import FITTINGS, STROKES
 from sim.certify.predicates import check_predicate
 from sim.story import StoryError, parse_story, to_menu, to_transaction
 from terminal.config.settings import OFFERED
@@ -43,8 +45,8 @@ from terminal.hostlink.profile import Profile, load_profile
 SHAPES, STEPS = "shapes", "steps"
 # In the order of a certification: who is not signed in need not sell.
 GROUPS = (
-    *("sign-in", "sale", "magstripe", "void", "refund", "preauth", "moto", "other", "qr", "codes"),
-    *("reversal", "faults", "security", "notices", "downloads", "settlement"),
+    *("activation", "sign-in", "sale", "magstripe", "void", "refund", "preauth", "moto", "other", "qr", "codes"),
+    *("reversal", "faults", "security", "notices", "link", "downloads", "settlement"),
 )
 FAULT, MENU, TRANSACTION = "!", "+menu", "+transaction"
 CASES_LIMIT = 500  # More is no script that anybody reads.
@@ -53,7 +55,7 @@ KSN = "~[0-9A-F]{20}"
 _MESSAGE_NUMBER = re.compile(r"(\bas |\banswered |<)([0-9]{1,2})(?=$|\.)", re.MULTILINE)
 _CASE_KEYS = frozenset(
     ("id", "section", "zh", "en", "story", "faults", "frames", "each", "offered", "needs")
-    + ("payments", "book", "slips", "slip", "agree")
+    + ("payments", "book", "slips", "slip", "agree", "fittings")
 )
 _FRAME_KEYS = frozenset(("shape", "fields", "answer"))
 _SHAPE_KEYS = frozenset(("base", "mti", "zh", "en", "fields", "has", "may"))
@@ -102,6 +104,7 @@ class Case:
     agree: bool = True
     offered: tuple[str, ...] | None = None
     needs: tuple[str, ...] = ()
+    fittings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,8 @@ def _in_dialect(name: str, text: str, words: Mapping[str, str]) -> str:
 def script_files() -> tuple[tuple[str, bytes], ...]:
     """Every file of the shipped script by name, for its checksum."""
     folder = resources.files("sim.certify").joinpath("script")
-    return tuple((name, folder.joinpath(f"{name}.toml").read_bytes()) for name in sorted((SHAPES, STEPS, *GROUPS)))
+    names = (*(f"{name}.toml" for name in sorted((SHAPES, STEPS, *GROUPS))), STROKES)
+    return tuple((name, folder.joinpath(name).read_bytes()) for name in names)
 
 
 def read_shapes(text: str) -> dict[str, Shape]:
@@ -212,6 +216,9 @@ def _case(group: str, table: dict[str, Any], shapes: Mapping[str, Shape], steps:
     strange = set(table.get("needs", ())) - {"header", "key-block"}
     if strange:
         raise ScriptError(f"{where}: no profile is asked for {', '.join(sorted(strange))}")
+    strange = set(table.get("fittings", ())) - set(FITTINGS)
+    if strange:
+        raise ScriptError(f"{where}: no terminal is fitted with {', '.join(sorted(strange))}")
     missing = {"id", "section", "zh", "en", "story"} - set(table)
     if missing:
         raise ScriptError(f"{where}: lacks {', '.join(sorted(missing))}")
@@ -245,6 +252,7 @@ def _case(group: str, table: dict[str, Any], shapes: Mapping[str, Shape], steps:
         agree=table.get("agree", True),
         offered=offered,
         needs=tuple(table.get("needs", ())),
+        fittings=tuple(table.get("fittings", ())),
     )
 
 

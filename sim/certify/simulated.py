@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from sim.acquirer import FaultPlan
 from sim.books import all_payments, discrepancies
+from sim.certify.fittings import BLANK, fit, lines_for, pad_for, profile_for
 from sim.certify.host import Host, book_of
 from sim.certify.judge import Observed
 from sim.certify.playing import perform, steps, switch_on
@@ -31,21 +32,25 @@ def make_host(seed: int, profile: Profile) -> Host:
 def observe(case: Case, profile: Profile, seed: int | str = 1, host_maker: HostMaker = make_host) -> Observed:
     """Play one case and tell what was seen. A terminal that crashes is let fall: that is our own bug, with a trace."""
     name = f"{seed} {case.id}"
+    profile = profile_for(case.fittings, profile)
     host = host_maker(hash_seed(name), profile)
-    with World(name, acquirer=host, profile=profile, language="zh-CN") as world:
+    lines, pad = lines_for(case.fittings), pad_for(case.fittings)
+    with World(name, acquirer=host, profile=profile, language="zh-CN", other_lines=lines, pad=pad) as world:
+        fit(world, case.fittings)
         host.later = world.link.answer_later
         if case.offered is not None:
             rights = dataclasses.replace(world.config.transactions, offered=case.offered)
-            world.shop.config = dataclasses.replace(world.config, transactions=rights)
+            world.shop.config = dataclasses.replace(world.shop.config, transactions=rights)
         began_ms = 0
         printed: list[str] = []
 
         async def people() -> None:
             nonlocal began_ms
-            await switch_on(world, host)
+            if BLANK not in case.fittings:
+                await switch_on(world, host)
             began_ms = world.loop.now().wall_ms
             world.printer_said = lambda lines: printed.append(_paper(world))
-            await perform(world, host, case.story)
+            await perform(world, host, case.story, on_the_glass="" if BLANK in case.fittings else "idle")
 
         problem = ""
         try:

@@ -17,6 +17,7 @@ Two = tuple[str, str]
 
 GROUPS: Mapping[str, Two] = MappingProxyType(
     {
+        "activation": ("激活", "Activation"),
         "sign-in": ("签到与密钥", "Sign-in and keys"),
         "sale": ("芯片卡消费", "Sales by chip"),
         "magstripe": ("磁条卡与降级", "Magnetic stripe and fallback"),
@@ -31,8 +32,23 @@ GROUPS: Mapping[str, Two] = MappingProxyType(
         "security": ("MAC 与密码", "MAC and PIN"),
         "qr": ("扫码", "QR orders"),
         "notices": ("通知、回响、签退", "Notices, echo, sign-out"),
+        "link": ("连接与线路", "Connections and routes"),
         "downloads": ("下载", "Downloads"),
         "settlement": ("结算与批上送", "Settlement and batch upload"),
+    }
+)
+# What a case wants of the terminal before it begins.
+FITTINGS: Mapping[str, Two] = MappingProxyType(
+    {
+        "pad": ("接好签名板", "a signature pad"),
+        "offline": (
+            "终端允许脱机批准（[card] offline），各应用最低限额 1000.00",
+            "a terminal that lets cards approve alone ([card] offline), with a floor limit of 1000.00",
+        ),
+        "new-tmk": ("收单行参数 keys.tmk_download = 401", "the acquirer's profile with keys.tmk_download = 401"),
+        "kept": ("收单行参数 connection.keep = true", "the acquirer's profile with connection.keep = true"),
+        "routes": ("两个主机地址", "two addresses of the host"),
+        "blank": ("未启用的终端，停在选择语言", "a terminal that was never set up, at the choice of a language"),
     }
 )
 VERDICTS: Mapping[str, Two] = MappingProxyType(
@@ -77,6 +93,8 @@ KEYS: Mapping[str, Two] = MappingProxyType(
 # The screens that a script names, as a person would.
 SCREENS: Mapping[str, Two] = MappingProxyType(
     {
+        "activated": ("核对商户", "check the merchant"),
+        "activation_failed": ("激活失败", "activation failed"),
         "approved": ("交易成功", "approved"),
         "bad_code": ("付款码无效", "bad payment code"),
         "balance": ("余额", "balance"),
@@ -84,10 +102,13 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "card_problem": ("卡片问题", "card problem"),
         "cash_change": ("找零", "change"),
         "cash_tendered": ("收到现金", "cash tendered"),
+        "ceremony_problem": ("密钥未装入", "keys were not loaded"),
+        "choose_language": ("选择语言", "choose the language"),
         "choose_application": ("选择应用", "choose the application"),
         "choose_terms": ("选择期数", "choose the number of months"),
         "choose_method": ("选择付款方式", "choose how to pay"),
         "compare_signature": ("核对签名", "compare the signature"),
+        "confirm_test_keys": ("使用测试密钥？", "use the test keys?"),
         "confirm_settlement": ("确认结算", "confirm the settlement"),
         "declined": ("交易被拒", "declined"),
         "download_failed": ("下载失败", "download failed"),
@@ -97,8 +118,10 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "enter_tip": ("输入小费", "type the tip"),
         "idle": ("待机", "idle"),
         "insert_card": ("请插卡", "insert the card"),
+        "keys_loaded": ("密钥已装入", "keys are loaded"),
         "menu": ("菜单", "menu"),
         "nothing_sent": ("未发送", "nothing was sent"),
+        "offer_parking": ("挂起这笔冲正？", "park this reversal?"),
         "offer_fallback": ("改刷磁条？", "swipe instead?"),
         "operator_password": ("操作员密码", "operator's password"),
         "order_closed": ("订单已关闭", "order closed"),
@@ -116,7 +139,10 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "settled": ("结算完成", "settled"),
         "show_qr": ("请扫码", "the code is shown"),
         "keep_card": ("请收回卡片", "keep the card"),
+        "part_approved": ("只批准部分金额", "a part is approved"),
+        "still_due": ("尚欠金额", "still due"),
         "line_answer": ("主机答复", "the host's answer"),
+        "sign_on_pad": ("请在签名板上签名", "sign on the pad"),
         "sign_in_due": ("须先签到", "sign in first"),
         "sign_in_failed": ("签到失败", "sign-in failed"),
         "signing_in": ("正在签到", "signing in"),

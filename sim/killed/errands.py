@@ -226,6 +226,7 @@ REACTIONS: MappingProxyType[str, Callable[[Insistent], Coroutine[Any, Any, None]
         "choose_method": Insistent._choose_method,
         "insert_card": Insistent._insert_card,
         "remove_card": Insistent._remove_card,
+        "keep_card": Insistent._remove_card,
         "card_problem": Insistent._card_problem,
         "enter_pin": Insistent._enter_pin,
         "operator_password": Insistent._password,

@@ -362,6 +362,7 @@ class Transactions:
     offered: tuple[str, ...] = option(OFFERED, several(one_of(*OFFERABLE), 0, len(OFFERABLE)))
     supervisor: tuple[str, ...] | None = option(None, several(one_of("sale", *OFFERABLE), 0, len(OFFERABLE) + 1))
     tip_percent: int = option(20, number(1, 100))  # Of a sale, the highest tip; the host may allow less.
+    partial: str = option("refuse", one_of("ask", "refuse"))  # When the issuer approves a part of a sale only (10).
     completion_percent: int = option(115, number(100, 200))  # Of what was authorised, the most that is completed.
 
 

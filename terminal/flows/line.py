@@ -1,5 +1,7 @@
 """签退, 回响, 收银员签到: what a terminal says to its host beside transactions, none of it about money.
 
+And 线路状态: by which way it says anything.
+
 Source: docs/host-link.md §3; host-link digest §3, §9.
 """
 
@@ -97,10 +99,22 @@ async def _tell(shop: Shop, answer: Answered | Silence, what: str) -> None:
     await acknowledge(shop, told)
 
 
+async def ways(shop: Shop) -> None:
+    """线路状态: which ways to the host there are, which is in use, and which rests because it has failed."""
+    count = len(shop.host.line.ways())
+
+    def page(at: int) -> screens.HostWay:
+        name, state = shop.host.line.ways()[at]
+        return screens.HostWay(number=at + 1, count=count, address=name, state=state.value)
+
+    await choose(shop, count, page)
+
+
 HOST_MENU: tuple[tuple[str, Callable[[Shop], Coroutine[Any, Any, None]]], ...] = (
     ("echo", echo),
     ("sign_out", sign_out),
     ("cashier", cashier_sign_in),
+    ("ways", ways),
 )
 
 

@@ -10,8 +10,9 @@ from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
 from terminal.loop import Commit
 from terminal.methods.order import refusal
+from terminal.methods.part_payment import still_due
 from terminal.methods.table import offered
-from terminal.model import HELD_STATES, Mode
+from terminal.model import HELD_STATES, Mode, Money
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -27,17 +28,27 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
         await acknowledge(shop, await refusal(shop, refused))
         return
     due = await type_amount(shop, first_key)
-    if due is None:
-        return
+    while due is not None:
+        due = await _pay(shop, due)
+
+
+async def _pay(shop: Shop, due: Money) -> Money | None:
+    """One way to pay, to its end; what is left to be paid in another way, where somebody wants that."""
     ways = offered(shop.profile)
     methods = tuple(method for method, _ in ways)
     chosen = await choose(
         shop, len(ways), lambda at: screens.ChooseMethod(amount=due, methods=methods, selected=at)
     )
     if chosen is None:
-        return
+        return None
     _, pay = ways[chosen]
-    await take_back_unsigned(shop, await pay(shop, due))
+    payment = await pay(shop, due)
+    await take_back_unsigned(shop, payment)
+    rest = still_due(payment)
+    if rest is None:
+        return None
+    wanted = await acknowledge(shop, screens.StillDue(amount=rest), shop.config.timeouts.key_ms) is Key.ENTER
+    return rest if wanted and not why_not_selling(shop) else None
 
 
 def why_not_selling(shop: Shop) -> str:

@@ -18,6 +18,7 @@ Spec: docs/host-link.md §18.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TypeVar
 
 from drivers.ports import Link, LinkClosed, LinkDown, LinkFault, LinkFrame
@@ -25,6 +26,16 @@ from terminal.hostlink.profile import Profile
 from terminal.loop import CallOverdue, Mailbox, Now, Offload, Race, Sleep, Wait
 
 T = TypeVar("T")
+
+
+class WayState(Enum):
+    """How a route stands with us; the value is a word of the room "way"."""
+
+    USED = "used"  # The last exchange went by it.
+    READY = "ready"
+    RESTING = "resting"  # It failed: tried after all others, and called when nobody is served.
+
+
 GRACE_MS = 2_000  # The driver's own time-out comes first; this is for a driver that is late in noticing.
 
 
@@ -57,6 +68,14 @@ class Line:
         """The routes that failed and have to be checked before they are preferred again."""
         self.order()
         return tuple(sorted(self._failed))
+
+    def ways(self) -> tuple[tuple[str, WayState], ...]:
+        """Each route's name and how it stands, the preferred one first."""
+        resting = self.resting()
+        return tuple(
+            (name, WayState.RESTING if at in resting else WayState.USED if at == self.route else WayState.READY)
+            for at, name in enumerate(self._known)
+        )
 
     async def send(self, frame: bytes, profile: Profile, *, connect_ms: int, only: int | None = None) -> int:
         """Send by the best route, or by `only` that one; the connection's number. Raises LinkDown.

@@ -112,6 +112,12 @@ def _moved(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     )
 
 
+def _reduced(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
+    db.execute(
+        "UPDATE payments SET amount_minor = ?, changed_ms = ? WHERE id = ?", (body["amount_minor"], at_ms, body["id"])
+    )
+
+
 def _noted(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     facts = _merged(db, body["id"], body["facts"])
     db.execute("UPDATE payments SET changed_ms = ?, facts = ? WHERE id = ?", (at_ms, facts, body["id"]))
@@ -186,6 +192,7 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         # id, kind, method, amount_minor, currency, operator, batch, facts
         "payment": Kind(2, _payment, MappingProxyType({1: _with_kind})),
         "moved": Kind(1, _moved, _NO_UPCAST),  # id, from, to, [stan], facts
+        "reduced": Kind(1, _reduced, _NO_UPCAST),  # id, amount_minor: a part was approved
         "noted": Kind(1, _noted, _NO_UPCAST),  # id, facts
         "batch-settled": Kind(1, _settled, _NO_UPCAST),  # batch: every completed or voided payment of it
         "slip": Kind(1, _slip, _NO_UPCAST),  # id, slip (its kind), payment_id, body

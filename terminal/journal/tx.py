@@ -211,6 +211,14 @@ class Tx:
         self._append("moved", body)
         return self.payment(payment_id)
 
+    def reduce(self, payment_id: int, amount: Money) -> PaymentRecord:
+        """Only this part of it was approved: from now on it is the payment's amount. Raises JournalError."""
+        before = self.payment(payment_id).amount
+        if amount.currency != before.currency or not 0 < amount.amount_minor < before.amount_minor:
+            raise JournalError("a part is more than nothing and less than the whole")
+        self._append("reduced", {"id": payment_id, "amount_minor": amount.amount_minor})
+        return self.payment(payment_id)
+
     def note(self, payment_id: int, **facts: str | int | bool) -> PaymentRecord:
         """Add facts to a payment without a change of state."""
         check_facts(facts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from terminal.hostlink.card_messages import MANUAL
 from terminal.hostlink.codes import Action, action_of, lookup
-from terminal.model import PaymentState
+from terminal.model import Method, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord
 
 
+ABOUT_A_CARD = (Action.CHIP, Action.PIN, Action.OTHER_CARD, Action.KEEP_CARD)
+
+
 def what_next(shop: Shop, payment: PaymentRecord) -> Action | None:
-    """What the merchant does after this payment's answer; None without one. A card that is not there is not kept."""
+    """What the merchant does after this payment's answer; None without one, and of a wallet for what cards only have.
+
+    A card that is not there is not kept.
+    """
     code = str(payment.facts.get("response_code", ""))
     if not code:
         return None
     card_is_here = not str(payment.facts.get("entry_mode", MANUAL)).startswith(MANUAL)
-    return action_of(code, shop.profile.keep_card_codes if card_is_here else ())
+    action = action_of(code, shop.profile.keep_card_codes if card_is_here else ())
+    return None if payment.method is not Method.CARD and action in ABOUT_A_CARD else action
 
 
 def keeps_card(shop: Shop, payment: PaymentRecord) -> bool:
@@ -31,8 +38,9 @@ def keeps_card(shop: Shop, payment: PaymentRecord) -> bool:
     return payment.state is PaymentState.DECLINED and what_next(shop, payment) is Action.KEEP_CARD
 
 
-def refusal_screen(shop: Shop, payment: PaymentRecord, code: str) -> screens.Declined:
-    """The host's no in the shop's language."""
+def refusal_screen(shop: Shop, payment: PaymentRecord) -> screens.Declined:
+    """The host's no to this payment in the shop's language."""
+    code = str(payment.facts["response_code"])
     words, action = lookup(code), what_next(shop, payment)
     text = words.zh if shop.language == "zh-CN" else words.en
     return screens.Declined(code=code, text=text, then=action.value if action else "")

@@ -19,7 +19,6 @@ from keys.offline_pin import padding_bytes, verify_enciphered, verify_plain
 from terminal.dialogue import acknowledge, choose
 from terminal.hostlink import transactions
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.icc import elements
 from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
 from terminal.methods import fallback, magstripe
@@ -264,7 +263,7 @@ async def _go_online(shop: Shop, attempt: Attempt, data: dict[int, bytes]) -> ke
     reply = await ask_host(shop, attempt, await _request(shop, attempt, data))
     if reply is None:
         return None
-    if attempt.host_code == PARTIAL_APPROVAL:  # Field 55 would tell the card of an approval.
+    if attempt.payment.state is PaymentState.REVERSING:  # A part, given back: field 55 would tell of an approval.
         return kernel.OnlineAnswer(NOT_THE_WHOLE)
     approved = attempt.payment.state is PaymentState.APPROVED
     return _issuer_answer(reply.binary(55), b"00" if approved else attempt.host_code.encode("ascii"))

@@ -26,6 +26,7 @@ from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.answers import keeps_card, refusal_screen, what_next
+from terminal.methods.part_payment import ASKED, asked_for
 from terminal.methods.pin_entry import PinEntry
 from terminal.methods.reversal import CardData, pending_reversals, seal_card, send_reversal, unseal_card
 from terminal.methods.signing import sign
@@ -176,7 +177,7 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
         return screens.OutcomeUnknown(amount=amount, code=_telling_code(attempt)), Ending.UNKNOWN
     if attempt.payment.state is PaymentState.ABANDONED:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
-    return refusal_screen(shop, attempt.payment, attempt.host_code), Ending.DECLINED
+    return refusal_screen(shop, attempt.payment), Ending.DECLINED
 
 
 def _telling_code(attempt: Attempt) -> str:
@@ -401,6 +402,7 @@ def card_slip(
         original_date=str(facts.get("original_date", "")),
         terms=str(facts.get("terms", "")),
         base=Money(int(facts["base_minor"])) if "base_minor" in facts else None,
+        asked=asked_for(payment) if ASKED in facts else None,
         then=_after_approval(facts),
         chip=chip,
     )

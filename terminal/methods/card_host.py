@@ -7,7 +7,7 @@ or hears of it. What the card's own side makes of the answer is its method's aff
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keys import KeyRef, Usage
 from terminal.hostlink.card_messages import CardFields, Original, card_request
@@ -19,9 +19,10 @@ from terminal.journal import harmless
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated, organisation_named
 from terminal.methods.card_ending import UNSURE, Attempt, move, must_reverse, unanswered
+from terminal.methods.part_payment import ASKED, accepted_part
 from terminal.methods.reversal import CardData, identity, seal_card
 from terminal.methods.uploads import queue
-from terminal.model import Kind, Notice, PaymentState, mask_pan
+from terminal.model import Kind, Money, Notice, PaymentState, mask_pan
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -102,7 +103,8 @@ async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | 
     An advice is not sent here: it is in the queue already, and nobody's answer decides it.
 
     After None `attempt.fault` says why, and the payment is REVERSING, or ABANDONED if no byte had left; after a
-    reply `attempt.host_code` is field 39, and the payment APPROVED or DECLINED, or REVERSING for a part.
+    reply `attempt.host_code` is field 39, and the payment APPROVED or DECLINED, or REVERSING for a part that nobody
+    wants.
     """
     if attempt.payment.state is PaymentState.OFFLINE_APPROVED:
         return None
@@ -128,12 +130,28 @@ async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | 
     attempt.balance = reply.text(54)
     facts = _said(verdict.code, reply)
     reversible = shop.profile.transactions[attempt.deal.kind].reversible
-    if verdict.code == PARTIAL_APPROVAL and reversible:  # We cannot sell a part, so the part is given back.
-        await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
+    if verdict.code == PARTIAL_APPROVAL and reversible:
+        part = await accepted_part(shop, attempt.payment, reply)
+        if part is None:
+            await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
+        else:
+            await _take_part(attempt, part, facts)
     else:
         approved = verdict.kind is VerdictKind.APPROVED
         await move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)
     return reply
+
+
+async def _take_part(attempt: Attempt, part: Money, facts: dict[str, str]) -> None:
+    """Approved for less: from here on that is the payment's amount, everywhere."""
+    payment = attempt.payment
+    told: dict[str, Any] = {**facts, ASKED: payment.amount.amount_minor}
+
+    def take(tx: Tx) -> PaymentRecord:
+        tx.reduce(payment.id, part)
+        return tx.move(payment.id, PaymentState.APPROVED, **told)
+
+    attempt.payment = await Commit(take)
 
 
 def _said(code: str, reply: Message) -> dict[str, str]:

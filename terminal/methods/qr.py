@@ -383,7 +383,7 @@ async def _refused_or_unknown(shop: Shop, payment: PaymentRecord, news: OrderNew
     shop.sound(Tone.FAILURE)
     if news.code:
         done = await _move(payment, PaymentState.DECLINED, response_code=news.code)
-        await acknowledge(shop, _refusal(shop, payment, news.code))
+        await acknowledge(shop, _refusal(shop, done, news.code))
         return done
     if not news.sent:
         done = await _move(payment, PaymentState.ABANDONED, why="withdrawn", fault=news.fault)
@@ -396,7 +396,7 @@ def _refusal(shop: Shop, payment: PaymentRecord, code: str) -> screens.Screen:
     """The host's no in words. Of a scanned code, what the table says of a card is not meant."""
     if payment.method is Method.QR_SCANNED and code in BAD_CODES:
         return screens.BadCode(reason=BAD_CODES[code])
-    return refusal_screen(shop, payment, code)
+    return refusal_screen(shop, payment)
 
 
 async def _move(payment: PaymentRecord, state: PaymentState, **facts: str) -> PaymentRecord:

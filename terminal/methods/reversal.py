@@ -12,7 +12,7 @@ Source: host-link digest §5, §11.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from keys import KeyRefused
@@ -22,6 +22,7 @@ from terminal.hostlink.reply import ends_reversal
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated
+from terminal.methods.part_payment import asked_for
 from terminal.model import Method, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -159,7 +160,7 @@ async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
     """One 0400 and its answer; True when the payment is REVERSED now."""
     shop.show(screens.Reversing(amount=payment.amount))
     card = await Commit(lambda tx: unseal_card(shop, tx, payment))
-    facts, kept = payment.facts, kept_of(payment, card)
+    facts, kept = payment.facts, replace(kept_of(payment, card), amount=asked_for(payment))
     row, reason = shop.profile.transactions[payment.kind], str(facts["reversal_reason"])
     request = card_reversal(row, identity(shop, str(facts["batch_no"])), shop.profile, kept, reason=reason)
     answer = await ask_authenticated(shop, request, "reversal")

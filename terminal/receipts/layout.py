@@ -130,6 +130,9 @@ def _card(page: Page, slip: CardSlip, copy: Copy, *, last4: bool) -> None:
         page.pair("amount", f"RMB {slip.base}")
         page.pair("tip", f"RMB {slip.amount}", bold=True)
         page.amount("with_tip", slip.base + slip.amount)
+    if slip.asked is not None:
+        page.pair("asked", f"RMB {slip.asked}")
+        page.pair("still_due", f"RMB {slip.asked - slip.amount}", bold=True)
     page.pair("terms", slip.terms.lstrip("0"))
     page.rule()
     page.pair(f"original_{slip.original_by}" if slip.original_by else "reference", slip.original)

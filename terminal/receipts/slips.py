@@ -107,7 +107,8 @@ class CardSlip:
     `masked_pan` is first 6 and last 4 (terminal.model.mask_pan). `expiry` is empty or masked ("**/**").
     `original` is the number of the transaction that this one is about, `original_by` which (voucher, rrn, auth_code),
     `original_date` its MMDD where it may be of another day; `terms` is an instalment's number of months, `base`
-    the sale that a tip (`amount`) is added to. `then`: what is to be done about it, a word of the table NEXT.
+    the sale that a tip (`amount`) is added to. `asked`: what was asked for, where only `amount`
+    of it was approved. `then`: what is to be done about it, a word of the table NEXT.
     """
 
     record_kind: ClassVar[str] = "card"
@@ -129,6 +130,7 @@ class CardSlip:
     chip: Chip | None = None
     terms: str = ""
     base: Money | None = None
+    asked: Money | None = None
     then: str = ""
 
     def __post_init__(self) -> None:

@@ -52,6 +52,8 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "reference": ("备注", "REFERENCE"),
         "tip": ("小费", "TIP"),
         "with_tip": ("总计", "TOTAL"),
+        "asked": ("应付金额", "ASKED FOR"),
+        "still_due": ("尚欠金额", "STILL DUE"),
         "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "wallet": ("付款方式", "WALLET"),

@@ -553,6 +553,35 @@ class Declined:
 
 
 @value
+class PartApproved:
+    """Code 10: the issuer gives `amount` only, and `due` would be left. Is the part sold?"""
+
+    name: ClassVar[str] = "part_approved"
+    amount: Money
+    due: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = tuple(
+            words.say(f"part_approved.{name}", amount=words.money(amount))
+            for name, amount in (("part", self.amount), ("due", self.due))
+        )
+        return Notice(words["part_approved.title"], lines=lines, hint=_hint(words, "undo", "take"))
+
+
+@value
+class StillDue:
+    """A part was paid: what is left, and shall it be paid in another way?"""
+
+    name: ClassVar[str] = "still_due"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["still_due.title"], amount=words.money(self.amount), hint=_hint(words, "back", "continue")
+        )
+
+
+@value
 class KeepCard:
     """The issuer wants the card back: the merchant takes it out of the slot, and its holder does not get it."""
 
@@ -693,9 +722,9 @@ class OutcomeUnknown:
         return Notice(
             words["outcome_unknown.title"],
             amount=words.money(self.amount),
-            lines=(words.say("outcome_unknown.code", code=self.code) if self.code else words["outcome_unknown.text"],),
+            lines=(words["outcome_unknown.text"],),
             mark=Mark.CAUTION,
-            hint=_hint(words, "", "ok"),
+            hint=Hint(self.code, words["hint.ok"]),
         )
 
 
@@ -979,6 +1008,25 @@ class LineAnswer:
         mark = Mark.FAILED if self.reason else Mark.DONE
         hint = _hint(words, "", "ok")
         return Notice(words.about("menu", self.what), headline=text, corner=self.code, mark=mark, hint=hint)
+
+
+@value
+class HostWay:
+    """One of the ways to the host: UP and DOWN turn to the others. `state` in room "way"."""
+
+    name: ClassVar[str] = "host_way"
+    number: int
+    count: int
+    address: str
+    state: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words.say("host_way.title", number=self.number, count=self.count),
+            headline=self.address,
+            corner=words.about("way", self.state),
+            hint=Hint("▲▼" if self.count > 1 else "", words["hint.ok"]),
+        )
 
 
 @value
@@ -1338,11 +1386,15 @@ EXAMPLES: tuple[Screen, ...] = (
     Declined("02", "refer to issuer, special condition", ""),
     Declined("95", "settling", "acquirer"),
     *(Declined("51", "余额不足", then) for then in NEXT_STEPS),
-    *(Declined("22", "wrong operation, or outside the allowed days", then) for then in NEXT_STEPS),
+    Declined("22", "wrong operation, or outside the allowed days", "original"),
     Declined("XQ", "unknown answer XQ", "acquirer"),
     Approved(_SALE, "A12345", "confirm"),
     Approved(_LARGE, "A12345", "confirm"),
     KeepCard(),
+    PartApproved(Money(6425), Money(6425)),
+    PartApproved(Money(9_999_999), Money(90_000_000)),
+    StillDue(Money(6425)),
+    StillDue(_LARGE),
     RemoveCard(),
     TryPinAgain(),
     Reversing(_SALE),
@@ -1392,7 +1444,11 @@ EXAMPLES: tuple[Screen, ...] = (
     *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
     LineAnswer("sign_out", "declined", "77"),
     LineAnswer("echo", "timeout", ""),
-    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier"), 0),
+    Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier", "menu.ways"), 0),
+    HostWay(1, 1, "10.1.2.3:8583", "used"),
+    HostWay(1, 2, "acquirer.example.com:8583 (eth0)", "resting"),
+    HostWay(2, 2, "[2001:db8::8583]:8583 (wwan0)", "used"),
+    HostWay(6, 6, "192.0.2.6:8583 (wlan0)", "ready"),
     Menu("menu.reports", ("menu.x_report", "menu.details", "menu.last_settlement", "menu.last_details"), 0),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
