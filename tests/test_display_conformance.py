@@ -16,6 +16,8 @@ from terminal.screens.catalogue import EXAMPLES, EnterAmount, RemoveCard, ShowQr
 from terminal.screens.font import load_font
 from terminal.screens.render import picture
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 FONT = load_font()
 
 

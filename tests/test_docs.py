@@ -28,6 +28,8 @@ from terminal.hostlink.subfields import OrderState, OrderTag, write_tlv
 from terminal.hostlink.transactions import Names
 from terminal.model import Money
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 ROOT = Path(__file__).parents[1]
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 DOCUMENTS = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emv.track import SWIPE_LIMIT, Stripe, Track, TrackError, from_tag_57, lrc, luhn_holds, read_swipe
+from emv.track import SWIPE_LIMIT, Stripe, Track, TrackError, from_tag_57, lrc, read_swipe
 from sim.card import PROFILES
 from sim.card.stripe import swipe_of
 
@@ -69,8 +69,6 @@ def test_what_is_too_long_or_not_ascii_is_refused_at_once() -> None:
 @pytest.mark.parametrize("with_lrc", [False, True])
 def test_each_card_s_stripe_says_what_its_chip_says(name: str, with_lrc: bool) -> None:
     app = PROFILES[name].applications[0]
-    if not luhn_holds(app.pan):
-        pytest.skip("a card with a wrong check digit")
     stripe = read_swipe(swipe_of(name, with_lrc=with_lrc), with_lrc=with_lrc)
     assert (stripe.track2.pan, stripe.track2.expiry) == (app.pan, app.expiry[:4])
     assert stripe.track2.tag_57 == app.track2

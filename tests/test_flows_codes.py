@@ -24,6 +24,8 @@ from terminal.receipts.words import NEXT
 from terminal.screens.catalogue import NEXT_STEPS
 from terminal.strings import PHRASES
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 KEEP = load_profile("unionpay").keep_card_codes
 ENDS = "declined: ENTER\nremove_card: remove\nidle:"
 

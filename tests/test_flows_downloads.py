@@ -30,6 +30,8 @@ from terminal.hostlink.lists import Downloaded, read_parameters
 from terminal.hostlink.profile import load_profile
 from terminal.methods.requirements import DOWNLOADS_DUE
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 CHOSEN = menu_item(MENU.index("menu.downloads") + 1)
 OPEN = f"idle: ENTER\nmenu: {CHOSEN}\ndownloads:"
 LOADED = "downloads: CANCEL\nidle:\n"

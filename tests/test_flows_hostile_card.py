@@ -21,6 +21,8 @@ from terminal.journal import Tx
 from terminal.methods.reversal import PURPOSE
 from terminal.model import Method, Mode, Money, PaymentState
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 SOLD = "approved:\nremove_card: remove\n"
 SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\n"
 

@@ -27,6 +27,8 @@ from terminal.hostlink.messages import MAC_BYTES, MAC_FIELD
 from terminal.hostlink.subfields import OrderTag, read_tlv, write_tlv
 from terminal.model import Mode, PaymentState
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 Fields = Mapping[int, Any]  # None: the field is left out. Field 59 may be tags, to be laid over the reply's own.
 PAN = "6225000000000014"
 

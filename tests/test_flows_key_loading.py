@@ -37,6 +37,8 @@ from sim.world import World
 from terminal.config import Keys
 from terminal.model import Mode
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 TMK = KeyRef(Usage.TMK)
 SOLD = sale("signature") + "approved:\nremove_card: remove\nidle:"
 REAL = Keys(real_keys=True)

@@ -22,6 +22,8 @@ from terminal.hostlink.details import read_balance
 from terminal.hostlink.profile import load_profile
 from terminal.journal import PaymentRecord
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 START = FIRST_RUN + OPERATOR + "idle:\n"
 SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"

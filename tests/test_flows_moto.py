@@ -22,6 +22,8 @@ from terminal.hostlink.frame import unwrap
 from terminal.hostlink.profile import load_profile
 from terminal.journal import PaymentRecord
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 START = FIRST_RUN + OPERATOR + "idle:\n"
 NAMES = ("void", *MOTO)
 AGREES = "enter_number: ENTER\noperator_password: 1234 ENTER\n"

@@ -24,6 +24,8 @@ from terminal.model import Method, Mode, Money, PaymentState
 from terminal.screens import catalogue
 from terminal.strings import Words
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE

@@ -22,6 +22,8 @@ from sim.world import World
 from terminal.config.settings import Transactions
 from terminal.model import Method
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 PART = Fault(FaultKind.PARTIAL)
 TAKEN = "part_approved: ENTER\napproved:\n"
 LEFT = "remove_card: remove\nstill_due: CANCEL\nidle:\n"

@@ -23,6 +23,8 @@ from sim.world import World
 from terminal.loop import Sleep
 from terminal.methods.pin_rate import AHEAD, APART_MS, DUE, next_due
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 CARD = "unionpay-credit-pin"
 HOUR_MS = 3_600_000
 PAID = "approved:\nremove_card: remove\nidle:"

@@ -32,6 +32,8 @@ from terminal.hostlink.subfields import OrderState
 from terminal.journal import PaymentRecord
 from terminal.model import Method, Mode, PaymentState
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 LIFE_MS = 10_000  # What a start and a sale take at least.
 DARK_MS = 20_000  # How long the terminal is without power: an order that waits still waits.
 

@@ -16,6 +16,8 @@ from terminal.config.settings import OFFERABLE
 from terminal.screens.catalogue import REFUSALS
 from terminal.strings import LANGUAGES, Words
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 START = FIRST_RUN + OPERATOR + "idle:\n"
 AGREES = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 CARD, OTHER_CARD = "insert_card: insert signature\n", "insert_card: insert no-cvm\n"

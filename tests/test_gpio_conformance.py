@@ -17,6 +17,8 @@ from drivers.ports import Buzzer, DeviceError, Key, Keypad, Lamp, Lamps, TamperS
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
 from sim.wire.gpio import PinBoard, install_chip
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 WAIT_S = 5.0
 
 

@@ -27,6 +27,8 @@ from keys.tools.key_input import Keyboard, origin
 from keys.usage import Algorithm, Mode
 from sim.__main__ import main as sim_main
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 ROOT = Path(__file__).parents[1]
 OWN = bytes.fromhex("5DB50B454F8389ADCE573BE50861F2BF")  # Of the published samples, but no test key of ours.
 DEVICE = "0123456789abcdef"

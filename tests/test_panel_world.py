@@ -15,6 +15,8 @@ from panel_bench import FAKE, bench
 from sim.panel.hub import LOGS, Hub
 from sim.panel.world import CRASHES_LIMIT
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 
 def is_(kind: str, **more: Any) -> Any:
     return lambda message: message["is"] == kind and all(message.get(key) == value for key, value in more.items())

@@ -15,6 +15,8 @@ from sim.twins.printer import TwinPrinter
 from sim.wire.paper import CutMark, Printed, PrintedQr, Row
 from sim.wire.printer import SerialPrinter
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 SLIP = (Text("签购单", Align.CENTRE, bold=True, large=True), Text("金额(AMOUNT): 128.50"), Feed(2), Cut())
 LONG = tuple(Text(f"第{n}行 line {n}") for n in range(60))
 

@@ -20,6 +20,8 @@ from terminal.hostlink.transactions import TRANSACTIONS, Card, Names, Row
 from terminal.model import Kind, Money
 from terminal.receipts import CardSlip, Copy, Entry, Verification, lay_out
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 PRINTED = [kind for kind in Kind if kind is not Kind.BALANCE]  # A balance is for the glass alone.
 WIDTHS = (32, 48)
 LANGUAGES = ("zh-CN", "en")

@@ -15,6 +15,8 @@ from terminal.flows.power_on import MENU
 from terminal.flows.transactions import GROUPS, SALE
 from terminal.rights import RIGHTS, TRANSACTIONS, Right, Role, least, right
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 START = FIRST_RUN + OPERATOR + "idle:\n"
 PASSWORD = "operator_password: 4321 ENTER\noperator_password: wait 1 4321 ENTER\n"
 ROLE_KEY = {role: at for at, role in enumerate(Role, 1)}

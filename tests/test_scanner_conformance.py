@@ -15,6 +15,8 @@ from drivers.scanner import CODE_LIMIT, Gm65Scanner, ScannerSettings
 from sim.twins.scanner import TwinScanner
 from sim.wire.scanner import SerialScanner
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 WAIT_S = 5.0
 CODE = b"134567890123456789"
 

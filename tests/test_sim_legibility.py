@@ -13,6 +13,8 @@ from sim.legibility import AT_LEAST, LENGTHS, PANELS, Camera, Shown, measure, pa
 from terminal.screens.font import load_font
 from terminal.screens.qr import qr_fits
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 pytest.importorskip("zxingcpp")
 
 

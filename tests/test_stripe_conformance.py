@@ -18,6 +18,8 @@ from drivers.stripe_reader import LINE_LIMIT, SerialStripeReader, StripeSettings
 from sim.twins.stripe import TwinStripeReader
 from sim.wire.stripe import SerialStripe
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 WAIT_S = 5.0
 SWIPE = b"%B6225000000000014^TEST/CARDHOLDER^301210100000000?;6225000000000014=301210100000000?"
 

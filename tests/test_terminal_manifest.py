@@ -27,6 +27,8 @@ from terminal.loop import Sleep
 from terminal.manifest import FILES_LIMIT, PACKAGES, SLICE_FILES, FileCheck, FilesChanged, make_manifest, product_root
 from terminal.model import Mode
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 # RFC 8032 §7.1, test 1: secret key, public key, the signature of nothing.
 SECRET = bytes.fromhex("9D61B19DEFFD5A60BA844AF492EC2CC44449C5697B326919703BAC031CAE7F60")
 PUBLIC = bytes.fromhex("D75A980182B10AB7D54BFED3C964073A0EE172F3DAA62325AF021A68F707511A")

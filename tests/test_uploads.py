@@ -22,6 +22,8 @@ from terminal.methods.card_sealed import transact_sealed
 from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Method, Money, Notice, PaymentState
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
+
 START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE + "idle:"

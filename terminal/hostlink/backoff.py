@@ -22,7 +22,7 @@ class Backoff:
     def wait_ms(self, failures: int, drawn: bytes) -> int:
         """Between half of the wait and all of it; `drawn` are DRAWN_BYTES random bytes.
 
-        >>> Backoff(30_000, 600_000).wait_ms(2, bytes(4)), Backoff(30_000, 600_000).wait_ms(99, b"\\xff" * 4)
+        >>> Backoff(30_000, 600_000).wait_ms(2, bytes(4)), Backoff(30_000, 600_000).wait_ms(99, b"\\0\\4\\x93\\xe0")
         (60000, 600000)
         """
         doublings = min(failures, (self.limit_ms // self.first_ms).bit_length())  # More reach the limit anyway.
