@@ -98,6 +98,49 @@ def test_a_key_makes_an_errand_give_way_at_once() -> None:
         assert discrepancies(world.journal, world.acquirer) == []
 
 
+def test_to_be_broken_off_is_neither_a_failure_nor_a_try() -> None:
+    """Whoever comes by four times leaves the errand as due as it was, and the next customer may still pay."""
+    with World(11) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START + LOST + "idle:")
+            for visit in range(1, 5):
+                while heard.count("0400") < visit:
+                    await Sleep(100)
+                went_ms = (await Now()).mono_ms
+                await play(world, "idle: DOWN\nmenu: CANCEL\n")
+            assert world.shop.behind.tried["reversals"][0] == 0
+            (payment,) = all_payments(world.journal)
+            assert payment.facts["reversal_tries"] == 0
+            while heard.count("0400") < 5:
+                await Sleep(100)
+            assert (await Now()).mono_ms - went_ms < 20_000
+            await play(world, "idle: host ok wait 180\n")
+
+        world.run(people())
+        assert [payment.state for payment in all_payments(world.journal)] == [PaymentState.REVERSED]
+
+
+def test_no_other_way_is_called_once_somebody_is_there() -> None:
+    with World(12, other_lines=[Network(), Network()]) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START)
+            for way in (0, 1):
+                world.link.unplug(way)
+            await play(world, sale("no-cvm") + "approved:\nremove_card: remove\nidle: host mute\n")
+            for way in (0, 1):
+                world.link.plug_in(way)
+            while "0820" not in heard:
+                await Sleep(100)
+            await play(world, "idle: DOWN\nmenu: CANCEL\nidle:")
+            assert heard.count("0820") == 1
+
+        world.run(people())
+
+
 def test_a_route_that_is_well_again_is_preferred_again() -> None:
     with World(5, other_lines=[Network()]) as world:
         buy = sale("no-cvm") + "approved:\nremove_card: remove\n"

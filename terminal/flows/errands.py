@@ -71,18 +71,21 @@ async def look(shop: Shop) -> None:
 async def _run(shop: Shop, errand: Errand) -> None:
     try:
         done = await errand.run(shop)
+        if shop.host.yielding:
+            return  # To be in somebody's way is no failure: it is due as it was.
         failures, _ = shop.behind.tried.pop(errand.name, (0, 0))
         if not done:
             wait_ms = AGAIN.wait_ms(failures + 1, await Draw(DRAWN_BYTES))
             shop.behind.tried[errand.name] = failures + 1, (await Now()).mono_ms + wait_ms
     finally:
-        shop.behind.running = shop.host.behind = False
+        shop.behind.running = shop.host.behind = shop.host.yielding = False
         shop.loop.post(shop.behind.over, None)
 
 
 async def make_way(shop: Shop) -> None:
     """Somebody wants something: what goes on behind the screen ends first, at once."""
     if shop.behind.running:
+        shop.host.yielding = True
         shop.loop.post(shop.host.hurry, None)
         await Wait(shop.behind.over)
 
@@ -91,7 +94,7 @@ def drop(shop: Shop) -> None:
     """An alarm ends everything, there and then."""
     if shop.behind.task:
         shop.behind.task.close()
-    shop.behind.running = shop.host.behind = False
+    shop.behind.running = shop.host.behind = shop.host.yielding = False
 
 
 # What there is to do
