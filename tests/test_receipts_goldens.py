@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from conftest import GOLDENS
-from receipt_samples import SAMPLES
+from sim.slip_samples import SAMPLES
 
 from drivers.escpos_encoder import PrinterSettings, encode
 from sim.wire.paper import PaperPrinter, PrintedQr

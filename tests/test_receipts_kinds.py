@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-from receipt_samples import CHIP, HEAD
+from sim.slip_samples import CHIP, HEAD
 
 from drivers.escpos_encoder import PrinterSettings, encode
 from drivers.ports import Text
