@@ -96,7 +96,7 @@ def _seen(piece: Piece) -> tuple[tuple[str, ...], str]:
 
 
 def difference(change: Change) -> bytes:
-    """Both sides over each other: what both have grey, what is gone red, what is new green; a PNG, or b"" for one side."""
+    """One over the other: what both have is grey, what is gone red, what is new green; b"" for one side alone."""
     from PIL import Image, ImageChops
 
     if change.before is None or change.after is None:

@@ -21,7 +21,7 @@ BOOK, PAGE = "gallery.json", "index.html"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="where the page goes (%(default)s)")
     compared = parser.add_mutually_exclusive_group()
-    compared.add_argument("--since", metavar="REVISION", help="compare with a revision of the repository, such as HEAD~3")
+    compared.add_argument("--since", metavar="REVISION", help="compare with a revision, such as HEAD~3")
     compared.add_argument("--before", type=Path, metavar="DIR", help="compare with a gallery that was kept")
     parser.add_argument("--json", action="store_true", help="one JSON object: where the page is, and what has changed")
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     write_book(args.out / BOOK, pieces)
     page = args.out / PAGE
-    page.write_text(page_of(pieces, changes, since), encoding="utf-8")
+    page.write_text(page_of(pieces, changes, since, load_font()), encoding="utf-8")
     _report(page, pieces, changes, since, as_json=args.json)
     return 0
 

@@ -6,24 +6,30 @@ A filter narrows by words, name, language and place; pictures are drawn pixel fo
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
 
 from sim.gallery.book import Change, difference
 from sim.gallery.pieces import Piece
+from sim.panel.webfont import FAMILY, font_face
+from terminal.screens.font import Font
 
 KINDS = {"screen": ("屏幕", "Screens"), "slip": ("小票", "Slips")}
 CHANGES = {"changed": ("变了", "changed"), "new": ("新增", "new"), "gone": ("没有了", "gone")}
+FILTER = "筛选 filter: approved en 128x64"
 STYLE = """
 :root { --ink: #1b1f24; --soft: #5b6570; --line: #d5dae0; --tint: #f5f7f9; --mark: #b45309 }
 * { box-sizing: border-box }
 body { margin: 0; color: var(--ink); background: #fff;
-  font: 14px/1.5 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", sans-serif }
+  font: 14px/1.5 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", FAMILY,
+  sans-serif }
 header { position: sticky; top: 0; background: #fff; border-bottom: 1px solid var(--line); padding: 12px 24px;
   display: flex; gap: 24px; align-items: baseline; flex-wrap: wrap; z-index: 1 }
 h1 { font-size: 20px; margin: 0 } h1 small, h2 small { color: var(--soft); font-weight: 400 }
-header input { font: inherit; padding: 4px 10px; border: 1px solid var(--line); border-radius: 4px; width: 22em }
+header input { font: inherit; color: inherit; padding: 4px 10px; border: 1px solid var(--line); border-radius: 4px;
+  width: 22em }
 header output { color: var(--soft) }
 main { padding: 0 24px 48px } h2 { font-size: 17px; margin: 28px 0 10px }
 .wall { display: flex; flex-wrap: wrap; gap: 18px 16px; align-items: flex-start }
@@ -55,13 +61,11 @@ show();
 """
 
 
-def page_of(pieces: Sequence[Piece], changes: Sequence[Change], since: str) -> str:
+def page_of(pieces: Sequence[Piece], changes: Sequence[Change], since: str, font: Font) -> str:
     """The whole page. `since` names what was compared with, "" when nothing was."""
     parts = [
-        '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>掌柜 gallery</title>',
-        f"<style>{STYLE}</style>",
         "<header><h1>掌柜 <small>所有屏幕与小票 · every screen and slip</small></h1>",
-        '<input type="search" autofocus placeholder="筛选 filter: approved en 128x64" aria-label="filter">',
+        f'<input type="search" autofocus placeholder="{FILTER}" aria-label="filter">',
         "<output></output></header><main>",
     ]
     if since:
@@ -70,8 +74,12 @@ def page_of(pieces: Sequence[Piece], changes: Sequence[Change], since: str) -> s
         zh, en = KINDS[kind]
         parts.append(f"<section><h2>{zh} <small>{en}</small> · {where} · {language}</h2>")
         parts.append(f'<div class="wall">{"".join(map(_figure, group))}</div></section>')
-    parts.append(f"</main><script>{SCRIPT}</script></html>\n")
-    return "\n".join(parts)
+    body = "\n".join((*parts, f"</main><script>{SCRIPT}</script></html>\n"))
+    # The pictures' words stand in attributes, which show nothing and need no font.
+    written = re.sub("<[^>]*>", "", body) + FILTER
+    style = font_face(written, font) + STYLE.replace("FAMILY", f'"{FAMILY}"')
+    head = f'<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>掌柜 gallery</title><style>{style}</style>'
+    return f"{head}\n{body}"
 
 
 def _changes(changes: Sequence[Change], since: str) -> str:
@@ -91,7 +99,8 @@ def _change(change: Change) -> str:
     if both := difference(change):
         sides.append(f"<div><span>差别 difference</span>{_image(both, change.piece)}</div>")
     caption = f"<figcaption><b>{zh} {en}</b> {escape(change.piece.key)}</figcaption>"
-    return f'<figure class="change {change.piece.kind}" {_words(change.piece, change.word)}><div class="sides">{"".join(sides)}</div>{caption}</figure>'
+    opening = f'<figure class="change {change.piece.kind}" {_words(change.piece, change.word)}>'
+    return f'{opening}<div class="sides">{"".join(sides)}</div>{caption}</figure>'
 
 
 def _figure(piece: Piece) -> str:
