@@ -21,6 +21,7 @@ from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
 from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Draw, Now, Spawn, Wait
+from terminal.methods.order import uploads_due
 from terminal.methods.reversal import clear_reversals, identity, is_card_reversal, pending_reversals
 from terminal.methods.uploads import send_uploads, worn_out
 from terminal.model import Mode
@@ -70,18 +71,21 @@ async def look(shop: Shop) -> None:
 async def _run(shop: Shop, errand: Errand) -> None:
     try:
         done = await errand.run(shop)
+        if shop.host.yielding:
+            return  # To be in somebody's way is no failure: it is due as it was.
         failures, _ = shop.behind.tried.pop(errand.name, (0, 0))
         if not done:
             wait_ms = AGAIN.wait_ms(failures + 1, await Draw(DRAWN_BYTES))
             shop.behind.tried[errand.name] = failures + 1, (await Now()).mono_ms + wait_ms
     finally:
-        shop.behind.running = shop.host.behind = False
+        shop.behind.running = shop.host.behind = shop.host.yielding = False
         shop.loop.post(shop.behind.over, None)
 
 
 async def make_way(shop: Shop) -> None:
     """Somebody wants something: what goes on behind the screen ends first, at once."""
     if shop.behind.running:
+        shop.host.yielding = True
         shop.loop.post(shop.host.hurry, None)
         await Wait(shop.behind.over)
 
@@ -90,7 +94,7 @@ def drop(shop: Shop) -> None:
     """An alarm ends everything, there and then."""
     if shop.behind.task:
         shop.behind.task.close()
-    shop.behind.running = shop.host.behind = False
+    shop.behind.running = shop.host.behind = shop.host.yielding = False
 
 
 # What there is to do
@@ -103,8 +107,8 @@ async def _sign_in_owed(shop: Shop) -> bool:
 def owed(shop: Shop, tx: Tx) -> frozenset[str]:
     """Which of the errands the journal knows of; read once for each idle screen, because it is asked at each tick."""
     found = {"reversals"} if any(is_card_reversal(payment) for payment in tx.open_payments()) else set()
-    upload = tx.next_upload(None)  # What was sent once and not acknowledged; all else has its time (methods/order.py).
-    if upload is not None and upload.tries > 0 and not worn_out(shop, upload):
+    upload = tx.next_upload(None)
+    if upload is not None and not worn_out(shop, upload) and (upload.tries > 0 or uploads_due(shop, tx)):
         found.add("uploads")
     return frozenset(found)
 
@@ -151,7 +155,7 @@ async def _echo(shop: Shop, only: int | None = None) -> bool:
 ERRANDS = (
     Errand("sign-in", _sign_in_owed, sign_in_unseen),
     Errand("reversals", _reversals_open, _reverse),
-    Errand("uploads", _uploads_wait, send_uploads),
+    Errand("uploads", _uploads_wait, send_uploads, spread=False),
     Errand("routes", _routes_rest, _check_routes),
     Errand("echo", _echo_due, _echo, spread=False),
 )
