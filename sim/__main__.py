@@ -12,6 +12,7 @@ COMMANDS = {
     "panel": ("sim.panel.command", "a working terminal in your browser, with the whole world around it"),
     "demo": ("sim.demo", "a short day without a browser; every screen and slip as PNG and text"),
     "day": ("sim.day", "a trading day in virtual time, from one seed"),
+    "scenario": ("sim.scenario.command", "stories from files, told in virtual time; each says how it ended"),
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
     "certify": ("sim.certify.command", "an acquirer's certification script against a terminal, and a signed report"),
     "gallery": ("sim.gallery.command", "every screen and slip on one page; what a change has made of them"),
