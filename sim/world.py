@@ -48,8 +48,10 @@ PHONE_BALANCE_MINOR = 100_000_000
 class World:
     """One terminal and everything around it. `close()` it, or use it as a context manager.
 
-    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped. `loop` may
-    be one with a mind of its own (a power cut at a chosen moment); it then decides seed and clock.
+    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
+    the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
+    of `scratch`. `loop` may be one with a mind of its own (a power cut at a chosen moment); it then decides seed and
+    clock.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class World:
         card_command_ms: int = 15,
         serial: str = "simulated",
         pad: TwinSignaturePad | None = None,
+        scratch: Path | None = None,
+        vfs: str | None = None,
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory() if data is None else None
+        self._folder = tempfile.TemporaryDirectory(dir=scratch) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
         self.journal = Journal.open(
-            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms
+            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs
         )
         self.loop.commit = self.journal.transact
         # Who wants to know of everything that is shown, sent and printed (a trace, a demo's files).
@@ -166,17 +170,22 @@ class World:
             raise StoryError(f"no such behaviour of the host: {behaviour}")
         self.behaviour = behaviour
 
+    def world_ms(self) -> int:
+        """What everybody else's clock says, in milliseconds since 1970."""
+        return self.loop.now().wall_ms
+
     # What people do
 
     def press(self, key: Key) -> None:
         self.keypad.press(key)
 
-    def insert(self, profile: str) -> None:
+    def insert(self, profile: str, *, tear_at: int | None = None) -> None:
+        """Put that card in; with `tear_at` it is pulled out during the n-th command."""
         if profile not in self.cards:
             if profile not in PROFILES:
                 raise StoryError(f"no such card: {profile}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
-        self.reader.insert(self.cards[profile])
+        self.reader.insert(self.cards[profile], tear_at=tear_at)
 
     def swipe(self, card: str) -> None:
         """A card through the stripe reader: "CARD", or "FAULT:CARD" (sim.card.stripe)."""
@@ -200,7 +209,7 @@ class World:
         return PhoneInHand(
             self._phone,
             WalletKind(wallet),
-            now_ms=lambda: self.loop.now().wall_ms,
+            now_ms=self.world_ms,
             display=lambda: (self.display.pixels(), self.display.width, self.display.height),
         )
 
