@@ -11,6 +11,7 @@ SEED ?= 1
 TRANSACTIONS ?= 1000
 RUNS ?=
 TARGETS ?=
+SINCE ?=
 MODULES ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -19,7 +20,7 @@ PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
 	test test-quick check format fuzz dukpt-walk conformance coverage mutation kills goldens goldens-check diagrams diagrams-check \
-	bench bench-peers certify demo day legibility doctor \
+	bench bench-peers certify demo day gallery legibility doctor \
 	certs card-keys \
 	system-deps install-pi clean
 
@@ -115,6 +116,9 @@ coverage: venv ## Which lines and branches of the kernel its tests and cases run
 
 demo: venv ## A whole day without a browser: screens and slips go to build/demo
 	$(PY) -m sim demo
+
+gallery: venv ## Every screen and slip on one page (SINCE=REVISION: before and after)
+	@$(PY) -m sim gallery $(if $(SINCE),--since $(SINCE)) --out build/gallery
 
 legibility: venv ## How often a phone reads the codes that are drawn and printed (PICTURES=100)
 	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --out build/legibility

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cut_loop import CutLoop, PowerCut
+from sim.cut_loop import CutLoop, PowerCut
 from test_flows_later_cuts import LIFE_MS, Told, payments
 
 from sim.loop import START_WALL_MS

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cut_loop import CutLoop, PowerCut
+from sim.cut_loop import CutLoop, PowerCut
 from test_flows_recovery import Counter
 
 from sim.acquirer import Acquirer
