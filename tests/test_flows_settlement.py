@@ -21,7 +21,7 @@ from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
 from terminal.hostlink.details import read_batch_details
 from terminal.journal import PaymentRecord
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Kind, Mode, Money, PaymentState
 from terminal.receipts import Balance, SettlementSlip, from_record

@@ -156,9 +156,9 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
 # A value of an earlier message, where a person reads it off the slip.
 ON_THE_SLIP: Mapping[str, Two] = MappingProxyType(
     {
-        "11": ("单据上的凭证号", "the voucher number on the slip"),
-        "37": ("单据上的参考号", "the reference number on the slip"),
-        "38": ("单据上的授权码", "the authorisation code on the slip"),
+        "11": ("第{0}条报文那张单据上的凭证号", "the voucher number on the slip of message {0}"),
+        "37": ("第{0}条报文那张单据上的参考号", "the reference number on the slip of message {0}"),
+        "38": ("第{0}条报文那张单据上的授权码", "the authorisation code on the slip of message {0}"),
     }
 )
 _DEEDS: Mapping[str, Two] = MappingProxyType(
@@ -230,9 +230,9 @@ def _keyed(screen: str, word: str) -> Two:
         return f"按 {zh}", f"press {en}"
     if screen == "operator_password":
         return "输入操作员的密码", "type the operator's password"
-    number = word.strip("<>").partition(".")[2] if word.startswith("<") else ""
+    message, _, number = word.strip("<>").partition(".") if word.startswith("<") else ("", "", "")
     zh, en = ON_THE_SLIP.get(number, (word, word))
-    return f"输入 {zh}", f"type {en}"
+    return f"输入 {zh.format(message)}", f"type {en.format(message)}"
 
 
 def _deed(word: str, arguments: list[str]) -> Two:

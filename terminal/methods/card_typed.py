@@ -22,7 +22,8 @@ from terminal.hostlink.extra_fields import CVV2_DIGITS, cvv2_field
 from terminal.hostlink.transactions import Names
 from terminal.loop import Commit
 from terminal.methods.card import begin
-from terminal.methods.card_ending import Deal, conclude
+from terminal.methods.card_attempt import Deal
+from terminal.methods.card_ending import conclude
 from terminal.methods.card_sealed import ask_without_card
 from terminal.methods.order import way_is_clear
 from terminal.methods.original import is_the_same
