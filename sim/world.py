@@ -51,9 +51,10 @@ T = TypeVar("T")
 class World:
     """One terminal and everything around it. `close()` it, or use it as a context manager.
 
-    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped. `loop` may
-    be one with a mind of its own (a power cut at a chosen moment); it then decides seed and clock. `host` answers in
-    the acquirer's place: a host of your own, whose book nobody here can read.
+    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
+    the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
+    of `scratch`. `loop` may be one with a mind of its own (a power cut at a chosen moment); it then decides seed and
+    clock. `host` answers in the acquirer's place: a host of your own, whose book nobody here can read.
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class World:
         serial: str = "simulated",
         pad: TwinSignaturePad | None = None,
         offered: tuple[str, ...] | None = None,
+        scratch: Path | None = None,
+        vfs: str | None = None,
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory() if data is None else None
+        self._folder = tempfile.TemporaryDirectory(dir=scratch) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
         self.journal = Journal.open(
-            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms
+            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs
         )
         self.loop.commit = self.journal.transact
         # Who wants to know of everything that is shown, sent and printed (a trace, a demo's files).
@@ -204,18 +207,23 @@ class World:
     def happen(self, what: str, how: str) -> None:
         happen(self, what, how)
 
+    def world_ms(self) -> int:
+        """What everybody else's clock says, in milliseconds since 1970."""
+        return self.loop.now().wall_ms
+
     # What people do
 
     def press(self, key: Key) -> None:
         self.keypad.press(key)
 
-    def insert(self, profile: str) -> None:
+    def insert(self, profile: str, *, tear_at: int | None = None) -> None:
+        """Put that card in; with `tear_at` it is pulled out during the n-th command."""
         if profile not in self.cards:
             if profile not in PROFILES:
                 raise StoryError(f"no such card: {profile}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
         try:
-            self.reader.insert(self.cards[profile], tear_at=self.tear_at)
+            self.reader.insert(self.cards[profile], tear_at=tear_at or self.tear_at)
         except ValueError as occupied:
             raise StoryError(str(occupied)) from None
         self.tear_at = None
@@ -242,7 +250,7 @@ class World:
         return PhoneInHand(
             self._phone,
             WalletKind(wallet),
-            now_ms=lambda: self.loop.now().wall_ms,
+            now_ms=self.world_ms,
             display=lambda: (self.display.pixels(), self.display.width, self.display.height),
         )
 

@@ -1,0 +1,266 @@
+"""The people of the swarm: those of the ordinary day, with mischief at their screens, and a patient end.
+
+Whatever comes up on the screen, somebody does what a person would do; what nobody knows is left with CANCEL after a
+while. When all customers have gone the faults stop, and the merchant sees to it that everything is cleared and settled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as TallyOf
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from drivers.ports import Key, Paper
+from sim.card import PROFILES
+from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT
+from sim.people import GAP_MS, People, draw_intent
+from sim.story import KEY_MS, press
+from sim.swarm.inject import Mischief, intent_with, put_in
+from sim.swarm.permitted import Permitted, befalling
+from sim.swarm.watch import Over, Watch
+from sim.swarm.world import SwarmWorld
+from terminal.loop import Sleep
+from terminal.model import Method, PaymentState
+
+if TYPE_CHECKING:
+    from sim.swarm.case import Case
+
+BORED_MS = 45_000  # Nothing new on the screen for so long, and somebody presses a key.
+SAME_LIMIT = 150  # The same screen again so often (a countdown shows once a second), and somebody cancels.
+PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may take.
+MENU_SIGN_IN = "6"
+ODD_KEYS = ((Key.ENTER, Key.CANCEL), (Key.D1, Key.D2), (Key.CLEAR, Key.ENTER), (Key.UP, Key.DOWN))
+
+
+class Crowd(People):
+    """Everybody at the counter for the case's transactions."""
+
+    def __init__(self, world: SwarmWorld, case: Case, rows: Mapping[str, Permitted], watch: Watch) -> None:
+        super().__init__(world, case.seed, case.transactions, world.drawn.settle_every, lambda sale: None)
+        self._case = case
+        self._rows = rows
+        self._watch = watch
+        self._place = world
+        self._mischief = Mischief()
+        self._row = MENU_SETTLEMENT
+        self._calm_ms = -1  # When the faults stopped.
+        self._left = iter(case.numbers())
+        self._settle_after = world.drawn.settle_every
+        self._since_settled = 0
+        self._settlement_tries = 0
+        self._stopped = ""
+        self._reprinted = False
+        self._alone = False
+        self.befell: TallyOf[str] = TallyOf()  # Faults, by name.
+
+    async def live(self) -> None:
+        """React until everything is done, or patience is at its end."""
+        name, same = "", 0
+        while not self._watch.findings:
+            before, name = name, await self._place.eyes.see_within(BORED_MS)
+            same = same + 1 if name == before else 0
+            if name == "" or same > SAME_LIMIT:
+                same = 0
+                await self._bored()
+            elif before == name == "idle":
+                continue  # Its clock went on, nothing else.
+            elif await self._mischief_at(name):
+                continue
+            elif name in HANDLERS:
+                await HANDLERS[name](self)
+            elif name in self._REACTIONS:
+                await self._REACTIONS[name](self)
+            if self._calm_ms >= 0 and (self._stopped or self._calm_for_ms() > PATIENCE_MS):
+                break
+        self._watch.sync()
+        self._watch.tell(Over(self._calm_for_ms()))
+
+    def _calm_for_ms(self) -> int:
+        return self._place.loop.clock_ms() - self._calm_ms if self._calm_ms >= 0 else 0
+
+    async def _bored(self) -> None:
+        self._place.remove()
+        await press(self._place, "CANCEL")
+
+    # Mischief
+
+    async def _mischief_at(self, name: str) -> bool:
+        """What goes wrong at this screen; True when nobody does what the screen asks for."""
+        mischief, place = self._mischief, self._place
+        if name == mischief.impatient_at:
+            mischief.impatient_at = ""
+            await press(place, "ENTER")
+        if name == mischief.two_keys_at:
+            mischief.two_keys_at = ""
+            for key in place.draws.choice(self._watch.transaction, "keys", ODD_KEYS):
+                place.press(key)
+        if name == mischief.pull_at:
+            mischief.pull_at = ""
+            await Sleep(place.draws.between(self._watch.transaction, "pulls after", 0, 1_500))
+            place.remove()
+            return name == "enter_pin"
+        if name == mischief.cancel_at:
+            mischief.cancel_at = ""
+            await press(place, "CANCEL")
+            return True
+        if name == mischief.leaves_at:
+            mischief.leaves_at = ""
+            await Sleep(place.draws.between(self._watch.transaction, "comes back after", 20_000, 150_000))
+            return True
+        return False
+
+    # The day
+
+    async def _idle(self) -> None:
+        place, ledger = self._place, self._watch.ledger
+        place.remove()
+        if self._calm_ms >= 0:
+            await self._closing()
+        elif place.shop.mode.value != "signed-in":
+            await press(place, "ENTER")
+        elif self._mischief.settles or self._since_settled >= self._settle_after:
+            self._mischief.settles, self._since_settled = False, 0
+            await self._choose(MENU_SETTLEMENT)
+        elif self._mischief.signs_in:
+            self._mischief.signs_in = False
+            await self._choose(MENU_SIGN_IN)
+        elif (steps := self._next_errand()) is not None:
+            await self._run(steps)
+        elif any(paid.state is PaymentState.REVERSING for paid in ledger.open.values()) and self._alone:
+            self._alone = False
+            await self._choose(MENU_QUERY)
+        else:
+            await self._next_customer()
+
+    async def _next_customer(self) -> None:
+        place = self._place
+        number = next(self._left, None)
+        if number is None:
+            self._stop_faults()
+            await self._closing()
+            return
+        await Sleep(place.draws.between(number, "gap", *GAP_MS))
+        place.eyes.look_again()
+        self._watch.begin(number, ())
+        place.begin(number)
+        befall = tuple(row for row in befalling(self._rows, place.draws, number) if self._case.permits(number, row.name))
+        self.befell.update(row.name for row in befall)
+        self._mischief = put_in(place, number, befall)
+        for after_ms, mend in self._mischief.mend:
+            place.loop.at(place.loop.clock_ms() + after_ms, mend)
+        self._intent = intent_with(draw_intent(self._seed, number), place.draws, number, befall)
+        self._pins_tried, self._paid, self._errands = 0, False, list(self._intent.errands)
+        self._done += 1
+        self._since_settled += 1
+        self._alone = True
+        await press(place, f"{self._intent.amount_minor}")
+        await press(place, "ENTER")
+
+    def _stop_faults(self) -> None:
+        place = self._place
+        self._watch.begin(self._case.transactions, ())
+        place.begin(self._case.transactions)
+        self._mischief = Mischief()
+        place.set_paper(Paper.OK)
+        place.link.plug_in(0)
+        place.scanner.broken = False
+        place.reader.plug()
+        place.display.break_off("")
+        place.clock.wrong_ms = 0
+        self._errands = []
+        self._calm_ms = place.loop.clock_ms()
+
+    async def _closing(self) -> None:
+        """After the last customer: what is open is asked about, what is complete is settled, the slip is printed."""
+        self._watch.sync()
+        ledger = self._watch.ledger
+        place = self._place
+        if ledger.mode == "settling" or ledger.mode != "signed-in" and (ledger.open or ledger.completed or ledger.queued):
+            await press(place, "ENTER")
+        elif ledger.open:
+            refunds = all(paid.state is PaymentState.UNKNOWN and not paid.order_no for paid in ledger.open.values())
+            await self._choose(MENU_SETTLEMENT if refunds else MENU_QUERY)
+        elif ledger.completed or ledger.queued:
+            await self._choose(MENU_SETTLEMENT)
+        elif not self._reprinted and ledger.slips:
+            self._reprinted = True
+            await self._choose(MENU_REPRINT)
+        else:
+            self._stopped = "done"
+
+    async def _choose(self, row: str) -> None:
+        self._row = row
+        await press(self._place, "DOWN")
+
+    async def _menu(self) -> None:
+        await press(self._place, self._row)
+
+    # At the counter
+
+    async def _insert_card(self) -> None:
+        await Sleep(KEY_MS)
+        place, mischief = self._place, self._mischief
+        if self._intent.method is not Method.CARD:
+            await press(place, "CANCEL")
+            return
+        if place.reader.holds_card:
+            return
+        if mischief.unplugs_for_ms:
+            place.reader.unplug()
+            place.loop.at(place.loop.clock_ms() + mischief.unplugs_for_ms, place.reader.plug)
+            mischief.unplugs_for_ms = 0
+        if PROFILES[self._intent.means].mute:
+            place.swipe(self._intent.means)
+        else:
+            place.insert(self._intent.means, tear_at=mischief.tear_at)
+            mischief.tear_at = None
+
+    async def _swipe(self) -> None:
+        await Sleep(KEY_MS)
+        self._place.remove()
+        self._place.swipe(self._intent.means)
+
+    async def _settled(self) -> None:
+        await press(self._place, "ENTER")
+        self._since_settled = 0
+
+    async def _paper_stopped(self) -> None:
+        place = self._place
+        await Sleep(place.draws.between(self._watch.transaction, "mends paper", 500, 20_000))
+        place.set_paper(Paper.OK)
+
+    async def _sign_on_pad(self) -> None:
+        if self._place.pad is not None:
+            self._place.pad.sign([[(10, 10), (60, 30), (90, 12)]])
+        await press(self._place, "ENTER")
+
+    async def _service(self) -> None:
+        self._watch.found("stays-in-service", "the terminal took itself out of service")
+
+
+# Beside what everybody does (sim.people).
+HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProxyType(
+    {
+        "idle": Crowd._idle,
+        "menu": Crowd._menu,
+        "insert_card": Crowd._insert_card,
+        "settled": Crowd._settled,
+        "paper_stopped": Crowd._paper_stopped,
+        "sign_on_pad": Crowd._sign_on_pad,
+        "swipe_card": Crowd._swipe,
+        "service_mode": Crowd._service,
+        "part_approved": Crowd._ok,
+        "still_due": Crowd._leave,
+        "offer_fallback": Crowd._ok,
+        "offer_parking": Crowd._leave,
+        "sign_in_due": Crowd._ok,
+        "today": Crowd._leave,
+        "line_answer": Crowd._ok,
+        "host_way": Crowd._leave,
+        "downloads": Crowd._leave,
+        "download_failed": Crowd._ok,
+        "check_clock": Crowd._ok,
+        "qr_on_paper": Crowd._ok,
+    }
+)
