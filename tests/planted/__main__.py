@@ -50,7 +50,9 @@ def _told(caught: list[Catch], wanted: list[Defect], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"clean": clean, "not_caught": away, "hunts": [asdict(each) for each in caught]}))
     else:
-        print(f"{len(wanted) - len(away)} of {len(wanted)} caught; the product as it is is {'clean' if clean else 'NOT'}")
+        print(f"{len(wanted) - len(away)} of {len(wanted)} caught")
+        if not clean:
+            print("  the product as it is is not clean: what was caught may be that", file=sys.stderr)
         for name in away:
             print(f"  not caught: {name}", file=sys.stderr)
     return 0 if clean and not away else 1

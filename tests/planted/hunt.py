@@ -21,7 +21,7 @@ CLEAN = "(as it is)"  # The product without a defect, over the same seeds.
 
 @dataclass(frozen=True, slots=True)
 class Catch:
-    """`checker` is "" when none found anything in so many transactions; `text` then says how it fell over, if it did."""
+    """`checker` is "" when none found anything in so many transactions; `text` then says how it fell over."""
 
     defect: str
     checker: str
