@@ -106,9 +106,14 @@ class Activation:
 
 @dataclass(slots=True)
 class Behind:
-    """What goes on behind the idle screen (flows/errands.py). `tried`: an errand's failures, and when it may run."""
+    """What goes on behind the idle screen (flows/errands.py). `tried`: an errand's failures, and when it may run.
+
+    `shown`: somebody waits for its end, and is shown what it does.
+    """
 
     running: bool = False
+    whole: bool = False  # An exchange of it is not broken off.
+    shown: bool = False
     task: Task | None = None
     over: Mailbox[None] = field(default_factory=lambda: Mailbox("errand", keep_newest=True))
     owed: frozenset[str] = frozenset()
@@ -198,7 +203,7 @@ class Shop:
     # People
 
     def show(self, screen: Screen) -> None:
-        if self.behind.running and not isinstance(screen, Idle):
+        if self.behind.running and not self.behind.shown and not isinstance(screen, Idle):
             return  # What goes on behind the idle screen is not shown.
         self.loop.post(self.boxes.screens, (screen, self.spoken or self.language))
 

@@ -59,9 +59,9 @@ def uploads_due(shop: Shop, tx: Tx) -> bool:
 
 
 async def refusal(shop: Shop, word: str) -> screens.Screen:
-    """A word of the room "refused" as a screen; a sign-in that is due says why."""
-    if word != "sign_in":
-        return screens.Refused(reason=word)
+    """A word of the room "refused" as a screen; a sign-in that is due says why, unless a settlement is in its way."""
+    if word != "sign_in" or shop.mode is Mode.SETTLING:
+        return screens.Refused(reason="settling" if word == "sign_in" else word)
     return screens.SignInDue(reason=(await Commit(sign_in_due.reason)).value)
 
 
