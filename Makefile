@@ -12,6 +12,7 @@ TRANSACTIONS ?= 1000
 RUNS ?=
 TARGETS ?=
 SINCE ?=
+DEFECTS ?=
 MODULES ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -20,7 +21,7 @@ PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
 	test test-quick check format fuzz dukpt-walk conformance coverage mutation kills goldens goldens-check diagrams diagrams-check \
-	bench bench-peers certify demo day gallery legibility doctor \
+	bench bench-peers certify planted demo day gallery legibility doctor \
 	certs card-keys \
 	system-deps install-pi clean
 
@@ -125,6 +126,9 @@ legibility: venv ## How often a phone reads the codes that are drawn and printed
 
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
+
+planted: venv ## Seventy mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)
+	@PYTHONPATH=tests $(PY) -m planted --jobs $(JOBS) $(DEFECTS)
 
 certify: venv ## An acquirer's certification script against the terminal, and a signed report
 	@$(PY) -m sim certify --spawn

@@ -45,6 +45,7 @@ from terminal.shop import Devices, Shop
 
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
 PHONE_BALANCE_MINOR = 100_000_000
+PASSWORD_COST = 2  # Nobody in here guesses at passwords, and a day has hundreds of them.
 T = TypeVar("T")
 
 
@@ -128,6 +129,7 @@ class World:
             known_answers=known_answers,
             file_check=file_check,
             serial=serial,
+            password_cost=PASSWORD_COST,
         )
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}

@@ -15,11 +15,12 @@ from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
+from terminal.receipts.words import PHRASES
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
 MONEY = frozenset({"0100", "0200", "0220"})
 NOT_CHARGED = (PaymentState.DECLINED, PaymentState.REVERSED, PaymentState.ABANDONED)
-ENTRY_GONE = (PaymentState.NEW, PaymentState.REQUESTED)
+DUPLICATE_MARKS = PHRASES["reprint"]
 
 
 def entry_of(watch: Watch, paid: Paid) -> Entry | None:
@@ -268,8 +269,7 @@ class Reprints:
             self._papers.append(text_of(happening.lines))
             del self._papers[:-4]
         elif isinstance(happening, Over) and watch.ledger.slips:
-            again = [paper for paper in self._papers if "重打印" in paper or "REPRINT" in paper.upper()]
-            if not again:
+            if not any(mark in paper for paper in self._papers for mark in DUPLICATE_MARKS):
                 yield "the last slip did not come out again"
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from drivers.ports import Key, Paper
 from sim.card import PROFILES
 from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT
-from sim.people import GAP_MS, People, draw_intent
-from sim.story import KEY_MS, press
+from sim.people import GAP_MS, People, Steps, draw_intent
+from sim.story import KEY_MS, StoryError, press
 from sim.swarm.inject import Mischief, intent_with, put_in
 from sim.swarm.permitted import Permitted, befalling
 from sim.swarm.watch import Over, Watch
@@ -63,8 +63,8 @@ class Crowd(People):
             if name == "" or same > SAME_LIMIT:
                 same = 0
                 await self._bored()
-            elif before == name == "idle":
-                continue  # Its clock went on, nothing else.
+            elif before == name == "idle" or name != self._showing():
+                continue  # Its clock went on, nothing else; or it has gone already.
             elif await self._mischief_at(name):
                 continue
             elif name in HANDLERS:
@@ -75,6 +75,10 @@ class Crowd(People):
                 break
         self._watch.sync()
         self._watch.tell(Over(self._calm_for_ms()))
+
+    def _showing(self) -> str:
+        picture = self._place.display.picture
+        return picture.name if picture else ""
 
     def _calm_for_ms(self) -> int:
         return self._place.loop.clock_ms() - self._calm_ms if self._calm_ms >= 0 else 0
@@ -125,13 +129,20 @@ class Crowd(People):
         elif self._mischief.signs_in:
             self._mischief.signs_in = False
             await self._choose(MENU_SIGN_IN)
-        elif (steps := self._next_errand()) is not None:
-            await self._run(steps)
+        elif ledger.payments and (steps := self._next_errand()) is not None:
+            await self._go(steps)
         elif any(paid.state is PaymentState.REVERSING for paid in ledger.open.values()) and self._alone:
             self._alone = False
             await self._choose(MENU_QUERY)
         else:
             await self._next_customer()
+
+    async def _go(self, steps: Steps) -> None:
+        """Key in what an errand takes; who does not see what he expects gives it up."""
+        try:
+            await self._run(steps)
+        except StoryError:
+            await self._bored()
 
     async def _next_customer(self) -> None:
         place = self._place

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, type_amount
+from terminal.flows.batch import held
 from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
 from terminal.loop import Commit
 from terminal.methods.order import refusal
 from terminal.methods.part_payment import still_due
 from terminal.methods.table import offered
-from terminal.model import HELD_STATES, Method, Mode, Money
+from terminal.model import Method, Mode, Money
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -69,5 +70,4 @@ def batch_is_full(tx: Tx) -> bool:
 
     Cash is counted too, so that the sum of all of them fits an amount.
     """
-    held = (total.count for total in tx.totals(tx.get("batch", 1)) if total.state in HELD_STATES)
-    return sum(held) >= TOTAL_COUNT_LIMIT
+    return held(tx) >= TOTAL_COUNT_LIMIT
