@@ -275,6 +275,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "cvv2.title": ("卡背后三位", "CVV2"),
         "cvv2.where": ("签名条后3位", "3, on the back"),
         "cvv2.short": ("须输满3位", "Needs 3 digits"),
+        "cvv2.optional": ("没有请按确认", "None: press OK"),
         "field.institution": ("授权机构", "Institution"),
         "hint_text.institution": ("11位或空", "11, or none"),
         "hint_text.institution_wrong": ("须为11位或空", "11, or none"),

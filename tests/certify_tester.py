@@ -94,10 +94,10 @@ class Tester:
         return self._certify.wait(), report
 
     def _port(self) -> int:
-        while True:
-            found = re.search(r"acquirer: \S+:(\d+)$", self._line() or "")
-            if found:
+        while (line := self._line()) is not None:
+            if found := re.search(r"acquirer: \S+:(\d+)$", line):
                 return int(found[1])
+        raise RuntimeError("\n".join(self.read))
 
     def _line(self) -> str | None:
         line = self._lines.get(timeout=2 * PATIENCE_MS / 1000)

@@ -1361,6 +1361,7 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterNumber("expiry", "1325", "expiry_wrong"),
     TypeCvv2(0, ""),
     TypeCvv2(2, "short"),
+    TypeCvv2(0, "optional"),
     Original("moto-sale", _SALE, "622500******0014", "000042"),
     Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-completion"), 0),
     Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-auth-void"), 3),
