@@ -163,7 +163,7 @@ class Tester:
         """What stands there on the paper of the case's message with this number: each voucher was one."""
         by_voucher: dict[str, str] = {}
         for slip in terminal.slips[self._about :]:
-            voucher, wanted = (re.search(rf"^{words}\W*(\w+)", slip, re.MULTILINE) for words in ("凭证号", printed))
+            voucher, wanted = (re.search(rf"^{words}\(.*\): *(\w+)$", slip, re.M) for words in ("凭证号", printed))
             if voucher and wanted:
                 by_voucher[voucher[1]] = wanted[1]
         return tuple(by_voucher.values())[message - 1]
