@@ -127,7 +127,7 @@ legibility: venv ## How often a phone reads the codes that are drawn and printed
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-planted: venv ## Seventy mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)
+planted: venv ## Mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)
 	@PYTHONPATH=tests $(PY) -m planted --jobs $(JOBS) $(DEFECTS)
 
 certify: venv ## An acquirer's certification script against the terminal, and a signed report

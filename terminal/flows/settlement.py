@@ -204,10 +204,11 @@ async def _close(shop: Shop, known: Progress) -> None:
         tx.set("batch", batch.number + 1)
         tx.set("host_batch_no", None)
         tx.set(PROGRESS, None)
-        tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
+        slip_id = keep(tx, slip)
         if unseen:
             News(known.balanced, batch.count, batch.total.amount_minor).keep(tx)
-        return keep(tx, slip), slip
+        tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
+        return slip_id, slip
 
     slip_id, slip = await Commit(close)
     shop.mode = Mode.KEYED
