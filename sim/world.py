@@ -102,7 +102,7 @@ class World:
         self.line_faults = LinePlan()
         self.tear_at: int | None = None  # The command during which the next card leaves.
         self.network = self._troubled(network or Network())
-        self._other_lines = [self._troubled(line) for line in other_lines]
+        self._other_lines = [self._troubled(line, preferred=False) for line in other_lines]
         self.pad = pad
         self._make_devices(panel, card_command_ms, stripe=stripe)
         rights = Config.default().transactions
@@ -174,11 +174,11 @@ class World:
             return ()
         return replies
 
-    def _troubled(self, weather: Network) -> Network:
-        """The weather, and what is done to the line by name."""
+    def _troubled(self, weather: Network, *, preferred: bool = True) -> Network:
+        """The weather, and what is done to the line by name. A host that takes no call is one address of several."""
 
         def refuse(attempt: int) -> LinkFault | None:
-            if self.behaviour == "refused" or self.line_faults.take(connecting=True):
+            if preferred and self.behaviour == "refused" or self.line_faults.take(connecting=True):
                 return LinkFault.REFUSED
             return weather.refuse(attempt)
 
