@@ -21,6 +21,7 @@ from drivers.ports import Key
 from sim.certify.words import KEYS, SCREENS
 from sim.panel.child import Handheld
 from sim.story import FIRST_RUN, FUNCTION_KEYS, KEY_MS, OPERATOR, Eyes, play
+from terminal.config.settings import OFFERED
 from terminal.loop import Sleep
 from terminal.real_loop import RealLoop
 
@@ -39,8 +40,19 @@ class Terminal:
     def __init__(self, loop: RealLoop, folder: Path, port: int) -> None:
         self.eyes = Eyes(loop, PATIENCE_MS)
         self.slips: list[str] = []
-        command = (sys.executable, "-m", "sim", "handheld", "--data", str(folder), "--host", f"127.0.0.1:{port}")
-        self._child = Handheld(command, log=folder / "log", on_said=self._said, on_end=lambda status: None)
+        self._log = folder / "log"
+        self._command = (sys.executable, "-m", "sim", "handheld", "--data", str(folder), "--host", f"127.0.0.1:{port}")
+        self._child = self._switched_on(OFFERED)
+
+    def _switched_on(self, offered: Sequence[str]) -> Handheld:
+        command = (*self._command, "--offered", *offered)
+        return Handheld(command, log=self._log, on_said=self._said, on_end=lambda status: None)
+
+    def fit(self, offered: Sequence[str]) -> None:
+        """Switch it off, give it another menu, switch it on."""
+        self._child.kill()
+        self.eyes.look_again()
+        self._child = self._switched_on(offered)
 
     def _said(self, message: dict[str, Any]) -> None:
         if message["is"] == "screen":
@@ -108,7 +120,11 @@ class Tester:
         await play(terminal, FIRST_RUN + OPERATOR + "idle:")
         on_the_glass = "idle"
         while (line := await self._next_line()) is not None:
-            if line.startswith(("请签到", "  ? ")) or "按回车" in line:
+            if menu := re.search(r"the terminal's menu: .* offered = (\[.*\])$", line):
+                terminal.fit(json.loads(menu[1]))
+                await play(terminal, OPERATOR + "idle:")
+                on_the_glass = "idle"
+            elif line.startswith(("请签到", "  ? ")) or "按回车" in line:
                 self._type("")
             elif re.match(r"[A-Z]+-[0-9]+  ", line):
                 self._about = len(terminal.slips)

@@ -5,7 +5,7 @@ A story's line becomes a prompt for a person at a real terminal: the screen to w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -51,6 +51,15 @@ FITTINGS: Mapping[str, Two] = MappingProxyType(
         "blank": ("未启用的终端，停在选择语言", "a terminal that was never set up, at the choice of a language"),
     }
 )
+
+
+def menu_words(offered: Sequence[str]) -> Two:
+    """What the terminal's menu of transactions has to hold, as its configuration says it."""
+    named = ", ".join(f'"{name}"' for name in offered)
+    setting = f"[transactions] offered = [{named}]"
+    return f"终端菜单: {setting}", f"the terminal's menu: {setting}"
+
+
 VERDICTS: Mapping[str, Two] = MappingProxyType(
     {"passed": ("通过", "passed"), "failed": ("不通过", "failed"), "skipped": ("跳过", "skipped")}
 )

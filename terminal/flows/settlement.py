@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
-from terminal.flows.batch import Batch, count_batch
+from terminal.flows.batch import Batch, count_batch, leave_unanswered
 from terminal.flows.batch_upload import (
     LOST_BATCH,
     PROGRESS,
@@ -198,6 +198,7 @@ async def _close(shop: Shop, known: Progress) -> None:
             tx.end_upload(upload.id, UploadState.UNSENT, "")
         batch = count_batch(shop, tx)
         slip = _slip(shop, tx, batch, known)
+        leave_unanswered(tx, batch.number)
         tx.settle(batch.number)
         if not still_needed(tx, batch.number):
             tx.drop_sealed(batch.number)
