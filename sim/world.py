@@ -36,7 +36,7 @@ from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
 from terminal.config import Config, Keys, Merchant
-from terminal.flows.power_on import power_on
+from terminal.flows.boot import power_on
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop import Spawn
