@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
     return parse_profile(text, source=str(path))
 
 
+@lru_cache(maxsize=8)  # A pure function of its text; terminal and simulated host read the same few.
 def parse_profile(text: str, *, source: str) -> Profile:
     """As `load_profile`, from text; `source` is named in errors."""
     try:

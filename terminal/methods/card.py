@@ -178,12 +178,13 @@ async def _run(
                 return early
             answer = error = None
             shop.spoken = SPOKEN.get(session.language, "") if isinstance(request, TO_THE_CARDHOLDER) else ""
-            began_ms = (await Now()).mono_ms
+            timed = isinstance(request, TO_THE_CARD)
+            began_ms = (await Now()).mono_ms if timed else 0
             try:
                 answer = await _answer(shop, attempt, request)
             except kernel.CardError as fault:
                 error = fault
-            if isinstance(request, TO_THE_CARD):
+            if timed:
                 card_ms += (await Now()).mono_ms - began_ms
                 if card_ms > CARD_TIME_MS:
                     error = error or kernel.CardError("the card takes too long")
