@@ -370,7 +370,7 @@ SHOWN = "choose_method: 2"
     ],
 )
 def test_what_an_answer_makes_of_a_scanned_order(fields: Fields, state: str) -> None:
-    """The wallet was charged in every one of them. What is not believed is asked about at once, and that is believed."""
+    """The wallet was charged in every one of them. What is not believed is asked about at once."""
     with meddled_sale("", fields, begin_with=SCANNED) as world:
         assert states(world) == ("completed" if state == "asked" else state,)
         stans = world.journal.transact(lambda tx: tx.counter("stan"))

@@ -7,7 +7,6 @@ moment.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pytest
@@ -20,7 +19,6 @@ from sim.story import play
 from sim.world import PHONE_BALANCE_MINOR, World
 from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
-from terminal.model import PaymentState
 from terminal.receipts import QrSlip, from_record
 
 CREATE, QUERY, CLOSE, PAY, REVERSE = "700000", "710000", "720000", "730000", "740000"
@@ -102,11 +100,13 @@ STORIES = (
     ),
     Story("scanned and paid at once", SMALL + "approved:\nidle:", "completed", charged_minor=5000, slips=1),
     Story(
-        "scanned: the user is paying, then has paid", SCANNED + "wallet_paying: wait 5 confirm wechat\napproved:\nidle:",
+        "scanned: the user is paying, then has paid",
+        SCANNED + "wallet_paying: wait 5 confirm wechat\napproved:\nidle:",
         "completed", charged_minor=150000, slips=1, asked="pay … query",
     ),
     Story(
-        "scanned: the user is paying, then says no", SCANNED + "wallet_paying: wait 5 refuse wechat\norder_closed: ENTER\nidle:",
+        "scanned: the user is paying, then says no",
+        SCANNED + "wallet_paying: wait 5 refuse wechat\norder_closed: ENTER\nidle:",
         "reversed", asked="pay … query",
     ),
     Story(
@@ -171,7 +171,8 @@ STORIES = (
     Story("left open, and settled by query behind the idle screen",
           SMALL + "qr_unknown: CANCEL\ngive_up_order: CANCEL\nidle: wait 90\nidle:", "completed",
           (fault(K.DROP_REPLY, PAY), fault(K.DROP_REPLY, QUERY)), charged_minor=5000, slips=1),
-    Story("given up while nobody knows: it is taken back", SCANNED + "qr_unknown: CANCEL\ngive_up_order: ENTER\norder_closed: ENTER\nidle:",
+    Story("given up while nobody knows: it is taken back",
+          SCANNED + "qr_unknown: CANCEL\ngive_up_order: ENTER\norder_closed: ENTER\nidle:",
           "reversed", (fault(K.DROP_REPLY, PAY), fault(K.DROP_REQUEST, QUERY))),
     Story("a scan twice is one order", "idle: 5000 ENTER\nchoose_method: 3\nscan_code: scan 134567890123456789 "
           "scan 134567890123456789\nbad_code: CANCEL\nidle:", "declined"),
@@ -203,7 +204,8 @@ def told(asked: list[str], wanted: str) -> bool:
 
 def moved_minor(world: World) -> int:
     """What has left the wallets of the customer's phone."""
-    return sum(PHONE_BALANCE_MINOR - world.phone(kind).wallet.balance_minor for kind in ("wechat", "alipay", "unionpay"))
+    kinds = ("wechat", "alipay", "unionpay")
+    return sum(PHONE_BALANCE_MINOR - world.phone(kind).wallet.balance_minor for kind in kinds)
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
@@ -227,5 +229,5 @@ def test_story(story: Story) -> None:
 
 def slips_of(world: World) -> list[QrSlip]:
     """Every receipt of an order that was kept; two of one order would be two."""
-    kept = (json.loads(event.body) for event in world.journal.events_after(0) if event.kind == "slip")
-    return [slip for body in kept if isinstance(slip := from_record(body["body"]), QrSlip)]
+    kept = (from_record(event.body["body"]) for event in world.journal.events_after(0) if event.kind == "slip")
+    return [slip for slip in kept if isinstance(slip, QrSlip)]
