@@ -134,6 +134,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "offer_fallback": ("改刷磁条？", "swipe instead?"),
         "operator_password": ("操作员密码", "operator's password"),
         "order_closed": ("订单已关闭", "order closed"),
+        "order_closing": ("正在关闭订单", "closing the order"),
         "original": ("核对原交易", "check the original"),
         "outcome_unknown": ("结果未知", "outcome unknown"),
         "paper_stopped": ("缺纸", "paper out"),

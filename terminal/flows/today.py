@@ -11,7 +11,7 @@ from drivers.ports import Key
 from terminal.dialogue import next_key
 from terminal.flows.batch import is_unknown, worth
 from terminal.loop import Commit
-from terminal.model import Money, PaymentState
+from terminal.model import Method, Money, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -35,7 +35,7 @@ async def today(shop: Shop) -> None:
                 time=f"{shop.local_time(p.created_ms):%H:%M}",
                 kind=p.method.value,
                 amount=p.amount,
-                state=(PaymentState.UNKNOWN if is_unknown(p) else p.state).value,
+                state=_state_of(p),
             )
             for p in shown
         )
@@ -47,6 +47,14 @@ async def today(shop: Shop) -> None:
             page -= 1
         elif key in (None, Key.CANCEL, Key.ENTER, Key.CLEAR):
             return
+
+
+def _state_of(payment: PaymentRecord) -> str:
+    """A wallet's order is not reversed but closed; a settled refund that nobody answered is still unknown."""
+    if is_unknown(payment):
+        return PaymentState.UNKNOWN.value
+    closing = payment.state is PaymentState.REVERSING and payment.method is not Method.CARD
+    return "closing" if closing else payment.state.value
 
 
 async def _todays(shop: Shop) -> tuple[PaymentRecord, ...]:

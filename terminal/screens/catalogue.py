@@ -883,6 +883,48 @@ class QrUnknown:
 
 
 @value
+class GiveUpOrder:
+    """Whether an order whose fate is not known is closed. If not, it stays open and its sale may still be paid."""
+
+    name: ClassVar[str] = "give_up_order"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["give_up_order.title"],
+            amount=words.money(self.amount),
+            lines=(words["give_up_order.text"],),
+            mark=Mark.CAUTION,
+            hint=_hint(words, "no", "yes"),
+        )
+
+
+@value
+class OrderClosing:
+    """Given up, and not closed yet: it may still be paid, and is asked about until it cannot be."""
+
+    name: ClassVar[str] = "order_closing"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words["order_closing.text"],)
+        return Notice(words["order_closing.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
+
+
+@value
+class OrderLate:
+    """A payment came after its order was given up; `late` in room "order_late": completed, refunded."""
+
+    name: ClassVar[str] = "order_late"
+    amount: Money
+    late: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.about("order_late", self.late),)
+        return Notice(words["order_late.title"], amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION)
+
+
+@value
 class OrderClosed:
     name: ClassVar[str] = "order_closed"
     amount: Money
@@ -1461,6 +1503,9 @@ EXAMPLES: tuple[Screen, ...] = (
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
+    GiveUpOrder(_SALE),
+    OrderClosing(_SALE),
+    *(OrderLate(_SALE, late) for late in ("completed", "refunded")),
     OrderClosed(_SALE),
     CashTendered(_SALE, Money(0)),
     CashTendered(_SALE, Money(20000)),
