@@ -10,7 +10,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
 from keys import KeyStore
@@ -241,7 +241,7 @@ class World:
         if self._folder:
             self._folder.cleanup()
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -6,7 +6,7 @@ the docstrings are those of the invariants in docs/simulator.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from sim.acquirer.book import Entry
 from sim.swarm.ledger import Paid
@@ -55,16 +55,11 @@ class NothingUndurable:
         if stan and stan not in ledger.stans:
             yield f"{message.mti} with STAN {stan}, which was not durable"
         paid = ledger.by_stan.get(stan)
-        if message.mti in ("0100", "0200", "0220") and message.text(3)[:2] not in ("", "31"):
-            if paid is None and not self._about_an_order(watch, message.text(60)):
-                yield f"{message.mti} with STAN {stan} without a durable payment"
+        # A query or a close of a wallet's order has a STAN of its own and no payment under it.
+        if message.mti in MONEY and paid is None and not any(paid.order_no for paid in ledger.open.values()):
+            yield f"{message.mti} with STAN {stan} without a durable payment"
         if message.mti == "0400" and (paid is None or paid.state is not PaymentState.REVERSING):
             yield f"0400 for STAN {stan}, whose reversal is not durable"
-
-    @staticmethod
-    def _about_an_order(watch: Watch, f60: str) -> bool:
-        """A query or a close of a wallet's order has a STAN of its own and no payment under it."""
-        return any(paid.order_no for paid in watch.ledger.open.values())
 
 
 class ReversalFirst:
@@ -268,9 +263,11 @@ class Reprints:
         if isinstance(happening, Printed):
             self._papers.append(text_of(happening.lines))
             del self._papers[:-4]
-        elif isinstance(happening, Over) and watch.ledger.slips:
-            if not any(mark in paper for paper in self._papers for mark in DUPLICATE_MARKS):
-                yield "the last slip did not come out again"
+        elif isinstance(happening, Over) and watch.ledger.slips and not self._came_again():
+            yield "the last slip did not come out again"
+
+    def _came_again(self) -> bool:
+        return any(mark in paper for paper in self._papers for mark in DUPLICATE_MARKS)
 
 
 class OneCharge:
@@ -322,7 +319,8 @@ class Authentic:
             paid = happening.paid
             if paid is None or happening.was is not PaymentState.REQUESTED or paid.method is not Method.CARD:
                 return
-            if paid.state in (PaymentState.APPROVED, PaymentState.DECLINED) and paid.stan in watch.world.bank.plan.spoilt:
+            decided = paid.state in (PaymentState.APPROVED, PaymentState.DECLINED)
+            if decided and paid.stan in watch.world.bank.plan.spoilt:
                 yield f"payment {paid.id} is {paid.state.value} by an answer that was spoilt"
 
 
@@ -350,6 +348,3 @@ def all_checkers() -> tuple[Checker, ...]:
     from sim.swarm.endings import ENDINGS
 
     return tuple(made() for made in (*CHECKERS, *ENDINGS))
-
-
-__all__: Iterable[str] = ("CHECKERS", "TERMINAL", "all_checkers", "entry_of", "stands_at_host")

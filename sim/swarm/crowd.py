@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.ports import Key, Paper
 from sim.card import PROFILES
-from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT
+from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT, QUERY_TRIES
 from sim.people import GAP_MS, People, Steps, draw_intent
 from sim.story import KEY_MS, StoryError, press
 from sim.swarm.inject import Mischief, intent_with, put_in
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BORED_MS = 45_000  # Nothing new on the screen for so long, and somebody presses a key.
 SAME_LIMIT = 150  # The same screen again so often (a countdown shows once a second), and somebody cancels.
+IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is his turn.
+SCREENS_LIMIT = 3_000  # Of one transaction, or of the end; a long wait is one a second.
 PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may take.
 MENU_SIGN_IN = "6"
 ODD_KEYS = ((Key.ENTER, Key.CANCEL), (Key.D1, Key.D2), (Key.CLEAR, Key.ENTER), (Key.UP, Key.DOWN))
@@ -52,6 +54,8 @@ class Crowd(People):
         self._stopped = ""
         self._reprinted = False
         self._alone = False
+        self._queries = 0
+        self._screens = 0
         self.befell: TallyOf[str] = TallyOf()  # Faults, by name.
 
     async def live(self) -> None:
@@ -60,11 +64,14 @@ class Crowd(People):
         while not self._watch.findings:
             before, name = name, await self._place.eyes.see_within(BORED_MS)
             same = same + 1 if name == before else 0
-            if name == "" or same > SAME_LIMIT:
+            self._screens += 1
+            if self._screens > SCREENS_LIMIT:
+                self._watch.found("goes-on", f"{SCREENS_LIMIT} screens and no end: {before}, {name}")
+            elif name == "" or same > SAME_LIMIT:
                 same = 0
                 await self._bored()
-            elif before == name == "idle" or name != self._showing():
-                continue  # Its clock went on, nothing else; or it has gone already.
+            elif name != self._showing() or before == name == "idle" and same % IDLE_TICKS:
+                continue  # It has gone already; or its clock went on, nothing else.
             elif await self._mischief_at(name):
                 continue
             elif name in HANDLERS:
@@ -74,7 +81,8 @@ class Crowd(People):
             if self._calm_ms >= 0 and (self._stopped or self._calm_for_ms() > PATIENCE_MS):
                 break
         self._watch.sync()
-        self._watch.tell(Over(self._calm_for_ms()))
+        if not self._watch.findings:
+            self._watch.tell(Over(self._calm_for_ms()))
 
     def _showing(self) -> str:
         picture = self._place.display.picture
@@ -153,9 +161,10 @@ class Crowd(People):
             return
         await Sleep(place.draws.between(number, "gap", *GAP_MS))
         place.eyes.look_again()
-        self._watch.begin(number, ())
+        rows = befalling(self._rows, place.draws, number)
+        befall = tuple(row for row in rows if self._case.permits(number, row.name))
+        self._watch.begin(number, tuple(row.name for row in befall))
         place.begin(number)
-        befall = tuple(row for row in befalling(self._rows, place.draws, number) if self._case.permits(number, row.name))
         self.befell.update(row.name for row in befall)
         self._mischief = put_in(place, number, befall)
         for after_ms, mend in self._mischief.mend:
@@ -163,6 +172,7 @@ class Crowd(People):
         self._intent = intent_with(draw_intent(self._seed, number), place.draws, number, befall)
         self._pins_tried, self._paid, self._errands = 0, False, list(self._intent.errands)
         self._done += 1
+        self._screens = 0
         self._since_settled += 1
         self._alone = True
         await press(place, f"{self._intent.amount_minor}")
@@ -180,14 +190,15 @@ class Crowd(People):
         place.display.break_off("")
         place.clock.wrong_ms = 0
         self._errands = []
+        self._screens = 0
         self._calm_ms = place.loop.clock_ms()
 
     async def _closing(self) -> None:
         """After the last customer: what is open is asked about, what is complete is settled, the slip is printed."""
         self._watch.sync()
-        ledger = self._watch.ledger
-        place = self._place
-        if ledger.mode == "settling" or ledger.mode != "signed-in" and (ledger.open or ledger.completed or ledger.queued):
+        ledger, place = self._watch.ledger, self._place
+        pending = bool(ledger.open or ledger.completed or ledger.queued)
+        if ledger.mode == "settling" or ledger.mode != "signed-in" and pending:
             await press(place, "ENTER")
         elif ledger.open:
             refunds = all(paid.state is PaymentState.UNKNOWN and not paid.order_no for paid in ledger.open.values())
@@ -246,6 +257,11 @@ class Crowd(People):
             self._place.pad.sign([[(10, 10), (60, 30), (90, 12)]])
         await press(self._place, "ENTER")
 
+    async def _qr_unknown(self) -> None:
+        """Ask a few times, then go back: the query is in the menu, too."""
+        self._queries += 1
+        await press(self._place, "CANCEL" if self._queries % QUERY_TRIES == 0 else "ENTER")
+
     async def _service(self) -> None:
         self._watch.found("stays-in-service", "the terminal took itself out of service")
 
@@ -273,5 +289,6 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "download_failed": Crowd._ok,
         "check_clock": Crowd._ok,
         "qr_on_paper": Crowd._ok,
+        "qr_unknown": Crowd._qr_unknown,
     }
 )

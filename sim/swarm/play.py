@@ -1,10 +1,10 @@
-"""Play one case to its end: a fresh world, its people, its faults and its checkers; what was found and what it came to."""
+"""Play one case to its end: a fresh world, its people, faults and checkers; what was found and what it came to."""
 
 from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,17 +30,20 @@ class Result:
     faults: Mapping[str, int]
     trace: str
     virtual_ms: int
+    cuts: int = 0  # Of the power.
 
     @property
     def clean(self) -> bool:
         return not self.findings
 
 
-def play(case: Case, rows: Mapping[str, Permitted] | None = None) -> Result:
-    """Never raises for what the product does: a crash is a finding."""
+def play(
+    case: Case, rows: Mapping[str, Permitted] | None = None, *, say: Callable[[str], None] | None = None
+) -> Result:
+    """Never raises for what the product does: a crash is a finding. `say` hears the story, line by line."""
     draws = Draws(case.seed)
     rows = load(case.faults) if rows is None else rows
-    watch = Watch(all_checkers())
+    watch = Watch(all_checkers(), say)
     with SwarmWorld(draws, scratch=SCRATCH if SCRATCH.is_dir() else None) as world:
         world.begin(WORLD)
         watch.look_at(world)
