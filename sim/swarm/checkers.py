@@ -309,6 +309,18 @@ class Recovers:
             yield "it never came back to its idle screen"
 
 
+class NothingForgotten:
+    """3, 7. What the journal has acknowledged is there after every start, word for word."""
+
+    name = "nothing-forgotten"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Restarted) and watch.ledger.n:
+            found = watch.world.journal.events_after(watch.ledger.n - 1, 1)
+            if not found or found[0].digest != watch.ledger.digest:
+                yield f"event {watch.ledger.n} was durable, and is {'another now' if found else 'gone'}"
+
+
 class Authentic:
     """A payment is decided by an answer that the host made for it, and by no other."""
 
@@ -339,6 +351,7 @@ CHECKERS = (
     Reprints,
     OneCharge,
     Recovers,
+    NothingForgotten,
     Authentic,
 )
 

@@ -55,10 +55,11 @@ class Ledger:
     mode: str = "blank"
     settings: dict[str, Any] = field(default_factory=dict)
     n: int = 0
+    digest: str = ""  # Of event `n`.
 
     def take(self, event: Event, transaction: int) -> Paid | None:
         """Fold one event; the payment that it is about, if it is about one."""
-        self.n = event.n
+        self.n, self.digest = event.n, event.digest
         body = event.body
         match event.kind:
             case "payment":

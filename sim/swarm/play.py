@@ -10,13 +10,15 @@ from pathlib import Path
 
 from sim.swarm.case import Case
 from sim.swarm.checkers import all_checkers
-from sim.swarm.crowd import Crowd
+from sim.swarm.crowd import Company, Crowd
 from sim.swarm.draws import WORLD, Draws
+from sim.swarm.lives import Lives
 from sim.swarm.permitted import Permitted, load
 from sim.swarm.watch import Finding, Watch
 from sim.swarm.world import SwarmWorld
 
 SCRATCH = Path("/dev/shm")  # Where there is one, a world's key file costs no real disk's sync.
+POWERED = ("power", "disk")  # Sites whose faults need a disk beneath the journal.
 FRAMES_TOLD = 6  # Of a traceback: the innermost.
 
 
@@ -43,24 +45,35 @@ def play(
     """Never raises for what the product does: a crash is a finding. `say` hears the story, line by line."""
     draws = Draws(case.seed)
     rows = load(case.faults) if rows is None else rows
+    rows = {name: row for name, row in rows.items() if case.power or row.site not in POWERED}
     watch = Watch(all_checkers(), say)
-    with SwarmWorld(draws, scratch=SCRATCH if SCRATCH.is_dir() else None) as world:
+    company = Company(case, rows, watch)
+    scratch = SCRATCH if SCRATCH.is_dir() else None
+    lives = Lives(draws, watch, company, scratch)
+    virtual_ms = 0
+    try:
+        virtual_ms = lives.run() if case.power else _one_life(draws, watch, company, scratch)
+    except Exception as error:  # Whatever it is, it is what this is for.
+        watch.found("stands", told(error))
+    states = Counter(paid.state.value for paid in watch.ledger.payments.values())
+    return Result(
+        case,
+        tuple(watch.findings),
+        dict(states),
+        dict(company.befell),
+        watch.trace.hexdigest(),
+        virtual_ms,
+        lives.cuts,
+    )
+
+
+def _one_life(draws: Draws, watch: Watch, company: Company, scratch: Path | None) -> int:
+    """A world whose power stays on and whose journal is in memory; its virtual time. Raises what crashed."""
+    with SwarmWorld(draws, scratch=scratch) as world:
         world.begin(WORLD)
         watch.look_at(world)
-        crowd = Crowd(world, case, rows, watch)
-        try:
-            world.run(crowd.live())
-        except Exception as error:  # Whatever it is, it is what this is for.
-            watch.found("stands", told(error))
-        states = Counter(paid.state.value for paid in watch.ledger.payments.values())
-        return Result(
-            case,
-            tuple(watch.findings),
-            dict(states),
-            dict(crowd.befell),
-            watch.trace.hexdigest(),
-            world.loop.clock_ms(),
-        )
+        world.run(Crowd(world, company).live())
+        return world.loop.clock_ms()
 
 
 def told(error: BaseException) -> str:

@@ -16,12 +16,14 @@ from drivers.ports import Link, LinkClosed, LinkFault, LinkFrame
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.wallets import WalletKind
+from sim.card import VirtualCard
 from sim.day import endless_customers
 from sim.loop import START_WALL_MS, SimLoop
 from sim.phone import Phone
 from sim.swarm.draws import Draws
 from sim.twins.link import GOOD_TRIP, Network, Trip
 from sim.twins.pad import TwinSignaturePad
+from sim.wire.disk import Disk
 from sim.world import PHONE_BALANCE_MINOR, World
 from terminal.assembly import kernel_profile
 from terminal.config.settings import OFFERABLE
@@ -190,6 +192,7 @@ class Bank:
         self.plan = self.acquirer.faults = SpoilingPlan()
         accounts = self.acquirer.registry.accounts.values()
         self.money_before_minor = sum(account.balance_minor for account in accounts)
+        self.cards: dict[str, VirtualCard] = {}
         self.phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, PHONE_BALANCE_MINOR))
 
 
@@ -212,6 +215,8 @@ class SwarmWorld(World):
         profile = load_profile(self.drawn.profile)
         self.on_send: Callable[[bytes], None] = lambda frame: None
         self.storm = Storm()
+        self.disk: Disk | None = None  # The one that can fail, if the journal is on it.
+        self.in_flight: list[bytes] = []  # Requests that left and have not arrived.
         self.bank = bank or Bank(draws, profile)
         others: Sequence[Network] = (Network(),) * (self.drawn.lines - 1)
         self.clock = loop or SwarmLoop(draws, drift_ppm=self.drawn.drift_ppm)
@@ -235,6 +240,7 @@ class SwarmWorld(World):
         self.shop.config = self.config = dataclasses.replace(self.config, transactions=offer, card=card)
         self.shop.kernel = kernel_profile(self.config)
         self._phone = self.bank.phone
+        self.cards = self.bank.cards
 
     def begin(self, transaction: int, life: int = 0) -> None:
         """From here on everything is drawn for this transaction; what was planned for the last one is forgotten."""
@@ -246,10 +252,16 @@ class SwarmWorld(World):
 
     def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         super()._make_devices(panel, card_command_ms, stripe=stripe)
-        link = WatchedLink(self.link, lambda frame: self.on_send(frame))
+        link = WatchedLink(self.link, self._sending)
         self.devices = dataclasses.replace(self.devices, link=link)
 
+    def _sending(self, frame: bytes) -> None:
+        self.in_flight = [frame]  # One exchange at a time: whatever came before it is lost.
+        self.on_send(frame)
+
     def _host(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        if frame in self.in_flight:
+            self.in_flight.remove(frame)
         return super()._host(frame, self.world_ms())
 
     def world_ms(self) -> int:
