@@ -8,10 +8,12 @@ effect, just as closing a task does not stop a real thread. When nothing is read
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
-from terminal.loop import CallOverdue, Deadlock, Instant, Loop, Task
+from terminal.loop import CallOverdue, Deadlock, Instant, Loop, LoopError, Task
+
+T = TypeVar("T")
 
 START_WALL_MS = 1_798_000_000_000  # A day in December 2026, so that a long run crosses the year's end.
 JOURNAL_MS = (1, 6)
@@ -37,9 +39,10 @@ class SimLoop(Loop):
         self._free_ms: dict[str, int] = {}
         self._spent_ms = 0
         self.commit = commit
+        self.clock_error_ms = 0  # How much the terminal's clock is ahead of the world's.
 
     def now(self) -> Instant:
-        return Instant(self._mono_ms, self._start_wall_ms + self._mono_ms)
+        return Instant(self._mono_ms, self._start_wall_ms + self._mono_ms + self.clock_error_ms)
 
     def clock_ms(self) -> int:
         return self._mono_ms
@@ -51,6 +54,30 @@ class SimLoop(Loop):
         if until_ms is None:
             raise Deadlock("calls are outstanding, but nothing in the world will ever happen")
         self._mono_ms = max(self._mono_ms, until_ms)
+
+    def until(self, deed: Coroutine[Any, Any, T], name: str = "person") -> T:
+        """Run until `deed` returns, and stand still then: all other tasks wait for the next one.
+
+        Raises what the deed or any other task does not catch.
+        """
+        done: list[T] = []
+
+        async def watched() -> None:
+            done.append(await deed)
+
+        task = self.spawn(watched(), name)
+        try:
+            while not task.done:
+                self._turn()
+        finally:
+            task.close()
+        if not done:
+            raise LoopError(f"{name} was closed by another task")
+        return done[0]
+
+    def stop(self) -> None:
+        """Close every task, as a process that has ended does; nothing that was on its way arrives."""
+        self._close_all()
 
     def spend(self, ms: int) -> None:
         """Called by a twin inside a call: the device is busy this much longer (a slow card, a silent one)."""

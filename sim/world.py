@@ -10,7 +10,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
 from keys import KeyStore
@@ -20,13 +20,15 @@ from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
+from sim.line_faults import LINE_FAULTS, LinePlan
 from sim.loop import START_WALL_MS, SimLoop
+from sim.mishaps import happen
 from sim.phone import Phone, PhoneInHand
-from sim.story import Eyes, StoryError
+from sim.story import BEHAVIOURS, Eyes, StoryError
 from sim.twins.card_reader import TwinCardReader
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
-from sim.twins.link import Network, TwinLink
+from sim.twins.link import Network, Trip, TwinLink
 from sim.twins.pad import TwinSignaturePad
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
@@ -43,6 +45,8 @@ from terminal.shop import Devices, Shop
 
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
 PHONE_BALANCE_MINOR = 100_000_000
+PASSWORD_COST = 2  # Nobody in here guesses at passwords, and a day has hundreds of them.
+T = TypeVar("T")
 
 
 class World:
@@ -51,7 +55,7 @@ class World:
     `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
     the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
     of `scratch`. `loop` may be one with a mind of its own (a power cut at a chosen moment); it then decides seed and
-    clock.
+    clock. `host` answers in the acquirer's place: a host of your own, whose book nobody here can read.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class World:
         network: Network | None = None,
         other_lines: Sequence[Network] = (),
         acquirer: Acquirer | None = None,
+        host: Callable[[bytes, int], tuple[bytes, ...]] | None = None,
         data: Path | None = None,
         panel: tuple[int, int] = (128, 64),
         language: str = "en",
@@ -76,6 +81,7 @@ class World:
         card_command_ms: int = 15,
         serial: str = "simulated",
         pad: TwinSignaturePad | None = None,
+        offered: tuple[str, ...] | None = None,
         scratch: Path | None = None,
         vfs: str | None = None,
     ) -> None:
@@ -91,17 +97,21 @@ class World:
         self.on_frame: Callable[[bytes], None] = lambda frame: None
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
+        self._own_host = host
         self.behaviour = "ok"
-        weather = network or Network()
-        self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
-        self._other_lines = other_lines
+        self.line_faults = LinePlan()
+        self.tear_at: int | None = None  # The command during which the next card leaves.
+        self.network = self._troubled(network or Network())
+        self._other_lines = [self._troubled(line) for line in other_lines]
         self.pad = pad
         self._make_devices(panel, card_command_ms, stripe=stripe)
+        rights = Config.default().transactions
         self.config = dataclasses.replace(
             Config.default(),
             general=dataclasses.replace(Config.default().general, language=language),
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
             keys=keys or Keys(),
+            transactions=rights if offered is None else dataclasses.replace(rights, offered=offered),
         )
         self.shop: Shop = assemble(
             self.config,
@@ -119,6 +129,7 @@ class World:
             known_answers=known_answers,
             file_check=file_check,
             serial=serial,
+            password_cost=PASSWORD_COST,
         )
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
@@ -154,21 +165,49 @@ class World:
         self.on_frame(frame)
         if self.behaviour == "silent":
             return ()
-        replies = self.acquirer.handle(frame, now_ms)
+        # The host's clock is right, whatever the terminal's says.
+        now_ms -= self.loop.clock_error_ms
+        replies = self._own_host(frame, now_ms) if self._own_host else self.acquirer.handle(frame, now_ms)
         for reply in replies:
             self.on_frame(reply)
         if self.behaviour == "mute":  # Acts, but nobody hears it.
             return ()
         return replies
 
-    def _refuse(self, weather: Callable[[int], LinkFault | None]) -> Callable[[int], LinkFault | None]:
-        return lambda attempt: LinkFault.REFUSED if self.behaviour == "refused" else weather(attempt)
+    def _troubled(self, weather: Network) -> Network:
+        """The weather, and what is done to the line by name."""
+
+        def refuse(attempt: int) -> LinkFault | None:
+            if self.behaviour == "refused" or self.line_faults.take(connecting=True):
+                return LinkFault.REFUSED
+            return weather.refuse(attempt)
+
+        def trip(serial: int) -> Trip:
+            fault = self.line_faults.take(connecting=False)
+            made = LINE_FAULTS[fault.name].trip if fault is not None else None
+            return made(fault) if fault is not None and made is not None else weather.trip(serial)
+
+        return dataclasses.replace(weather, refuse=refuse, trip=trip)
 
     def host_behaviour(self, behaviour: str) -> None:
-        """ok · silent (never sees a request) · mute (acts, but its answers are lost) · refused (no connection)."""
-        if behaviour not in ("ok", "silent", "mute", "refused"):
+        """ok · silent (never sees a request) · mute (acts, but its answers are lost) · refused (no connection).
+
+        new: another host takes its place, with the same merchants and none of the book.
+        """
+        if behaviour not in BEHAVIOURS:
             raise StoryError(f"no such behaviour of the host: {behaviour}")
-        self.behaviour = behaviour
+        if behaviour == "new":
+            if self._own_host is not None:
+                raise StoryError("this host is yours; only its owner can forget its book")
+            self.acquirer = Acquirer(seed=hash_seed("another host"), faults=FaultPlan())
+            self._phone = Phone(self.acquirer.gateway, self._balances())
+        self.behaviour = "ok" if behaviour == "new" else behaviour
+
+    def _balances(self) -> dict[WalletKind, int]:
+        return {kind: wallet.balance_minor for kind, wallet in self._phone.wallets.items()}
+
+    def happen(self, what: str, how: str) -> None:
+        happen(self, what, how)
 
     def world_ms(self) -> int:
         """What everybody else's clock says, in milliseconds since 1970."""
@@ -185,7 +224,11 @@ class World:
             if profile not in PROFILES:
                 raise StoryError(f"no such card: {profile}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
-        self.reader.insert(self.cards[profile], tear_at=tear_at)
+        try:
+            self.reader.insert(self.cards[profile], tear_at=tear_at or self.tear_at)
+        except ValueError as occupied:
+            raise StoryError(str(occupied)) from None
+        self.tear_at = None
 
     def swipe(self, card: str) -> None:
         """A card through the stripe reader: "CARD", or "FAULT:CARD" (sim.card.stripe)."""
@@ -226,6 +269,29 @@ class World:
     def typed_digits(self) -> int:
         """How many digits stand in the masked field on the display (a person counts the stars)."""
         return sum(line.count("*") + line.count("●") for line in self.display.text())
+
+    def switch_on(self) -> None:
+        """Power, for whoever drives the loop a step at a time with `until`; ends with `loop.stop`."""
+        self.loop.spawn(power_on(self.shop), "terminal")
+
+    def until(self, deed: Coroutine[Any, Any, T]) -> T:
+        """Run the switched-on terminal until this deed is done, and stand still."""
+        return self.loop.until(deed)
+
+    def succeed(self, before: World) -> None:
+        """Take over what outlives the terminal's power: cards, the one in the slot, phone, paper, line, case."""
+        self.cards, self.behaviour, self.line_faults = before.cards, before.behaviour, before.line_faults
+        for card in self.cards.values():
+            card.waits_with(self.loop.spend)
+        self._phone = before._phone
+        self.printer.take_over(before.printer)
+        self.reader.take_over(before.reader)
+        self.tear_at = before.tear_at
+        self.scanner.broken = before.scanner.broken
+        self.link.take_over(before.link)
+        if before.tamper.is_open:
+            self.tamper.open_case()
+        self.loop.clock_error_ms = before.loop.clock_error_ms
 
     def run(self, people: Coroutine[Any, Any, Any]) -> None:
         """Power the terminal on and run until these people have done what they came for."""

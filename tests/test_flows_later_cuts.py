@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cut_loop import CutLoop, PowerCut
+from sim.cut_loop import CutLoop, PowerCut
 from hearing_host import HearingHost
 
 from sim.books import all_payments

@@ -11,7 +11,7 @@ import pytest
 from drivers.ports import PaperLine, Text
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import FIRST_RUN, OPERATOR, play, to_menu
 from sim.world import World
 from terminal.hostlink.codec import Message, decode
 from terminal.hostlink.frame import unwrap
@@ -30,7 +30,7 @@ START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE
 REFUSED_SALE = "idle: 12850 ENTER\nchoose_method: 1\n"
-MENU_HOST, MENU_REPORTS = "idle: DOWN\nmenu: UP UP ENTER\n", "idle: DOWN\nmenu: UP ENTER\n"
+MENU_HOST, MENU_REPORTS = to_menu("host"), to_menu("reports")
 
 
 class Host(Acquirer):

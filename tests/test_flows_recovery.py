@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cut_loop import CutLoop, PowerCut
+from sim.cut_loop import CutLoop, PowerCut
 
 from drivers.ports import Key, LinkFault, Paper
 from keys import KeyStore, Usage

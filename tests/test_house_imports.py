@@ -25,6 +25,7 @@ FLOORS = {
     "screens": 3,
     "receipts": 3,
     "supervision": 4,
+    "rail": 4,
     "manifest": 4,
     "hostlink": 5,
     "shop": 6,

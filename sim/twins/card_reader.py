@@ -124,6 +124,12 @@ class TwinCardReader:
             self._plugged = True
             self._report()
 
+    def take_over(self, before: TwinCardReader) -> None:
+        """The card that stuck in another one, and its plug."""
+        with self._lock:
+            self._card, self._plugged = before._card, before._plugged
+            self._report()
+
     def _transmit(self, command: bytes) -> bytes:
         card = self._card
         if card is None:

@@ -6,9 +6,10 @@ Source: docs/host-link.md §6; host-link digest §6.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 NEARLY_FULL = TOTAL_COUNT_LIMIT * 9 // 10  # From here on the idle screen says that a settlement is due.
 COUNTED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
-PAGE = 500
+PAGE = 16  # Payments read at once: a step of the upload wants one, or a message's few, of a batch of 999.
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +101,16 @@ def is_foreign(shop: Shop, payment: PaymentRecord) -> bool:
     return shop.profile.is_foreign(str(payment.facts.get("organisation", "")))
 
 
-def of_batch(tx: Tx, batch: int, after: int = 0) -> tuple[PaymentRecord, ...]:
-    """All payments of a batch after the one with this number, oldest first."""
-    found: list[PaymentRecord] = []
-    while True:
-        page = tx.payments(batch=batch, newest_first=False, limit=PAGE, after=found[-1].id if found else after)
-        found += page
-        if len(page) < PAGE:
-            return tuple(found)
+def of_batch(tx: Tx, batch: int, after: int = 0) -> Iterator[PaymentRecord]:
+    """All payments of a batch after the one with this number, oldest first; read as far as they are wanted."""
+    while page := tx.payments(batch=batch, newest_first=False, limit=PAGE, after=after):
+        yield from page
+        after = page[-1].id
 
 
 def held(tx: Tx) -> int:
     """How many payments of the open batch a settlement would have to carry. Cash counts, so that all fit an amount."""
-    return sum(total.count for total in tx.totals(tx.get("batch", 1)) if total.state in HELD_STATES)
+    return tx.count_payments(tx.get("batch", 1), HELD_STATES)
 
 
 def open_rows(tx: Tx) -> tuple[OpenRow, ...]:
@@ -190,4 +188,4 @@ def part_of_batch(shop: Shop, tx: Tx, part: Part, after: int, limit: int) -> tup
         for p in of_batch(tx, tx.get("batch", 1), after)
         if p.method is Method.CARD and belongs(p, shop.profile.transactions[p.kind])
     )
-    return tuple(p for p, _ in zip(found, range(limit), strict=False))
+    return tuple(islice(found, limit))

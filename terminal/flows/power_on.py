@@ -7,11 +7,9 @@ whatever it was doing, there and then.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.flows import checks, errands, key_loading, recovery
+from terminal.flows import checks, errands, key_loading, news, recovery
 from terminal.flows.batch import NEARLY_FULL, held
 from terminal.flows.clock import hold_clock_floor, set_clock
 from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
@@ -39,9 +37,6 @@ from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
 from terminal.shop import Alarm, Shop, load_settings, wall_ms
 from terminal.strings import LANGUAGES
-
-if TYPE_CHECKING:
-    pass
 
 BOOT_MS = 1_500  # Long enough to read a failed check, short enough not to be waited for.
 CLOCK_TICK_MS = 15_000
@@ -103,7 +98,7 @@ async def _start_of_day(shop: Shop) -> None:
         if messages.keys_ready(shop.keys, shop.profile):
             await clear_reversals(shop)
         return
-    if shop.mode is Mode.SETTLING:
+    if shop.mode is Mode.SETTLING and not shop.profile.settled_behind:
         await settle(shop)
     await sign_in_due.look(shop)
     if shop.mode is Mode.KEYED and not await sign_in(shop):
@@ -126,17 +121,20 @@ async def _idle(shop: Shop) -> None:
     shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
-    pending, nearly_full, shop.behind.owed = await Commit(
+    pending, nearly_full, told, shop.behind.owed = await Commit(
         lambda tx: (
             sum(is_card_reversal(p) for p in tx.open_payments()),
             held(tx) >= NEARLY_FULL,
+            news.word(tx),
             errands.owed(shop, tx),
         )
     )
     shop.lamp(Lamp.ALERT, pending > 0)
+    if shop.mode is Mode.SETTLING:  # Somebody has just asked for it.
+        await errands.look(shop)
     while True:
         clock = f"{shop.local_time(await wall_ms()):%H:%M}"
-        shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending, nearly_full=nearly_full))
+        shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending, nearly_full=nearly_full, news=told))
         won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS), Wait(shop.behind.over))
         if won == 0:
             break
@@ -148,6 +146,8 @@ async def _idle(shop: Shop) -> None:
     await errands.make_way(shop)
     if value.digits:
         await _sell(shop, value)
+    elif value is Key.ENTER and told:
+        await news.read(shop)
     elif value is Key.ENTER and why_not_selling(shop) in ("sign_in", "settling"):
         await (settle(shop) if shop.mode is Mode.SETTLING else sign_in(shop))
     elif value in (Key.ENTER, Key.UP, Key.DOWN):
@@ -205,6 +205,9 @@ async def menu(shop: Shop) -> None:
             await host_menu(shop)
         case "menu.reports":
             await reports(shop)
+        case "menu.news":
+            if not await news.read(shop):
+                await acknowledge(shop, screens.Problem(title="menu.news", text="news.none"))
 
 
 MENU = (
@@ -223,6 +226,7 @@ MENU = (
     "menu.downloads",
     "menu.host",
     "menu.reports",
+    "menu.news",
 )
 
 

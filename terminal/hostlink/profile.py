@@ -111,6 +111,7 @@ class Profile:
     domestic_organisations: tuple[str, ...]  # 63.1 of an answer; empty: every card is domestic.
     sign_out_after_settlement: bool
     certificates_when_balanced: bool  # The chips' TCs go up after a settlement that balances, too.
+    settled_behind: bool  # Behind the idle screen, with nobody waiting.
     downloads_mac: bool
     downloads_at_sign_in: bool
     ca_key_set: CapkSet
@@ -296,6 +297,7 @@ _SETTINGS = (
     _Setting("batch.domestic", "domestic_organisations", list_of(r"[0-9A-Z]{3}", "three-character organisations")),
     _Setting("batch.sign_out", "sign_out_after_settlement", flag),
     _Setting("batch.certificates_when_balanced", "certificates_when_balanced", flag),
+    _Setting("batch.background", "settled_behind", flag),
     _Setting("downloads.mac", "downloads_mac", flag),
     _Setting("downloads.at_sign_in", "downloads_at_sign_in", flag),
     _Setting("downloads.ca_keys", "ca_key_set", one_of({world.value: world for world in CapkSet})),

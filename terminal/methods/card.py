@@ -28,7 +28,7 @@ from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, car
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.card_offline import SALE_TAGS, chip_fields, own_word, terminal_for
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
-from terminal.methods.order import afterwards, way_is_clear
+from terminal.methods.order import way_is_clear
 from terminal.methods.original import had_pin, is_the_same
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
 from terminal.model import Kind, Mode, Money, PaymentState
@@ -64,7 +64,6 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
     if payment is not None and magstripe.chip_wanted(shop, payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
-    await afterwards(shop, payment)
     return payment
 
 

@@ -24,7 +24,7 @@ from terminal.loop import Commit
 from terminal.methods.card import begin
 from terminal.methods.card_ending import Deal, conclude
 from terminal.methods.card_sealed import ask_without_card
-from terminal.methods.order import afterwards, way_is_clear
+from terminal.methods.order import way_is_clear
 from terminal.methods.original import is_the_same
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
@@ -61,9 +61,7 @@ async def transact_typed(shop: Shop, deal: Deal) -> PaymentRecord | None:
     attempt = await begin(shop, deal)
     if not await Commit(lambda tx: is_the_same(shop, tx, deal, typed.pan)):
         return await conclude(shop, attempt, kernel.CardError("other-card"))
-    payment = await ask_without_card(shop, attempt, CardFields(typed.pan, typed.expiry, entry=MANUAL))
-    await afterwards(shop, payment)
-    return payment
+    return await ask_without_card(shop, attempt, CardFields(typed.pan, typed.expiry, entry=MANUAL))
 
 
 async def _type_card(shop: Shop, *, with_cvv2: bool) -> Typed | None:

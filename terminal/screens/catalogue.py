@@ -242,13 +242,17 @@ class SignInFailed:
 
 @value
 class Idle:
-    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon."""
+    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon.
+
+    `news` in room "news": what was done behind this screen and nobody has read yet; "" for nothing.
+    """
 
     name: ClassVar[str] = "idle"
     mode: Mode
     clock: str
     pending: int
     nearly_full: bool
+    news: str
 
     def lay(self, words: Words) -> Layout:
         left, right = {
@@ -258,14 +262,16 @@ class Idle:
             Mode.BLANK: ("", "hint.set_up"),
             Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
-        news = words["idle.nearly_full"] if self.nearly_full else ""
-        if self.pending:
-            news = words.say("idle.pending", count=self.pending)
+        told = words["idle.nearly_full"] if self.nearly_full else ""
+        if self.news:
+            told, right = words[f"news.{self.news}"], "hint.read"
+        elif self.pending:
+            told = words.say("idle.pending", count=self.pending)
         return Notice(
             words["brand"],
             headline=self.clock,
             corner=words[f"mode.{self.mode.value}"],
-            hint=Hint(news or (words[left] if left else ""), words[right] if right else ""),
+            hint=Hint(told or (words[left] if left else ""), words[right] if right else ""),
         )
 
 
@@ -966,7 +972,7 @@ class ConfirmSettlement:
 
 @value
 class Settling:
-    """`step` in room "step": recover, reversals, totals, upload, print, close."""
+    """`step` in room "step": recover, reversals, notices, totals, upload, print, close, finish."""
 
     name: ClassVar[str] = "settling"
     step: str
@@ -1275,6 +1281,7 @@ CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
 )
+NEWS = ("balanced", "unbalanced", "refused", "unprinted")
 LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
@@ -1316,9 +1323,10 @@ EXAMPLES: tuple[Screen, ...] = (
     SignInFailed("bad_keys", ""),
     SignInFailed("batch", "00"),
     SignInFailed("declined", "97"),
-    *(Idle(mode, "14:05", 0, nearly_full=False) for mode in Mode),
-    Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True),
-    Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True),
+    *(Idle(mode, "14:05", 0, nearly_full=False, news="") for mode in Mode),
+    Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True, news=""),
+    Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True, news=""),
+    *(Idle(Mode.KEYED, "14:05", 0, nearly_full=False, news=word) for word in NEWS),
     *(Problem("wish.title", f"wish.{digit}") for digit in (2, 6, 8, 9)),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 1),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 4),
@@ -1438,7 +1446,7 @@ EXAMPLES: tuple[Screen, ...] = (
     Today((), 1, 1, Money(0)),
     ConfirmSettlement(12, _SALE),
     ConfirmSettlement(9999, _LARGE),
-    *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close")),
+    *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close", "finish")),
     OfferParking(_SALE, "000042"),
     OfferParking(_LARGE, "999999"),
     *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),

@@ -1,4 +1,4 @@
-"""One slip of each kind, for the receipts' tests and goldens."""
+"""One slip of each kind, for the gallery, the tests and the goldens of receipts."""
 
 from __future__ import annotations
 
