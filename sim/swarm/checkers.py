@@ -219,20 +219,17 @@ class SettledWithPaper:
     name = "settled-with-its-slip"
 
     def __init__(self) -> None:
-        self._slips = 0
+        self._closed = 0  # A batch whose slip has not been seen yet.
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Durable):
-            return
-        event = happening.event
-        if event.kind == "batch-settled":
-            self._slips += 1
-            self._at_ms = event.at_ms
-        elif event.kind == "slip" and event.body["slip"] == "settlement":
-            self._slips -= 1
-        elif event.kind == "mode" and event.body["to"] == "keyed" and self._slips > 0:
-            self._slips = 0
-            yield "a batch was closed without its settlement slip"
+            if self._closed:
+                yield f"batch {self._closed} was closed without its settlement slip"
+                self._closed = 0
+        elif happening.event.kind == "batch-settled":
+            self._closed = happening.event.body["batch"]
+        elif happening.event.kind == "slip" and happening.event.body["slip"] == "settlement":
+            self._closed = 0
 
 
 class SlipForEach:

@@ -10,7 +10,6 @@ import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from drivers.ports import Link, LinkClosed, LinkFault, LinkFrame
 from sim.acquirer import Acquirer
@@ -29,6 +28,7 @@ from terminal.assembly import kernel_profile
 from terminal.config.settings import OFFERABLE
 from terminal.hostlink.codec import Message
 from terminal.hostlink.profile import Profile, load_profile
+from terminal.loop import Instant
 
 LINE_MS = (15, 90)  # One way.
 SPOILING = frozenset(
@@ -62,10 +62,9 @@ class SwarmLoop(SimLoop):
         """The right time, in milliseconds since 1970."""
         return self._start_wall_ms + self._mono_ms
 
-    def now(self) -> Any:
-        right = super().now()
-        wrong_ms = self.wrong_ms + right.mono_ms * self._drift_ppm // PARTS_IN
-        return dataclasses.replace(right, wall_ms=right.wall_ms + wrong_ms) if wrong_ms else right
+    def now(self) -> Instant:
+        mono_ms = self._mono_ms
+        return Instant(mono_ms, self._start_wall_ms + mono_ms + self.wrong_ms + mono_ms * self._drift_ppm // PARTS_IN)
 
 
 class Storm:
@@ -150,7 +149,7 @@ def drawn(draws: Draws) -> Drawn:
         panel=source.choice(((128, 64), (128, 128))),
         lines=source.choice((1, 1, 2)),
         stripe=source.random() < 0.8,
-        pad=source.random() < 0.2,
+        pad=source.random() < 0.05,
         partial=source.choice(("ask", "refuse")),
         offline=source.random() < 0.3,
         drift_ppm=source.randrange(-200, 201),
@@ -241,6 +240,8 @@ class SwarmWorld(World):
         self.shop.kernel = kernel_profile(self.config)
         self._phone = self.bank.phone
         self.cards = self.bank.cards
+        for card in self.cards.values():
+            card.waits_with(self.loop.spend)
 
     def begin(self, transaction: int, life: int = 0) -> None:
         """From here on everything is drawn for this transaction; what was planned for the last one is forgotten."""
