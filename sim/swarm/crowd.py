@@ -197,6 +197,9 @@ class Crowd(People):
         company.mischief = self._mischief = put_in(place, number, befall)
         for after_ms, mend in self._mischief.mend:
             place.loop.at(place.loop.clock_ms() + after_ms, mend)
+        if self._mischief.dies_after_ms >= 0:
+            killed = self._mischief.killed
+            place.loop.at(place.loop.clock_ms() + self._mischief.dies_after_ms, lambda: place.die(killed))
         self._intent = intent_with(draw_intent(self._seed, number), place.draws, number, befall)
         company.since_settled += 1
         await self._come(number)

@@ -26,6 +26,7 @@ from terminal.model import Method
 REQUESTS = 3  # A transaction's fault of the line befalls one of its first requests, the first one most often.
 LATE_MS = (1_000, 90_000)  # Past the longest time-out of a profile (60 s), too.
 COMMANDS = 24  # A chip sale has about twenty commands.
+DIES_MS = 20_000  # About what a sale by chip takes.
 MENDED_MS = (5_000, 40_000)
 CLOCK_MS = (60_000, 2 * 3_600_000)
 PAPER_LINES = 30
@@ -58,6 +59,8 @@ class Mischief:
     settles: bool = False
     signs_in: bool = False
     cut_again: bool = False
+    dies_after_ms: int = -1  # The power goes, or (`killed`) the process alone, whatever is being done.
+    killed: bool = False
     mend: list[tuple[int, Callable[[], None]]] = field(default_factory=list)  # (after so many ms, what)
 
 
@@ -190,6 +193,11 @@ def _power(at: Counter) -> None:
         disk.cut_after = effects
 
 
+def _dies(at: Counter) -> None:
+    at.mischief.dies_after_ms = at.between("moment", 0, DIES_MS)
+    at.mischief.killed = at.name == "killed"
+
+
 def _cut_again(at: Counter) -> None:
     at.mischief.cut_again = True
 
@@ -228,6 +236,8 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "display-loose": _display,
         "power-cut": _power,
         "power-cut-again": _cut_again,
+        "power-cut-between": _dies,
+        "killed": _dies,
         **dict.fromkeys(FAILURES, _power),
         "wrong-pin": _nothing,
         "wrong-pin-thrice": _nothing,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -63,7 +64,7 @@ class Lives:
     def _live(self, life: int, disk: Disk, bank: Bank, folder: Path, begins_ms: int) -> tuple[int, bool]:
         """One life; when the next one begins, and whether this one was the last."""
         loop = SwarmLoop(self.draws, start_wall_ms=begins_ms, drift_ppm=drawn(self.draws).drift_ppm)
-        disk.on_cut = lambda: self._lose_power(loop)
+        disk.on_cut = lambda: loop.at(0, self._lose_power)
         transaction = self.watch.transaction
         if self.again:
             self.again = False
@@ -71,7 +72,7 @@ class Lives:
         world: SwarmWorld | None = None
         try:
             world = SwarmWorld(self.draws, loop=loop, bank=bank, data=folder, vfs=disk.name)
-            world.disk = disk
+            world.disk, world.die = disk, partial(self._die, disk)
             world.begin(transaction, life)
             self.watch.look_at(world)
             if life:
@@ -80,22 +81,23 @@ class Lives:
             self._close(world)
             return loop.true_ms(), True
         except (PowerLost, JournalBroken, apsw.Error) as end:
-            if not disk.dead and not disk.failed:
+            if not isinstance(end, PowerLost) and not disk.dead and not disk.failed:
                 raise  # Nothing was done to the disk: the journal broke by itself.
             if world is not None:
                 self._close(world)
-            self._darkness(disk, bank, world, isinstance(end, PowerLost) or disk.dead)
+            self._darkness(disk, bank, world)
         dark_ms = self.draws.between(transaction, f"dark {life}", *DARK_MS)
         return loop.true_ms() + dark_ms, False
 
     @staticmethod
-    def _lose_power(loop: SwarmLoop) -> None:
+    def _lose_power() -> None:
         """The engine sees an I/O error; the loop itself ends before anything else happens."""
+        raise PowerLost
 
-        def end() -> None:
-            raise PowerLost
-
-        loop.at(0, end)
+    @staticmethod
+    def _die(disk: Disk, killed: bool) -> None:
+        disk.dead = not killed
+        raise PowerLost
 
     @staticmethod
     def _close(world: SwarmWorld) -> None:
@@ -104,7 +106,7 @@ class Lives:
         except (JournalBroken, apsw.Error):
             return  # The disk fails at the close, too: the next life finds what there is.
 
-    def _darkness(self, disk: Disk, bank: Bank, world: SwarmWorld | None, cut: bool) -> None:
+    def _darkness(self, disk: Disk, bank: Bank, world: SwarmWorld | None) -> None:
         """What was on the line may still arrive; then the disk decides what it has kept."""
         self.again = self.again or self.company.mischief.cut_again
         self.company.mischief.cut_again = False
@@ -113,7 +115,7 @@ class Lives:
                 if self.draws.number(self.watch.transaction, f"in flight {number}", ARRIVES_IN_THE_DARK) == 0:
                     bank.acquirer.handle(frame, world.world_ms())
         disk.failed = 0
-        if cut:
+        if disk.dead:
             self.cuts += 1
             disk.mend()
         else:

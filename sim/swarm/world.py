@@ -215,6 +215,7 @@ class SwarmWorld(World):
         self.on_send: Callable[[bytes], None] = lambda frame: None
         self.storm = Storm()
         self.disk: Disk | None = None  # The one that can fail, if the journal is on it.
+        self.die: Callable[[bool], None] = lambda killed: None  # The power goes now; `killed`: the process alone.
         self.in_flight: list[bytes] = []  # Requests that left and have not arrived.
         self.bank = bank or Bank(draws, profile)
         others: Sequence[Network] = (Network(),) * (self.drawn.lines - 1)
@@ -240,8 +241,8 @@ class SwarmWorld(World):
         self.shop.kernel = kernel_profile(self.config)
         self._phone = self.bank.phone
         self.cards = self.bank.cards
-        for card in self.cards.values():
-            card.waits_with(self.loop.spend)
+        for inserted in self.cards.values():
+            inserted.waits_with(self.loop.spend)
 
     def begin(self, transaction: int, life: int = 0) -> None:
         """From here on everything is drawn for this transaction; what was planned for the last one is forgotten."""
