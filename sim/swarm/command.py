@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
+import platform
 import subprocess
 import sys
 import time
@@ -20,7 +22,7 @@ from pathlib import Path
 from sim.swarm.case import Case
 from sim.swarm.draws import Draws
 from sim.swarm.permitted import LEVELS, FaultsUnreadable, befalling, load
-from sim.swarm.play import Result, play
+from sim.swarm.play import REPEATS, Result, judge, play
 from sim.swarm.shrink import Shrinker
 
 TRANSACTIONS = 50  # Of one world: long enough for settlements in the middle, short enough to shrink.
@@ -33,6 +35,7 @@ FAILURES_TOLD = 5  # Then it stops: the first few tell what is wrong.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=seed_range, default=range(100), metavar="A:B", help="A to B - 1 (0:100)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (2)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures there, with machine and commit")
     parser.add_argument("--no-shrink", action="store_true", help="tell the first failure as it is")
     add_case_arguments(parser)
 
@@ -81,7 +84,16 @@ def run(args: argparse.Namespace) -> int:
         tell(failed, sys.stderr if args.json else sys.stdout)
     if failures and not args.no_shrink:
         smallest(failures[0])
-    tally.tell(time.monotonic() - started, failures, as_json=args.json)
+    seconds = time.monotonic() - started
+    figures = tally.figures(seconds, failures, args)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if args.json:
+        print(json.dumps(figures, ensure_ascii=False))
+    else:
+        tally.tell(seconds)
+        print("NOT CLEAN" if failures else "nothing was lost: every checker is content")
     return 1 if failures else 0
 
 
@@ -99,10 +111,10 @@ def refusal(args: argparse.Namespace) -> str:
 def each(cases: Iterable[Case], workers: int) -> Iterator[Result]:
     """The results in the cases' order, whatever finishes first."""
     if workers == 1:
-        yield from map(play, cases)
+        yield from map(judge, cases)
         return
     with multiprocessing.Pool(workers) as pool:
-        yield from pool.imap(play, cases)
+        yield from pool.imap(judge, cases)
 
 
 def progress(results: Iterator[Result], total: int) -> Iterator[Result]:
@@ -134,27 +146,28 @@ class Tally:
         self.payments.update(result.payments)
         self.faults.update(result.faults)
 
-    def tell(self, seconds: float, failures: list[Result], *, as_json: bool) -> None:
-        if as_json:
-            told = {
-                "worlds": self.worlds,
-                "transactions": self.transactions,
-                "cuts": self.cuts,
-                "payments": dict(sorted(self.payments.items())),
-                "faults": dict(sorted(self.faults.items())),
-                "failures": [as_dict(failed) for failed in failures],
-                "seconds": round(seconds, 1),
-                "commit": commit(),
-            }
-            print(json.dumps(told, ensure_ascii=False))
-            return
+    def figures(self, seconds: float, failures: list[Result], args: argparse.Namespace) -> dict[str, object]:
+        """All of it for a program, with what it was measured on."""
+        return {
+            "worlds": self.worlds,
+            "transactions": self.transactions,
+            "cuts": self.cuts,
+            "payments": dict(sorted(self.payments.items())),
+            "faults": dict(sorted(self.faults.items())),
+            "failures": [as_dict(failed) for failed in failures],
+            "seconds": round(seconds, 1),
+            "workers": args.workers,
+            "machine": f"{os.cpu_count()} x {platform.machine()}, Python {platform.python_version()}",
+            "commit": commit(),
+        }
+
+    def tell(self, seconds: float) -> None:
         hours = self.virtual_ms / 3_600_000
         each_ms = 1000 * seconds / max(1, self.transactions)
         cuts = f", {self.cuts} cuts of the power" if self.cuts else ""
         print(f"{self.worlds} worlds, {self.transactions} transactions{cuts}, {hours:.0f} virtual hours")
         print(f"{sum(self.faults.values())} faults; " + count(self.payments))
         print(f"{seconds:.1f} s, {each_ms:.2f} ms a transaction")
-        print("NOT CLEAN" if failures else "nothing was lost: every checker is content")
 
 
 def count(tally: Counter[str]) -> str:
@@ -185,7 +198,10 @@ def smallest(failed: Result) -> None:
     draws = Draws(failed.case.seed)
 
     def fails(case: Case) -> bool:
-        return any(finding.checker == checker for finding in play(case, rows).findings)
+        result = play(case, rows)
+        if checker == REPEATS:
+            return result.trace != play(case, rows).trace
+        return any(finding.checker == checker for finding in result.findings)
 
     def faults_of(case: Case) -> tuple[tuple[int, str], ...]:
         return tuple(

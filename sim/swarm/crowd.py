@@ -18,6 +18,7 @@ from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT, QUERY_
 from sim.people import GAP_MS, Intent, People, Steps, draw_intent
 from sim.story import KEY_MS, StoryError, press
 from sim.swarm.case import Case
+from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import Mischief, intent_with, put_in
 from sim.swarm.permitted import Permitted, befalling
 from sim.swarm.watch import Over, Watch
@@ -44,6 +45,7 @@ class Company:
     rows: Mapping[str, Permitted]
     watch: Watch
     left: Iterator[int] = field(init=False)
+    once: Mapping[str, Permitted] = field(init=False)  # What befalls a whole world.
     mischief: Mischief = field(default_factory=Mischief)
     befell: TallyOf[str] = field(default_factory=TallyOf)  # Faults, by name.
     since_settled: int = 0
@@ -53,6 +55,12 @@ class Company:
 
     def __post_init__(self) -> None:
         self.left = self.case.numbers()
+        self.once = {name: row for name, row in self.rows.items() if row.site == "world"}
+        self.rows = {name: row for name, row in self.rows.items() if row.site != "world"}
+
+    def world_has(self, name: str, draws: Draws) -> bool:
+        """Whether that fault befalls the whole world."""
+        return any(row.name == name and self.case.permits(WORLD, name) for row in befalling(self.once, draws, WORLD))
 
 
 class Crowd(People):
@@ -246,6 +254,11 @@ class Crowd(People):
         elif not self._company.reprinted and ledger.slips:
             self._company.reprinted = True
             await self._choose(MENU_REPRINT)
+        elif self._company.world_has("case-opened", place.draws):
+            self._watch.case_opened = True
+            place.tamper.open_case()
+            await Sleep(BORED_MS)
+            self._done_for = True
         else:
             self._done_for = True
 

@@ -43,6 +43,7 @@ class Lives:
     scratch: Path | None
     cuts: int = 0
     failures: int = 0
+    wrong_ms: int = 0  # How far the terminal's clock is from the truth.
     again: bool = False  # The next recovery is cut, too.
 
     def run(self) -> int:
@@ -64,6 +65,7 @@ class Lives:
     def _live(self, life: int, disk: Disk, bank: Bank, folder: Path, begins_ms: int) -> tuple[int, bool]:
         """One life; when the next one begins, and whether this one was the last."""
         loop = SwarmLoop(self.draws, start_wall_ms=begins_ms, drift_ppm=drawn(self.draws).drift_ppm)
+        loop.wrong_ms = self.wrong_ms
         disk.on_cut = lambda: loop.at(0, self._lose_power)
         transaction = self.watch.transaction
         if self.again:
@@ -87,6 +89,7 @@ class Lives:
                 self._close(world)
             self._darkness(disk, bank, world)
         dark_ms = self.draws.between(transaction, f"dark {life}", *DARK_MS)
+        self.wrong_ms = loop.wrong_ms - (dark_ms if self.company.world_has("no-clock-battery", self.draws) else 0)
         return loop.true_ms() + dark_ms, False
 
     @staticmethod

@@ -17,7 +17,7 @@ from sim.swarm.draws import Draws
 
 IN = 10_000
 LEVELS = ("none", "usual", "harsh")
-SITES = ("network", "host", "card", "printer", "clock", "devices", "people", "disk", "power")
+SITES = ("network", "host", "card", "printer", "clock", "devices", "people", "disk", "power", "world")
 SHIPPED = Path(__file__).with_name("faults.toml")
 
 

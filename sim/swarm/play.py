@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sim.swarm.case import Case
@@ -19,6 +19,9 @@ from sim.swarm.world import SwarmWorld
 
 SCRATCH = Path("/dev/shm")  # Where there is one, a world's key file costs no real disk's sync.
 POWERED = ("power", "disk")  # Sites whose faults need a disk beneath the journal.
+REPEATS = "repeats"
+REPEATS = "repeats"
+TWICE_EVERY = 50  # Seeds: costs a fiftieth more.
 FRAMES_TOLD = 6  # Of a traceback: the innermost.
 
 
@@ -74,6 +77,15 @@ def _one_life(draws: Draws, watch: Watch, company: Company, scratch: Path | None
         watch.look_at(world)
         world.run(Crowd(world, company).live())
         return world.loop.clock_ms()
+
+
+def judge(case: Case) -> Result:
+    """Play it; every so many seeds twice, because the same case must be the same run (11. Same seed, same trace)."""
+    result = play(case)
+    if case.seed % TWICE_EVERY == 0 and play(case).trace != result.trace:
+        again = Finding(REPEATS, case.transactions, "the same case has another trace the second time")
+        return replace(result, findings=(*result.findings, again))
+    return result
 
 
 def told(error: BaseException) -> str:

@@ -102,6 +102,7 @@ class Watch:
         self.ledger = Ledger()
         self.findings: list[Finding] = []
         self.transaction = -1
+        self.case_opened = False  # Somebody has, with a screwdriver.
         self.trace = hashlib.sha256()
         self._world: SwarmWorld | None = None
 
