@@ -7,6 +7,7 @@ the docstrings are those of the invariants in docs/simulator.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sim.acquirer.book import Entry
 from sim.swarm.ledger import Paid
@@ -35,7 +36,7 @@ def stands_at_host(watch: Watch, paid: Paid) -> bool:
         order = watch.world.acquirer.book.any_order(MERCHANT_NO, paid.order_no)
         return order is not None and order.state is OrderState.PAID
     entry = entry_of(watch, paid)
-    return entry is not None and entry.kind is paid.kind and entry.standing
+    return moves_money(paid.kind) and entry is not None and entry.kind is paid.kind and entry.standing
 
 
 def moves_money(kind: Kind) -> bool:
@@ -208,9 +209,26 @@ class TotalsAgree:
             if batch.settlement is None or batch.batch_no in self._seen:
                 continue
             self._seen.add(batch.batch_no)
-            if not batch.settlement.balanced:
-                told, booked = batch.settlement.claimed, batch.settlement.booked
+            told, booked = batch.settlement.claimed, batch.settlement.booked
+            refunds = [e.amount_minor for e in batch.entries.values() if e.standing and self._is_unanswered(watch, e)]
+            told = replace(
+                told,
+                credit_minor=told.credit_minor + sum(refunds),
+                credit_count=told.credit_count + len(refunds),
+            )
+            abroad = batch.settlement.claimed_foreign == batch.settlement.booked_foreign
+            if told != booked or not abroad or (not refunds and not batch.settlement.balanced):
                 yield f"batch {batch.batch_no}: the terminal said {told}, the host counted {booked}"
+
+    @staticmethod
+    def _is_unanswered(watch: Watch, entry: Entry) -> bool:
+        """A refund that nobody answered: the terminal cannot count what it does not know; its slip lists it."""
+        paid = next(
+            (p for p in watch.ledger.payments.values() if (p.batch_no, p.stan) == (entry.batch_no, entry.stan)), None
+        )
+        if paid is None or TRANSACTIONS[paid.kind].silence is not Silence.UNKNOWN:
+            return False
+        return paid.state in (PaymentState.UNKNOWN, PaymentState.SETTLED) and "response_code" not in paid.facts
 
 
 class SettledWithPaper:

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sim.swarm.case import Case
 from sim.swarm.draws import Draws
-from sim.swarm.permitted import LEVELS, FaultsUnreadable, befalling, load
+from sim.swarm.permitted import LEVELS, FaultsUnreadable, Permitted, befalling, load
 from sim.swarm.play import REPEATS, Result, judge, play
 from sim.swarm.shrink import Shrinker
 
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     cases = (Case(seed, args.transactions, args.faults, power=args.power) for seed in args.seeds)
     tally, failures = Tally(), list[Result]()
-    for result in progress(each(cases, args.workers), len(args.seeds)):
+    for result in progress(each(cases, load(args.faults), args.workers), len(args.seeds)):
         tally.take(result)
         if not result.clean:
             failures.append(result)
@@ -108,13 +109,14 @@ def refusal(args: argparse.Namespace) -> str:
     return ""
 
 
-def each(cases: Iterable[Case], workers: int) -> Iterator[Result]:
+def each(cases: Iterable[Case], rows: Mapping[str, Permitted], workers: int) -> Iterator[Result]:
     """The results in the cases' order, whatever finishes first."""
+    play_one = partial(judge, rows=rows)
     if workers == 1:
-        yield from map(judge, cases)
+        yield from map(play_one, cases)
         return
     with multiprocessing.Pool(workers) as pool:
-        yield from pool.imap(judge, cases)
+        yield from pool.imap(play_one, cases)
 
 
 def progress(results: Iterator[Result], total: int) -> Iterator[Result]:

@@ -41,6 +41,7 @@ class Lives:
     watch: Watch
     company: Company
     scratch: Path | None
+    lying: bool = False
     cuts: int = 0
     failures: int = 0
     wrong_ms: int = 0  # How far the terminal's clock is from the truth.
@@ -48,7 +49,7 @@ class Lives:
 
     def run(self) -> int:
         """From the first start to the end of the last life; the virtual time of all of them. Raises what crashed."""
-        disk = Disk(self.draws.number(WORLD, "disk", 2**32))
+        disk = Disk(self.draws.number(WORLD, "disk", 2**32), lying=self.lying)
         frozen = drawn(self.draws)
         bank = Bank(self.draws, load_profile(frozen.profile))
         begins_ms = START_WALL_MS

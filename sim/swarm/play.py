@@ -20,7 +20,6 @@ from sim.swarm.world import SwarmWorld
 SCRATCH = Path("/dev/shm")  # Where there is one, a world's key file costs no real disk's sync.
 POWERED = ("power", "disk")  # Sites whose faults need a disk beneath the journal.
 REPEATS = "repeats"
-REPEATS = "repeats"
 TWICE_EVERY = 50  # Seeds: costs a fiftieth more.
 FRAMES_TOLD = 6  # Of a traceback: the innermost.
 
@@ -43,16 +42,23 @@ class Result:
 
 
 def play(
-    case: Case, rows: Mapping[str, Permitted] | None = None, *, say: Callable[[str], None] | None = None
+    case: Case,
+    rows: Mapping[str, Permitted] | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
+    lying: bool = False,
 ) -> Result:
-    """Never raises for what the product does: a crash is a finding. `say` hears the story, line by line."""
+    """Never raises for what the product does: a crash is a finding.
+
+    `say` hears the story, line by line. `lying`: the disk only claims to sync, which no terminal can survive.
+    """
     draws = Draws(case.seed)
     rows = load(case.faults) if rows is None else rows
     rows = {name: row for name, row in rows.items() if case.power or row.site not in POWERED}
     watch = Watch(all_checkers(), say)
     company = Company(case, rows, watch)
     scratch = SCRATCH if SCRATCH.is_dir() else None
-    lives = Lives(draws, watch, company, scratch)
+    lives = Lives(draws, watch, company, scratch, lying)
     virtual_ms = 0
     try:
         virtual_ms = lives.run() if case.power else _one_life(draws, watch, company, scratch)
@@ -79,10 +85,10 @@ def _one_life(draws: Draws, watch: Watch, company: Company, scratch: Path | None
         return world.loop.clock_ms()
 
 
-def judge(case: Case) -> Result:
+def judge(case: Case, rows: Mapping[str, Permitted] | None = None) -> Result:
     """Play it; every so many seeds twice, because the same case must be the same run (11. Same seed, same trace)."""
-    result = play(case)
-    if case.seed % TWICE_EVERY == 0 and play(case).trace != result.trace:
+    result = play(case, rows)
+    if case.seed % TWICE_EVERY == 0 and play(case, rows).trace != result.trace:
         again = Finding(REPEATS, case.transactions, "the same case has another trace the second time")
         return replace(result, findings=(*result.findings, again))
     return result
