@@ -17,7 +17,7 @@ from sim.swarm.watch import Durable, Happening, Over, Printed, Sent, Shown, Watc
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
 from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
-from terminal.hostlink.transactions import TRANSACTIONS, Card, Effect
+from terminal.hostlink.transactions import TRANSACTIONS, Card, Effect, Silence
 from terminal.journal import ChainBroken
 from terminal.journal.events import canonical
 from terminal.model import Method, PaymentState, mask_pan
@@ -47,7 +47,11 @@ class ApprovalsEnd:
         if not isinstance(happening, Over):
             return
         for batch in watch.world.acquirer.book.all_batches():
-            standing = [e.stan for e in batch.entries.values() if e.state is EntryState.APPROVED]
+            standing = [
+                entry.stan
+                for entry in batch.entries.values()
+                if entry.state is EntryState.APPROVED and TRANSACTIONS[entry.kind].effect is not Effect.NONE
+            ]
             paid = [order.order_no for order in batch.orders.values() if order.state is OrderState.PAID]
             if batch.settlement is None and (standing or paid):
                 yield f"batch {batch.batch_no} is not settled and holds {standing + paid}"
@@ -190,7 +194,8 @@ class Cards:
         paid = happening.paid
         if paid is None or paid.state is not PaymentState.COMPLETED or paid.method is not Method.CARD:
             return
-        if TRANSACTIONS[paid.kind].card is not Card.FULL or str(paid.facts.get("entry_mode", ""))[:2] != CHIP:
+        row, entry_mode = TRANSACTIONS[paid.kind], str(paid.facts.get("entry_mode", ""))
+        if row.card is not Card.FULL or row.silence is Silence.NOTHING or entry_mode[:2] != CHIP:
             return
         card = next(
             (c for c in watch.world.cards.values() if mask_pan(c.profile.pan) == paid.facts.get("masked_pan")), None
