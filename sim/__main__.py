@@ -12,6 +12,8 @@ COMMANDS = {
     "panel": ("sim.panel.command", "a working terminal in your browser, with the whole world around it"),
     "demo": ("sim.demo", "a short day without a browser; every screen and slip as PNG and text"),
     "day": ("sim.day", "a trading day in virtual time, from one seed"),
+    "swarm": ("sim.swarm.command", "many worlds with every fault, each watched by checkers of money"),
+    "replay": ("sim.swarm.replay", "one world of the swarm again, to the byte"),
     "scenario": ("sim.scenario.command", "stories from files, told in virtual time; each says how it ended"),
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
     "certify": ("sim.certify.command", "an acquirer's certification script against a terminal, and a signed report"),

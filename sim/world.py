@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
 from keys import KeyStore, selftest
@@ -318,7 +318,7 @@ class World:
         if self._folder:
             self._folder.cleanup()
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

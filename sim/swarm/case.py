@@ -19,6 +19,7 @@ class Case:
     faults: str = "harsh"
     skip: frozenset[int] = field(default_factory=frozenset)
     without: frozenset[tuple[int, str]] = field(default_factory=frozenset)
+    power: bool = False  # On a disk that fails, with a power that is cut.
 
     def numbers(self) -> Iterator[int]:
         """The transactions that are played, in order."""
@@ -34,7 +35,7 @@ class Case:
         'python -m sim replay --seed 7 --transactions 20 --faults harsh --skip 3'
         """
         words = ["python", "-m", "sim", "replay", "--seed", str(self.seed), "--transactions", str(self.transactions)]
-        words += ["--faults", self.faults]
+        words += ["--faults", self.faults, *(["--power"] if self.power else [])]
         if self.skip:
             words += ["--skip", ",".join(str(number) for number in sorted(self.skip))]
         if self.without:

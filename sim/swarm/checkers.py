@@ -6,7 +6,8 @@ the docstrings are those of the invariants in docs/simulator.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 
 from sim.acquirer.book import Entry
 from sim.swarm.ledger import Paid
@@ -35,7 +36,7 @@ def stands_at_host(watch: Watch, paid: Paid) -> bool:
         order = watch.world.acquirer.book.any_order(MERCHANT_NO, paid.order_no)
         return order is not None and order.state is OrderState.PAID
     entry = entry_of(watch, paid)
-    return entry is not None and entry.kind is paid.kind and entry.standing
+    return moves_money(paid.kind) and entry is not None and entry.kind is paid.kind and entry.standing
 
 
 def moves_money(kind: Kind) -> bool:
@@ -55,16 +56,11 @@ class NothingUndurable:
         if stan and stan not in ledger.stans:
             yield f"{message.mti} with STAN {stan}, which was not durable"
         paid = ledger.by_stan.get(stan)
-        if message.mti in ("0100", "0200", "0220") and message.text(3)[:2] not in ("", "31"):
-            if paid is None and not self._about_an_order(watch, message.text(60)):
-                yield f"{message.mti} with STAN {stan} without a durable payment"
+        # A query or a close of a wallet's order has a STAN of its own and no payment under it.
+        if message.mti in MONEY and paid is None and not any(paid.order_no for paid in ledger.open.values()):
+            yield f"{message.mti} with STAN {stan} without a durable payment"
         if message.mti == "0400" and (paid is None or paid.state is not PaymentState.REVERSING):
             yield f"0400 for STAN {stan}, whose reversal is not durable"
-
-    @staticmethod
-    def _about_an_order(watch: Watch, f60: str) -> bool:
-        """A query or a close of a wallet's order has a STAN of its own and no payment under it."""
-        return any(paid.order_no for paid in watch.ledger.open.values())
 
 
 class ReversalFirst:
@@ -213,9 +209,26 @@ class TotalsAgree:
             if batch.settlement is None or batch.batch_no in self._seen:
                 continue
             self._seen.add(batch.batch_no)
-            if not batch.settlement.balanced:
-                told, booked = batch.settlement.claimed, batch.settlement.booked
+            told, booked = batch.settlement.claimed, batch.settlement.booked
+            refunds = [e.amount_minor for e in batch.entries.values() if e.standing and self._is_unanswered(watch, e)]
+            told = replace(
+                told,
+                credit_minor=told.credit_minor + sum(refunds),
+                credit_count=told.credit_count + len(refunds),
+            )
+            abroad = batch.settlement.claimed_foreign == batch.settlement.booked_foreign
+            if told != booked or not abroad or (not refunds and not batch.settlement.balanced):
                 yield f"batch {batch.batch_no}: the terminal said {told}, the host counted {booked}"
+
+    @staticmethod
+    def _is_unanswered(watch: Watch, entry: Entry) -> bool:
+        """A refund that nobody answered: the terminal cannot count what it does not know; its slip lists it."""
+        paid = next(
+            (p for p in watch.ledger.payments.values() if (p.batch_no, p.stan) == (entry.batch_no, entry.stan)), None
+        )
+        if paid is None or TRANSACTIONS[paid.kind].silence is not Silence.UNKNOWN:
+            return False
+        return paid.state in (PaymentState.UNKNOWN, PaymentState.SETTLED) and "response_code" not in paid.facts
 
 
 class SettledWithPaper:
@@ -224,20 +237,17 @@ class SettledWithPaper:
     name = "settled-with-its-slip"
 
     def __init__(self) -> None:
-        self._slips = 0
+        self._closed = 0  # A batch whose slip has not been seen yet.
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Durable):
-            return
-        event = happening.event
-        if event.kind == "batch-settled":
-            self._slips += 1
-            self._at_ms = event.at_ms
-        elif event.kind == "slip" and event.body["slip"] == "settlement":
-            self._slips -= 1
-        elif event.kind == "mode" and event.body["to"] == "keyed" and self._slips > 0:
-            self._slips = 0
-            yield "a batch was closed without its settlement slip"
+            if self._closed:
+                yield f"batch {self._closed} was closed without its settlement slip"
+                self._closed = 0
+        elif happening.event.kind == "batch-settled":
+            self._closed = happening.event.body["batch"]
+        elif happening.event.kind == "slip" and happening.event.body["slip"] == "settlement":
+            self._closed = 0
 
 
 class SlipForEach:
@@ -268,9 +278,11 @@ class Reprints:
         if isinstance(happening, Printed):
             self._papers.append(text_of(happening.lines))
             del self._papers[:-4]
-        elif isinstance(happening, Over) and watch.ledger.slips:
-            if not any(mark in paper for paper in self._papers for mark in DUPLICATE_MARKS):
-                yield "the last slip did not come out again"
+        elif isinstance(happening, Over) and watch.ledger.slips and not self._came_again():
+            yield "the last slip did not come out again"
+
+    def _came_again(self) -> bool:
+        return any(mark in paper for paper in self._papers for mark in DUPLICATE_MARKS)
 
 
 class OneCharge:
@@ -312,6 +324,18 @@ class Recovers:
             yield "it never came back to its idle screen"
 
 
+class NothingForgotten:
+    """3, 7. What the journal has acknowledged is there after every start, word for word."""
+
+    name = "nothing-forgotten"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Restarted) and watch.ledger.n:
+            found = watch.world.journal.events_after(watch.ledger.n - 1, 1)
+            if not found or found[0].digest != watch.ledger.digest:
+                yield f"event {watch.ledger.n} was durable, and is {'another now' if found else 'gone'}"
+
+
 class Authentic:
     """A payment is decided by an answer that the host made for it, and by no other."""
 
@@ -322,7 +346,8 @@ class Authentic:
             paid = happening.paid
             if paid is None or happening.was is not PaymentState.REQUESTED or paid.method is not Method.CARD:
                 return
-            if paid.state in (PaymentState.APPROVED, PaymentState.DECLINED) and paid.stan in watch.world.bank.plan.spoilt:
+            decided = paid.state in (PaymentState.APPROVED, PaymentState.DECLINED)
+            if decided and paid.stan in watch.world.bank.plan.spoilt:
                 yield f"payment {paid.id} is {paid.state.value} by an answer that was spoilt"
 
 
@@ -341,6 +366,7 @@ CHECKERS = (
     Reprints,
     OneCharge,
     Recovers,
+    NothingForgotten,
     Authentic,
 )
 
@@ -350,6 +376,3 @@ def all_checkers() -> tuple[Checker, ...]:
     from sim.swarm.endings import ENDINGS
 
     return tuple(made() for made in (*CHECKERS, *ENDINGS))
-
-
-__all__: Iterable[str] = ("CHECKERS", "TERMINAL", "all_checkers", "entry_of", "stands_at_host")

@@ -4,18 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
+from keys.testkeys import TEST_TMK
 from sim.acquirer.book import EntryState
 from sim.acquirer.compare import books_agree
 from sim.books import all_payments, payment_rows, unanswered
-from sim.swarm.watch import Happening, Over, Watch
+from sim.canary import digits, found, needles, packed
+from sim.card import PROFILES
+from sim.people import ORDERED
+from sim.swarm.watch import Durable, Happening, Over, Printed, Sent, Shown, Watch, text_of
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
+from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
-from terminal.hostlink.transactions import TRANSACTIONS, Effect
+from terminal.hostlink.transactions import TRANSACTIONS, Card, Effect, Silence
 from terminal.journal import ChainBroken
-from terminal.model import PaymentState
+from terminal.journal.events import canonical
+from terminal.model import Method, PaymentState, mask_pan
 
 LIVENESS_MS = 30 * 60_000  # After the last fault nothing may be pending longer than this.
+CHIP = "05"  # F22: the number came from a chip.
 _SIGN = {Effect.DEBIT: 1, Effect.CREDIT: -1, Effect.NONE: 0}
 
 
@@ -39,7 +47,11 @@ class ApprovalsEnd:
         if not isinstance(happening, Over):
             return
         for batch in watch.world.acquirer.book.all_batches():
-            standing = [e.stan for e in batch.entries.values() if e.state is EntryState.APPROVED]
+            standing = [
+                entry.stan
+                for entry in batch.entries.values()
+                if entry.state is EntryState.APPROVED and TRANSACTIONS[entry.kind].effect is not Effect.NONE
+            ]
             paid = [order.order_no for order in batch.orders.values() if order.state is OrderState.PAID]
             if batch.settlement is None and (standing or paid):
                 yield f"batch {batch.batch_no} is not settled and holds {standing + paid}"
@@ -138,4 +150,81 @@ class JournalFolds:
                 yield f"payment {record.id}: its events come to {told}"
 
 
-ENDINGS = (Books, ApprovalsEnd, Liveness, Accounts, Wallets, JournalFolds)
+class Canary:
+    """9. No card number, track or key is in the journal or on paper."""
+
+    name = "no-secret-outside"
+
+    def __init__(self) -> None:
+        self._said: list[str] = []
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Durable):
+            self._said.append(canonical(dict(happening.event.body)))
+        elif isinstance(happening, Printed):
+            self._said.append(text_of(happening.lines))
+        elif isinstance(happening, Over):
+            everything = "\n".join(self._said).encode()
+            for name in (*watch.world.cards, ORDERED.name):
+                yield from found(_secrets_of(name), f"journal or paper ({name})", everything)
+
+
+@cache
+def _secrets_of(name: str) -> dict[str, set[bytes]]:
+    """What must be nowhere, of one card; and the terminal's master key. Made once a process: it never changes."""
+    applications = PROFILES[name].applications
+    tracks = [f"{app.pan}D{app.expiry[:4]}{app.service_code}" for app in applications]
+    return needles(
+        {
+            "PAN": [form for app in applications for form in digits(app.pan)],
+            "track": [form for track in tracks for form in (track.encode(), packed(track))],
+            "TMK": [bytes(TEST_TMK)],
+        }
+    )
+
+
+class Cards:
+    """The cards' own logs: what the terminal completed online by chip, the card has agreed to."""
+
+    name = "cards-agree"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Durable) or happening.was is not PaymentState.APPROVED:
+            return
+        paid = happening.paid
+        if paid is None or paid.state is not PaymentState.COMPLETED or paid.method is not Method.CARD:
+            return
+        row, entry_mode = TRANSACTIONS[paid.kind], str(paid.facts.get("entry_mode", ""))
+        if row.card is not Card.FULL or row.silence is Silence.NOTHING or entry_mode[:2] != CHIP:
+            return
+        card = next(
+            (c for c in watch.world.cards.values() if mask_pan(c.profile.pan) == paid.facts.get("masked_pan")), None
+        )
+        if card is None or card.profile.quirks or "asked_minor" in paid.facts:
+            return
+        logged = [int(record[6:12].hex()) for record in card.memory.log]
+        if card.profile.applications[0].log_records and paid.amount_minor not in logged:
+            yield f"payment {paid.id} is completed, and its card has not agreed"
+
+
+class KeysDie:
+    """10. Once the case was opened no key is left and nothing authenticated leaves."""
+
+    name = "keys-die-with-the-case"
+
+    def __init__(self) -> None:
+        self._opened = False
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Shown) and happening.name == "locked":
+            self._opened = True
+            shop = watch.world.shop
+            if keys_ready(shop.keys, shop.profile) or shop.keys.has(master_key(shop.profile)):
+                yield "the case was opened, and there are keys"
+        elif isinstance(happening, Sent) and self._opened:
+            yield f"a locked terminal sends {happening.message.mti}"
+        elif isinstance(happening, Over) and watch.case_opened and not self._opened:
+            yield "the case was opened, and the terminal is not locked"
+
+
+ENDINGS = (Books, ApprovalsEnd, Liveness, Accounts, Wallets, JournalFolds, Canary, Cards, KeysDie)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+import apsw
+
 from drivers.ports import LinkFault, Paper
 from sim.acquirer.faults import Fault
 from sim.card import PROFILES
@@ -18,14 +20,26 @@ from sim.swarm.draws import Draws
 from sim.swarm.permitted import Permitted
 from sim.swarm.world import SwarmWorld
 from sim.twins.link import Trip
+from sim.wire.disk import Failure
 from terminal.model import Method
 
 REQUESTS = 3  # A transaction's fault of the line befalls one of its first requests, the first one most often.
 LATE_MS = (1_000, 90_000)  # Past the longest time-out of a profile (60 s), too.
 COMMANDS = 24  # A chip sale has about twenty commands.
+DIES_MS = 20_000  # About what a sale by chip takes.
 MENDED_MS = (5_000, 40_000)
 CLOCK_MS = (60_000, 2 * 3_600_000)
 PAPER_LINES = 30
+EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred.
+FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
+    {
+        "disk-full": ("write", apsw.FullError),
+        "disk-write-fails": ("write", apsw.IOError),
+        "disk-sync-fails": ("sync", apsw.IOError),
+        "disk-delete-fails": ("delete", apsw.IOError),
+        "disk-close-fails": ("close", apsw.IOError),
+    }
+)
 PROMPTS = ("enter_amount", "choose_method", "insert_card", "enter_pin", "show_qr", "scan_code", "wallet_paying")
 CARD_SCREENS = ("reading_card", "enter_pin", "connecting", "waiting", "approved", "printing", "declined")
 BUSY_SCREENS = ("connecting", "waiting", "reading_card", "printing", "settling", "signing_in", "reversing")
@@ -44,6 +58,9 @@ class Mischief:
     unplugs_for_ms: int = 0
     settles: bool = False
     signs_in: bool = False
+    cut_again: bool = False
+    dies_after_ms: int = -1  # The power goes, or (`killed`) the process alone, whatever is being done.
+    killed: bool = False
     mend: list[tuple[int, Callable[[], None]]] = field(default_factory=list)  # (after so many ms, what)
 
 
@@ -164,6 +181,27 @@ def _screen_of(field_name: str, screens: tuple[str, ...]) -> Callable[[Counter],
     return put_in
 
 
+def _power(at: Counter) -> None:
+    disk = at.world.disk
+    if disk is None:
+        return
+    effects = at.between("effect", 0, EFFECTS)
+    if at.name in FAILURES:
+        where, error = FAILURES[at.name]
+        disk.failure = Failure(where, error, disk.effects + effects)
+    else:
+        disk.cut_after = effects
+
+
+def _dies(at: Counter) -> None:
+    at.mischief.dies_after_ms = at.between("moment", 0, DIES_MS)
+    at.mischief.killed = at.name == "killed"
+
+
+def _cut_again(at: Counter) -> None:
+    at.mischief.cut_again = True
+
+
 def _nothing(at: Counter) -> None:
     """It is in the intent already (`intent_with`)."""
 
@@ -196,6 +234,11 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "clock-ahead": _clock(1),
         "scanner-dead": _scanner,
         "display-loose": _display,
+        "power-cut": _power,
+        "power-cut-again": _cut_again,
+        "power-cut-between": _dies,
+        "killed": _dies,
+        **dict.fromkeys(FAILURES, _power),
         "wrong-pin": _nothing,
         "wrong-pin-thrice": _nothing,
         "cancels": _screen_of("cancel_at", PROMPTS),

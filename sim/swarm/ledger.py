@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from terminal.hostlink.transactions import TRANSACTIONS, Effect
 from terminal.journal import Event
 from terminal.model import Kind, Method, PaymentState
 
@@ -45,7 +46,7 @@ class Ledger:
     payments: dict[int, Paid] = field(default_factory=dict)
     open: dict[int, Paid] = field(default_factory=dict)
     by_stan: dict[str, Paid] = field(default_factory=dict)  # The newest with that STAN.
-    completed: dict[int, Paid] = field(default_factory=dict)  # Of the open batch.
+    completed: dict[int, Paid] = field(default_factory=dict)  # What the open batch has to settle.
     queued: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     slips: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     unprinted: set[int] = field(default_factory=set)
@@ -55,10 +56,11 @@ class Ledger:
     mode: str = "blank"
     settings: dict[str, Any] = field(default_factory=dict)
     n: int = 0
+    digest: str = ""  # Of event `n`.
 
     def take(self, event: Event, transaction: int) -> Paid | None:
         """Fold one event; the payment that it is about, if it is about one."""
-        self.n = event.n
+        self.n, self.digest = event.n, event.digest
         body = event.body
         match event.kind:
             case "payment":
@@ -95,7 +97,7 @@ class Ledger:
             self.open[paid.id] = paid
         else:
             self.open.pop(paid.id, None)
-        if paid.state is PaymentState.COMPLETED:
+        if paid.state is PaymentState.COMPLETED and TRANSACTIONS[paid.kind].effect is not Effect.NONE:
             self.completed[paid.id] = paid
         return paid
 

@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from sim.acquirer.faults import FaultKind
@@ -17,7 +16,7 @@ from sim.swarm.draws import Draws
 
 IN = 10_000
 LEVELS = ("none", "usual", "harsh")
-SITES = ("network", "host", "card", "printer", "clock", "devices", "people", "disk", "power")
+SITES = ("network", "host", "card", "printer", "clock", "devices", "people", "disk", "power", "world")
 SHIPPED = Path(__file__).with_name("faults.toml")
 
 
@@ -38,26 +37,28 @@ class Permitted:
     codes: tuple[str, ...] = ()
 
 
-def load(level: str) -> Mapping[str, Permitted]:
+def load(level: str) -> dict[str, Permitted]:
     """The rows of a level ("none", "usual", "harsh"), or of the file of that name. Raises FaultsUnreadable."""
     if level == "none":
-        return MappingProxyType({})
-    path, column = (SHIPPED, level) if level in LEVELS else (Path(level), "rate")
+        return {}
+    shipped = _read(SHIPPED)
+    known = frozenset(str(row["name"]) for row in shipped)
+    if level in LEVELS:
+        return {row.name: row for row in (_row(each, level, known) for each in shipped)}
+    return {row.name: row for row in (_row(each, "rate", known) for each in _read(Path(level)))}
+
+
+def _read(path: Path) -> Iterable[Mapping[str, Any]]:
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["fault"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise FaultsUnreadable(f"{path.name}: {type(error).__name__}: {error}") from None
-    known = {row.name: row for row in (_row(each, column) for each in _rows(rows, path))}
-    return MappingProxyType(known)
-
-
-def _rows(rows: Any, path: Path) -> Iterable[Mapping[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise FaultsUnreadable(f"{path.name}: the faults are rows, each under [[fault]]")
     return rows
 
 
-def _row(row: Mapping[str, Any], column: str) -> Permitted:
+def _row(row: Mapping[str, Any], column: str, known: frozenset[str]) -> Permitted:
     name = str(row.get("name", "?"))
     strange = set(row) - {"name", "site", "usual", "harsh", "rate", "loses", "kind", "mti", "codes"}
     if strange:
@@ -71,6 +72,8 @@ def _row(row: Mapping[str, Any], column: str) -> Permitted:
         kind = FaultKind(row["kind"]) if "kind" in row else None
     except ValueError:
         raise FaultsUnreadable(f"fault {name!r}: no kind {row['kind']!r}") from None
+    if kind is None and name not in known:
+        raise FaultsUnreadable(f"fault {name!r}: nobody knows how to put it in; see {SHIPPED.name}, or give its kind")
     mti, codes = tuple(map(str, row.get("mti", ()))), tuple(map(str, row.get("codes", ())))
     return Permitted(name, str(row["site"]), rate, str(row.get("loses", "")), kind, mti, codes)
 

@@ -95,11 +95,14 @@ class Checker(Protocol):
 class Watch:
     """Listens to one world after the other (a terminal's lives); the ledger and the checkers outlive them all."""
 
-    def __init__(self, checkers: Sequence[Checker]) -> None:
+    def __init__(self, checkers: Sequence[Checker], say: Callable[[str], None] | None = None) -> None:
+        self._say = say
+        self._said = ""
         self.checkers = tuple(checkers)
         self.ledger = Ledger()
         self.findings: list[Finding] = []
         self.transaction = -1
+        self.case_opened = False  # Somebody has, with a screwdriver.
         self.trace = hashlib.sha256()
         self._world: SwarmWorld | None = None
 
@@ -120,6 +123,8 @@ class Watch:
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
         self.sync()
         self.transaction = transaction
+        if self._say:
+            self._say(f"-- transaction {transaction}: {', '.join(faults) or 'no fault'}")
         self.tell(Begun(transaction, faults))
 
     def tell(self, happening: Happening) -> None:
@@ -145,6 +150,8 @@ class Watch:
 
     def _shown(self, picture: Picture) -> None:
         self.trace.update(f"{self.world.loop.clock_ms()} {picture.name}\n".encode())
+        if self._say:
+            self._say_screen(picture)
         if picture.name in TELLING:
             self.sync()
             self.tell(Shown(picture.name))
@@ -157,7 +164,15 @@ class Watch:
         except FrameError as error:
             self.found("speaks-the-dialect", f"a frame that cannot be read left: {error}")
             return
+        if self._say:
+            self._say(f"  → {message.mti} {message.text(3)} STAN {message.text(11)} F60 {message.text(60)}")
         self.tell(Sent(message))
+
+    def _say_screen(self, picture: Picture) -> None:
+        words = f"{picture.name}: {' / '.join(picture.text())}"
+        if self._say and words != self._said:
+            self._said = words
+            self._say(f"{self.world.loop.clock_ms() / 1000:10.3f} {words}")
 
     def _printed(self, lines: tuple[PaperLine, ...]) -> None:
         self.trace.update(repr(lines).encode())
@@ -168,6 +183,3 @@ class Watch:
 def text_of(lines: Iterable[Any]) -> str:
     """The words of a slip."""
     return "\n".join(line.text for line in lines if hasattr(line, "text"))
-
-
-Make = Callable[[], Checker]

@@ -10,23 +10,25 @@ import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from drivers.ports import Link, LinkClosed, LinkFault, LinkFrame
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.wallets import WalletKind
+from sim.card import VirtualCard
 from sim.day import endless_customers
 from sim.loop import START_WALL_MS, SimLoop
 from sim.phone import Phone
 from sim.swarm.draws import Draws
 from sim.twins.link import GOOD_TRIP, Network, Trip
 from sim.twins.pad import TwinSignaturePad
+from sim.wire.disk import Disk
 from sim.world import PHONE_BALANCE_MINOR, World
 from terminal.assembly import kernel_profile
 from terminal.config.settings import OFFERABLE
 from terminal.hostlink.codec import Message
 from terminal.hostlink.profile import Profile, load_profile
+from terminal.loop import Instant
 
 LINE_MS = (15, 90)  # One way.
 SPOILING = frozenset(
@@ -60,10 +62,9 @@ class SwarmLoop(SimLoop):
         """The right time, in milliseconds since 1970."""
         return self._start_wall_ms + self._mono_ms
 
-    def now(self) -> Any:
-        right = super().now()
-        wrong_ms = self.wrong_ms + right.mono_ms * self._drift_ppm // PARTS_IN
-        return dataclasses.replace(right, wall_ms=right.wall_ms + wrong_ms) if wrong_ms else right
+    def now(self) -> Instant:
+        mono_ms = self._mono_ms
+        return Instant(mono_ms, self._start_wall_ms + mono_ms + self.wrong_ms + mono_ms * self._drift_ppm // PARTS_IN)
 
 
 class Storm:
@@ -148,7 +149,7 @@ def drawn(draws: Draws) -> Drawn:
         panel=source.choice(((128, 64), (128, 128))),
         lines=source.choice((1, 1, 2)),
         stripe=source.random() < 0.8,
-        pad=source.random() < 0.2,
+        pad=source.random() < 0.05,
         partial=source.choice(("ask", "refuse")),
         offline=source.random() < 0.3,
         drift_ppm=source.randrange(-200, 201),
@@ -190,6 +191,7 @@ class Bank:
         self.plan = self.acquirer.faults = SpoilingPlan()
         accounts = self.acquirer.registry.accounts.values()
         self.money_before_minor = sum(account.balance_minor for account in accounts)
+        self.cards: dict[str, VirtualCard] = {}
         self.phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, PHONE_BALANCE_MINOR))
 
 
@@ -212,6 +214,9 @@ class SwarmWorld(World):
         profile = load_profile(self.drawn.profile)
         self.on_send: Callable[[bytes], None] = lambda frame: None
         self.storm = Storm()
+        self.disk: Disk | None = None  # The one that can fail, if the journal is on it.
+        self.die: Callable[[bool], None] = lambda killed: None  # The power goes now; `killed`: the process alone.
+        self.in_flight: list[bytes] = []  # Requests that left and have not arrived.
         self.bank = bank or Bank(draws, profile)
         others: Sequence[Network] = (Network(),) * (self.drawn.lines - 1)
         self.clock = loop or SwarmLoop(draws, drift_ppm=self.drawn.drift_ppm)
@@ -235,6 +240,9 @@ class SwarmWorld(World):
         self.shop.config = self.config = dataclasses.replace(self.config, transactions=offer, card=card)
         self.shop.kernel = kernel_profile(self.config)
         self._phone = self.bank.phone
+        self.cards = self.bank.cards
+        for inserted in self.cards.values():
+            inserted.waits_with(self.loop.spend)
 
     def begin(self, transaction: int, life: int = 0) -> None:
         """From here on everything is drawn for this transaction; what was planned for the last one is forgotten."""
@@ -246,10 +254,16 @@ class SwarmWorld(World):
 
     def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         super()._make_devices(panel, card_command_ms, stripe=stripe)
-        link = WatchedLink(self.link, lambda frame: self.on_send(frame))
+        link = WatchedLink(self.link, self._sending)
         self.devices = dataclasses.replace(self.devices, link=link)
 
+    def _sending(self, frame: bytes) -> None:
+        self.in_flight = [frame]  # One exchange at a time: whatever came before it is lost.
+        self.on_send(frame)
+
     def _host(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        if frame in self.in_flight:
+            self.in_flight.remove(frame)
         return super()._host(frame, self.world_ms())
 
     def world_ms(self) -> int:
