@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim.cut_loop import CutLoop, PowerCut
 from test_flows_recovery import Counter
 
 from sim.acquirer import Acquirer
 from sim.acquirer.requests import Answer
 from sim.books import all_payments, discrepancies
+from sim.cut_loop import CutLoop, PowerCut
 from sim.killed.errands import Insistent
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play
