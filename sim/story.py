@@ -116,6 +116,11 @@ class Eyes:
                 passed.append(name)
         raise StoryError(f"never shown; seen since: {', '.join(passed) or 'nothing'}")
 
+    async def see_within(self, ms: int) -> str:
+        """The next screen, whatever it is; "" when nothing new was shown for so long."""
+        won, name = await Race(Wait(self._seen), Sleep(ms))
+        return str(name) if won == 0 else ""
+
     async def see_any(self) -> str:
         """The next screen, whatever it is."""
         name: str = await Wait(self._seen)

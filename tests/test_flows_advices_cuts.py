@@ -33,7 +33,7 @@ PAY = "idle: 10000 ENTER\nchoose_method: 1\n" + CARD + DONE
 SALE = PAY + OUT
 AUTH = to_transaction("auth", NAMES) + "enter_amount: 10000 ENTER\n" + CARD + DONE + OUT
 # Somebody who has nothing to do with it buys something.
-NEXT = "idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\napproved:\nremove_card: remove\nidle:"
+NEXT = "idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\napproved:\nremove_card: remove\nidle: wait 40\n"
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ class Order:
     wallet_no: str = ""
     paid_ms: int = 0
     code: str = "00"  # Why a scanned one was refused.
+    told: bool = False  # The merchant has had PAID for an answer: from now on it is refunded, not reversed.
 
     @property
     def prevented(self) -> bool:

@@ -25,7 +25,7 @@ from sim.acquirer.dukpt_keys import DukptDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, HostKeys, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
-from sim.acquirer.orders import OrderDesk
+from sim.acquirer.orders import ABOUT, MAKING, OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
 from sim.acquirer.replies import replies_to
 from sim.acquirer.requests import (
@@ -53,7 +53,7 @@ from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import unwrap
-from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, mac_wire_bytes
+from terminal.hostlink.messages import mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60
 from terminal.hostlink.transactions import Effect, Row
@@ -162,6 +162,10 @@ class Acquirer:
 
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return self._sign_ins.keys((merchant_no, terminal_no)) is not None
+
+    def forget_keys(self) -> None:
+        """As after a restart of a host whose book keeps no keys: every terminal must sign in again."""
+        self._sign_ins.forget()
 
     def keys_of(self, terminal: TerminalId, message: Message) -> HostKeys | None:
         """The keys that a message of this terminal is under, for whoever judges it (sim.certify); None: none fit."""
@@ -340,8 +344,8 @@ class Acquirer:
 
     def _money(self, request: Request) -> Answer:
         stan, code = request.message.text(11), request.message.text(3)
-        order = request.message.mti == "0200" and code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY)
-        if order and code in (QR_QUERY, QR_CLOSE):
+        order = request.message.mti == "0200" and code in MAKING + ABOUT
+        if order and code in ABOUT:
             # An order of a settled batch may still be asked about.
             batch = self.book.batch(request.terminal, request.f60.batch_no)
             if batch is None:

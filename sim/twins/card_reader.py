@@ -103,6 +103,10 @@ class TwinCardReader:
             self._card, self._tear_in = card, tear_at
             self._report()
 
+    @property
+    def holds_card(self) -> bool:
+        return self._card is not None
+
     def remove(self) -> None:
         """Pull the card out, if there is one."""
         with self._lock:
