@@ -29,7 +29,7 @@ from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Spawn, Wait
-from terminal.methods import qr_order, sign_in_due
+from terminal.methods import late_news, qr_order, sign_in_due
 from terminal.methods.order import refusal
 from terminal.methods.requirements import untold
 from terminal.methods.reversal import clear_reversals, is_card_reversal
@@ -130,12 +130,12 @@ async def _idle(shop: Shop) -> None:
         lambda tx: (
             sum(is_card_reversal(p) for p in tx.open_payments()),
             held(tx) >= NEARLY_FULL,
-            qr_order.untold(tx),
+            late_news.untold(tx),
             errands.owed(shop, tx),
         )
     )
     if untold_orders:  # They ended behind this screen, and nobody has read it yet.
-        await qr_order.tell_late(shop)
+        await late_news.tell(shop)
         await recovery.print_unprinted(shop)
     shop.lamp(Lamp.ALERT, pending > 0)
     while True:
