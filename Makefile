@@ -10,7 +10,11 @@ JOBS ?= 2
 SEED ?= 1
 TRANSACTIONS ?= 1000
 RUNS ?=
+SEEDS ?= 0:2000
+CUTS ?= 0:800
 TARGETS ?=
+SINCE ?=
+DEFECTS ?=
 MODULES ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -19,7 +23,7 @@ PYTEST := $(PY) -m pytest
 
 .PHONY: help venv run \
 	test test-quick check format fuzz dukpt-walk conformance coverage mutation kills goldens goldens-check diagrams diagrams-check \
-	bench bench-peers certify demo day legibility doctor \
+	bench bench-peers certify planted swarm swarm-long demo day gallery legibility doctor \
 	certs card-keys \
 	system-deps install-pi clean
 
@@ -116,11 +120,24 @@ coverage: venv ## Which lines and branches of the kernel its tests and cases run
 demo: venv ## A whole day without a browser: screens and slips go to build/demo
 	$(PY) -m sim demo
 
+gallery: venv ## Every screen and slip on one page (SINCE=REVISION: before and after)
+	@$(PY) -m sim gallery $(if $(SINCE),--since $(SINCE)) --out build/gallery
+
 legibility: venv ## How often a phone reads the codes that are drawn and printed (PICTURES=100)
 	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --out build/legibility
 
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
+
+swarm: venv ## 10^5 faulted transactions and 10^4 power cuts, watched by every checker (SEEDS=0:2000 CUTS=0:800)
+	$(PY) -m sim swarm --seeds $(SEEDS) --transactions 50 --workers $(JOBS) --out build/swarm/faults.json
+	$(PY) -m sim swarm --power --seeds $(CUTS) --transactions 20 --workers $(JOBS) --out build/swarm/power.json
+
+swarm-long: venv ## The same with 10^6 of each: some hours
+	@$(MAKE) --no-print-directory swarm SEEDS=0:20000 CUTS=0:80000
+
+planted: venv ## Mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)
+	@PYTHONPATH=tests $(PY) -m planted --jobs $(JOBS) $(DEFECTS)
 
 certify: venv ## An acquirer's certification script against the terminal, and a signed report
 	@$(PY) -m sim certify --spawn

@@ -23,6 +23,7 @@ from sim.people import People
 from sim.twins.link import Network, Trip
 from sim.world import World, hash_seed
 from terminal.config.settings import OFFERABLE
+from terminal.hostlink.profile import Profile
 from terminal.journal import Event
 from terminal.model import PaymentState
 
@@ -81,14 +82,16 @@ WALLETS_FULL_MINOR = 99_999_999_99  # Customers who come all day long must not r
 EMPTY_PURSES = ("poor",)  # ...but for those whose part it is.
 
 
-def endless_customers(seed: int | str) -> Acquirer:
+def endless_customers(
+    seed: int | str, *, profile: Profile | None = None, draw: Callable[[int], bytes] | None = None
+) -> Acquirer:
     """An acquirer whose test cards stand for many customers each: money for a whole day."""
     poor = {app.pan for name in EMPTY_PURSES for app in PROFILES[name].applications}
     registry = default_registry()
     for account in registry.accounts.values():
         if account.pan not in poor:
             account.balance_minor = WALLETS_FULL_MINOR
-    return Acquirer(registry, seed=hash_seed(seed), faults=FaultPlan())
+    return Acquirer(registry, profile=profile, seed=hash_seed(seed), draw=draw, faults=FaultPlan())
 
 
 def run_day(

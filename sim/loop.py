@@ -8,19 +8,22 @@ effect, just as closing a task does not stop a real thread. When nothing is read
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
-from terminal.loop import CallOverdue, Deadlock, Instant, Loop, Task
+from terminal.loop import CallOverdue, Deadlock, Instant, Loop, LoopError, Task
+
+T = TypeVar("T")
 
 START_WALL_MS = 1_798_000_000_000  # A day in December 2026, so that a long run crosses the year's end.
 JOURNAL_MS = (1, 6)
 CALL_MS = (0, 3)
-OWNER_MS = {"gpio": (0, 0), "display": (0, 0)}  # A pin takes microseconds; pixels are drawn when somebody looks.
 
 
 class SimLoop(Loop):
     """`seed` decides every latency and every random byte; `commit` is Journal.transact (or None)."""
+
+    at_once = frozenset({"gpio", "display"})  # A pin takes microseconds; pixels are drawn when somebody looks.
 
     def __init__(
         self,
@@ -37,9 +40,10 @@ class SimLoop(Loop):
         self._free_ms: dict[str, int] = {}
         self._spent_ms = 0
         self.commit = commit
+        self.clock_error_ms = 0  # How much the terminal's clock is ahead of the world's.
 
     def now(self) -> Instant:
-        return Instant(self._mono_ms, self._start_wall_ms + self._mono_ms)
+        return Instant(self._mono_ms, self._start_wall_ms + self._mono_ms + self.clock_error_ms)
 
     def clock_ms(self) -> int:
         return self._mono_ms
@@ -52,12 +56,36 @@ class SimLoop(Loop):
             raise Deadlock("calls are outstanding, but nothing in the world will ever happen")
         self._mono_ms = max(self._mono_ms, until_ms)
 
+    def until(self, deed: Coroutine[Any, Any, T], name: str = "person") -> T:
+        """Run until `deed` returns, and stand still then: all other tasks wait for the next one.
+
+        Raises what the deed or any other task does not catch.
+        """
+        done: list[T] = []
+
+        async def watched() -> None:
+            done.append(await deed)
+
+        task = self.spawn(watched(), name)
+        try:
+            while not task.done:
+                self._turn()
+        finally:
+            task.close()
+        if not done:
+            raise LoopError(f"{name} was closed by another task")
+        return done[0]
+
+    def stop(self) -> None:
+        """Close every task, as a process that has ended does; nothing that was on its way arrives."""
+        self._close_all()
+
     def spend(self, ms: int) -> None:
         """Called by a twin inside a call: the device is busy this much longer (a slow card, a silent one)."""
         self._spent_ms += ms
 
     def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
-        self._call(owner, call, deadline_ms, task, ticket, OWNER_MS.get(owner, CALL_MS))
+        self._call(owner, call, deadline_ms, task, ticket, CALL_MS)
 
     def start_commit(self, work: Callable[[Any], Any], task: Task, ticket: int) -> None:
         commit = self.commit

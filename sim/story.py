@@ -10,9 +10,8 @@ waited for), then acts. Screens are named, never described by pixels. Lines that
     approved:
     remove_card: remove
 
-Actions: digits, 00, ENTER, CANCEL, CLEAR, UP, DOWN · insert CARD, remove · swipe CARD · scan CODE,
-show WALLET (a one-time code) · phone WALLET (looks at the display's pixels and pays) · confirm, refuse (the wallet's
-question) · paper out|ok|low · host silent|refused|ok · wait SECONDS.
+Actions: digits, 00, ENTER, CANCEL, CLEAR, UP, DOWN, and the words of ACTIONS below, which are also the verbs of
+scenarios (sim.scenario) and of the world's API (sim.api). docs/simulator.md explains each.
 """
 
 from __future__ import annotations
@@ -23,7 +22,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from drivers.ports import Key, Paper
+from sim.acquirer.faults import parse_fault
+from sim.acquirer.wallets import WalletKind
+from sim.card import PROFILES
+from sim.card.stripe import FAULTS as STRIPE_FAULTS
+from sim.cut_loop import MOMENTS
+from sim.line_faults import parse_line_fault
 from sim.phone import PhoneInHand
+from sim.takes import CODE_CHARACTERS, Takes, like, number, one_of, parsed_by
 from terminal.config.settings import OFFERED
 from terminal.flows import transactions
 from terminal.flows.power_on import MENU
@@ -110,6 +116,11 @@ class Eyes:
                 passed.append(name)
         raise StoryError(f"never shown; seen since: {', '.join(passed) or 'nothing'}")
 
+    async def see_within(self, ms: int) -> str:
+        """The next screen, whatever it is; "" when nothing new was shown for so long."""
+        won, name = await Race(Wait(self._seen), Sleep(ms))
+        return str(name) if won == 0 else ""
+
     async def see_any(self) -> str:
         """The next screen, whatever it is."""
         name: str = await Wait(self._seen)
@@ -136,6 +147,9 @@ class Counter(Protocol):
     def set_paper(self, paper: Paper) -> None: ...
 
     def host_behaviour(self, behaviour: str) -> None: ...
+
+    def happen(self, what: str, how: str) -> None:
+        """A mishap of MISHAPS. Raises StoryError where it cannot happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +196,11 @@ async def act(world: Counter, words: list[str]) -> None:
         arguments = [words.pop(0) for _ in range(action.arguments) if words]
         if len(arguments) != action.arguments:
             raise StoryError(f"{word} needs {action.arguments} word(s)")
+        if action.takes is not None:
+            try:
+                action.takes.check(arguments[0])
+            except ValueError as wrong:
+                raise StoryError(f"{word} {arguments[0]}: {wrong}") from None
         await action.run(world, *arguments)
 
 
@@ -245,22 +264,55 @@ async def _wait(world: Counter, seconds: str) -> None:
     await Sleep(int(seconds) * 1000)
 
 
+def _happens(what: str) -> Callable[[Counter, str], Coroutine[Any, Any, None]]:
+    async def run(world: Counter, how: str) -> None:
+        world.happen(what, how)
+
+    return run
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
-    arguments: int
+    """One word of a story. `takes`: its argument, None where it has none."""
+
+    takes: Takes | None
     run: Callable[..., Coroutine[Any, Any, None]]
 
+    @property
+    def arguments(self) -> int:
+        return 0 if self.takes is None else 1
 
+
+CARD = one_of(*PROFILES)
+SWIPE = like(f"((?:{'|'.join(STRIPE_FAULTS)}):)?[a-z0-9][a-z0-9-]*", "CARD or FAULT:CARD")
+WALLET = one_of(*(kind.value for kind in WalletKind))
+SECONDS_LIMIT = 7 * 24 * 3600  # A week covers every timer of the terminal.
+# What befalls a world, beside what people do at the counter: see sim.mishaps.
+MISHAPS = {
+    "tear": number(1, 999),
+    "reader": one_of("unplug", "plug"),
+    "scanner": one_of("broken", "mended"),
+    "paper-left": number(1, 200),
+    "fault": parsed_by(parse_fault, r"[a-z-]+(,[a-z0-9]+=[A-Za-z0-9]+)*"),
+    "line": parsed_by(parse_line_fault, r"[a-z-]+(,[a-z]+=[a-z0-9]+)*"),
+    "cable": one_of("out", "in"),
+    "case": one_of("open", "shut"),
+    "clock": number(-SECONDS_LIMIT, SECONDS_LIMIT),
+    "power": one_of("cut", "off", "on"),
+    "power-fails": one_of(*(moment.replace(" ", "-") for moment in MOMENTS)),
+}
+BEHAVIOURS = ("ok", "silent", "mute", "refused", "new")
 ACTIONS = {
-    "insert": Action(1, _insert),
-    "swipe": Action(1, _swipe),
-    "remove": Action(0, _remove),
-    "scan": Action(1, _scan),
-    "show": Action(1, _show),
-    "phone": Action(1, _phone),
-    "confirm": Action(1, _confirm),
-    "refuse": Action(1, _refuse),
-    "paper": Action(1, _paper),
-    "host": Action(1, _host),
-    "wait": Action(1, _wait),
+    "insert": Action(CARD, _insert),
+    "swipe": Action(SWIPE, _swipe),
+    "remove": Action(None, _remove),
+    "scan": Action(like(r"\S{1,%d}" % CODE_CHARACTERS, "a code without spaces"), _scan),
+    "show": Action(WALLET, _show),
+    "phone": Action(WALLET, _phone),
+    "confirm": Action(WALLET, _confirm),
+    "refuse": Action(WALLET, _refuse),
+    "paper": Action(one_of(*(state.value for state in Paper)), _paper),
+    "host": Action(one_of(*BEHAVIOURS), _host),
+    "wait": Action(number(0, SECONDS_LIMIT), _wait),
+    **{what: Action(takes, _happens(what)) for what, takes in MISHAPS.items()},
 }

@@ -7,33 +7,36 @@ decides every latency and every random byte, so a world repeats exactly. People 
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
-from keys import KeyStore
-from keys.selftest import run as known_answers
+from keys import KeyStore, selftest
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
+from sim.line_faults import LINE_FAULTS, LinePlan
 from sim.loop import START_WALL_MS, SimLoop
+from sim.mishaps import happen
 from sim.phone import Phone, PhoneInHand
-from sim.story import Eyes, StoryError
+from sim.story import BEHAVIOURS, Eyes, StoryError
 from sim.twins.card_reader import TwinCardReader
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
-from sim.twins.link import Network, TwinLink
+from sim.twins.link import Network, Trip, TwinLink
 from sim.twins.pad import TwinSignaturePad
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
 from terminal.config import Config, Keys, Merchant
-from terminal.flows.power_on import power_on
+from terminal.flows.boot import power_on
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop import Spawn
@@ -43,13 +46,24 @@ from terminal.shop import Devices, Shop
 
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
 PHONE_BALANCE_MINOR = 100_000_000
+PASSWORD_COST = 2  # Nobody in here guesses at passwords, and a day has hundreds of them.
+MEMORY = Path("/dev/shm")  # Linux's folder in memory: the keys of a world that nobody keeps cost no disk's sync.
+T = TypeVar("T")
+
+
+@cache
+def known_answers() -> tuple[tuple[str, bool], ...]:
+    """The self-test of the same program on the same machine, once for all its worlds."""
+    return selftest.run()
 
 
 class World:
     """One terminal and everything around it. `close()` it, or use it as a context manager.
 
-    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped. `loop` may
-    be one with a mind of its own (a power cut at a chosen moment); it then decides seed and clock.
+    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
+    the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
+    of `scratch` (None: in memory). `loop` may be one with a mind of its own (a power cut at a chosen moment); it then
+    decides seed and clock. `host` answers in the acquirer's place: a host of your own, whose book nobody here can read.
     """
 
     def __init__(
@@ -59,6 +73,7 @@ class World:
         network: Network | None = None,
         other_lines: Sequence[Network] = (),
         acquirer: Acquirer | None = None,
+        host: Callable[[bytes, int], tuple[bytes, ...]] | None = None,
         data: Path | None = None,
         panel: tuple[int, int] = (128, 64),
         language: str = "en",
@@ -74,12 +89,15 @@ class World:
         card_command_ms: int = 15,
         serial: str = "simulated",
         pad: TwinSignaturePad | None = None,
+        offered: tuple[str, ...] | None = None,
+        scratch: Path | None = None,
+        vfs: str | None = None,
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory() if data is None else None
+        self._folder = tempfile.TemporaryDirectory(dir=scratch or _memory()) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
         self.journal = Journal.open(
-            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms
+            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs
         )
         self.loop.commit = self.journal.transact
         # Who wants to know of everything that is shown, sent and printed (a trace, a demo's files).
@@ -87,38 +105,46 @@ class World:
         self.on_frame: Callable[[bytes], None] = lambda frame: None
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
+        self._own_host = host
         self.behaviour = "ok"
-        weather = network or Network()
-        self.network = dataclasses.replace(weather, refuse=self._refuse(weather.refuse))
-        self._other_lines = other_lines
+        self.line_faults = LinePlan()
+        self.tear_at: int | None = None  # The command during which the next card leaves.
+        self.network = self._troubled(network or Network())
+        self._other_lines = [self._troubled(line, preferred=False) for line in other_lines]
         self.pad = pad
         self._make_devices(panel, card_command_ms, stripe=stripe)
+        rights = Config.default().transactions
         self.config = dataclasses.replace(
             Config.default(),
             general=dataclasses.replace(Config.default().general, language=language),
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
             keys=keys or Keys(),
+            transactions=rights if offered is None else dataclasses.replace(rights, offered=offered),
         )
         self.shop: Shop = assemble(
             self.config,
             self.devices,
             self.loop,
-            KeyStore.open(
-                self.data / "keys",
-                terminal_id="simulated",
-                random=self.loop.draw,
-                test_only=not self.config.keys.real_keys,
-                counters=self.journal.counters,
-            ),
+            self._open_keys(),
             profile=profile,
             font=font,
             known_answers=known_answers,
             file_check=file_check,
             serial=serial,
+            password_cost=PASSWORD_COST,
         )
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
+
+    def _open_keys(self) -> KeyStore:
+        return KeyStore.open(
+            self.data / "keys",
+            terminal_id="simulated",
+            random=self.loop.draw,
+            test_only=not self.config.keys.real_keys,
+            counters=self.journal.counters,
+        )
 
     def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         spend = self.loop.spend
@@ -150,33 +176,70 @@ class World:
         self.on_frame(frame)
         if self.behaviour == "silent":
             return ()
-        replies = self.acquirer.handle(frame, now_ms)
+        # The host's clock is right, whatever the terminal's says.
+        now_ms -= self.loop.clock_error_ms
+        replies = self._own_host(frame, now_ms) if self._own_host else self.acquirer.handle(frame, now_ms)
         for reply in replies:
             self.on_frame(reply)
         if self.behaviour == "mute":  # Acts, but nobody hears it.
             return ()
         return replies
 
-    def _refuse(self, weather: Callable[[int], LinkFault | None]) -> Callable[[int], LinkFault | None]:
-        return lambda attempt: LinkFault.REFUSED if self.behaviour == "refused" else weather(attempt)
+    def _troubled(self, weather: Network, *, preferred: bool = True) -> Network:
+        """The weather, and what is done to the line by name. A host that takes no call is one address of several."""
+
+        def refuse(attempt: int) -> LinkFault | None:
+            if preferred and self.behaviour == "refused" or self.line_faults.take(connecting=True):
+                return LinkFault.REFUSED
+            return weather.refuse(attempt)
+
+        def trip(serial: int) -> Trip:
+            fault = self.line_faults.take(connecting=False)
+            made = LINE_FAULTS[fault.name].trip if fault is not None else None
+            return made(fault) if fault is not None and made is not None else weather.trip(serial)
+
+        return dataclasses.replace(weather, refuse=refuse, trip=trip)
 
     def host_behaviour(self, behaviour: str) -> None:
-        """ok · silent (never sees a request) · mute (acts, but its answers are lost) · refused (no connection)."""
-        if behaviour not in ("ok", "silent", "mute", "refused"):
+        """ok · silent (never sees a request) · mute (acts, but its answers are lost) · refused (no connection).
+
+        new: another host takes its place, with the same merchants and none of the book.
+        """
+        if behaviour not in BEHAVIOURS:
             raise StoryError(f"no such behaviour of the host: {behaviour}")
-        self.behaviour = behaviour
+        if behaviour == "new":
+            if self._own_host is not None:
+                raise StoryError("this host is yours; only its owner can forget its book")
+            self.acquirer = Acquirer(seed=hash_seed("another host"), faults=FaultPlan())
+            self._phone = Phone(self.acquirer.gateway, self._balances())
+        self.behaviour = "ok" if behaviour == "new" else behaviour
+
+    def _balances(self) -> dict[WalletKind, int]:
+        return {kind: wallet.balance_minor for kind, wallet in self._phone.wallets.items()}
+
+    def happen(self, what: str, how: str) -> None:
+        happen(self, what, how)
+
+    def world_ms(self) -> int:
+        """What everybody else's clock says, in milliseconds since 1970."""
+        return self.loop.now().wall_ms
 
     # What people do
 
     def press(self, key: Key) -> None:
         self.keypad.press(key)
 
-    def insert(self, profile: str) -> None:
+    def insert(self, profile: str, *, tear_at: int | None = None) -> None:
+        """Put that card in; with `tear_at` it is pulled out during the n-th command."""
         if profile not in self.cards:
             if profile not in PROFILES:
                 raise StoryError(f"no such card: {profile}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
-        self.reader.insert(self.cards[profile])
+        try:
+            self.reader.insert(self.cards[profile], tear_at=tear_at or self.tear_at)
+        except ValueError as occupied:
+            raise StoryError(str(occupied)) from None
+        self.tear_at = None
 
     def swipe(self, card: str) -> None:
         """A card through the stripe reader: "CARD", or "FAULT:CARD" (sim.card.stripe)."""
@@ -200,7 +263,7 @@ class World:
         return PhoneInHand(
             self._phone,
             WalletKind(wallet),
-            now_ms=lambda: self.loop.now().wall_ms,
+            now_ms=self.world_ms,
             display=lambda: (self.display.pixels(), self.display.width, self.display.height),
         )
 
@@ -218,6 +281,29 @@ class World:
         """How many digits stand in the masked field on the display (a person counts the stars)."""
         return sum(line.count("*") + line.count("●") for line in self.display.text())
 
+    def switch_on(self) -> None:
+        """Power, for whoever drives the loop a step at a time with `until`; ends with `loop.stop`."""
+        self.loop.spawn(power_on(self.shop), "terminal")
+
+    def until(self, deed: Coroutine[Any, Any, T]) -> T:
+        """Run the switched-on terminal until this deed is done, and stand still."""
+        return self.loop.until(deed)
+
+    def succeed(self, before: World) -> None:
+        """Take over what outlives the terminal's power: cards, the one in the slot, phone, paper, line, case."""
+        self.cards, self.behaviour, self.line_faults = before.cards, before.behaviour, before.line_faults
+        for card in self.cards.values():
+            card.waits_with(self.loop.spend)
+        self._phone = before._phone
+        self.printer.take_over(before.printer)
+        self.reader.take_over(before.reader)
+        self.tear_at = before.tear_at
+        self.scanner.broken = before.scanner.broken
+        self.link.take_over(before.link)
+        if before.tamper.is_open:
+            self.tamper.open_case()
+        self.loop.clock_error_ms = before.loop.clock_error_ms
+
     def run(self, people: Coroutine[Any, Any, Any]) -> None:
         """Power the terminal on and run until these people have done what they came for."""
 
@@ -232,11 +318,15 @@ class World:
         if self._folder:
             self._folder.cleanup()
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _memory() -> Path | None:
+    return MEMORY if os.access(MEMORY, os.W_OK) else None
 
 
 def hash_seed(seed: int | str) -> int:

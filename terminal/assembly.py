@@ -25,7 +25,7 @@ from terminal.journal import Journal
 from terminal.loop import Loop
 from terminal.manifest import FileCheck
 from terminal.screens.font import Font, load_font
-from terminal.shop import Devices, Shop
+from terminal.shop import PASSWORD_COST, Devices, Shop
 from terminal.version import VERSION
 
 DEVICE_ID = "device-id"
@@ -97,6 +97,7 @@ def assemble(
     file_check: Callable[[], FileCheck] | None = None,
     serial: str = "",
     note: Callable[[str], None] = lambda text: None,
+    password_cost: int = PASSWORD_COST,
 ) -> Shop:
     """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
 
@@ -137,4 +138,5 @@ def assemble(
         file_check=file_check,
         serial=serial,
         note=note,
+        password_cost=password_cost,
     )

@@ -21,7 +21,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -122,6 +122,7 @@ class Wait(Syscall[T]):
     mailbox: Mailbox[T]
 
 
+_WAITING = object()  # No answer yet; never an answer.
 _WAITS = (Wait, Sleep)  # What may race; made once, for each wait is looked at.
 
 
@@ -191,7 +192,7 @@ class Task:
         coroutine: Coroutine[Syscall[Any], Any, Any],
         name: str,
         serial: int,
-        on_done: Callable[[], None] | None = None,
+        on_closed: Callable[[Task], None] = lambda task: None,
     ) -> None:
         self.coroutine = coroutine
         self.name = name
@@ -199,11 +200,11 @@ class Task:
         self.done = False
         self.queued = False
         self.entries: tuple[Wait[Any] | Sleep, ...] = ()
-        self.deadlines: tuple[int, ...] = ()
+        self.deadlines: list[int] = []
         self.single = False
         self.ticket = 0  # Counts waits: a timer or an answer for an earlier wait is stale.
-        self.on_closed: Callable[[], None] | None = None
-        self.on_done = on_done
+        self.answer: _Answer | None = None  # To its call or commit; what it waited for, when it is stepped.
+        self.on_closed = on_closed
 
     def close(self) -> None:
         if self.done:
@@ -214,14 +215,10 @@ class Task:
         try:
             self.coroutine.close()
         finally:
-            if self.on_closed:
-                self.on_closed()
-            if self.on_done:
-                self.on_done()
+            self.on_closed(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     """The outcome of an offloaded call, on its way back to its task."""
 
     task: Task
@@ -233,17 +230,28 @@ class _Answer:
 class Loop:
     """The scheduler. A subclass (RealLoop, sim's SimLoop) supplies time, random bytes, calls, how to be idle."""
 
+    at_once: frozenset[str] = frozenset()  # Owners whose calls take no time at all, as no real device's do.
+
     def __init__(self) -> None:
         self._ready: deque[Task] = deque()
         self._timers: list[tuple[int, int, Task | Callable[[], None], int]] = []
         self._serial = 0
         self._outstanding = 0
         self._inbox: deque[tuple[Mailbox[Any], Any, int | None] | _Answer] = deque()
-        self._answers: dict[int, tuple[Any, BaseException | None]] = {}
         self._tasks: dict[int, Task] = {}
         self.running: Task | None = None
         self.late_answers = 0
         self._flooded = False
+        self._syscalls: dict[type[Syscall[Any]], Callable[[Task, Any], Any]] = {
+            Wait: self._for_wait,
+            Sleep: self._for_wait,
+            Race: self._for_race,
+            Now: self._for_now,
+            Offload: self._for_offload,
+            Commit: self._for_commit,
+            Draw: self._for_draw,
+            Spawn: self._for_spawn,
+        }
 
     # What a subclass supplies.
 
@@ -301,8 +309,7 @@ class Loop:
 
     def spawn(self, coroutine: Coroutine[Syscall[Any], Any, Any], name: str) -> Task:
         self._serial += 1
-        serial = self._serial
-        task = self._tasks[serial] = Task(coroutine, name, serial, lambda: self._drop(serial))
+        task = self._tasks[self._serial] = Task(coroutine, name, self._serial, self._forget)
         self._queue(task)
         return task
 
@@ -362,7 +369,7 @@ class Loop:
                     if item.error is not None and not isinstance(item.error, Exception):
                         raise item.error
                     continue
-                self._answers[item.task.serial] = (item.value, item.error)
+                item.task.answer = item
                 self._queue(item.task)
             else:
                 mailbox, value, generation = item
@@ -390,84 +397,95 @@ class Loop:
             return
         value: Any = None
         error: BaseException | None = None
-        if task.serial in self._answers:
-            value, error = self._answers.pop(task.serial)
+        if task.answer is not None:
+            _, _, value, error = task.answer
+            task.answer = None
         elif task.entries:
-            decided = self._decide(task)
+            decided = self._decide(task, self.clock_ms())
             if decided is None:
                 return  # Another task took the value; this one goes on waiting.
             value = decided[1] if task.single else decided
-        self._forget_wait(task)
+            self._forget_wait(task)
         self.running = task
+        send = task.coroutine.send
         try:
             for _ in range(STEP_LIMIT):
-                if error is not None:
-                    request = task.coroutine.throw(error)
-                else:
-                    request = task.coroutine.send(value)
+                request = send(value) if error is None else task.coroutine.throw(error)
                 error = None
                 try:
-                    waiting, value = self._carry_out(task, request)
+                    value = self._carry_out(task, request)
                 except Exception as broken:  # Our own misuse, told to the task at its await.
-                    error, waiting = broken, False
-                if waiting:
-                    return
+                    error = broken
+                else:
+                    if value is _WAITING:
+                        return
             raise LoopError(f"{task.name}: {STEP_LIMIT} requests without waiting")
         except StopIteration:
             task.done = True
-            self._drop(task.serial)
+            self._forget(task)
         finally:
             self.running = None
 
-    def _carry_out(self, task: Task, request: Syscall[Any]) -> tuple[bool, Any]:
-        """(True, None) when the task must wait, (False, answer) when it can go on."""
-        if isinstance(request, _WAITS):
-            return self._wait(task, (request,), single=True)
-        if isinstance(request, Race):
-            return self._wait(task, request.entries, single=False)
-        if isinstance(request, Now):
-            return False, self.now()
-        if isinstance(request, Draw):
-            if not 0 < request.count <= DRAW_LIMIT_BYTES:
-                raise LoopError(f"Draw({request.count}): 1 to {DRAW_LIMIT_BYTES} bytes")
-            return False, self.draw(request.count)
-        if isinstance(request, Spawn):
-            return False, self.spawn(request.coroutine, request.name)
-        task.ticket += 1
-        if isinstance(request, Offload):
-            self.start_call(request.owner, request.call, request.deadline_ms, task, task.ticket)
-            self._outstanding += 1  # Only now: a call that could not begin has no answer to wait for.
-            return True, None
-        if isinstance(request, Commit):
-            self.start_commit(request.work, task, task.ticket)
-            self._outstanding += 1
-            return True, None
-        raise LoopError(f"not a syscall: {request!r}")
+    # Each syscall: the answer when the task can go on, `_WAITING` when it must wait.
 
-    def _wait(self, task: Task, entries: tuple[Wait[Any] | Sleep, ...], *, single: bool) -> tuple[bool, Any]:
+    def _carry_out(self, task: Task, request: Syscall[Any]) -> Any:
+        carry_out = self._syscalls.get(type(request))
+        if carry_out is None:
+            raise LoopError(f"not a syscall: {request!r}")
+        return carry_out(task, request)
+
+    def _for_wait(self, task: Task, request: Wait[Any] | Sleep) -> Any:
+        return self._wait(task, (request,), single=True)
+
+    def _for_race(self, task: Task, request: Race) -> Any:
+        return self._wait(task, request.entries, single=False)
+
+    def _for_now(self, task: Task, request: Now) -> Any:
+        return self.now()
+
+    def _for_offload(self, task: Task, request: Offload[Any]) -> Any:
+        if request.owner in self.at_once:
+            return request.call()
+        task.ticket += 1
+        self.start_call(request.owner, request.call, request.deadline_ms, task, task.ticket)
+        self._outstanding += 1  # Only now: a call that could not begin has no answer to wait for.
+        return _WAITING
+
+    def _for_commit(self, task: Task, request: Commit[Any]) -> Any:
+        task.ticket += 1
+        self.start_commit(request.work, task, task.ticket)
+        self._outstanding += 1
+        return _WAITING
+
+    def _for_draw(self, task: Task, request: Draw) -> Any:
+        if not 0 < request.count <= DRAW_LIMIT_BYTES:
+            raise LoopError(f"Draw({request.count}): 1 to {DRAW_LIMIT_BYTES} bytes")
+        return self.draw(request.count)
+
+    def _for_spawn(self, task: Task, request: Spawn) -> Any:
+        return self.spawn(request.coroutine, request.name)
+
+    def _wait(self, task: Task, entries: tuple[Wait[Any] | Sleep, ...], *, single: bool) -> Any:
         task.ticket += 1
         task.entries, task.single = entries, single
         now_ms = self.clock_ms()
-        task.deadlines = tuple([now_ms + e.ms if isinstance(e, Sleep) else 0 for e in entries])
-        decided = self._decide(task)
+        task.deadlines = [now_ms + e.ms if isinstance(e, Sleep) else 0 for e in entries]
+        decided = self._decide(task, now_ms)
         if decided is not None:
             task.entries = ()
-            return False, decided[1] if single else decided
+            return decided[1] if single else decided
         for entry, deadline in zip(entries, task.deadlines, strict=True):
             if isinstance(entry, Sleep):
                 self._serial += 1
                 heapq.heappush(self._timers, (deadline, self._serial, task, task.ticket))
             elif task not in entry.mailbox._waiters:
                 entry.mailbox._waiters.append(task)
-        task.on_closed = lambda: self._forget_wait(task)
-        return True, None
+        return _WAITING
 
-    def _decide(self, task: Task) -> tuple[int, Any] | None:
-        now_ms = self.clock_ms()
-        deadlines = task.deadlines
+    def _decide(self, task: Task, now_ms: int) -> tuple[int, Any] | None:
         for index, entry in enumerate(task.entries):
             if isinstance(entry, Sleep):
-                if now_ms >= deadlines[index]:
+                if now_ms >= task.deadlines[index]:
                     return index, None
             elif entry.mailbox._items:
                 return index, entry.mailbox._items.popleft()
@@ -481,13 +499,12 @@ class Loop:
                     for waiter in entry.mailbox._waiters:
                         self._queue(waiter)
         task.entries = ()
-        task.deadlines = ()
-        task.on_closed = None
 
-    def _drop(self, serial: int) -> None:
+    def _forget(self, task: Task) -> None:
         """A task has ended: nothing of it is kept."""
-        self._tasks.pop(serial, None)
-        self._answers.pop(serial, None)
+        self._forget_wait(task)
+        task.answer = None
+        self._tasks.pop(task.serial, None)
 
     def _close_all(self) -> None:
         for task in list(self._tasks.values()):

@@ -17,7 +17,7 @@ from terminal.dialogue import acknowledge, choose, next_key, type_text
 from terminal.loop import Commit, Draw, Now, Offload
 from terminal.rights import Right, Role, least, right
 from terminal.screens import catalogue as screens
-from terminal.shop import Shop
+from terminal.shop import PASSWORD_COST, Shop
 
 if TYPE_CHECKING:
     from terminal.journal import Tx
@@ -26,7 +26,6 @@ TRIES = 3
 LOCK_MS = 300_000  # Five minutes make a 4-digit password cost 11 days of guessing.
 PASSWORD_MIN, PASSWORD_MAX = 4, 12
 HASH_DEADLINE_MS = 10_000
-SCRYPT_COST = 2**13  # About 25 ms on a PC, 300 ms on a Zero 2 W, 8 MiB.
 FIRST_OPERATOR = "01"
 
 
@@ -156,13 +155,12 @@ async def type_password(shop: Shop, number: str, problem: str) -> str | None:
 
 
 async def set_password(shop: Shop, number: str, password: str, role: Role) -> None:
-    salt = await Draw(16)
-    digest = await Offload("passwords", lambda: _digest(password, salt), HASH_DEADLINE_MS)
+    salt, cost = await Draw(16), shop.password_cost
+    digest = await Offload("passwords", lambda: _digest(password, salt, cost), HASH_DEADLINE_MS)
+    kept = {"salt": salt.hex(), "cost": cost, "hash": digest.hex(), "role": role.value, "failed": 0, "until_ms": 0}
 
     def store(tx: Tx) -> None:
-        operators = dict(tx.get("operators", {}))
-        operators[number] = {"salt": salt.hex(), "hash": digest.hex(), "role": role.value, "failed": 0, "until_ms": 0}
-        tx.set("operators", operators)
+        tx.set("operators", {**tx.get("operators", {}), number: kept})
 
     await Commit(store)
 
@@ -175,8 +173,8 @@ async def _verify(shop: Shop, number: str, password: str) -> str:
         return "unknown"
     if now_ms < known["until_ms"]:
         return "locked"
-    salt = bytes.fromhex(known["salt"])
-    digest = await Offload("passwords", lambda: _digest(password, salt), HASH_DEADLINE_MS)
+    salt, cost = bytes.fromhex(known["salt"]), known.get("cost", PASSWORD_COST)
+    digest = await Offload("passwords", lambda: _digest(password, salt, cost), HASH_DEADLINE_MS)
     good = hmac.compare_digest(digest, bytes.fromhex(known["hash"]))
 
     def count(tx: Tx) -> bool:
@@ -195,5 +193,5 @@ async def _verify(shop: Shop, number: str, password: str) -> str:
     return "" if good else "locked" if locked else "wrong"
 
 
-def _digest(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=SCRYPT_COST, r=8, p=1, dklen=32)
+def _digest(password: str, salt: bytes, cost: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=cost, r=8, p=1, dklen=32)

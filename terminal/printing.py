@@ -68,23 +68,38 @@ async def print_kept(
     await Commit(lambda tx: tx.slip_printed(slip_id))
 
 
+async def print_unseen(shop: Shop, slip_id: int, slip: Slip) -> bool:
+    """One try with nobody before the screen; False when there was no paper, and the slip is as unprinted as it was."""
+    for copy in copies_of(slip):
+        if await _print_once(shop, slip, copy, reprint=False) is not None:
+            return False
+    await Commit(lambda tx: tx.slip_printed(slip_id))
+    return True
+
+
 async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bool:
     """One copy on paper; False when the person gave up."""
+    while True:
+        stopped = await _print_once(shop, slip, copy, reprint=reprint)
+        if stopped is None:
+            return True
+        if not await _paper_mended(shop, stopped):
+            return False
+
+
+async def _print_once(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> Paper | None:
+    """None when the copy is on paper, else what is wrong."""
     printer = shop.devices.printer
     last4 = shop.config.printer.customer_last4
     lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint, last4=last4)
-    while True:
-        shop.show(screens.Printing(copy=copy.value))
-        state = Paper.OFFLINE
-        try:
-            await Offload("printer", lambda: printer.print(lines), PRINT_DEADLINE_MS)
-            return True
-        except PaperStopped as stopped:
-            state = stopped.paper
-        except (DeviceError, CallOverdue):
-            state = Paper.OFFLINE
-        if not await _paper_mended(shop, state):
-            return False
+    shop.show(screens.Printing(copy=copy.value))
+    try:
+        await Offload("printer", lambda: printer.print(lines), PRINT_DEADLINE_MS)
+    except PaperStopped as stopped:
+        return stopped.paper
+    except (DeviceError, CallOverdue):
+        return Paper.OFFLINE
+    return None
 
 
 async def _paper_mended(shop: Shop, state: Paper) -> bool:

@@ -71,6 +71,7 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "downloads":          (_N, _Y, _Y),
         "host":               (_Y, _Y, _Y),
         "reports":            (_Y, _Y, _Y),
+        "news":               (_Y, _Y, _Y),
     }
 )
 # fmt: on

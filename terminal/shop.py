@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 DISPLAY_DEADLINE_MS = 2_000  # A full frame at 100 kHz takes 93 ms; two seconds means a dead bus.
 SOUND_DEADLINE_MS = 1_000
+PASSWORD_COST = 2**13  # Scrypt's N: about 25 ms on a PC, 300 ms on a Zero 2 W, 8 MiB.
 DISPLAY_TRIES = 5  # A loose cable recovers within seconds; a display that stays dead stops the terminal.
 
 
@@ -107,9 +108,14 @@ class Activation:
 
 @dataclass(slots=True)
 class Behind:
-    """What goes on behind the idle screen (flows/errands.py). `tried`: an errand's failures, and when it may run."""
+    """What goes on behind the idle screen (flows/errands.py). `tried`: an errand's failures, and when it may run.
+
+    `shown`: somebody waits for its end, and is shown what it does.
+    """
 
     running: bool = False
+    whole: bool = False  # An exchange of it is not broken off.
+    shown: bool = False
     task: Task | None = None
     over: Mailbox[None] = field(default_factory=lambda: Mailbox("errand", keep_newest=True))
     owed: frozenset[str] = frozenset()
@@ -138,6 +144,7 @@ class Shop:
         file_check: Callable[[], FileCheck] | None = None,
         serial: str = "",
         note: Callable[[str], None] = lambda text: None,
+        password_cost: int = PASSWORD_COST,
         rails: Mapping[str, Rail] | None = None,
     ) -> None:
         self.config = config
@@ -155,6 +162,7 @@ class Shop:
         self.built_ms = built_ms
         self.file_check = file_check  # None: the installed files are not sealed.
         self.serial = serial  # This device's own name, which an activation code is spent on.
+        self.password_cost = password_cost  # Of new passwords; each keeps the one that it was made with.
         self.own_profile = profile  # As the acquirer's file and the configuration have it; `profile`: with downloads.
         self.rails = rails or {}  # By wallet: those that the shop has a contract of its own with.
         self.boxes = Boxes()
@@ -198,10 +206,20 @@ class Shop:
         named = self.activation.merchant_name if self.activation else ""
         return (told.merchant_name if told else None) or named or self.config.merchant.name
 
+    @property
+    def own_profile(self) -> Profile:
+        """As the acquirer's file and the configuration have it; `profile`: with downloads."""
+        return self._own_profile
+
+    @own_profile.setter
+    def own_profile(self, profile: Profile) -> None:
+        self._own_profile = profile
+        self.own_profile_text = repr(profile)  # Asked for before each transaction (methods/sign_in_due.py).
+
     # People
 
     def show(self, screen: Screen) -> None:
-        if self.behind.running and not isinstance(screen, Idle):
+        if self.behind.running and not self.behind.shown and not isinstance(screen, Idle):
             return  # What goes on behind the idle screen is not shown.
         self.loop.post(self.boxes.screens, (screen, self.spoken or self.language))
 

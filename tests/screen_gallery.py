@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from sim.gallery.pieces import PANELS
 from terminal.screens.catalogue import EXAMPLES, Screen
 from terminal.screens.font import Font
 from terminal.screens.render import picture
 from terminal.strings import LANGUAGES
 
-PANELS = ((128, 64), (128, 128))
 COLUMNS, GAP, ENLARGED = 8, 8, 2
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import json
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from drivers.ports import DeviceError, Picture
 from keys import tdes
 from keys.pin import Pin, format0
 from keys.testkeys import TEST_TMK
+from sim.canary import digits, found, needles, packed
 from sim.card import PROFILES
 from sim.card.profiles import CardProfile
 from sim.panel.command import Bench
@@ -39,7 +40,6 @@ CARD = "pin-12"  # So long that no ruler and no date looks like it.
 PASSWORD = "860194725038"
 HEAR_S = 30
 MESSAGES_LIMIT = 5_000  # A day has some five hundred.
-NEEDLE_BYTES_MIN = 6  # Fewer would be found by chance.
 
 
 class Counter:
@@ -167,39 +167,6 @@ def trade(counter: Counter, pin: str, signed_in: Callable[[], None]) -> None:
     counter.see("settled")
     counter.press("enter")
     counter.see("idle")
-
-
-def forms(secret: bytes) -> Iterator[bytes]:
-    """How these bytes may stand in a file: as they are, in hex, and in base64 at each of three places."""
-    yield secret
-    yield secret.hex().encode()
-    yield secret.hex().upper().encode()
-    for shift in range(3):
-        text = base64.b64encode(bytes(shift) + secret)
-        yield text[-(-8 * shift // 6) : -4 or None]
-
-
-def digits(text: str) -> Iterator[bytes]:
-    """Digits as text, one a byte, and packed from either side."""
-    yield text.encode()
-    yield bytes(int(digit) for digit in text)
-    yield packed(text)
-    yield bytes.fromhex("0" * (len(text) % 2) + text)
-
-
-def packed(text: str) -> bytes:
-    return bytes.fromhex(text + "F" * (len(text) % 2))
-
-
-def needles(secrets: dict[str, list[bytes]]) -> dict[str, set[bytes]]:
-    return {
-        name: {form for value in values for form in forms(value) if len(form) >= NEEDLE_BYTES_MIN}
-        for name, values in secrets.items()
-    }
-
-
-def found(wanted: dict[str, set[bytes]], place: str, data: bytes) -> list[str]:
-    return [f"{name} in {place}" for name, values in wanted.items() if any(value in data for value in values)]
 
 
 def test_the_search_finds_what_is_there() -> None:

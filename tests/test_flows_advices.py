@@ -27,6 +27,7 @@ OUT = "remove_card: remove\n"
 SALE = "idle: 10000 ENTER\nchoose_method: 1\n" + CARD + DONE + OUT
 AUTH = to_transaction("auth", NAMES) + "enter_amount: 10000 ENTER\n" + CARD + DONE + OUT
 REFUSED = "refused: ENTER\n"
+ALONE = "idle: wait 40\n"  # Long enough for what is done behind the idle screen.
 SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
@@ -70,7 +71,7 @@ def test_a_tip_is_added_once_and_told_to_the_host_after_the_next_sale() -> None:
         world.printer_said = lambda lines: slips.append(repr(lines))
         void = to_transaction("void", NAMES) + "enter_number: 2 ENTER\n" + REFUSED
         again = to_transaction("tip", NAMES) + "enter_number: 2 ENTER\n" + REFUSED
-        run(world, SALE, lambda sold: tip("1500") + DONE + again + void + SALE + "idle:")
+        run(world, SALE, lambda sold: tip("1500") + DONE + again + void + SALE + ALONE)
         assert states(world) == [("sale", "completed"), ("tip", "completed"), ("sale", "completed")]
         assert uploads(world) == [UploadState.DONE]
         told = host.asked[0]
@@ -162,7 +163,7 @@ def test_a_completion_notice_is_done_at_once_and_ends_its_authorisation() -> Non
             notice = to_transaction("completion-notice", NAMES) + typed
             over = notice + "11501 ENTER\n" + REFUSED
             again = to_transaction("completion", NAMES) + typed + "100 ENTER\n" + REFUSED
-            return over + notice + "11500 ENTER\n" + CARD + DONE + OUT + again + SALE + "idle:"
+            return over + notice + "11500 ENTER\n" + CARD + DONE + OUT + again + SALE + ALONE
 
         run(world, AUTH, then)
         assert states(world)[:2] == [("auth", "completed"), ("completion-notice", "completed")]
@@ -178,7 +179,7 @@ def test_what_was_authorised_by_telephone_is_told_with_who_did() -> None:
     with World("telephone", acquirer=host) as world:
         typed = "enter_amount: 12850 ENTER\nmenu: 1\nenter_number: 123456 ENTER\nenter_number: 48010000000 ENTER\n"
         offline = to_transaction("offline-settlement", NAMES) + AGREES + typed + CARD + DONE + OUT
-        run(world, offline, lambda done: SALE + "idle:")
+        run(world, offline, lambda done: SALE + ALONE)
         assert states(world)[0] == ("offline-settlement", "completed")
         assert uploads(world) == [UploadState.DONE]
         (told,) = host.asked

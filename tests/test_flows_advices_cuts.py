@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cut_loop import CutLoop, PowerCut
 from test_flows_later_cuts import LIFE_MS, Told, payments
 
+from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
@@ -33,7 +33,7 @@ PAY = "idle: 10000 ENTER\nchoose_method: 1\n" + CARD + DONE
 SALE = PAY + OUT
 AUTH = to_transaction("auth", NAMES) + "enter_amount: 10000 ENTER\n" + CARD + DONE + OUT
 # Somebody who has nothing to do with it buys something.
-NEXT = "idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\napproved:\nremove_card: remove\nidle:"
+NEXT = "idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\napproved:\nremove_card: remove\nidle: wait 40\n"
 
 
 @dataclass(frozen=True)

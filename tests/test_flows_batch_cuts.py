@@ -7,17 +7,17 @@ books agree, every record of the upload is in the acquirer's batch once, what wa
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cut_loop import CutLoop, PowerCut
 from test_flows_recovery import Counter
 
 from sim.acquirer import Acquirer
 from sim.acquirer.requests import Answer
 from sim.books import all_payments, discrepancies
+from sim.cut_loop import CutLoop, PowerCut
 from sim.killed.errands import Insistent
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play
@@ -25,7 +25,8 @@ from sim.world import World
 from terminal.flows.batch_upload import PROGRESS
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
-from terminal.methods.card_ending import Deal
+from terminal.hostlink.profile import Profile, load_profile
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Money, PaymentState, UploadState
@@ -35,6 +36,8 @@ LIFE_MS = 600_000
 DONE = "approved:\nremove_card: remove\n"
 CHIP = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE
 SWIPE = "idle: 100 ENTER\nchoose_method: 1\ninsert_card: swipe stripe-debit\nenter_pin: 123456 ENTER\napproved:\n"
+BEHIND = replace(load_profile("unionpay"), settled_behind=True)
+SETTLE_BEHIND = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nidle: wait 90\nidle: ENTER\nsettled: ENTER\nidle:"
 SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
@@ -75,16 +78,19 @@ async def tip(world: World, amount_minor: int) -> None:
 
 @dataclass(frozen=True)
 class Story:
-    """`first` is done before; the cuts are in a tip and its upload, or in the settlement."""
+    """`first` is done before; the cuts are in a tip and its upload, or in the settlement, in front or behind."""
 
     name: str
     first: str
     tip_minor: int = 0
+    profile: Profile | None = None
+    settle: str = SETTLE
 
 
 STORIES = (
     Story("a tip and its upload", CHIP, tip_minor=1000),
     Story("settlement with every part of an upload", CHIP + SWIPE * 2 + CHIP),
+    Story("settlement behind the idle screen", CHIP + SWIPE * 2 + CHIP, profile=BEHIND, settle=SETTLE_BEHIND),
 )
 
 
@@ -92,14 +98,14 @@ def live(data: Path, host: Host, story: Story, life: int, cut_at: int = 0) -> Cu
     """The life in which the cut comes."""
     loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * LIFE_MS)
     try:
-        with World(loop=loop, data=data, acquirer=host) as world:
+        with World(loop=loop, data=data, acquirer=host, profile=story.profile) as world:
 
             async def people() -> None:
                 await play(world, OPERATOR + "idle: CANCEL\nidle:\n")
                 if story.tip_minor:
                     await tip(world, story.tip_minor)
                 else:
-                    await play(world, SETTLE)
+                    await play(world, story.settle)
 
             world.run(people())
     except PowerCut:
@@ -107,11 +113,18 @@ def live(data: Path, host: Host, story: Story, life: int, cut_at: int = 0) -> Cu
     return loop
 
 
-def mend(data: Path, host: Host) -> None:
-    """A life in which the same people see to it that the batch is settled."""
+def mend(data: Path, host: Host, story: Story) -> None:
+    """A life in which the same people see to it that the batch is settled, once it had time to be so by itself."""
     loop = CutLoop("mend", start_wall_ms=START_WALL_MS + 2 * LIFE_MS)
-    with World(loop=loop, data=data, acquirer=host) as world:
-        world.run(Insistent(Counter(world), (), settle=True, reprint=False).live())
+    with World(loop=loop, data=data, acquirer=host, profile=story.profile) as world:
+
+        async def people() -> None:
+            if story.profile:
+                await play(world, OPERATOR + "idle: wait 150\n")
+                world.eyes.look_again()
+            await Insistent(Counter(world), (), settle=True, reprint=False).live()
+
+        world.run(people())
 
 
 def wrongs(data: Path, host: Host, payments: int) -> list[str]:
@@ -147,13 +160,13 @@ def wrongs(data: Path, host: Host, payments: int) -> list[str]:
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_cut_at_every_moment(story: Story, tmp_path: Path, record_property: Any) -> None:
     ready, before = tmp_path / "ready", Host()
-    with World(loop=CutLoop("ready"), data=ready, acquirer=before) as world:
+    with World(loop=CutLoop("ready"), data=ready, acquirer=before, profile=story.profile) as world:
         world.run(play(world, FIRST_RUN + OPERATOR + "idle:\n" + story.first + "idle:"))
         payments = len(all_payments(world.journal)) + bool(story.tip_minor)
     whole = Host(tuple(before.told))
     shutil.copytree(ready, tmp_path / "whole")
     total = live(tmp_path / "whole", whole, story, 1).passed
-    mend(tmp_path / "whole", whole)
+    mend(tmp_path / "whole", whole, story)
     assert wrongs(tmp_path / "whole", whole, payments) == []
     assert total > 8
     record_property("cuts", total)
@@ -162,7 +175,7 @@ def test_cut_at_every_moment(story: Story, tmp_path: Path, record_property: Any)
         data, host = tmp_path / f"{cut_at}", Host(tuple(before.told))
         shutil.copytree(ready, data)
         where = live(data, host, story, 1, cut_at).where
-        mend(data, host)
+        mend(data, host, story)
         wrong += [f"{where} ({cut_at}): {each}" for each in wrongs(data, host, payments)]
         shutil.rmtree(data)
     assert wrong == []

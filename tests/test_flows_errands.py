@@ -17,8 +17,9 @@ from terminal.hostlink.backoff import Backoff
 from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.profile import load_profile
+from terminal.journal import UploadRecord
 from terminal.loop import Now, Sleep
-from terminal.model import Mode, PaymentState
+from terminal.model import Mode, PaymentState, UploadState
 
 KEPT = dataclasses.replace(load_profile("unionpay"), connection_kept=True)
 LOST = sale("unionpay-credit-pin") + "enter_pin: host mute 123456 ENTER\nreversal_pending: ENTER\nremove_card: remove\n"
@@ -97,6 +98,49 @@ def test_a_key_makes_an_errand_give_way_at_once() -> None:
         assert discrepancies(world.journal, world.acquirer) == []
 
 
+def test_to_be_broken_off_is_neither_a_failure_nor_a_try() -> None:
+    """Whoever comes by four times leaves the errand as due as it was, and the next customer may still pay."""
+    with World(11) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START + LOST + "idle:")
+            for visit in range(1, 5):
+                while heard.count("0400") < visit:
+                    await Sleep(100)
+                went_ms = (await Now()).mono_ms
+                await play(world, "idle: DOWN\nmenu: CANCEL\n")
+            assert world.shop.behind.tried["reversals"][0] == 0
+            (payment,) = all_payments(world.journal)
+            assert payment.facts["reversal_tries"] == 0
+            while heard.count("0400") < 5:
+                await Sleep(100)
+            assert (await Now()).mono_ms - went_ms < 20_000
+            await play(world, "idle: host ok wait 180\n")
+
+        world.run(people())
+        assert [payment.state for payment in all_payments(world.journal)] == [PaymentState.REVERSED]
+
+
+def test_no_other_way_is_called_once_somebody_is_there() -> None:
+    with World(12, other_lines=[Network(), Network()]) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START)
+            for way in (0, 1):
+                world.link.unplug(way)
+            await play(world, sale("no-cvm") + "approved:\nremove_card: remove\nidle: host mute\n")
+            for way in (0, 1):
+                world.link.plug_in(way)
+            while "0820" not in heard:
+                await Sleep(100)
+            await play(world, "idle: DOWN\nmenu: CANCEL\nidle:")
+            assert heard.count("0820") == 1
+
+        world.run(people())
+
+
 def test_a_route_that_is_well_again_is_preferred_again() -> None:
     with World(5, other_lines=[Network()]) as world:
         buy = sale("no-cvm") + "approved:\nremove_card: remove\n"
@@ -143,3 +187,50 @@ def test_a_kept_connection_is_proved_by_echoes_and_serves_the_next_customer() ->
         world.run(play(world, f"{FIRST_RUN}{OPERATOR}{buy}idle: wait 600\n{buy}idle:"))
         assert 8 <= heard.count("0820") <= 14
         assert world.link.taken == [0]
+
+
+TOLD = "idle: 10000 ENTER\nchoose_method: 1\ninsert_card: insert sends-limits\nenter_pin: 123456 ENTER\n"
+TOLD += "approved:\nremove_card: remove\n"
+
+
+def upload(world: World) -> UploadRecord:
+    (found,) = world.journal.transact(lambda tx: tx.uploads(1))
+    return found
+
+
+def test_what_waits_is_told_behind_the_idle_screen_after_a_good_sale() -> None:
+    with World(9) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START + TOLD + "idle:")
+            assert "0620" not in heard
+            assert upload(world).state is UploadState.QUEUED
+            shown = len(tuple(world.display.names))
+            await play(world, "idle: wait 40\n")
+            assert set(tuple(world.display.names)[shown:]) == {"idle"}
+
+        world.run(people())
+        assert upload(world).state is UploadState.DONE
+
+
+def test_a_host_that_falls_silent_after_a_sale_holds_nobody_up() -> None:
+    """The menu is there within two seconds, and to be in somebody's way is no try of the notice."""
+    with World(10) as world:
+        heard = requests(world)
+
+        async def people() -> None:
+            await play(world, START + TOLD + "idle: host mute\n")
+            while "0620" not in heard:
+                await Sleep(100)
+            pressed_ms = (await Now()).mono_ms
+            world.press(Key.DOWN)
+            await world.eyes.see("menu")
+            assert (await Now()).mono_ms - pressed_ms < 2_000
+            assert (upload(world).state, upload(world).tries) == (UploadState.QUEUED, 0)
+            world.press(Key.CANCEL)
+            await play(world, "idle: host ok wait 120\n")
+
+        world.run(people())
+        assert heard.count("0620") == 2
+        assert upload(world).state is UploadState.DONE

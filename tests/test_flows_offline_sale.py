@@ -143,7 +143,10 @@ def test_a_request_that_may_have_been_heard_is_never_sold_offline() -> None:
     with offline_world("heard", host) as world:
         lost = "idle: 9000 ENTER\nchoose_method: 1\ninsert_card: insert offline-limits\nenter_pin: 123456 ENTER\n"
         world.run(
-            play(world, START + SALE * 2 + lost + "reversal_pending: ENTER\nremove_card: remove\n" + ONLINE + "idle:")
+            play(
+                world,
+                START + SALE * 2 + lost + "reversal_pending: ENTER\nremove_card: remove\n" + ONLINE + "idle: wait 40\n",
+            )
         )
         states = [(p.kind.value, p.state.value) for p in payments(world)]
         assert ("sale", "reversed") in states

@@ -111,6 +111,11 @@ F3, F11, F22, F23 = "2000000000000000", "0020000000000000", "0000040000000000", 
         ("0200" + "0000000002000000" + "302A", 39, 10, "character"),
         # LLLVAR: 256 bytes of F55.
         ("0200" + "0000000000000200" + "0256" + "00" * 256, 55, 10, "at most 255"),
+        # LLLVAR: a nibble that is no digit, whatever the other byte adds to it.
+        *(
+            ("0200" + "0000000000000200" + prefix, 55, 10, "not BCD")
+            for prefix in ("00DA", "0A00", "10DA", "99AA", "FF99")
+        ),
         # GB18030: half a character, and a console's escape.
         ("0810" + "0000000000000002" + "0001" + "D6", 63, 12, "not text"),
         ("0810" + "0000000000000002" + "0002" + "1B63", 63, 12, "character"),

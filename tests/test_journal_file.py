@@ -107,7 +107,7 @@ def test_the_engine_runs_in_the_modes_that_were_asked_for(tmp_path: Path) -> Non
 
 def test_a_disk_that_refuses_wal_is_refused() -> None:
     """A VFS of version 1 has no shared memory; without it and without exclusive mode there is no WAL."""
-    from power_cut import Disk, OpenFile
+    from sim.wire.disk import Disk, OpenFile
 
     class NoWal(Disk):
         def xOpen(self, name: object, flags: list[int]) -> OpenFile:

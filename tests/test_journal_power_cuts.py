@@ -6,8 +6,8 @@ from pathlib import Path
 
 import apsw
 import pytest
-from power_cut import Disk
 
+from sim.wire.disk import Disk
 from terminal.journal import ChainBroken, Journal, JournalBroken, NotAJournal, Tx
 from terminal.model import Method, Money, PaymentState
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from dukpt_reference import aes_working, tdes_key
 from folder_cut import Fate, FolderCut, PowerOff, every_cut
-from power_cut import Disk
 
 from keys import (
     DukptUse,
@@ -27,6 +26,7 @@ from keys import (
 from keys.block_header import Header, KeyUsage, Version
 from keys.testkeys import TEST_TMK
 from keys.usage import Algorithm, Mode
+from sim.wire.disk import Disk
 from terminal.journal import Journal, JournalBroken
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.

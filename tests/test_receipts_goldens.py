@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 from conftest import GOLDENS
-from receipt_samples import SAMPLES
 
 from drivers.escpos_encoder import PrinterSettings, encode
+from sim.slip_samples import SAMPLES
 from sim.wire.paper import PaperPrinter, PrintedQr
 from sim.wire.roll import image_of, png_of, text_of
 from terminal.receipts import Copy, lay_out

@@ -10,10 +10,10 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-from receipt_samples import CHIP, HEAD
 
 from drivers.escpos_encoder import PrinterSettings, encode
 from drivers.ports import Text
+from sim.slip_samples import CHIP, HEAD
 from sim.wire.paper import PaperPrinter
 from sim.wire.roll import text_of
 from terminal.hostlink.transactions import TRANSACTIONS, Card, Names, Row

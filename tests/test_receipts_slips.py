@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from receipt_samples import CARD_SIGNED, HEAD, SAMPLES
 
 from drivers.ports import Cut, Qr, Text
+from sim.slip_samples import CARD_SIGNED, HEAD, SAMPLES
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.receipts import (
     Balance,

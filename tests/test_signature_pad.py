@@ -29,6 +29,7 @@ from terminal.model import Notice, UploadState
 START = FIRST_RUN + OPERATOR + "idle:\n"
 SOLD = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\napproved:\n"
 NEXT = "idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\napproved:\nremove_card: remove\nidle:"
+ALONE = " wait 70\n"  # At the idle screen, long enough for what is done behind it.
 NAME = [[(100, 800), (300, 200), (500, 800)], [(200, 500), (400, 500)], [(600, 200), (600, 800), (900, 700)]]
 _DRAW = random.Random(1)
 DOTS = [[(_DRAW.randrange(1001), _DRAW.randrange(1001))] for _ in range(1_500)]  # What cannot be made small.
@@ -123,7 +124,7 @@ def test_a_signature_reaches_the_host_s_book_and_the_slip_has_no_line(
     with World("pad", acquirer=host, pad=pad) as world:
         slips: list[str] = []
         world.printer_said = lambda lines: slips.append(repr(lines))
-        play_with(world, pad, lambda: pad.sign(strokes), "remove_card: remove\n" + NEXT)
+        play_with(world, pad, lambda: pad.sign(strokes), "remove_card: remove\n" + NEXT + ALONE)
         assert uploads(world) == [(Notice.SIGNATURE, UploadState.DONE)] * parts
         assert "compare_signature" not in world.eyes.history
         assert all("SIGNED ELECTRONICALLY" in slip and "____" not in slip for slip in slips[1:3])
@@ -138,7 +139,7 @@ def test_a_signature_waits_until_the_host_hears_of_it() -> None:
     pad, host = TwinSignaturePad(), HearingHost()
     host.faults.add(Fault(FaultKind.DROP_REQUEST, mti="0820"))
     with World("waits", acquirer=host, pad=pad) as world:
-        play_with(world, pad, lambda: pad.sign(NAME), "remove_card: remove\n" + NEXT.removesuffix("idle:") + NEXT)
+        play_with(world, pad, lambda: pad.sign(NAME), f"remove_card: remove\n{NEXT} wait 90\n{NEXT}{ALONE}")
         assert uploads(world) == [(Notice.SIGNATURE, UploadState.DONE)]
 
 
@@ -220,7 +221,7 @@ def test_a_signature_is_no_secret_left_in_clear(tmp_path: Path) -> None:
     pad, host = TwinSignaturePad(), HearingHost()
     host.faults.add(Fault(FaultKind.DROP_REQUEST, mti="0820", times=9))
     with World("sealed", acquirer=host, pad=pad, data=tmp_path) as world:
-        play_with(world, pad, lambda: pad.sign(NAME), "remove_card: remove\nidle:")
+        play_with(world, pad, lambda: pad.sign(NAME), "remove_card: remove\nidle:" + ALONE)
     image = jbig(raster(NAME))
     for path in tmp_path.rglob("*"):
         if path.is_file():

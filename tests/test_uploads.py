@@ -17,7 +17,7 @@ from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
 from terminal.hostlink.icc import elements
 from terminal.journal import UPLOADS_LIMIT, PaymentRecord, Tx, UploadRecord
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Method, Money, Notice, PaymentState
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay q
 START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE + "idle:"
+ALONE = " wait 40\n"  # At the idle screen, long enough for what is done behind it.
 
 
 class Host(Acquirer):
@@ -139,6 +140,8 @@ def test_it_leaves_after_the_next_good_transaction_and_in_order() -> None:
                 await tip(world, at)
             assert host.told == []
             await play(world, SALE)
+            assert host.told == []
+            await play(world, "idle:" + ALONE)
 
         world.run(people())
         assert [told.text(61)[6:] for told in host.told] == [payments(world)[1].stan, payments(world)[0].stan]
@@ -155,7 +158,10 @@ def test_so_many_advices_leave_without_a_transaction() -> None:
             for _ in range(limit - 1):
                 await tip(world)
             assert host.told == []
+            await play(world, "idle: CANCEL\nidle:" + ALONE)
+            assert host.told == []
             await tip(world)
+            await play(world, "idle: CANCEL\nidle:" + ALONE)
             assert len(host.told) == limit
 
         world.run(people())
@@ -186,7 +192,7 @@ SCRIPTED = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert sends-limit
 def test_the_results_of_scripts_are_a_notice_of_their_own() -> None:
     host = Host()
     with World("scripts", acquirer=host) as world:
-        world.run(play(world, START + SCRIPTED + "idle:"))
+        world.run(play(world, START + SCRIPTED + "idle:" + ALONE))
         (sale,) = payments(world)
         (told,) = host.told
         assert (told.mti, told.text(3), told.text(25)) == ("0620", "000000", "00")
@@ -281,7 +287,7 @@ def test_scripts_that_come_with_a_balance_are_told_of_too() -> None:
     host = Host()
     with World("balance-scripts", acquirer=host) as world:
         story = to_transaction("balance") + "insert_card: insert sends-limits\nenter_pin: 123456 ENTER\n"
-        world.run(play(world, START + story + "balance: ENTER\nremove_card: remove\nidle:"))
+        world.run(play(world, START + story + "balance: ENTER\nremove_card: remove\nidle:" + ALONE))
         assert [(told.mti, told.text(3)) for told in host.told] == [("0620", "310000")]
 
 

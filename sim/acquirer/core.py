@@ -165,6 +165,10 @@ class Acquirer:
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return self._sign_ins.keys((merchant_no, terminal_no)) is not None
 
+    def forget_keys(self) -> None:
+        """As after a restart of a host whose book keeps no keys: every terminal must sign in again."""
+        self._sign_ins.forget()
+
     def keys_of(self, terminal: TerminalId, message: Message) -> HostKeys | None:
         """The keys that a message of this terminal is under, for whoever judges it (sim.certify); None: none fit."""
         if not self.profile.dukpt:

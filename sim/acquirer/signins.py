@@ -38,6 +38,11 @@ class SignIns:
         self._known[terminal] = ""
         self._book.keep_keys(terminal, "")
 
+    def forget(self) -> None:
+        """Whatever only this process knew is gone."""
+        self._keys.clear()
+        self._known.clear()
+
     def recall(self, row: TerminalRow) -> None:
         """Take what the book says, if that is something new."""
         terminal = row.merchant_no, row.terminal_no

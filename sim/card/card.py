@@ -86,6 +86,10 @@ class VirtualCard:
     def last_online_atc(self) -> int:
         return self.memory.last_online_atc
 
+    def waits_with(self, wait: Callable[[int], None]) -> None:
+        """From now on `wait` is told how long it takes: a terminal that was switched on again has a clock of its own."""
+        self._wait = wait
+
     def reset(self, warm: bool = False) -> bytes:
         """Power up (or reset warm): the ATR, or nothing from a mute card. The memory stays, the session goes."""
         self._chip.draft = self._chip.stored

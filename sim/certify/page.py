@@ -6,14 +6,13 @@ failed is marked by a word and a bar, not by colour alone.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
 from typing import Any
 
 from sim.certify.words import FITTINGS, GROUPS, HOWS, MACS, VERDICTS, place_words
-from sim.panel.webfont import FAMILY, glyphs_of, truetype
+from sim.panel.webfont import FAMILY, font_face
 from terminal.screens.font import Font
 
 WORDS = {True: "passed", False: "failed"}
@@ -72,23 +71,13 @@ def page(report: Mapping[str, Any], font: Font) -> str:
     for name, cases in groups:
         body += [_heading(name), *(_case(case) for case in cases)]
     text = "\n".join(body)
-    style = _font_face(text, font) + STYLE.replace("FAMILY", f'"{FAMILY}"')
+    style = font_face(text, font) + STYLE.replace("FAMILY", f'"{FAMILY}"')
     head = [
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title['zh'])} {escape(title['en'])}</title><style>{style}</style></head><body>",
     ]
     return "\n".join((*head, text, "</body></html>\n"))
-
-
-def _font_face(text: str, font: Font) -> str:
-    """The glyphs of all characters that are not ASCII, as a web font inside the file."""
-    glyphs = glyphs_of(font)
-    drawn = [(ord(each), glyph) for each in sorted(set(text)) if ord(each) > 0x7F and (glyph := glyphs(each))]
-    if not drawn:
-        return ""
-    data = base64.b64encode(truetype(drawn)).decode("ascii")
-    return f'@font-face {{ font-family: "{FAMILY}"; font-display: block;\n  src: url(data:font/ttf;base64,{data}) }}\n'
 
 
 def _two(words: tuple[str, str]) -> str:

@@ -87,6 +87,9 @@ class Counter:
     def host_behaviour(self, behaviour: str) -> None:
         self._line.behave(behaviour)
 
+    def happen(self, what: str, how: str) -> None:
+        raise StoryError(f"{what} {how}: not in a certification")
+
     def _tell(self, **message: str) -> None:
         if not self._child.tell(message):
             raise StoryError(self.ended or "the terminal's process is gone")

@@ -5,7 +5,7 @@ A story's line becomes a prompt for a person at a real terminal: the screen to w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -51,6 +51,15 @@ FITTINGS: Mapping[str, Two] = MappingProxyType(
         "blank": ("未启用的终端，停在选择语言", "a terminal that was never set up, at the choice of a language"),
     }
 )
+
+
+def menu_words(offered: Sequence[str]) -> Two:
+    """What the terminal's menu of transactions has to hold, as its configuration says it."""
+    named = ", ".join(f'"{name}"' for name in offered)
+    setting = f"[transactions] offered = [{named}]"
+    return f"终端菜单: {setting}", f"the terminal's menu: {setting}"
+
+
 VERDICTS: Mapping[str, Two] = MappingProxyType(
     {"passed": ("通过", "passed"), "failed": ("不通过", "failed"), "skipped": ("跳过", "skipped")}
 )
@@ -157,9 +166,9 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
 # A value of an earlier message, where a person reads it off the slip.
 ON_THE_SLIP: Mapping[str, Two] = MappingProxyType(
     {
-        "11": ("单据上的凭证号", "the voucher number on the slip"),
-        "37": ("单据上的参考号", "the reference number on the slip"),
-        "38": ("单据上的授权码", "the authorisation code on the slip"),
+        "11": ("第{0}条报文那张单据上的凭证号", "the voucher number on the slip of message {0}"),
+        "37": ("第{0}条报文那张单据上的参考号", "the reference number on the slip of message {0}"),
+        "38": ("第{0}条报文那张单据上的授权码", "the authorisation code on the slip of message {0}"),
     }
 )
 _DEEDS: Mapping[str, Two] = MappingProxyType(
@@ -231,9 +240,9 @@ def _keyed(screen: str, word: str) -> Two:
         return f"按 {zh}", f"press {en}"
     if screen == "operator_password":
         return "输入操作员的密码", "type the operator's password"
-    number = word.strip("<>").partition(".")[2] if word.startswith("<") else ""
+    message, _, number = word.strip("<>").partition(".") if word.startswith("<") else ("", "", "")
     zh, en = ON_THE_SLIP.get(number, (word, word))
-    return f"输入 {zh}", f"type {en}"
+    return f"输入 {zh.format(message)}", f"type {en.format(message)}"
 
 
 def _deed(word: str, arguments: list[str]) -> Two:

@@ -11,6 +11,7 @@ post.
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Callable, Sequence
 
@@ -43,6 +44,16 @@ def block(name: str, glyphs: Glyphs) -> bytes | None:
         if glyph is not None:
             found.append((code, glyph))
     return truetype(found) if found else None
+
+
+def font_face(text: str, font: Font) -> str:
+    """The CSS of a font that lies in the page itself: the glyphs of all characters of `text` that are not ASCII."""
+    glyphs = glyphs_of(font)
+    drawn = [(ord(each), glyph) for each in sorted(set(text)) if ord(each) > 0x7F and (glyph := glyphs(each))]
+    if not drawn:
+        return ""
+    data = base64.b64encode(truetype(drawn)).decode("ascii")
+    return f'@font-face {{ font-family: "{FAMILY}"; font-display: block;\n  src: url(data:font/ttf;base64,{data}) }}\n'
 
 
 def rectangles(glyph: Glyph) -> tuple[tuple[int, int, int, int], ...]:

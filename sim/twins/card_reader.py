@@ -103,6 +103,10 @@ class TwinCardReader:
             self._card, self._tear_in = card, tear_at
             self._report()
 
+    @property
+    def holds_card(self) -> bool:
+        return self._card is not None
+
     def remove(self) -> None:
         """Pull the card out, if there is one."""
         with self._lock:
@@ -118,6 +122,12 @@ class TwinCardReader:
     def plug(self) -> None:
         with self._lock:
             self._plugged = True
+            self._report()
+
+    def take_over(self, before: TwinCardReader) -> None:
+        """The card that stuck in another one, and its plug."""
+        with self._lock:
+            self._card, self._plugged = before._card, before._plugged
             self._report()
 
     def _transmit(self, command: bytes) -> bytes:

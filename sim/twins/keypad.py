@@ -60,18 +60,18 @@ class TwinTamperSwitch:
 
     def __init__(self) -> None:
         self._on_open: Callable[[], None] | None = None
-        self._is_open = False
+        self.is_open = False
 
     def watch(self, on_open: Callable[[], None]) -> None:
         self._on_open = on_open
-        if self._is_open:
+        if self.is_open:
             on_open()
 
     def open_case(self) -> None:
-        if not self._is_open:
-            self._is_open = True
+        if not self.is_open:
+            self.is_open = True
             if self._on_open is not None:
                 self._on_open()
 
     def shut(self) -> None:
-        self._is_open = False
+        self.is_open = False

@@ -172,6 +172,10 @@ class TwinLink:
         """That route's cable is out: nothing passes either way, nothing is told, and no connection is made."""
         self._unplugged.add(route)
 
+    def take_over(self, before: TwinLink) -> None:
+        """The cables that were out."""
+        self._unplugged = before._unplugged
+
     def plug_in(self, route: int) -> None:
         self._unplugged.discard(route)
 

@@ -56,6 +56,10 @@ class TwinPrinter:
         """The paper ends after so many more lines."""
         self._lines_left = lines
 
+    def take_over(self, before: TwinPrinter) -> None:
+        """The paper that lay in another one."""
+        self._paper, self._lines_left = before._paper, before._lines_left
+
     def roll(self, slips: int = 1) -> tuple[Printed, ...]:
         """The last `slips` slips as paper. Raises sim.wire.paper.Refused if a line cannot be printed."""
         machine = PaperPrinter(self.cells)

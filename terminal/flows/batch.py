@@ -6,9 +6,10 @@ Source: docs/host-link.md §6; host-link digest §6.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx, UploadRecord
 
 NEARLY_FULL = TOTAL_COUNT_LIMIT * 9 // 10  # From here on the idle screen says that a settlement is due.
+UNANSWERED = "unanswered"  # Fact of a payment that was UNKNOWN when its batch was settled.
 COUNTED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
-PAGE = 500
+PAGE = 16  # Payments read at once: a step of the upload wants one, or a message's few, of a batch of 999.
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
     sums: dict[tuple[Method, Kind], list[int]] = {}
     sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
     for payment in of_batch(tx, number):
-        effect = shop.profile.transactions[payment.kind].effect
-        if payment.state not in COUNTED or effect is Effect.NONE:
+        if worth(shop, payment) is None:
             continue
+        effect = shop.profile.transactions[payment.kind].effect
         _add(sums.setdefault((payment.method, payment.kind), [0, 0]), payment)
         if _in_host(shop, payment.method):
             _add(sides[is_foreign(shop, payment), effect], payment)
@@ -79,6 +81,29 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
     )
     batch_no = tx.get("batch_no", "000001")
     return Batch(number, batch_no, rows, open_rows(tx), upload_rows(tx, number), domestic, foreign)
+
+
+def worth(shop: Shop, payment: PaymentRecord) -> Money | None:
+    """What a payment adds to the totals of its batch, less than nothing where money goes back; None: it is in none.
+
+    A refund that nobody had answered when its batch was settled is settled, and in no total.
+    """
+    effect = shop.profile.transactions[payment.kind].effect
+    if payment.state not in COUNTED or effect is Effect.NONE or payment.facts.get(UNANSWERED):
+        return None
+    return Money(-payment.amount.amount_minor) if effect is Effect.CREDIT else payment.amount
+
+
+def leave_unanswered(tx: Tx, batch: int) -> None:
+    """Inside the commit that settles the batch: whose end nobody knows stays told apart from what was counted."""
+    for payment in tx.open_payments():
+        if payment.batch == batch and payment.state is PaymentState.UNKNOWN:
+            tx.note(payment.id, **{UNANSWERED: True})
+
+
+def is_unknown(payment: PaymentRecord) -> bool:
+    """Whether nobody knows its end, before its settlement or after it."""
+    return payment.state is PaymentState.UNKNOWN or payment.facts.get(UNANSWERED) is True
 
 
 def _by_name(item: tuple[tuple[Method, Kind], list[int]]) -> tuple[str, str]:
@@ -100,19 +125,16 @@ def is_foreign(shop: Shop, payment: PaymentRecord) -> bool:
     return shop.profile.is_foreign(str(payment.facts.get("organisation", "")))
 
 
-def of_batch(tx: Tx, batch: int, after: int = 0) -> tuple[PaymentRecord, ...]:
-    """All payments of a batch after the one with this number, oldest first."""
-    found: list[PaymentRecord] = []
-    while True:
-        page = tx.payments(batch=batch, newest_first=False, limit=PAGE, after=found[-1].id if found else after)
-        found += page
-        if len(page) < PAGE:
-            return tuple(found)
+def of_batch(tx: Tx, batch: int, after: int = 0) -> Iterator[PaymentRecord]:
+    """All payments of a batch after the one with this number, oldest first; read as far as they are wanted."""
+    while page := tx.payments(batch=batch, newest_first=False, limit=PAGE, after=after):
+        yield from page
+        after = page[-1].id
 
 
 def held(tx: Tx) -> int:
     """How many payments of the open batch a settlement would have to carry. Cash counts, so that all fit an amount."""
-    return sum(total.count for total in tx.totals(tx.get("batch", 1)) if total.state in HELD_STATES)
+    return tx.count_payments(tx.get("batch", 1), HELD_STATES)
 
 
 def open_rows(tx: Tx) -> tuple[OpenRow, ...]:
@@ -190,4 +212,4 @@ def part_of_batch(shop: Shop, tx: Tx, part: Part, after: int, limit: int) -> tup
         for p in of_batch(tx, tx.get("batch", 1), after)
         if p.method is Method.CARD and belongs(p, shop.profile.transactions[p.kind])
     )
-    return tuple(p for p, _ in zip(found, range(limit), strict=False))
+    return tuple(islice(found, limit))

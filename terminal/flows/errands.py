@@ -1,12 +1,16 @@
 """Behind the idle screen: what a terminal does with its host while nobody is waiting.
 
 A sign-in that found no host, reversals, what waits to be sent, routes that failed, and the echo that proves a kept
-connection. One at a time, looked for at each tick of the idle screen's clock; what fails is tried again after a wait
+connection; and a settlement, where the profile lets it. One at a time, looked for at each tick of the idle screen's
+clock; what fails is tried again after a wait
 that doubles and is half drawn (`hostlink.backoff`). Nothing of it is shown, and nobody waits for it: the first key
 makes it give way (`make_way`), in the middle of an exchange if need be, which is then as if the host had not answered.
 So only what may be asked twice is done here, and never two things at once with what a person has begun.
 
-Source: docs/host-link.md §18.
+A settlement's answer may not be had twice, so it gives way after the exchange, not in it, and the person is shown what
+there is to be waited for.
+
+Source: docs/host-link.md §6, §18.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from terminal.flows.settlement import settle_unseen
 from terminal.flows.sign_in import sign_in_unseen
 from terminal.hostlink import messages
 from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
@@ -22,9 +27,11 @@ from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Draw, Now, Spawn, Wait
 from terminal.methods import qr_order
+from terminal.methods.order import uploads_due
 from terminal.methods.reversal import clear_reversals, identity, is_card_reversal, pending_reversals
 from terminal.methods.uploads import send_uploads, worn_out
 from terminal.model import Mode
+from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
@@ -39,13 +46,15 @@ Question = Callable[[Shop], Coroutine[Any, Any, bool]]
 class Errand:
     """`due` says whether there is anything to do, `run` does it and says whether it is done.
 
-    `spread`: what makes it due befalls many terminals at once, so the first try waits as well.
+    `spread`: what makes it due befalls many terminals at once, so the first try waits as well. `whole`: an exchange
+    that has begun is not broken off.
     """
 
     name: str
     due: Question
     run: Question
     spread: bool = True
+    whole: bool = False
 
 
 async def look(shop: Shop) -> None:
@@ -63,7 +72,8 @@ async def look(shop: Shop) -> None:
         if now_ms >= not_before_ms:
             shop.behind.over.renew()
             shop.host.hurry.renew()
-            shop.behind.running = shop.host.behind = True
+            shop.behind.running, shop.behind.whole = True, errand.whole
+            shop.host.behind = not errand.whole
             shop.behind.task = await Spawn(_run(shop, errand), errand.name)
             return
 
@@ -71,18 +81,24 @@ async def look(shop: Shop) -> None:
 async def _run(shop: Shop, errand: Errand) -> None:
     try:
         done = await errand.run(shop)
+        if shop.host.yielding:
+            return  # To be in somebody's way is no failure: it is due as it was.
         failures, _ = shop.behind.tried.pop(errand.name, (0, 0))
         if not done:
             wait_ms = AGAIN.wait_ms(failures + 1, await Draw(DRAWN_BYTES))
             shop.behind.tried[errand.name] = failures + 1, (await Now()).mono_ms + wait_ms
     finally:
-        shop.behind.running = shop.host.behind = False
+        _end(shop)
         shop.loop.post(shop.behind.over, None)
 
 
 async def make_way(shop: Shop) -> None:
     """Somebody wants something: what goes on behind the screen ends first, at once."""
     if shop.behind.running:
+        shop.host.yielding = True
+        if shop.behind.whole:
+            shop.behind.shown = True
+            shop.show(screens.Settling(step="finish"))
         shop.loop.post(shop.host.hurry, None)
         await Wait(shop.behind.over)
 
@@ -91,7 +107,11 @@ def drop(shop: Shop) -> None:
     """An alarm ends everything, there and then."""
     if shop.behind.task:
         shop.behind.task.close()
-    shop.behind.running = shop.host.behind = False
+    _end(shop)
+
+
+def _end(shop: Shop) -> None:
+    shop.behind.running = shop.behind.shown = shop.host.behind = shop.host.yielding = False
 
 
 # What there is to do
@@ -104,8 +124,8 @@ async def _sign_in_owed(shop: Shop) -> bool:
 def owed(shop: Shop, tx: Tx) -> frozenset[str]:
     """Which of the errands the journal knows of; read once for each idle screen, because it is asked at each tick."""
     found = {"reversals"} if any(is_card_reversal(payment) for payment in tx.open_payments()) else set()
-    upload = tx.next_upload(None)  # What was sent once and not acknowledged; all else has its time (methods/order.py).
-    if upload is not None and upload.tries > 0 and not worn_out(shop, upload):
+    upload = tx.next_upload(None)
+    if upload is not None and not worn_out(shop, upload) and (upload.tries > 0 or uploads_due(shop, tx)):
         found.add("uploads")
     if qr_order.is_owed(tx):
         found.add("orders")
@@ -155,11 +175,16 @@ async def _echo(shop: Shop, only: int | None = None) -> bool:
     return isinstance(answer, Answered)
 
 
+async def _settlement_open(shop: Shop) -> bool:
+    return shop.profile.settled_behind and shop.mode is Mode.SETTLING
+
+
 ERRANDS = (
+    Errand("settlement", _settlement_open, settle_unseen, spread=False, whole=True),
     Errand("sign-in", _sign_in_owed, sign_in_unseen),
     Errand("reversals", _reversals_open, _reverse),
     Errand("orders", _orders_open, qr_order.ask_all),
-    Errand("uploads", _uploads_wait, send_uploads),
+    Errand("uploads", _uploads_wait, send_uploads, spread=False),
     Errand("routes", _routes_rest, _check_routes),
     Errand("echo", _echo_due, _echo, spread=False),
 )

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit, Offload
 from terminal.methods import qr_order
-from terminal.methods.card_ending import Deal, end_original, plain_slip
+from terminal.methods.card_attempt import Deal
+from terminal.methods.card_ending import end_original
+from terminal.methods.card_slips import plain_slip
 from terminal.model import Method, PaymentState
 from terminal.printing import head_at, keep, print_kept
 from terminal.receipts import SlipError, from_record

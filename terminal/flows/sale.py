@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose, type_amount
+from terminal.flows.batch import held
 from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
 from terminal.loop import Commit
 from terminal.methods.order import refusal
 from terminal.methods.part_payment import still_due
 from terminal.methods.table import offered
-from terminal.model import HELD_STATES, Mode, Money
+from terminal.model import Method, Mode, Money
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 
 async def sale(shop: Shop, first_key: Key | None = None) -> None:
-    """One sale from its amount to its end. Nothing is sold unless the terminal is signed in."""
-    refused = why_not_selling(shop) or ("batch_full" if await Commit(batch_is_full) else "")
+    """One sale from its amount to its end. Nothing but cash is sold unless the terminal is signed in."""
+    refused = "" if _cash_only(shop) else why_not_selling(shop)
+    refused = refused or ("batch_full" if await Commit(batch_is_full) else "")
     if refused:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, await refusal(shop, refused))
@@ -34,7 +36,7 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
 
 async def _pay(shop: Shop, due: Money) -> Money | None:
     """One way to pay, to its end; what is left to be paid in another way, where somebody wants that."""
-    ways = offered(shop.profile)
+    ways = tuple(row for row in offered(shop.profile) if row[0] is Method.CASH or not _cash_only(shop))
     methods = tuple(method for method, _ in ways)
     chosen = await choose(
         shop, len(ways), lambda at: screens.ChooseMethod(amount=due, methods=methods, selected=at)
@@ -51,6 +53,11 @@ async def _pay(shop: Shop, due: Money) -> Money | None:
     return rest if wanted and not why_not_selling(shop) else None
 
 
+def _cash_only(shop: Shop) -> bool:
+    """While a settlement goes on behind: what the host counts may not grow, and cash it never counts."""
+    return shop.mode is Mode.SETTLING and shop.profile.settled_behind and not shop.service_reason
+
+
 def why_not_selling(shop: Shop) -> str:
     """"" when selling is allowed, else a word of the room "refused"."""
     if shop.service_reason:
@@ -63,5 +70,4 @@ def batch_is_full(tx: Tx) -> bool:
 
     Cash is counted too, so that the sum of all of them fits an amount.
     """
-    held = (total.count for total in tx.totals(tx.get("batch", 1)) if total.state in HELD_STATES)
-    return sum(held) >= TOTAL_COUNT_LIMIT
+    return held(tx) >= TOTAL_COUNT_LIMIT

@@ -3,17 +3,19 @@
 Notices → reversals → advices → totals (0500) → batch upload (0320) → closed. The first three are durable by themselves.
 From the totals on the mode SETTLING and a step counter are durable, the totals are counted again from the journal, and
 the batch is closed in the same commit that keeps the settlement slip, so that paper never decides. Cash is never in the
-host's totals; whether QR is, the profile says. Source: docs/host-link.md §6; host-link digest §6, §11.
+host's totals; whether QR is, the profile says.
+
+Where the profile lets it (`batch.background`) all of it from the merchant's yes on goes on behind the idle screen. Then
+nobody is asked anything: how it ends is news (flows/news.py). Source: docs/host-link.md §6; host-link digest §6, §11.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
-from terminal.flows.batch import Batch, count_batch, upload_rows
+from terminal.flows.batch import Batch, count_batch, leave_unanswered
 from terminal.flows.batch_upload import (
     LOST_BATCH,
     PROGRESS,
@@ -24,6 +26,7 @@ from terminal.flows.batch_upload import (
     upload_batch,
 )
 from terminal.flows.line import leave
+from terminal.flows.news import News, refused
 from terminal.flows.recovery import destroy_settled, query_orders, still_needed
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
@@ -37,7 +40,7 @@ from terminal.methods.reversal import blocking_reversals, clear_reversals, ident
 from terminal.methods.sign_in_due import Due
 from terminal.methods.uploads import Told, queued, send_before_settlement
 from terminal.model import Mode, UploadState
-from terminal.printing import keep, print_kept, slip_head
+from terminal.printing import head_at, keep, print_kept, print_unseen
 from terminal.receipts import Balance, SettlementSlip
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -54,24 +57,46 @@ BALANCES = {
 
 async def settle(shop: Shop) -> None:
     """Settle the open batch, from the merchant's wish to paper; or go on with one that was interrupted."""
-    if shop.mode is not Mode.SETTLING:
-        if not await _begin(shop):
-            return
-    elif messages.keys_ready(shop.keys, shop.profile) and (await Commit(progress)).step == TOTALS:
+    if shop.mode is Mode.SETTLING:
+        await _go_on(shop)
+    elif await _begin(shop) and not shop.profile.settled_behind:
+        await _to_its_end(shop)
+
+
+async def settle_unseen(shop: Shop) -> bool:
+    """One try with nobody before the screen; True when the settlement waits for nothing but a sign-in, or is over."""
+    await _go_on(shop)
+    return shop.mode is not Mode.SETTLING
+
+
+async def _go_on(shop: Shop) -> None:
+    """With a settlement that is open already."""
+    if messages.keys_ready(shop.keys, shop.profile) and (await Commit(progress)).step == TOTALS:
         # Forced by the host's other batch number, with reversals open, perhaps. What it does not take stays open and
         # on the slip: to wait for it would be to wait for a batch that the host may have lost.
         await clear_reversals(shop)
         await send_before_settlement(shop)
+    await _to_its_end(shop)
+
+
+async def _to_its_end(shop: Shop) -> None:
     if (await Commit(progress)).step == TOTALS and not await _tell_totals(shop):
         return
     told = await upload_batch(shop)
     if told is Told.ENDED:
-        known = await Commit(progress)
-        await _close(shop, await Commit(lambda tx: count_batch(shop, tx)), known)
+        await _close(shop, await Commit(progress))
     elif told is Told.SIGN_IN:
         await _sign_in_first(shop, LOST_BATCH)
     else:
-        await acknowledge(shop, screens.Refused(reason="settling"))
+        await _say(shop, screens.Refused(reason="settling"))
+
+
+async def _say(shop: Shop, screen: screens.Screen, news: News | None = None) -> None:
+    """To whoever stands before the screen; behind it only what is news, since the idle screen shows the mode."""
+    if not shop.behind.running:
+        await acknowledge(shop, screen)
+    elif news is not None:
+        await Commit(news.keep)
 
 
 async def _tell_totals(shop: Shop) -> bool:
@@ -81,15 +106,15 @@ async def _tell_totals(shop: Shop) -> bool:
     request = await Commit(lambda tx: _request(shop, tx, batch))
     answer = await ask(shop, request, "settlement")
     if isinstance(answer, Silence) or not answer.verdict.answered:
-        await acknowledge(shop, screens.Refused(reason="settling"))
+        await _say(shop, screens.Refused(reason="settling"))
         return False
     code = answer.verdict.code
     if lookup(code).sign_in:
-        await _unknown_batch(shop, batch, code)
+        await _unknown_batch(shop, batch.batch_no, code)
         return False
     if code != "00":
         then = Action.WAIT if lookup(code).action is Action.WAIT else Action.ACQUIRER
-        await acknowledge(shop, screens.Declined(code=code, text="declined.settling", then=then.value))
+        await _say(shop, refused(code, then), News(code=code, then=then.value))
         return False
     try:
         domestic, foreign = read_totals_result(answer.reply.text(48))
@@ -102,14 +127,14 @@ async def _tell_totals(shop: Shop) -> bool:
     return True
 
 
-async def _unknown_batch(shop: Shop, batch: Batch, code: str) -> None:
+async def _unknown_batch(shop: Shop, batch_no: str, code: str) -> None:
     """77, 99, A0: the host has lost our sign-in, or the batch. A new sign-in tells which, so nothing is guessed.
 
     If it gave another number, the host will never settle this batch: our slip says 对账错, and both have their paper.
     """
-    given = await Commit(lambda tx: tx.get("host_batch_no", batch.batch_no))
-    if code == LOST_BATCH and given != batch.batch_no:
-        await _close(shop, batch, Progress(domestic=Balance.ERROR.value))
+    given = await Commit(lambda tx: tx.get("host_batch_no", batch_no))
+    if code == LOST_BATCH and given != batch_no:
+        await _close(shop, Progress(domestic=Balance.ERROR.value))
     else:
         await _sign_in_first(shop, code)
 
@@ -117,7 +142,8 @@ async def _unknown_batch(shop: Shop, batch: Batch, code: str) -> None:
 async def _sign_in_first(shop: Shop, code: str) -> None:
     await Commit(lambda tx: tx.set_mode(Mode.KEYED, reason=code))
     shop.mode = Mode.KEYED
-    await acknowledge(shop, screens.Declined(code=code, text="declined.settling", then=Action.SIGN_IN.value))
+    shop.sign_in_owed = shop.sign_in_owed or shop.behind.running
+    await _say(shop, refused(code, Action.SIGN_IN))
 
 
 async def _begin(shop: Shop) -> bool:
@@ -163,41 +189,54 @@ def _request(shop: Shop, tx: Tx, batch: Batch) -> Message:
     return messages.settlement(terminal, shop.profile, stan=stan, domestic=batch.domestic, foreign=batch.foreign)
 
 
-async def _close(shop: Shop, batch: Batch, known: Progress) -> None:
-    """The batch is closed and its slip kept in one commit; then its sealed data dies, and paper follows."""
-    head = await slip_head(shop, batch.batch_no)
-    slip = SettlementSlip(
-        head=head,
-        rows=batch.rows,
-        total_count=batch.count,
-        total=batch.total,
-        domestic=Balance(known.domestic),
-        foreign=Balance(known.foreign),
-        open_rows=batch.open_rows,
-        uploaded=known.sent,
-        not_taken=known.refused,
-    )
+async def _close(shop: Shop, known: Progress) -> None:
+    """The batch is counted, closed and its slip kept in one commit; then its sealed data dies, and paper follows."""
+    unseen = shop.behind.running
 
     def close(tx: Tx) -> tuple[int, SettlementSlip]:
         for upload in queued(tx):  # The host has had each of them as often as it may; people must know now.
             tx.end_upload(upload.id, UploadState.UNSENT, "")
-        told = replace(slip, upload_rows=upload_rows(tx, batch.number))
+        batch = count_batch(shop, tx)
+        slip = _slip(shop, tx, batch, known)
+        leave_unanswered(tx, batch.number)
         tx.settle(batch.number)
         if not still_needed(tx, batch.number):
             tx.drop_sealed(batch.number)
         tx.set("batch", batch.number + 1)
         tx.set("host_batch_no", None)
         tx.set(PROGRESS, None)
-        slip_id = keep(tx, told)
+        slip_id = keep(tx, slip)
+        if unseen:
+            News(known.balanced, batch.count, batch.total.amount_minor).keep(tx)
         tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
-        return slip_id, told
+        return slip_id, slip
 
     slip_id, slip = await Commit(close)
     shop.mode = Mode.KEYED
     if shop.profile.sign_out_after_settlement:
-        await leave(shop, batch.batch_no)
+        await leave(shop, slip.head.batch_no)
     await destroy_settled(shop)
-    balanced = known.balanced
-    shop.sound(Tone.SUCCESS if balanced else Tone.ATTENTION)
-    await print_kept(shop, slip_id, slip)
-    await acknowledge(shop, screens.Settled(balanced=balanced, count=batch.count, total=batch.total))
+    shop.sound(Tone.SUCCESS if known.balanced else Tone.ATTENTION)
+    if unseen:
+        shop.sign_in_owed = True
+        await print_unseen(shop, slip_id, slip)
+    else:
+        await print_kept(shop, slip_id, slip)
+        await acknowledge(
+            shop, screens.Settled(balanced=known.balanced, count=slip.total_count, total=slip.total)
+        )
+
+
+def _slip(shop: Shop, tx: Tx, batch: Batch, known: Progress) -> SettlementSlip:
+    return SettlementSlip(
+        head=head_at(shop, batch.batch_no, tx.now_ms),
+        rows=batch.rows,
+        total_count=batch.count,
+        total=batch.total,
+        domestic=Balance(known.domestic),
+        foreign=Balance(known.foreign),
+        open_rows=batch.open_rows,
+        upload_rows=batch.upload_rows,
+        uploaded=known.sent,
+        not_taken=known.refused,
+    )

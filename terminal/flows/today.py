@@ -1,4 +1,7 @@
-"""Today's list: what was sold since midnight by the shop's clock, page by page."""
+"""Today's list: what was sold and given back since midnight by the shop's clock, page by page.
+
+Its total is counted as a batch's is: a sale and its void are nothing together, and what nobody knows is in no total.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key
 from terminal.dialogue import next_key
+from terminal.flows.batch import is_unknown, worth
 from terminal.loop import Commit
 from terminal.model import Method, Money, PaymentState
 from terminal.screens import catalogue as screens
@@ -16,12 +20,11 @@ if TYPE_CHECKING:
 
 SCAN_LIMIT = 10_000  # Payments looked at for one day; a handheld that sells more in a day is a queue of handhelds.
 PAGE = 500
-SOLD = (PaymentState.COMPLETED, PaymentState.SETTLED)
 
 
 async def today(shop: Shop) -> None:
     payments = await _todays(shop)
-    total = sum((p.amount for p in payments if p.state in SOLD), Money(0))
+    total = sum((worth(shop, payment) or Money(0) for payment in payments), Money(0))
     a_page = screens.rows_a_page(shop.devices.display.height)
     pages = max(1, -(-len(payments) // a_page))
     page = 1
@@ -47,7 +50,9 @@ async def today(shop: Shop) -> None:
 
 
 def _state_of(payment: PaymentRecord) -> str:
-    """A wallet's order is not reversed but closed."""
+    """A wallet's order is not reversed but closed; a settled refund that nobody answered is still unknown."""
+    if is_unknown(payment):
+        return PaymentState.UNKNOWN.value
     closing = payment.state is PaymentState.REVERSING and payment.method is not Method.CARD
     return "closing" if closing else payment.state.value
 

@@ -67,6 +67,7 @@ class HostSession:
         self.line = Line(link, box, note)
         self._foreign = 0
         self.behind = False  # What is asked now is asked behind the idle screen, and gives way.
+        self.yielding = False  # Somebody waits for it to end: nothing more is asked.
         self.hurry: Mailbox[None] = Mailbox("hurry", keep_newest=True)  # Somebody wants the line.
 
     @property
@@ -84,11 +85,11 @@ class HostSession:
     ) -> Answered | Silence:
         """Send one request and wait for its answer; `on_wait` hears the seconds left, once a second.
 
-        `within_ms` is another time-out than the profile's; `only` is the one route to take. While `behind` is set it
-        ends as soon as something is in `hurry`, as if nobody had answered.
+        `within_ms` is another time-out than the profile's; `only` is the one route to take. While `yielding` is set
+        none begins, and with `behind` set one ends as soon as something is in `hurry`, as if nobody had answered.
         """
         profile, line = self.profile, self.line
-        if self.behind and len(self.hurry):
+        if self.yielding:
             return Silence(False, YIELDED)
         connect_ms = min(profile.connect_timeout_ms, BEHIND_CONNECT_MS if self.behind else profile.connect_timeout_ms)
         try:

@@ -42,7 +42,7 @@ _BYTES = {
 }
 _NIBBLES = frozenset({Encoding.BCD, Encoding.TRACK, Encoding.NIBBLES})
 _TWO_DIGITS = tuple(bytes.fromhex(f"{number:02d}") for number in range(100))
-_NO_LENGTH = -1000  # Below whatever the other byte of a prefix may add.
+_NO_LENGTH = -10_000  # Below whatever the other byte of a prefix may add: 9,900.
 _LENGTHS = tuple(
     byte // 16 * 10 + byte % 16 if byte // 16 < 10 and byte % 16 < 10 else _NO_LENGTH for byte in range(256)
 )

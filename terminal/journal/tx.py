@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TypeVar, overload
 
@@ -291,6 +291,15 @@ class Tx:
             Total(Kind(kind), Method(method), PaymentState(state), int(count), int(total))
             for kind, method, state, count, total in rows
         )
+
+    def count_payments(self, batch: int, states: Collection[PaymentState]) -> int:
+        """How many payments of a batch are in one of these states."""
+        marks = ",".join("?" * len(states))
+        row = self._one(
+            f"SELECT count(*) FROM payments WHERE batch = ? AND state IN ({marks})",
+            (batch, *(state.value for state in states)),
+        )
+        return int(row[0]) if row else 0
 
     # Slips
 

@@ -23,12 +23,13 @@ from terminal.hostlink.icc import elements
 from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
 from terminal.methods import fallback, magstripe
 from terminal.methods.answers import keeps_card
-from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, amount_asked, conclude, new_payment
+from terminal.methods.card_attempt import Attempt, Deal, amount_asked, new_payment
+from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, conclude
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.card_offline import SALE_TAGS, chip_fields, own_word, terminal_for
 from terminal.methods.fallback import MUTE, READER_LOST, Failed
-from terminal.methods.order import afterwards, way_is_clear
+from terminal.methods.order import way_is_clear
 from terminal.methods.original import had_pin, is_the_same
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin, type_pin
 from terminal.model import Kind, Mode, Money, PaymentState
@@ -64,7 +65,6 @@ async def transact(shop: Shop, deal: Deal) -> PaymentRecord | None:
     if payment is not None and magstripe.chip_wanted(shop, payment):
         await card_removed(shop)
         payment = await _by_chip_or_stripe(shop, deal, stripe=False) or payment
-    await afterwards(shop, payment)
     return payment
 
 
@@ -178,12 +178,13 @@ async def _run(
                 return early
             answer = error = None
             shop.spoken = SPOKEN.get(session.language, "") if isinstance(request, TO_THE_CARDHOLDER) else ""
-            began_ms = (await Now()).mono_ms
+            timed = isinstance(request, TO_THE_CARD)
+            began_ms = (await Now()).mono_ms if timed else 0
             try:
                 answer = await _answer(shop, attempt, request)
             except kernel.CardError as fault:
                 error = fault
-            if isinstance(request, TO_THE_CARD):
+            if timed:
                 card_ms += (await Now()).mono_ms - began_ms
                 if card_ms > CARD_TIME_MS:
                     error = error or kernel.CardError("the card takes too long")

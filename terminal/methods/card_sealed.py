@@ -16,9 +16,10 @@ from terminal.hostlink.card_messages import MANUAL, CardFields
 from terminal.hostlink.codec import FrameError
 from terminal.loop import Commit
 from terminal.methods.card import begin
-from terminal.methods.card_ending import Attempt, Deal, conclude
+from terminal.methods.card_attempt import Attempt, Deal
+from terminal.methods.card_ending import conclude
 from terminal.methods.card_host import ask_host, durable_request
-from terminal.methods.order import afterwards, way_is_clear
+from terminal.methods.order import way_is_clear
 from terminal.methods.reversal import unseal_card
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -50,6 +51,4 @@ async def ask_without_card(shop: Shop, attempt: Attempt, fields: CardFields) -> 
         await ask_host(shop, attempt, await durable_request(shop, attempt, fields))
     except (FrameError, KeyRefused) as fault:
         outcome = kernel.CardError(str(fault))
-    payment = await conclude(shop, attempt, outcome)
-    await afterwards(shop, payment)
-    return payment
+    return await conclude(shop, attempt, outcome)

@@ -1,7 +1,8 @@
 """The order before any online card transaction, in one place.
 
-Keys valid → lists loaded → room in the queue → script notices → pending reversals → the transaction; uploads after a
-good one and when so many advices wait. An advice asks nobody, so it needs only what it will be sent with: keys, room.
+Keys valid → lists loaded → room in the queue → script notices → pending reversals → the transaction. What else waits
+leaves behind the idle screen, after a good one or when there is enough of it (`uploads_due`). An advice asks
+nobody, so it needs only what it will be sent with: keys, room.
 
 Source: host-link digest §9, §11; docs/host-link.md §17.
 """
@@ -18,12 +19,12 @@ from terminal.loop import Commit
 from terminal.methods import sign_in_due
 from terminal.methods.reversal import blocking_reversals, clear_reversals_for_sale
 from terminal.methods.uploads import has_room, send_uploads
-from terminal.model import Kind, Mode, Notice, PaymentState
+from terminal.model import Kind, Method, Mode, Notice, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord
+    from terminal.journal import Tx
 
 # What the kernel works with: loaded after a sign-in where the profile says so and it never was.
 NEEDED = (ListName.PARAMETERS, ListName.AIDS, ListName.CA_KEYS)
@@ -42,20 +43,25 @@ async def way_is_clear(shop: Shop, kind: Kind = Kind.SALE) -> bool:
     return True
 
 
-async def afterwards(shop: Shop, payment: PaymentRecord | None) -> None:
-    """Once the customer has gone: what waits goes up after a good online transaction, or when enough of it waits."""
-    if payment is None or payment.state is not PaymentState.COMPLETED or shop.mode is not Mode.SIGNED_IN:
-        return
-    waiting = await Commit(lambda tx: tx.queued_uploads())
-    online = not shop.profile.transactions[payment.kind].advice
-    if waiting and (online or waiting >= shop.profile.upload_count_limit):
-        await send_uploads(shop)
+def uploads_due(shop: Shop, tx: Tx) -> bool:
+    """Whether what waits may leave now: the host has just taken a payment, or enough of it waits.
+
+    They leave behind the idle screen (flows/errands.py), so that a host that is silent by now holds nobody up.
+    """
+    if tx.queued_uploads() >= shop.profile.upload_count_limit:
+        return True
+    return any(
+        payment.method is Method.CARD
+        and payment.state is PaymentState.COMPLETED
+        and not shop.profile.transactions[payment.kind].advice
+        for payment in tx.payments(limit=1)
+    )
 
 
 async def refusal(shop: Shop, word: str) -> screens.Screen:
-    """A word of the room "refused" as a screen; a sign-in that is due says why."""
-    if word != "sign_in":
-        return screens.Refused(reason=word)
+    """A word of the room "refused" as a screen; a sign-in that is due says why, unless a settlement is in its way."""
+    if word != "sign_in" or shop.mode is Mode.SETTLING:
+        return screens.Refused(reason="settling" if word == "sign_in" else word)
     return screens.SignInDue(reason=(await Commit(sign_in_due.reason)).value)
 
 
@@ -72,8 +78,9 @@ async def _lists(shop: Shop) -> screens.Screen | None:
 
 
 async def _room(shop: Shop) -> screens.Screen | None:
-    if not await Commit(has_room):
-        await send_uploads(shop)
+    if await Commit(has_room):
+        return None
+    await send_uploads(shop)
     return None if await Commit(has_room) else screens.Refused(reason="uploads_full")
 
 

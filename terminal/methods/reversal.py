@@ -19,7 +19,7 @@ from keys import KeyRefused
 from terminal.hostlink import messages
 from terminal.hostlink.card_messages import Kept, card_reversal
 from terminal.hostlink.reply import ends_reversal
-from terminal.hostlink.session import Answered
+from terminal.hostlink.session import YIELDED, Answered
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.part_payment import asked_for
@@ -165,8 +165,9 @@ async def send_reversal(shop: Shop, payment: PaymentRecord) -> bool:
     request = card_reversal(row, identity(shop, str(facts["batch_no"])), shop.profile, kept, reason=reason)
     answer = await ask_authenticated(shop, request, "reversal")
     code = answer.verdict.code if isinstance(answer, Answered) else ""
-    sent = isinstance(answer, Answered) or answer.sent
-    tries = _tries(payment) + sent  # What never left was no try: the next customer's sale asks again.
+    # What never left was no try, nor what made way for a person: the next customer's sale asks again.
+    sent = isinstance(answer, Answered) or (answer.sent and answer.reason != YIELDED)
+    tries = _tries(payment) + sent
     if isinstance(answer, Answered) and ends_reversal(answer.verdict, shop.profile):
         await Commit(
             lambda tx: tx.move(payment.id, PaymentState.REVERSED, reversal_tries=tries, reversal_code=code)

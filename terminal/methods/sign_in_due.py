@@ -73,7 +73,7 @@ def signing_in(shop: Shop, tx: Tx, now_ms: int) -> None:
 
 def _fingerprint(shop: Shop) -> str:
     """Version, host, numbers and the acquirer's whole profile, as they are before any download."""
-    told = (shop.version, repr(shop.activation), repr(shop.own_profile))
+    told = (shop.version, repr(shop.activation), shop.own_profile_text)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]
 
 

@@ -24,7 +24,7 @@ from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.codes import is_last_word, lookup
 from terminal.hostlink.esign import PARTS_LIMIT
 from terminal.hostlink.notices import keepable, script_notice
-from terminal.hostlink.session import Silence
+from terminal.hostlink.session import YIELDED, Silence
 from terminal.journal import UPLOADS_LIMIT
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated, organisation_named
@@ -136,8 +136,8 @@ async def _send(shop: Shop, upload: UploadRecord) -> Told:
         await Commit(lambda tx: tx.end_upload(upload.id, UploadState.UNSENT, ""))
         return Told.ENDED
     answer = await ask_authenticated(shop, request, "upload")
-    if isinstance(answer, Silence) and not answer.sent:
-        return Told.SILENT
+    if isinstance(answer, Silence) and (not answer.sent or answer.reason == YIELDED):
+        return Told.SILENT  # The host has said nothing yet; to be in a merchant's way is no try.
     code = "" if isinstance(answer, Silence) or not answer.verdict.answered else answer.verdict.code
     if not isinstance(answer, Silence) and lookup(answer.verdict.code).sign_in:
         return Told.SIGN_IN  # Heard by `ask` as well. The notice is as good as it was.

@@ -67,6 +67,8 @@ def details(page: Page, slip: DetailSlip) -> None:
     for row in slip.rows:
         page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
         page.row(f" {row.voucher_no}", str(row.amount))
+        if row.unknown:
+            page.text(" " + page.word(STATES[PaymentState.UNKNOWN], " "), bold=True)
 
 
 def upload_rows(page: Page, rows: tuple[UploadRow, ...]) -> None:

@@ -296,7 +296,10 @@ class SettlementSlip:
 
 @dataclass(frozen=True, slots=True)
 class DetailRow:
-    """One payment of a batch. `voucher_no` and `auth_code` are empty where there is none (cash)."""
+    """One payment of a batch. `voucher_no` and `auth_code` are empty where there is none (cash).
+
+    `unknown`: nobody knows its end, and no total has it.
+    """
 
     method: Method
     kind: Kind
@@ -304,6 +307,7 @@ class DetailRow:
     voucher_no: str = ""
     masked_pan: str = ""
     auth_code: str = ""
+    unknown: bool = False
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):

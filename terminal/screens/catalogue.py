@@ -44,6 +44,12 @@ def _fault(words: Words, room: str, reason: str) -> str:
     return words.about(room if f"{room}.{reason}" in words else "fault", reason)
 
 
+def _sentence(words: Words, text: str) -> str:
+    """What the host's answer says, as a sentence begins."""
+    said = words.phrase(text)
+    return said[:1].upper() + said[1:]
+
+
 def _hint(words: Words, left: str, right: str) -> Hint:
     return Hint(words[f"hint.{left}"] if left else "", words[f"hint.{right}"] if right else "")
 
@@ -224,31 +230,46 @@ class SigningIn:
 
 @value
 class SignInFailed:
-    """`reason` in room "sign_in_failed" or "fault"; `code` is the host's answer, or ""."""
+    """`reason` in room "sign_in_failed" or "fault"; `code` is the host's answer, or "".
+
+    `text` is what a refusal says, else ""; `then` is what to do next, in room "next".
+    """
 
     name: ClassVar[str] = "sign_in_failed"
     reason: str
     code: str
+    text: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
         return Notice(
             words["sign_in_failed.title"],
-            headline=_fault(words, "sign_in_failed", self.reason),
+            headline=_sentence(words, self.text) if self.text else _fault(words, "sign_in_failed", self.reason),
             corner=self.code,
             mark=Mark.FAILED,
-            hint=_hint(words, "back", "retry"),
+            hint=self._hint(words),
         )
+
+    def _hint(self, words: Words) -> Hint:
+        """Another try is offered where it may help."""
+        if not self.text:
+            return _hint(words, "back", "retry")
+        return Hint(words.about("next", self.then), words["hint.ok" if self.then == "acquirer" else "hint.retry"])
 
 
 @value
 class Idle:
-    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon."""
+    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon.
+
+    `news` in room "news": what was done behind this screen and nobody has read yet; "" for nothing.
+    """
 
     name: ClassVar[str] = "idle"
     mode: Mode
     clock: str
     pending: int
     nearly_full: bool
+    news: str
 
     def lay(self, words: Words) -> Layout:
         left, right = {
@@ -258,14 +279,16 @@ class Idle:
             Mode.BLANK: ("", "hint.set_up"),
             Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
-        news = words["idle.nearly_full"] if self.nearly_full else ""
-        if self.pending:
-            news = words.say("idle.pending", count=self.pending)
+        told = words["idle.nearly_full"] if self.nearly_full else ""
+        if self.news:
+            told, right = words[f"news.{self.news}"], "hint.read"
+        elif self.pending:
+            told = words.say("idle.pending", count=self.pending)
         return Notice(
             words["brand"],
             headline=self.clock,
             corner=words[f"mode.{self.mode.value}"],
-            hint=Hint(news or (words[left] if left else ""), words[right] if right else ""),
+            hint=Hint(told or (words[left] if left else ""), words[right] if right else ""),
         )
 
 
@@ -542,10 +565,10 @@ class Declined:
 
     def lay(self, words: Words) -> Layout:
         own = f"declined.{self.text}"
-        text = words[own] if own in words else words.phrase(self.text)
+        text = words[own] if own in words else _sentence(words, self.text)
         return Notice(
             words["declined.title"],
-            headline=text[:1].upper() + text[1:],
+            headline=text,
             corner=self.code,
             mark=Mark.FAILED,
             hint=Hint(words.about("next", self.then) if self.then else "", words["hint.ok"]),
@@ -1008,7 +1031,7 @@ class ConfirmSettlement:
 
 @value
 class Settling:
-    """`step` in room "step": recover, reversals, totals, upload, print, close."""
+    """`step` in room "step": recover, reversals, notices, totals, upload, print, close, finish."""
 
     name: ClassVar[str] = "settling"
     step: str
@@ -1037,18 +1060,23 @@ class OfferParking:
 class LineAnswer:
     """How the host has answered a sign-out, an echo or a cashier's sign-in (`what`, a word of the menu).
 
-    `reason` in room "line" or "fault", "" when all is well; `code` is the host's, or "".
+    `reason` in room "line" or "fault", "" when the host has answered; `code` is its no, with its words in `text` and
+    the next step in room "next", or all three are "".
     """
 
     name: ClassVar[str] = "line_answer"
     what: str
     reason: str
     code: str
+    text: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
         text = _fault(words, "line", self.reason) if self.reason else words["line.good"]
-        mark = Mark.FAILED if self.reason else Mark.DONE
-        hint = _hint(words, "", "ok")
+        if self.text:
+            text = _sentence(words, self.text)
+        mark = Mark.FAILED if self.reason or self.code else Mark.DONE
+        hint = Hint(words.about("next", self.then) if self.then else "", words["hint.ok"])
         return Notice(words.about("menu", self.what), headline=text, corner=self.code, mark=mark, hint=hint)
 
 
@@ -1317,6 +1345,7 @@ CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
 )
+NEWS = ("balanced", "unbalanced", "refused", "unprinted")
 LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
@@ -1354,13 +1383,15 @@ EXAMPLES: tuple[Screen, ...] = (
     *(OperatorPassword("01", 0, problem) for problem in ("wrong", "short", "unknown", "locked", "new", "repeat")),
     OperatorPassword("01", 12, "differs"),
     SigningIn(),
-    SignInFailed("timeout", ""),
-    SignInFailed("bad_keys", ""),
-    SignInFailed("batch", "00"),
-    SignInFailed("declined", "97"),
-    *(Idle(mode, "14:05", 0, nearly_full=False) for mode in Mode),
-    Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True),
-    Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True),
+    SignInFailed("timeout", "", "", "again"),
+    SignInFailed("bad_keys", "", "", "again"),
+    SignInFailed("batch", "00", "", "again"),
+    SignInFailed("declined", "97", "终端未登记", "acquirer"),
+    SignInFailed("declined", "96", "system malfunction", "wait"),
+    *(Idle(mode, "14:05", 0, nearly_full=False, news="") for mode in Mode),
+    Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True, news=""),
+    Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True, news=""),
+    *(Idle(Mode.KEYED, "14:05", 0, nearly_full=False, news=word) for word in NEWS),
     *(Problem("wish.title", f"wish.{digit}") for digit in (2, 6, 8, 9)),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 1),
     Menu("menu.main", ("menu.sale", "menu.today", "menu.reprint", "menu.settlement", "menu.self_test"), 4),
@@ -1395,6 +1426,7 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterNumber("expiry", "1325", "expiry_wrong"),
     TypeCvv2(0, ""),
     TypeCvv2(2, "short"),
+    TypeCvv2(0, "optional"),
     Original("moto-sale", _SALE, "622500******0014", "000042"),
     Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-completion"), 0),
     Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-auth-void"), 3),
@@ -1483,12 +1515,13 @@ EXAMPLES: tuple[Screen, ...] = (
     Today((), 1, 1, Money(0)),
     ConfirmSettlement(12, _SALE),
     ConfirmSettlement(9999, _LARGE),
-    *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close")),
+    *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close", "finish")),
     OfferParking(_SALE, "000042"),
     OfferParking(_LARGE, "999999"),
-    *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
-    LineAnswer("sign_out", "declined", "77"),
-    LineAnswer("echo", "timeout", ""),
+    *(LineAnswer(what, "", "", "", "") for what in ("echo", "sign_out", "cashier")),
+    LineAnswer("sign_out", "", "77", "batch mismatch: sign in", "sign-in"),
+    LineAnswer("cashier", "", "97", "终端未登记", "acquirer"),
+    LineAnswer("echo", "timeout", "", "", ""),
     Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier", "menu.ways"), 0),
     HostWay(1, 1, "10.1.2.3:8583", "used"),
     HostWay(1, 2, "acquirer.example.com:8583 (eth0)", "resting"),

@@ -1,4 +1,8 @@
-"""A loop on which the power can be cut: before and after each commit that writes and each effect the world can see."""
+"""A loop on which the power can be cut: before and after each commit that writes and each effect the world can see.
+
+A moment is named by what is about to happen or has just happened: "before commit", "after link" (a call of the line,
+the printer or the keys), "before receive" (an answer is there and the terminal has not seen it).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ from typing import Any
 from drivers.ports import LinkFrame
 from sim.loop import JOURNAL_MS, START_WALL_MS, SimLoop
 from terminal.journal import Tx
-from terminal.loop import Mailbox, Task
+from terminal.loop import Deadlock, Mailbox, Task
 
 WATCHED = ("link", "printer", "keys")
+MOMENTS = (*(f"{when} {what}" for what in ("commit", *WATCHED) for when in ("before", "after")), "before receive")
 COMMIT_DEADLINE_MS = 120_000
 
 
@@ -19,17 +24,21 @@ class PowerCut(BaseException):
 
 
 class CutLoop(SimLoop):
-    """Counts the moments before and after each commit that writes and each effect; dies at number `cut_at`."""
+    """Counts the moments before and after each commit that writes and each effect; dies at number `cut_at`.
 
-    def __init__(self, seed: str, *, cut_at: int = 0, start_wall_ms: int = START_WALL_MS) -> None:
+    With `cut_next` set to one of MOMENTS it dies at the next such moment.
+    """
+
+    def __init__(self, seed: int | str, *, cut_at: int = 0, start_wall_ms: int = START_WALL_MS) -> None:
         super().__init__(seed, start_wall_ms=start_wall_ms)
         self.passed = 0
         self.where = ""
+        self.cut_next = ""
         self._cut_at = cut_at
 
     def _pass(self, where: str) -> None:
         self.passed += 1
-        if self.passed == self._cut_at:
+        if self.passed == self._cut_at or where == self.cut_next:
             self.where = where
             # Inside a call the error would reach only the task that asked, and some time later.
             self.at(0, self._die)
@@ -51,7 +60,8 @@ class CutLoop(SimLoop):
 
     def start_commit(self, work: Callable[[Any], Any], task: Task, ticket: int) -> None:
         commit = self.commit
-        assert commit is not None
+        if commit is None:
+            raise Deadlock("this loop was made without a journal")
         wrote = False
 
         def counted(tx: Tx) -> Any:

@@ -1,13 +1,17 @@
-"""A disk that can lose power: an apsw VFS in memory under the very engine that runs on the terminal.
+"""A disk that can fail and lose power: an apsw VFS in memory under the very engine that runs on the terminal.
 
 What was written but not synced may be lost, kept or torn, sector by sector and in any order, as the seed decides.
-After the cut nothing works until `mend`, which is the next power-on.
+After the cut nothing works until `mend`, which is the next power-on. A disk may also be full, or fail at a write, a
+sync, a deletion (whose folder is synced) or a close; it is well again at once, which a journal must not believe.
+
+Its limit is a disk that lies about its syncs (`lying`): what it loses nobody can keep; a test shows that it is seen.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +23,15 @@ _NUMBERS = itertools.count()
 
 class PowerCut(apsw.IOError):
     """The disk is gone; SQLite sees an I/O error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One error to come: at the next call `at` ("write", "sync", "delete", "close") after `after` effects."""
+
+    at: str
+    error: type[apsw.Error]
+    after: int = 0
 
 
 @dataclass(slots=True)
@@ -43,17 +56,31 @@ class Disk(apsw.VFS):
         self.dead = False
         self.lying = lying
         self.fail_sync: type[apsw.Error] | None = None
+        self.failure: Failure | None = None
+        self.failed = 0  # How often it has.
         self.effects = 0
+        self.on_cut: Callable[[], None] = lambda: None
 
-    def effect(self) -> None:
-        """Something is about to reach the disk; the power may end here."""
+    def effect(self, what: str) -> None:
+        """Something is about to reach the disk; the power may end here, or the disk may fail."""
         self.alive()
         self.effects += 1
+        self.fail(what)
         if self.cut_after is not None:
             if self.cut_after == 0:
                 self.dead = True
+                self.on_cut()
                 raise PowerCut
             self.cut_after -= 1
+
+    def fail(self, what: str) -> None:
+        """Fail here, if that was planned for this kind of call."""
+        planned = self.failure
+        if planned is None or self.effects < planned.after or planned.at != what:
+            return
+        self.failure = None
+        self.failed += 1
+        raise planned.error
 
     def alive(self) -> None:
         if self.dead:
@@ -80,13 +107,14 @@ class Disk(apsw.VFS):
             self.files[name] = Content(result, bytearray(result), set(), True)
         self.dead = False
         self.cut_after = None
+        self.failure = None
 
     # What SQLite calls.
 
     def xFullPathname(self, name: str) -> str:
         return name
 
-    def xOpen(self, name: Any, flags: list[int]) -> OpenFile:
+    def xOpen(self, name: Any, flags: list[int]) -> Any:  # An object with the methods will do; VFSFile has a base.
         self.alive()
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         flags[1] = flags[0]
@@ -97,7 +125,7 @@ class Disk(apsw.VFS):
         return OpenFile(self, self.files.setdefault(path, Content()))
 
     def xDelete(self, name: str, sync_folder: bool) -> None:
-        self.effect()
+        self.effect("delete")
         self.files.pop(name, None)
 
     def xAccess(self, name: str, flags: int) -> bool:
@@ -117,18 +145,18 @@ class OpenFile:
         return bytes(self.content.seen[offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:
-        self.disk.effect()
+        self.disk.effect("write")
         seen, end = self.content.seen, offset + len(data)
         seen.extend(bytes(max(0, end - len(seen))))
         seen[offset:end] = data
         self.content.dirty.update(range(offset // SECTOR, (end - 1) // SECTOR + 1))
 
     def xTruncate(self, size: int) -> None:
-        self.disk.effect()
+        self.disk.effect("truncate")
         del self.content.seen[size:]
 
     def xSync(self, flags: int) -> None:
-        self.disk.effect()
+        self.disk.effect("sync")
         if self.disk.fail_sync:
             raise self.disk.fail_sync
         if not self.disk.lying:
@@ -156,4 +184,5 @@ class OpenFile:
     def xDeviceCharacteristics(self) -> int:
         return 0
 
-    def xClose(self) -> None: ...
+    def xClose(self) -> None:
+        self.disk.fail("close")

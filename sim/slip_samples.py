@@ -1,4 +1,4 @@
-"""One slip of each kind, for the receipts' tests and goldens."""
+"""One slip of each kind, for the gallery, the tests and the goldens of receipts."""
 
 from __future__ import annotations
 
@@ -142,6 +142,7 @@ DETAILS = DetailSlip(
         ),
         DetailRow(Method.QR_SHOWN, Kind.SALE, Money(880), "000044"),
         DetailRow(Method.CASH, Kind.SALE, Money(33000)),
+        DetailRow(Method.CARD, Kind.REFUND, Money(2850), "000047", "622500******0014", unknown=True),
     ),
     2,
     3,

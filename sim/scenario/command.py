@@ -1,0 +1,75 @@
+"""`python -m sim scenario FILE…`: scenarios played headless, in virtual time; each line says how one ended."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from sim.scenario.playing import Played, play_scenario
+from sim.scenario.reading import Scenario, ScenarioError, load_scenario
+from sim.scenario.schema import schema_text
+
+SHIPPED = Path(__file__).parents[1] / "scenarios"
+LANGUAGES = ("en", "zh-CN")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="*", help="a file, or the name of a shipped scenario (default: all shipped)")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="the terminal's language (default: en)")
+    parser.add_argument("--seed", default="", help="what the world is drawn from (default: the scenario's name)")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each scenario")
+    parser.add_argument("--list", action="store_true", help="list the shipped scenarios")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of scenario files")
+
+
+def shipped() -> list[Path]:
+    return sorted(SHIPPED.glob("*.yaml"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: every scenario came about; 1: one did not; 2: one cannot be read."""
+    if args.schema:
+        print(schema_text(), end="")
+        return 0
+    try:
+        scenarios = [_load(name) for name in args.file] or [load_scenario(path) for path in shipped()]
+    except ScenarioError as broken:
+        print(broken, file=sys.stderr)
+        return 2
+    except OSError as missing:
+        print(f"scenario: {missing.filename}: {missing.strerror}; --list names those that are shipped", file=sys.stderr)
+        return 2
+    if args.list:
+        for scenario in scenarios:
+            print(f"{scenario.name:44} {scenario.zh}  {scenario.en}")
+        return 0
+    failed = 0
+    for scenario in scenarios:
+        began = time.monotonic()
+        played = play_scenario(scenario, args.lang, args.seed)
+        failed += bool(played.problem)
+        _tell(played, time.monotonic() - began, as_json=args.json)
+    if not args.json and len(scenarios) > 1:
+        print(f"{len(scenarios) - failed} of {len(scenarios)} scenarios came about")
+    return 1 if failed else 0
+
+
+def _load(name: str) -> Scenario:
+    path = Path(name)
+    inside = SHIPPED / f"{name}.yaml"
+    return load_scenario(inside if not path.exists() and inside.exists() else path)
+
+
+def _tell(played: Played, seconds: float, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**asdict(played), "passed": not played.problem}, ensure_ascii=False), flush=True)
+        return
+    if played.problem:
+        print(f"{played.file}:{played.line}:{played.column}: {played.problem}", flush=True)
+        return
+    virtual = f"{played.virtual_ms // 60_000}:{played.virtual_ms // 1000 % 60:02d}"
+    print(f"{played.name}: {played.steps} steps, {virtual} virtual minutes, {seconds:.1f} s", flush=True)

@@ -1,0 +1,284 @@
+"""A world to hold in the hand: it stands still between two deeds, and outlives its terminal's power.
+
+Whoever drives it says one step after the other, `perform("press", "12850 ENTER")`: the words of sim.story and those of
+sim.scenario.steps. Virtual time runs only while a step is done, so nothing here depends on how fast the machine is.
+When the power goes, the terminal's process is gone with all it had in memory; the next life starts from the same
+folder before the same host. One seed and the same steps give the same world to the byte, so a snapshot is the list of
+the steps.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from drivers.ports import Key, Paper, PaperLine, Picture
+from sim.acquirer import Acquirer
+from sim.acquirer.faults import FaultPlan
+from sim.books import all_payments, discrepancies
+from sim.cut_loop import CutLoop, PowerCut
+from sim.loop import START_WALL_MS
+from sim.phone import PhoneInHand
+from sim.scenario.steps import EXPECT, Step, check, run_step
+from sim.story import FIRST_RUN, OPERATOR, Eyes, StoryError, play
+from sim.twins.link import Network
+from sim.twins.printer import TwinPrinter
+from sim.wire.roll import text_of
+from sim.world import World, hash_seed
+from terminal.config.settings import OFFERABLE
+from terminal.hostlink.codec import FrameError, decode
+from terminal.hostlink.frame import unwrap
+
+T = TypeVar("T")
+DARK_MS = 3_000  # From the cut to the next start, when nobody says otherwise.
+SLIPS_LIMIT = 1_000  # Of one stage; whoever prints more wants a day (sim.day).
+HEARD_LIMIT = 10_000
+SCREENS_LIMIT = 100_000  # A countdown is one a second: more than a day of them.
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a world begins with. `begin`: new (never switched on) or signed-in. `offered`: usual or all transactions."""
+
+    seed: int | str = 0
+    language: str = "en"
+    panel: tuple[int, int] = (128, 64)
+    begin: str = "signed-in"
+    offered: str = "usual"
+    lines: int = 1
+    amount_codes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A world at one moment: how it began and every step since."""
+
+    terms: Terms
+    steps: tuple[Step, ...]
+
+
+class Stage:
+    """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
+
+    `host` answers in the acquirer's place (frame and milliseconds since 1970 in, frames out).
+    Raises StoryError when the terminal does not get to where it begins.
+    """
+
+    def __init__(self, terms: Terms, host: Callable[[bytes, int], tuple[bytes, ...]] | None = None) -> None:
+        self.terms = terms
+        self._own_host = host
+        self._folder = tempfile.TemporaryDirectory(prefix="zg-stage-")
+        self.acquirer = Acquirer(
+            seed=hash_seed(terms.seed), faults=FaultPlan(), amount_codes=terms.amount_codes
+        )
+        self.slips: list[tuple[PaperLine, ...]] = []
+        self.heard: list[str] = []  # The message types that the host was sent, in order.
+        self.screens: list[str] = []
+        self.steps: list[Step] = []
+        self.lives = 0
+        self._wall_ms = START_WALL_MS
+        self._on = False
+        self.world = self._new_life(None)
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        if self.terms.begin == "signed-in":
+            self.do(play(self, FIRST_RUN + OPERATOR + "idle:\n"))
+        self.slips.clear()
+        self.heard.clear()
+        self.screens.clear()
+
+    # Lives.
+
+    def _new_life(self, before: World | None) -> World:
+        self.lives += 1
+        world = World(
+            loop=CutLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms),
+            data=Path(self._folder.name) / "terminal",
+            acquirer=before.acquirer if before is not None else self.acquirer,
+            host=self._own_host,
+            panel=self.terms.panel,
+            language=self.terms.language,
+            other_lines=[Network()] * (self.terms.lines - 1),
+            offered=OFFERABLE if self.terms.offered == "all" else None,
+        )
+        if before is not None:
+            world.succeed(before)
+        world.printer_said = self._printed
+        world.on_frame = self._frame
+        world.on_show = self._shown
+        world.switch_on()
+        self._on = True
+        return world
+
+    def _printed(self, lines: tuple[PaperLine, ...]) -> None:
+        self.slips.append(lines)
+        del self.slips[:-SLIPS_LIMIT]
+
+    def _shown(self, picture: Picture) -> None:
+        self.screens.append(picture.name)
+        del self.screens[:-SCREENS_LIMIT]
+
+    def _frame(self, frame: bytes) -> None:
+        try:
+            profile = self.world.shop.profile
+            mti = decode(unwrap(frame, profile).body, profile).mti
+        except FrameError:
+            mti = "????"
+        if mti[2:3] in "02468":  # Only what the terminal asks; what it is answered has an odd third digit.
+            self.heard.append(mti)
+        del self.heard[:-HEARD_LIMIT]
+
+    def _lights_out(self) -> None:
+        self._wall_ms = self.world.loop.now().wall_ms - self.world.loop.clock_error_ms
+        self.world.loop.stop()
+        self.world.close()
+        self._on = False
+
+    # Steps.
+
+    def perform(self, step: Step) -> None:
+        """One step. Raises StoryError when it does not come about."""
+        self.steps.append(step)
+        if step.verb == EXPECT:
+            check(self, step)
+        elif (step.verb, step.argument) == ("power", "on"):
+            self.power_on()
+        elif step.verb == "wait" and not self._on:
+            self._wall_ms += int(str(step.argument)) * 1000
+        else:
+            self.do(run_step(self, step))
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.terms, tuple(self.steps))
+
+    def do(self, deed: Coroutine[Any, Any, T]) -> T | None:
+        """Run until this deed is done; None when the power went first. Raises StoryError while the power is off."""
+        if not self._on:
+            deed.close()
+            raise StoryError("the terminal has no power; power: on first")
+        try:
+            return self.world.until(deed)
+        except PowerCut as cut:
+            self._lights_out()
+            if str(cut) != "off":
+                self._wall_ms += DARK_MS
+                self.world = self._new_life(self.world)
+            return None
+
+    @property
+    def is_on(self) -> bool:
+        return self._on
+
+    def power_on(self) -> None:
+        """Give a dark terminal its power back."""
+        if self._on:
+            raise StoryError("the terminal is on")
+        self.world = self._new_life(self.world)
+
+    def elapsed_ms(self) -> int:
+        """How long the world has existed, dark hours included."""
+        now = self.world.loop.now().wall_ms - self.world.loop.clock_error_ms if self._on else self._wall_ms
+        return now - START_WALL_MS
+
+    def close(self) -> None:
+        if self._on:
+            self._lights_out()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # What people do, to the terminal that has power now (sim.story.Counter).
+
+    @property
+    def eyes(self) -> Eyes:
+        return self.world.eyes
+
+    def press(self, key: Key) -> None:
+        self.world.press(key)
+
+    def insert(self, profile: str) -> None:
+        self.world.insert(profile)
+
+    def swipe(self, card: str) -> None:
+        self.world.swipe(card)
+
+    def remove(self) -> None:
+        self.world.remove()
+
+    def scan(self, code: str) -> None:
+        self.world.scan(code)
+
+    def phone(self, wallet: str) -> PhoneInHand:
+        return self.world.phone(wallet)
+
+    def set_paper(self, paper: Paper) -> None:
+        self.world.set_paper(paper)
+
+    def host_behaviour(self, behaviour: str) -> None:
+        self.world.host_behaviour(behaviour)
+
+    def happen(self, what: str, how: str) -> None:
+        self.world.happen(what, how)
+
+    # What people see (sim.scenario.steps.Bench).
+
+    def showing(self) -> str:
+        picture = self.world.display.picture if self._on else None
+        return picture.name if picture is not None else ""
+
+    def glass(self) -> tuple[str, ...]:
+        return self.world.display.text() if self._on else ()
+
+    def paper(self) -> list[str]:
+        """Every slip since the beginning, as text."""
+        return [slip_text(lines) for lines in self.slips]
+
+    def messages(self) -> list[str]:
+        return self.heard
+
+    def mode(self) -> str:
+        return self.world.shop.mode.value if self._on else "off"
+
+    def payments(self) -> list[str]:
+        """What became of each payment, oldest first."""
+        return [payment.state.value for payment in reversed(all_payments(self._journal()))]
+
+    def host_book(self) -> list[str]:
+        """What the host makes of each request and each order, oldest first."""
+        book = self._book().book
+        entries = [(entry.at_ms, entry.state.value) for entry in book.entries]
+        entries += [(order.created_ms, order.state.name.lower()) for order in book.qr_orders]
+        return [state for _, state in sorted(entries, key=lambda entry: entry[0])]
+
+    def differences(self) -> list[str]:
+        """Where the two books differ; empty when they agree."""
+        return discrepancies(self._journal(), self._book())
+
+    def _journal(self) -> Any:
+        if not self._on:
+            raise StoryError("the terminal has no power; power: on first")
+        return self.world.journal
+
+    def _book(self) -> Acquirer:
+        if self._own_host is not None:
+            raise StoryError("the host is yours, and so is its book: compare it yourself")
+        return self.world.acquirer
+
+
+def slip_text(lines: tuple[PaperLine, ...], cells: int = 32) -> str:
+    """A slip as it stands on the paper."""
+    printer = TwinPrinter(cells)
+    printer.print(lines)
+    return "\n".join(text_of(printer.roll(1), cells))

@@ -1,0 +1,378 @@
+"""Checkers that watch all the time: each is one rule about money or numbers, with a name and a memory of its own.
+
+They hear of events and frames in their order and may look into the host's book, which no terminal can. The numbers in
+the docstrings are those of the invariants in docs/simulator.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sim.acquirer.book import Entry
+from sim.swarm.ledger import Paid
+from sim.swarm.watch import Checker, Durable, Happening, Over, Printed, Restarted, Sent, Shown, Watch, text_of
+from sim.world import MERCHANT_NO, TERMINAL_NO
+from terminal.hostlink.subfields import OrderState
+from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
+from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
+from terminal.receipts.words import PHRASES
+
+TERMINAL = (MERCHANT_NO, TERMINAL_NO)
+MONEY = frozenset({"0100", "0200", "0220"})
+NOT_CHARGED = (PaymentState.DECLINED, PaymentState.REVERSED, PaymentState.ABANDONED)
+DUPLICATE_MARKS = PHRASES["reprint"]
+
+
+def entry_of(watch: Watch, paid: Paid) -> Entry | None:
+    """The host's entry of a card payment."""
+    batch = watch.world.acquirer.book.batch(TERMINAL, paid.batch_no)
+    return batch.entries.get(paid.stan) if batch and paid.stan else None
+
+
+def stands_at_host(watch: Watch, paid: Paid) -> bool:
+    """Whether the host's book holds money for this payment at this moment."""
+    if paid.order_no:
+        order = watch.world.acquirer.book.any_order(MERCHANT_NO, paid.order_no)
+        return order is not None and order.state is OrderState.PAID
+    entry = entry_of(watch, paid)
+    return moves_money(paid.kind) and entry is not None and entry.kind is paid.kind and entry.standing
+
+
+def moves_money(kind: Kind) -> bool:
+    return TRANSACTIONS[kind].silence is not Silence.NOTHING
+
+
+class NothingUndurable:
+    """3. What a frame is about was durable before its first byte left: its STAN, its payment, its reversal."""
+
+    name = "durable-before-sent"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Sent):
+            return
+        message, ledger = happening.message, watch.ledger
+        stan = message.text(11)
+        if stan and stan not in ledger.stans:
+            yield f"{message.mti} with STAN {stan}, which was not durable"
+        paid = ledger.by_stan.get(stan)
+        # A query or a close of a wallet's order has a STAN of its own and no payment under it.
+        if message.mti in MONEY and paid is None and not any(paid.order_no for paid in ledger.open.values()):
+            yield f"{message.mti} with STAN {stan} without a durable payment"
+        if message.mti == "0400" and (paid is None or paid.state is not PaymentState.REVERSING):
+            yield f"0400 for STAN {stan}, whose reversal is not durable"
+
+
+class ReversalFirst:
+    """4. Before a card's money is asked for, nothing older waits for its reversal, unless a supervisor parked it."""
+
+    name = "reversal-before-sale"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Sent) or happening.message.mti not in ("0100", "0200"):
+            return
+        asked = watch.ledger.by_stan.get(happening.message.text(11))
+        if asked is None or asked.method is not Method.CARD or not moves_money(asked.kind):
+            return
+        for paid in watch.ledger.open.values():
+            older = paid.id < asked.id and paid.method is Method.CARD and moves_money(paid.kind)
+            waits = paid.state in (PaymentState.REQUESTED, PaymentState.APPROVED, PaymentState.REVERSING)
+            if older and waits and not paid.facts.get("parked"):
+                yield f"payment {asked.id} is sent while payment {paid.id} is {paid.state.value}"
+
+
+class NotChargedIsTrue:
+    """2. What the terminal holds for declined, reversed or abandoned stands nowhere at the host, then or later."""
+
+    name = "not-charged-is-true"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Durable):
+            paid = happening.paid
+            if happening.event.kind == "moved" and paid is not None and paid.state in NOT_CHARGED:
+                yield from self._look(watch, paid)
+        elif isinstance(happening, Over):
+            for paid in watch.ledger.payments.values():
+                if paid.state in NOT_CHARGED:
+                    yield from self._look(watch, paid)
+
+    @staticmethod
+    def _look(watch: Watch, paid: Paid) -> Iterator[str]:
+        if stands_at_host(watch, paid):
+            yield f"payment {paid.id} is {paid.state.value}, and stands at the host"
+
+
+class ChargedIsTrue:
+    """2. What the terminal completes stands at the host; what it keeps approved nobody has refused."""
+
+    name = "charged-is-true"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Durable) or happening.event.kind != "moved":
+            return
+        paid = happening.paid
+        if paid is None or paid.method is Method.CASH or not moves_money(paid.kind):
+            return
+        if paid.state is PaymentState.APPROVED and not stands_at_host(watch, paid):
+            yield f"payment {paid.id} is approved, and does not stand at the host"
+
+
+class UnknownIsNoRefusal:
+    """2. Nobody reads "declined" while the host may have approved."""
+
+    name = "unknown-is-not-declined"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Shown) and happening.name == "declined" and watch.ledger.payments:
+            newest = watch.ledger.payments[max(watch.ledger.payments)]
+            if newest.state in (PaymentState.UNKNOWN, PaymentState.REQUESTED):
+                yield f"payment {newest.id} is {newest.state.value}, and the screen says declined"
+
+
+class LegalSteps:
+    """Each step of a payment is one that the table has, and begins where the last one ended."""
+
+    name = "legal-steps"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Durable) and happening.event.kind == "moved" and happening.was is not None:
+            came, to = PaymentState(happening.event.body["from"]), PaymentState(happening.event.body["to"])
+            if came is not happening.was:
+                yield f"a step from {came.value} of a payment that was {happening.was.value}"
+            if to not in PAYMENT_EDGES[came]:
+                yield f"{came.value} → {to.value}"
+
+
+class ReversalsEnd:
+    """4. A reversal ends by the host's word alone: never because tries ran out."""
+
+    name = "reversals-end-by-answer"
+
+    def __init__(self) -> None:
+        self._asked: set[str] = set()
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Sent) and happening.message.mti == "0400":
+            self._asked.add(happening.message.text(11))
+        elif isinstance(happening, Durable) and happening.event.kind == "moved":
+            paid = happening.paid
+            if paid is None or paid.method is not Method.CARD or paid.state is not PaymentState.REVERSED:
+                return
+            if paid.stan not in self._asked:
+                yield f"payment {paid.id} is reversed, and nobody was asked"
+            if paid.facts.get("reversal_code") not in ("00", "12", "25"):
+                yield f"payment {paid.id} is reversed by the answer {paid.facts.get('reversal_code')!r}"
+
+
+class NumbersOnce:
+    """6. A STAN asks for money once; the counter only grows; a batch's number too."""
+
+    name = "numbers-once"
+
+    def __init__(self) -> None:
+        self._asked: set[tuple[str, str]] = set()
+        self._last = 0
+        self._batch = 0
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Durable) and happening.event.kind == "counted":
+            body = happening.event.body
+            if body["name"] == "stan":
+                if body["value"] <= self._last:
+                    yield f"the STAN {body['value']} comes after {self._last}"
+                self._last = body["value"]
+        elif isinstance(happening, Durable) and happening.event.kind == "setting":
+            body = happening.event.body
+            if body["name"] == "batch" and body["value"] is not None:
+                if body["value"] <= self._batch:
+                    yield f"batch {body['value']} comes after {self._batch}"
+                self._batch = body["value"]
+        elif isinstance(happening, Sent) and happening.message.mti in ("0100", "0200"):
+            asked = happening.message.text(60)[2:8], happening.message.text(11)
+            if asked in self._asked:
+                yield f"STAN {asked[1]} of batch {asked[0]} asks for money twice"
+            self._asked.add(asked)
+
+
+class TotalsAgree:
+    """5. What the host counted at a settlement is what the terminal said, and the slip says so."""
+
+    name = "totals-agree"
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Shown | Over) or isinstance(happening, Shown) and happening.name != "settled":
+            return
+        for batch in watch.world.acquirer.book.batches.get(TERMINAL, {}).values():
+            if batch.settlement is None or batch.batch_no in self._seen:
+                continue
+            self._seen.add(batch.batch_no)
+            told, booked = batch.settlement.claimed, batch.settlement.booked
+            refunds = [e.amount_minor for e in batch.entries.values() if e.standing and self._is_unanswered(watch, e)]
+            told = replace(
+                told,
+                credit_minor=told.credit_minor + sum(refunds),
+                credit_count=told.credit_count + len(refunds),
+            )
+            abroad = batch.settlement.claimed_foreign == batch.settlement.booked_foreign
+            if told != booked or not abroad or (not refunds and not batch.settlement.balanced):
+                yield f"batch {batch.batch_no}: the terminal said {told}, the host counted {booked}"
+
+    @staticmethod
+    def _is_unanswered(watch: Watch, entry: Entry) -> bool:
+        """A refund that nobody answered: the terminal cannot count what it does not know; its slip lists it."""
+        paid = next(
+            (p for p in watch.ledger.payments.values() if (p.batch_no, p.stan) == (entry.batch_no, entry.stan)), None
+        )
+        if paid is None or TRANSACTIONS[paid.kind].silence is not Silence.UNKNOWN:
+            return False
+        return paid.state in (PaymentState.UNKNOWN, PaymentState.SETTLED) and "response_code" not in paid.facts
+
+
+class SettledWithPaper:
+    """2, 5. A batch is closed in the commit that keeps its slip, with nothing of it left open but what is named."""
+
+    name = "settled-with-its-slip"
+
+    def __init__(self) -> None:
+        self._closed = 0  # A batch whose slip has not been seen yet.
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Durable):
+            if self._closed:
+                yield f"batch {self._closed} was closed without its settlement slip"
+                self._closed = 0
+        elif happening.event.kind == "batch-settled":
+            self._closed = happening.event.body["batch"]
+        elif happening.event.kind == "slip" and happening.event.body["slip"] == "settlement":
+            self._closed = 0
+
+
+class SlipForEach:
+    """8. Whoever paid has a slip that can be printed again; it carries the amount."""
+
+    name = "slip-for-each"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Over):
+            return
+        for paid in watch.ledger.payments.values():
+            charged = paid.state in (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
+            if charged and moves_money(paid.kind) and paid.id not in watch.ledger.slip_of:
+                yield f"payment {paid.id} ({paid.kind.value}, {paid.method.value}) has no slip"
+        if watch.ledger.unprinted:
+            yield f"slips never printed: {sorted(watch.ledger.unprinted)}"
+
+
+class Reprints:
+    """8. The last slip can always be printed again: what comes out carries the last slip's words."""
+
+    name = "last-slip-again"
+
+    def __init__(self) -> None:
+        self._papers: list[str] = []
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Printed):
+            self._papers.append(text_of(happening.lines))
+            del self._papers[:-4]
+        elif isinstance(happening, Over) and watch.ledger.slips and not self._came_again():
+            yield "the last slip did not come out again"
+
+    def _came_again(self) -> bool:
+        return any(mark in paper for paper in self._papers for mark in DUPLICATE_MARKS)
+
+
+class OneCharge:
+    """1. Whatever happened, what one customer came for was charged at most once."""
+
+    name = "one-net-charge"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Over):
+            return
+        charged: dict[tuple[int, Kind], list[int]] = {}
+        for paid in watch.ledger.payments.values():
+            if TRANSACTIONS[paid.kind].effect is not Effect.DEBIT:
+                continue
+            cash = paid.method is Method.CASH and paid.state in (PaymentState.COMPLETED, PaymentState.SETTLED)
+            entry = entry_of(watch, paid)
+            taken_back = entry is not None and entry.state.value == "voided"
+            if (cash or stands_at_host(watch, paid)) and not taken_back:
+                charged.setdefault((paid.transaction, paid.kind), []).append(paid.id)
+        for (transaction, kind), payments in charged.items():
+            if len(payments) > 1:
+                yield f"transaction {transaction}: {kind.value} stands {len(payments)} times: {payments}"
+
+
+class Recovers:
+    """7. After any end a terminal comes back to its idle screen by itself, with nobody's help but its operator's."""
+
+    name = "recovers"
+
+    def __init__(self) -> None:
+        self._waiting = False
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Restarted):
+            self._waiting = True
+        elif isinstance(happening, Shown) and happening.name == "idle":
+            self._waiting = False
+        elif isinstance(happening, Over) and self._waiting:
+            yield "it never came back to its idle screen"
+
+
+class NothingForgotten:
+    """3, 7. What the journal has acknowledged is there after every start, word for word."""
+
+    name = "nothing-forgotten"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Restarted) and watch.ledger.n:
+            found = watch.world.journal.events_after(watch.ledger.n - 1, 1)
+            if not found or found[0].digest != watch.ledger.digest:
+                yield f"event {watch.ledger.n} was durable, and is {'another now' if found else 'gone'}"
+
+
+class Authentic:
+    """A payment is decided by an answer that the host made for it, and by no other."""
+
+    name = "decided-by-authentic-answer"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if isinstance(happening, Durable) and happening.event.kind == "moved":
+            paid = happening.paid
+            if paid is None or happening.was is not PaymentState.REQUESTED or paid.method is not Method.CARD:
+                return
+            decided = paid.state in (PaymentState.APPROVED, PaymentState.DECLINED)
+            if decided and paid.stan in watch.world.bank.plan.spoilt:
+                yield f"payment {paid.id} is {paid.state.value} by an answer that was spoilt"
+
+
+CHECKERS = (
+    NothingUndurable,
+    ReversalFirst,
+    NotChargedIsTrue,
+    ChargedIsTrue,
+    UnknownIsNoRefusal,
+    LegalSteps,
+    ReversalsEnd,
+    NumbersOnce,
+    TotalsAgree,
+    SettledWithPaper,
+    SlipForEach,
+    Reprints,
+    OneCharge,
+    Recovers,
+    NothingForgotten,
+    Authentic,
+)
+
+
+def all_checkers() -> tuple[Checker, ...]:
+    """One of each, new."""
+    from sim.swarm.endings import ENDINGS
+
+    return tuple(made() for made in (*CHECKERS, *ENDINGS))

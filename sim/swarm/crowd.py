@@ -1,0 +1,345 @@
+"""The people of the swarm: those of the ordinary day, with mischief at their screens, and a patient end.
+
+Whatever comes up on the screen, somebody does what a person would do; what nobody knows is left with CANCEL after a
+while. When all customers have gone the faults stop, and the merchant sees to it that everything is cleared and settled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as TallyOf
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from drivers.ports import Key, Paper
+from sim.card import PROFILES
+from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT, QUERY_TRIES
+from sim.people import GAP_MS, Intent, People, Steps, draw_intent
+from sim.story import KEY_MS, StoryError, press
+from sim.swarm.case import Case
+from sim.swarm.draws import WORLD, Draws
+from sim.swarm.inject import Mischief, intent_with, put_in
+from sim.swarm.permitted import Permitted, befalling
+from sim.swarm.watch import Over, Watch
+from sim.swarm.world import SwarmWorld
+from terminal.loop import Sleep
+from terminal.model import Method, PaymentState
+
+BORED_MS = 45_000  # Nothing new on the screen for so long, and somebody presses a key.
+SAME_LIMIT = 150  # The same screen again so often (a countdown shows once a second), and somebody cancels.
+IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is his turn.
+SCREENS_LIMIT = 3_000  # Of one transaction, or of the end; a long wait is one a second.
+PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may take.
+COMES_AGAIN = 7  # Customers in 10.
+NOT_SOLD = (PaymentState.ABANDONED, PaymentState.REVERSED, PaymentState.REVERSING)
+MENU_SIGN_IN = "6"
+ODD_KEYS = ((Key.ENTER, Key.CANCEL), (Key.D1, Key.D2), (Key.CLEAR, Key.ENTER), (Key.UP, Key.DOWN))
+
+
+@dataclass(slots=True)
+class Company:
+    """What the people know of their day, whatever became of the terminal meanwhile."""
+
+    case: Case
+    rows: Mapping[str, Permitted]
+    watch: Watch
+    left: Iterator[int] = field(init=False)
+    once: Mapping[str, Permitted] = field(init=False)  # What befalls a whole world.
+    mischief: Mischief = field(default_factory=Mischief)
+    befell: TallyOf[str] = field(default_factory=TallyOf)  # Faults, by name.
+    since_settled: int = 0
+    calm_since_ms: int = -1  # When the faults stopped, by the right clock.
+    served: Intent | None = None  # Who was at the counter when the terminal died.
+    reprinted: bool = False
+
+    def __post_init__(self) -> None:
+        self.left = self.case.numbers()
+        self.once = {name: row for name, row in self.rows.items() if row.site == "world"}
+        self.rows = {name: row for name, row in self.rows.items() if row.site != "world"}
+
+    def world_has(self, name: str, draws: Draws) -> bool:
+        """Whether that fault befalls the whole world."""
+        return any(row.name == name and self.case.permits(WORLD, name) for row in befalling(self.once, draws, WORLD))
+
+
+class Crowd(People):
+    """Everybody at the counter during one life of the terminal."""
+
+    def __init__(self, world: SwarmWorld, company: Company, life: int = 0) -> None:
+        super().__init__(world, company.case.seed, company.case.transactions, 0, lambda sale: None)
+        self._place = world
+        self._company = company
+        self._life = life
+        self._interrupted = company.served if life else None
+        self._watch = company.watch
+        self._mischief = company.mischief if company.calm_since_ms < 0 and not life else Mischief()
+        self._row = MENU_SETTLEMENT
+        self._done_for = False
+        self._asks_about_reversals = False
+        self._queries = 0
+        self._screens = 0
+
+    async def live(self) -> None:
+        """React until everything is done, or patience is at its end."""
+        name, same = "", 0
+        while not self._watch.findings:
+            before, name = name, await self._place.eyes.see_within(BORED_MS)
+            same = same + 1 if name == before else 0
+            self._screens += 1
+            if self._screens > SCREENS_LIMIT:
+                self._watch.found("goes-on", f"{SCREENS_LIMIT} screens and no end: {before}, {name}")
+            elif name == "" or same > SAME_LIMIT:
+                same = 0
+                await self._bored()
+            elif name != self._showing() or before == name == "idle" and same % IDLE_TICKS:
+                continue  # It has gone already; or its clock went on, nothing else.
+            elif await self._mischief_at(name):
+                continue
+            elif name in HANDLERS:
+                await HANDLERS[name](self)
+            elif name in self._REACTIONS:
+                await self._REACTIONS[name](self)
+            if self._done_for or self._calm_for_ms() > PATIENCE_MS:
+                break
+        self._watch.sync()
+        if not self._watch.findings:
+            self._watch.tell(Over(self._calm_for_ms()))
+
+    def _showing(self) -> str:
+        picture = self._place.display.picture
+        return picture.name if picture else ""
+
+    def _calm_for_ms(self) -> int:
+        since_ms = self._company.calm_since_ms
+        return self._place.clock.true_ms() - since_ms if since_ms >= 0 else 0
+
+    async def _bored(self) -> None:
+        self._place.remove()
+        await press(self._place, "CANCEL")
+
+    # Mischief
+
+    async def _mischief_at(self, name: str) -> bool:
+        """What goes wrong at this screen; True when nobody does what the screen asks for."""
+        mischief, place = self._mischief, self._place
+        if name == mischief.impatient_at:
+            mischief.impatient_at = ""
+            await press(place, "ENTER")
+        if name == mischief.two_keys_at:
+            mischief.two_keys_at = ""
+            for key in place.draws.choice(self._watch.transaction, "keys", ODD_KEYS):
+                place.press(key)
+        if name == mischief.pull_at:
+            mischief.pull_at = ""
+            await Sleep(place.draws.between(self._watch.transaction, "pulls after", 0, 1_500))
+            place.remove()
+            return name == "enter_pin"
+        if name == mischief.cancel_at:
+            mischief.cancel_at = ""
+            await press(place, "CANCEL")
+            return True
+        if name == mischief.leaves_at:
+            mischief.leaves_at = ""
+            await Sleep(place.draws.between(self._watch.transaction, "comes back after", 20_000, 150_000))
+            return True
+        return False
+
+    # The day
+
+    async def _idle(self) -> None:
+        place, ledger = self._place, self._watch.ledger
+        place.remove()
+        if self._company.calm_since_ms >= 0:
+            await self._closing()
+        elif place.shop.mode.value != "signed-in":
+            await press(place, "ENTER")
+        elif self._mischief.settles or self._company.since_settled >= place.drawn.settle_every:
+            self._mischief.settles, self._company.since_settled = False, 0
+            await self._choose(MENU_SETTLEMENT)
+        elif self._mischief.signs_in:
+            self._mischief.signs_in = False
+            await self._choose(MENU_SIGN_IN)
+        elif ledger.payments and (steps := self._next_errand()) is not None:
+            await self._go(steps)
+        elif self._asks_about_reversals and any(p.state is PaymentState.REVERSING for p in ledger.open.values()):
+            self._asks_about_reversals = False
+            await self._choose(MENU_QUERY)
+        elif self._comes_again():
+            await self._come(self._watch.transaction)
+        else:
+            await self._next_customer()
+
+    async def _go(self, steps: Steps) -> None:
+        """Key in what an errand takes; who does not see what he expects gives it up."""
+        try:
+            await self._run(steps)
+        except StoryError:
+            await self._bored()
+
+    def _comes_again(self) -> bool:
+        """Whether the customer whom a power cut has interrupted tries again: nothing was sold, and he is patient."""
+        served, self._interrupted = self._interrupted, None
+        if served is None:
+            return False
+        number = self._watch.transaction
+        self._intent = replace(served, errands=())
+        mine = [paid for paid in self._watch.ledger.payments.values() if paid.transaction == number]
+        patient = self._place.draws.number(number, f"comes again {self._life}", 10) < COMES_AGAIN
+        return patient and all(paid.state in NOT_SOLD for paid in mine)
+
+    async def _next_customer(self) -> None:
+        company, place = self._company, self._place
+        number = next(company.left, None)
+        if number is None:
+            self._stop_faults()
+            await self._closing()
+            return
+        await Sleep(place.draws.between(number, "gap", *GAP_MS))
+        place.eyes.look_again()
+        rows = befalling(company.rows, place.draws, number)
+        befall = tuple(row for row in rows if company.case.permits(number, row.name))
+        self._watch.begin(number, tuple(row.name for row in befall))
+        place.begin(number, self._life)
+        company.befell.update(row.name for row in befall)
+        company.mischief = self._mischief = put_in(place, number, befall)
+        for after_ms, mend in self._mischief.mend:
+            place.loop.at(place.loop.clock_ms() + after_ms, mend)
+        if self._mischief.dies_after_ms >= 0:
+            killed = self._mischief.killed
+            place.loop.at(place.loop.clock_ms() + self._mischief.dies_after_ms, lambda: place.die(killed))
+        self._intent = intent_with(draw_intent(self._seed, number), place.draws, number, befall)
+        company.since_settled += 1
+        await self._come(number)
+
+    async def _come(self, number: int) -> None:
+        """This customer's payment begins."""
+        self._company.served = self._intent
+        self._pins_tried, self._paid, self._errands = 0, False, list(self._intent.errands)
+        self._screens = 0
+        self._asks_about_reversals = True
+        await press(self._place, f"{self._intent.amount_minor}")
+        await press(self._place, "ENTER")
+
+    def _stop_faults(self) -> None:
+        place = self._place
+        number = self._company.case.transactions
+        self._watch.begin(number, ())
+        place.begin(number, self._life)
+        self._mischief = Mischief()
+        place.set_paper(Paper.OK)
+        place.link.plug_in(0)
+        place.scanner.broken = False
+        place.reader.plug()
+        place.display.break_off("")
+        place.clock.wrong_ms = 0
+        self._errands = []
+        self._screens = 0
+        if place.disk is not None:
+            place.disk.cut_after = place.disk.failure = None
+        self._company.calm_since_ms = place.clock.true_ms()
+
+    async def _closing(self) -> None:
+        """After the last customer: what is open is asked about, what is complete is settled, the slip is printed."""
+        self._watch.sync()
+        ledger, place = self._watch.ledger, self._place
+        pending = bool(ledger.open or ledger.completed or ledger.queued)
+        if ledger.mode == "settling" or ledger.mode != "signed-in" and pending:
+            await press(place, "ENTER")
+        elif ledger.open:
+            refunds = all(paid.state is PaymentState.UNKNOWN and not paid.order_no for paid in ledger.open.values())
+            await self._choose(MENU_SETTLEMENT if refunds else MENU_QUERY)
+        elif ledger.completed or ledger.queued:
+            await self._choose(MENU_SETTLEMENT)
+        elif not self._company.reprinted and ledger.slips:
+            self._company.reprinted = True
+            await self._choose(MENU_REPRINT)
+        elif self._company.world_has("case-opened", place.draws):
+            self._watch.case_opened = True
+            place.tamper.open_case()
+            await Sleep(BORED_MS)
+            self._done_for = True
+        else:
+            self._done_for = True
+
+    async def _choose(self, row: str) -> None:
+        self._row = row
+        await press(self._place, "DOWN")
+
+    async def _menu(self) -> None:
+        await press(self._place, self._row)
+
+    # At the counter
+
+    async def _insert_card(self) -> None:
+        await Sleep(KEY_MS)
+        place, mischief = self._place, self._mischief
+        if self._intent.method is not Method.CARD:
+            await press(place, "CANCEL")
+            return
+        if place.reader.holds_card:
+            return
+        if mischief.unplugs_for_ms:
+            place.reader.unplug()
+            place.loop.at(place.loop.clock_ms() + mischief.unplugs_for_ms, place.reader.plug)
+            mischief.unplugs_for_ms = 0
+        if PROFILES[self._intent.means].mute:
+            place.swipe(self._intent.means)
+        else:
+            place.insert(self._intent.means, tear_at=mischief.tear_at)
+            mischief.tear_at = None
+
+    async def _swipe(self) -> None:
+        await Sleep(KEY_MS)
+        self._place.remove()
+        self._place.swipe(self._intent.means)
+
+    async def _settled(self) -> None:
+        await press(self._place, "ENTER")
+        self._company.since_settled = 0
+
+    async def _paper_stopped(self) -> None:
+        place = self._place
+        await Sleep(place.draws.between(self._watch.transaction, "mends paper", 500, 20_000))
+        place.set_paper(Paper.OK)
+
+    async def _sign_on_pad(self) -> None:
+        if self._place.pad is not None:
+            self._place.pad.sign([[(10, 10), (60, 30), (90, 12)]])
+        await press(self._place, "ENTER")
+
+    async def _qr_unknown(self) -> None:
+        """Ask a few times, then go back: the query is in the menu, too."""
+        self._queries += 1
+        await press(self._place, "CANCEL" if self._queries % QUERY_TRIES == 0 else "ENTER")
+
+    async def _service(self) -> None:
+        self._watch.found("stays-in-service", "the terminal took itself out of service")
+
+
+# Beside what everybody does (sim.people).
+HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProxyType(
+    {
+        "idle": Crowd._idle,
+        "menu": Crowd._menu,
+        "insert_card": Crowd._insert_card,
+        "settled": Crowd._settled,
+        "paper_stopped": Crowd._paper_stopped,
+        "sign_on_pad": Crowd._sign_on_pad,
+        "swipe_card": Crowd._swipe,
+        "service_mode": Crowd._service,
+        "part_approved": Crowd._ok,
+        "still_due": Crowd._leave,
+        "offer_fallback": Crowd._ok,
+        "offer_parking": Crowd._leave,
+        "sign_in_due": Crowd._ok,
+        "today": Crowd._leave,
+        "line_answer": Crowd._ok,
+        "host_way": Crowd._leave,
+        "downloads": Crowd._leave,
+        "download_failed": Crowd._ok,
+        "check_clock": Crowd._ok,
+        "qr_on_paper": Crowd._ok,
+        "qr_unknown": Crowd._qr_unknown,
+    }
+)

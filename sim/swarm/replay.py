@@ -1,0 +1,66 @@
+"""`python -m sim replay`: one case of the swarm again, to the byte, with its story if wanted.
+
+The trace covers every event, screen, slip and frame in their order: the same case on the same commit has the same one,
+whatever the process or PYTHONHASHSEED.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from sim.swarm.case import Case
+from sim.swarm.command import add_case_arguments, as_dict, refusal, tell
+from sim.swarm.play import play
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, required=True, help="the world's seed")
+    parser.add_argument("--skip", type=numbers, default=frozenset(), metavar="N,…", help="transactions left out")
+    parser.add_argument("--without", type=left_out, default=frozenset(), metavar="N:FAULT,…", help="faults left out")
+    parser.add_argument("--tell", action="store_true", help="print each screen and each message on its way")
+    add_case_arguments(parser)
+
+
+def numbers(text: str) -> frozenset[int]:
+    """Raises argparse.ArgumentTypeError.
+
+    >>> sorted(numbers("3,5"))
+    [3, 5]
+    """
+    words = text.split(",")
+    if not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"numbers, with commas between them, not {text!r}")
+    return frozenset(map(int, words))
+
+
+def left_out(text: str) -> frozenset[tuple[int, str]]:
+    """Raises argparse.ArgumentTypeError.
+
+    >>> left_out("3:reply-lost")
+    frozenset({(3, 'reply-lost')})
+    """
+    pairs = [word.partition(":") for word in text.split(",")]
+    if not all(number.isdecimal() and name for number, _, name in pairs):
+        raise argparse.ArgumentTypeError(f"NUMBER:FAULT, with commas between them, not {text!r}")
+    return frozenset((int(number), name) for number, _, name in pairs)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0: nothing was found; 1: something was; 2: usage."""
+    wrong = refusal(args)
+    if wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    case = Case(args.seed, args.transactions, args.faults, args.skip, args.without, power=args.power)
+    say: Callable[[str], None] | None = print if args.tell else None
+    result = play(case, say=say)
+    if args.json:
+        print(json.dumps(as_dict(result) | {"virtual_ms": result.virtual_ms}, ensure_ascii=False))
+    else:
+        if not result.clean:
+            tell(result, sys.stdout)
+        print(f"trace {result.trace}")
+    return 0 if result.clean else 1

@@ -1,0 +1,185 @@
+"""The watch: everything that happens in a world, told to every checker in its order, and what they found.
+
+The journal is read before each frame that leaves, each slip and each screen that matters, so that a checker that hears
+of a frame knows exactly what was durable before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from drivers.ports import PaperLine, Picture
+from sim.swarm.ledger import Ledger, Paid
+from terminal.hostlink.codec import FrameError, Message, decode
+from terminal.hostlink.frame import unwrap
+from terminal.journal import Event
+from terminal.model import PaymentState
+
+if TYPE_CHECKING:
+    from sim.swarm.world import SwarmWorld
+
+FINDINGS_LIMIT = 20  # After the first ones a broken world finds no end of them.
+# Screens on which somebody reads how it stands; before each of them the journal is read.
+TELLING = frozenset({"idle", "approved", "declined", "reversal_pending", "outcome_unknown", "settled", "locked"})
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """An event of the journal; `paid` is the payment it is about, after it, and `was` its state before."""
+
+    event: Event
+    paid: Paid | None
+    was: PaymentState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A frame about to leave the terminal, decoded."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    lines: tuple[PaperLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A new transaction of the swarm; `faults` are those that befall it."""
+
+    transaction: int
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The power came back, or the process was started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Everything is settled, or nobody has patience any more. `calm_ms`: virtual time since the last fault."""
+
+    calm_ms: int
+
+
+Happening = Durable | Sent | Shown | Printed | Begun | Restarted | Over
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a checker found: its name, in which transaction, and what is wrong."""
+
+    checker: str
+    transaction: int
+    text: str
+
+
+class Checker(Protocol):
+    """A named rule with a memory of its own. It is told of everything, and gives what is wrong."""
+
+    name: str
+
+    def event(self, happening: Happening, watch: Watch) -> Iterable[str]: ...
+
+
+class Watch:
+    """Listens to one world after the other (a terminal's lives); the ledger and the checkers outlive them all."""
+
+    def __init__(self, checkers: Sequence[Checker], say: Callable[[str], None] | None = None) -> None:
+        self._say = say
+        self._said = ""
+        self.checkers = tuple(checkers)
+        self.ledger = Ledger()
+        self.findings: list[Finding] = []
+        self.transaction = -1
+        self.case_opened = False  # Somebody has, with a screwdriver.
+        self.trace = hashlib.sha256()
+        self._world: SwarmWorld | None = None
+
+    @property
+    def world(self) -> SwarmWorld:
+        if self._world is None:
+            raise LookupError("the watch has no world yet")
+        return self._world
+
+    def look_at(self, world: SwarmWorld) -> None:
+        """From now on watch this world."""
+        self._world = world
+        world.on_show = self._shown
+        world.on_frame = self.trace.update
+        world.on_send = self._sent
+        world.printer_said = self._printed
+
+    def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
+        self.sync()
+        self.transaction = transaction
+        if self._say:
+            self._say(f"-- transaction {transaction}: {', '.join(faults) or 'no fault'}")
+        self.tell(Begun(transaction, faults))
+
+    def tell(self, happening: Happening) -> None:
+        for checker in self.checkers:
+            for text in checker.event(happening, self):
+                if len(self.findings) < FINDINGS_LIMIT:
+                    self.findings.append(Finding(checker.name, self.transaction, text))
+
+    def found(self, checker: str, text: str) -> None:
+        """A finding of whoever runs the world: a crash, a deadlock."""
+        self.findings.append(Finding(checker, self.transaction, text))
+
+    def sync(self) -> None:
+        """Take in what has become durable since the last time."""
+        while events := self.world.journal.events_after(self.ledger.n):
+            for event in events:
+                self.trace.update(event.digest.encode())
+                payment = self.ledger.payments.get(event.body["id"]) if event.kind == "moved" else None
+                was = payment.state if payment else None
+                self.tell(Durable(event, self.ledger.take(event, self.transaction), was))
+
+    # What the world tells
+
+    def _shown(self, picture: Picture) -> None:
+        self.trace.update(f"{self.world.loop.clock_ms()} {picture.name}\n".encode())
+        if self._say:
+            self._say_screen(picture)
+        if picture.name in TELLING:
+            self.sync()
+            self.tell(Shown(picture.name))
+
+    def _sent(self, frame: bytes) -> None:
+        self.sync()
+        profile = self.world.shop.profile
+        try:
+            message = decode(unwrap(frame, profile).body, profile)
+        except FrameError as error:
+            self.found("speaks-the-dialect", f"a frame that cannot be read left: {error}")
+            return
+        if self._say:
+            self._say(f"  → {message.mti} {message.text(3)} STAN {message.text(11)} F60 {message.text(60)}")
+        self.tell(Sent(message))
+
+    def _say_screen(self, picture: Picture) -> None:
+        words = f"{picture.name}: {' / '.join(picture.text())}"
+        if self._say and words != self._said:
+            self._said = words
+            self._say(f"{self.world.loop.clock_ms() / 1000:10.3f} {words}")
+
+    def _printed(self, lines: tuple[PaperLine, ...]) -> None:
+        self.trace.update(repr(lines).encode())
+        self.sync()
+        self.tell(Printed(lines))
+
+
+def text_of(lines: Iterable[Any]) -> str:
+    """The words of a slip."""
+    return "\n".join(line.text for line in lines if hasattr(line, "text"))

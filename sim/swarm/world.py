@@ -1,0 +1,274 @@
+"""The swarm's world: the ordinary one, with a clock that may be wrong, a line with a plan, and windows to look through.
+
+Everything random is keyed anew when a transaction begins (`begin`), so that what one transaction draws moves no other.
+The host's clock and the phones' are right; only the terminal's own drifts and jumps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from drivers.ports import Link, LinkClosed, LinkFault, LinkFrame
+from sim.acquirer import Acquirer
+from sim.acquirer.faults import Fault, FaultKind, FaultPlan
+from sim.acquirer.wallets import WalletKind
+from sim.card import VirtualCard
+from sim.day import endless_customers
+from sim.loop import START_WALL_MS, SimLoop
+from sim.phone import Phone
+from sim.swarm.draws import Draws
+from sim.twins.link import GOOD_TRIP, Network, Trip
+from sim.twins.pad import TwinSignaturePad
+from sim.wire.disk import Disk
+from sim.world import PHONE_BALANCE_MINOR, World
+from terminal.assembly import kernel_profile
+from terminal.config.settings import OFFERABLE
+from terminal.hostlink.codec import Message
+from terminal.hostlink.profile import Profile, load_profile
+from terminal.loop import Instant
+
+LINE_MS = (15, 90)  # One way.
+SPOILING = frozenset(
+    {
+        FaultKind.WRONG_MAC,
+        FaultKind.NO_MAC,
+        FaultKind.WRONG_STAN,
+        FaultKind.WRONG_TERMINAL,
+        FaultKind.WRONG_AMOUNT,
+        FaultKind.GARBLE,
+    }
+)
+PARTS_IN = 1_000_000
+
+
+class SwarmLoop(SimLoop):
+    """A loop whose latencies and random bytes are keyed by transaction, and whose wall clock may be wrong."""
+
+    def __init__(self, draws: Draws, *, start_wall_ms: int = START_WALL_MS, drift_ppm: int = 0) -> None:
+        super().__init__(draws.seed, start_wall_ms=start_wall_ms)
+        self._draws = draws
+        self._drift_ppm = drift_ppm
+        self.wrong_ms = 0  # How far the wall clock is from the truth, drift left out.
+
+    def begin(self, transaction: int, life: int = 0) -> None:
+        site = f"{life}" if life else ""
+        self._draw_latency = self._draws.source(transaction, f"latency{site}").random
+        self._bytes = self._draws.source(transaction, f"bytes{site}")
+
+    def true_ms(self) -> int:
+        """The right time, in milliseconds since 1970."""
+        return self._start_wall_ms + self._mono_ms
+
+    def now(self) -> Instant:
+        mono_ms = self._mono_ms
+        return Instant(mono_ms, self._start_wall_ms + mono_ms + self.wrong_ms + mono_ms * self._drift_ppm // PARTS_IN)
+
+
+class Storm:
+    """What one line does, request by request and call by call, counted from each transaction's beginning."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(0)
+        self._sent = self._sent_before = self._called = self._called_before = 0
+        self.trips: dict[int, Trip] = {}
+        self.calls: dict[int, LinkFault] = {}
+        self.network = Network(latency_ms=self._latency, refuse=self._refuse, trip=self._trip)
+
+    def begin(self, source: random.Random) -> None:
+        """A new transaction: nothing is planned, and everything is counted from here."""
+        self._random = source
+        self._sent_before, self._called_before = self._sent, self._called
+        self.trips.clear()
+        self.calls.clear()
+
+    def _latency(self, leg: int) -> int:
+        return self._random.randrange(*LINE_MS)
+
+    def _refuse(self, attempt: int) -> LinkFault | None:
+        self._called += 1
+        return self.calls.pop(self._called - self._called_before, None)
+
+    def _trip(self, serial: int) -> Trip:
+        self._sent += 1
+        return self.trips.pop(self._sent - self._sent_before, GOOD_TRIP)
+
+
+class WatchedLink:
+    """Meets `drivers.ports.Link` around another one; `on_send` hears each frame just before it leaves."""
+
+    def __init__(self, link: Link, on_send: Callable[[bytes], None]) -> None:
+        self._link = link
+        self._on_send = on_send
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return self._link.routes
+
+    def watch(self, on_event: Callable[[LinkFrame | LinkClosed], None]) -> None:
+        self._link.watch(on_event)
+
+    def connect(self, timeout_ms: int, route: int = 0) -> int:
+        return self._link.connect(timeout_ms, route)
+
+    def send(self, data: bytes, timeout_ms: int) -> None:
+        self._on_send(data)
+        self._link.send(data, timeout_ms)
+
+    def close(self) -> None:
+        self._link.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a seed makes of a world before anybody comes."""
+
+    profile: str
+    language: str
+    panel: tuple[int, int]
+    lines: int
+    stripe: bool
+    pad: bool
+    partial: str
+    offline: bool
+    drift_ppm: int
+    settle_every: int
+
+
+PROFILES_SHIPPED = ("unionpay", "unionpay", "iso8583-1987-ascii")  # The first is what most terminals speak.
+
+
+def drawn(draws: Draws) -> Drawn:
+    """The terminal's profile, panel, lines and clock of this seed."""
+    source = draws.source(-1, "world")
+    return Drawn(
+        profile=source.choice(PROFILES_SHIPPED),
+        language=source.choice(("zh-CN", "en")),
+        panel=source.choice(((128, 64), (128, 128))),
+        lines=source.choice((1, 1, 2)),
+        stripe=source.random() < 0.8,
+        pad=source.random() < 0.05,
+        partial=source.choice(("ask", "refuse")),
+        offline=source.random() < 0.3,
+        drift_ppm=source.randrange(-200, 201),
+        settle_every=source.choice((12, 25, 60)),
+    )
+
+
+class SpoilingPlan(FaultPlan):
+    """A plan that remembers the STANs whose answers it has spoilt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spoilt: set[str] = set()
+
+    def take(self, request: Message) -> dict[FaultKind, Fault]:
+        taken = super().take(request)
+        if SPOILING & taken.keys():
+            self.spoilt.add(request.text(11))
+        return taken
+
+
+class HostBytes:
+    """The acquirer's random source; keyed anew with each transaction."""
+
+    def __init__(self) -> None:
+        self.source = random.Random(0)
+
+    def __call__(self, count: int) -> bytes:
+        return self.source.randbytes(count)
+
+
+class Bank:
+    """What outlives a terminal's power: the acquirer with its book, accounts, wallets, and its random source."""
+
+    def __init__(self, draws: Draws, profile: Profile) -> None:
+        self.draw = HostBytes()
+        self.draw.source = draws.source(-1, "host")
+        self.acquirer: Acquirer = endless_customers(draws.seed, profile=profile, draw=self.draw)
+        self.plan = self.acquirer.faults = SpoilingPlan()
+        accounts = self.acquirer.registry.accounts.values()
+        self.money_before_minor = sum(account.balance_minor for account in accounts)
+        self.cards: dict[str, VirtualCard] = {}
+        self.phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, PHONE_BALANCE_MINOR))
+
+
+class SwarmWorld(World):
+    """One life of a terminal, drawn from the seed. `on_send` hears each frame just before it leaves."""
+
+    def __init__(
+        self,
+        draws: Draws,
+        *,
+        loop: SwarmLoop | None = None,
+        bank: Bank | None = None,
+        data: Path | None = None,
+        scratch: Path | None = None,
+        vfs: str | None = None,
+        frozen: Drawn | None = None,
+    ) -> None:
+        self.draws = draws
+        self.drawn = frozen or drawn(draws)
+        profile = load_profile(self.drawn.profile)
+        self.on_send: Callable[[bytes], None] = lambda frame: None
+        self.storm = Storm()
+        self.disk: Disk | None = None  # The one that can fail, if the journal is on it.
+        self.die: Callable[[bool], None] = lambda killed: None  # The power goes now; `killed`: the process alone.
+        self.in_flight: list[bytes] = []  # Requests that left and have not arrived.
+        self.bank = bank or Bank(draws, profile)
+        others: Sequence[Network] = (Network(),) * (self.drawn.lines - 1)
+        self.clock = loop or SwarmLoop(draws, drift_ppm=self.drawn.drift_ppm)
+        super().__init__(
+            draws.seed,
+            network=self.storm.network,
+            other_lines=others,
+            acquirer=self.bank.acquirer,
+            data=data,
+            scratch=scratch,
+            vfs=vfs,
+            panel=self.drawn.panel,
+            language=self.drawn.language,
+            profile=profile,
+            stripe=self.drawn.stripe,
+            loop=self.clock,
+            pad=TwinSignaturePad() if self.drawn.pad else None,
+        )
+        offer = dataclasses.replace(self.config.transactions, offered=OFFERABLE, partial=self.drawn.partial)
+        card = dataclasses.replace(self.config.card, offline=self.drawn.offline)
+        self.shop.config = self.config = dataclasses.replace(self.config, transactions=offer, card=card)
+        self.shop.kernel = kernel_profile(self.config)
+        self._phone = self.bank.phone
+        self.cards = self.bank.cards
+        for inserted in self.cards.values():
+            inserted.waits_with(self.loop.spend)
+
+    def begin(self, transaction: int, life: int = 0) -> None:
+        """From here on everything is drawn for this transaction; what was planned for the last one is forgotten."""
+        site = f"{life}" if life else ""
+        self.clock.begin(transaction, life)
+        self.storm.begin(self.draws.source(transaction, f"line{site}"))
+        self.bank.draw.source = self.draws.source(transaction, f"host{site}")
+        self.acquirer.faults.clear()
+
+    def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
+        super()._make_devices(panel, card_command_ms, stripe=stripe)
+        link = WatchedLink(self.link, self._sending)
+        self.devices = dataclasses.replace(self.devices, link=link)
+
+    def _sending(self, frame: bytes) -> None:
+        self.in_flight = [frame]  # One exchange at a time: whatever came before it is lost.
+        self.on_send(frame)
+
+    def _host(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        if frame in self.in_flight:
+            self.in_flight.remove(frame)
+        return super()._host(frame, self.world_ms())
+
+    def world_ms(self) -> int:
+        return self.clock.true_ms()
+
+    def wallets_minor(self) -> int:
+        """What all wallets hold together."""
+        return sum(wallet.balance_minor for wallet in self.bank.phone.wallets.values())

@@ -1,0 +1,225 @@
+"""The swarm: nothing is lost in worlds that break everything, the same case is the same run, and a failure shrinks.
+
+`make swarm` plays a hundred thousand transactions; here are two thousand, and some power cuts. That its checkers can
+find something is shown by `make planted`, and here by a disk that lies and by a book that was changed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.__main__ import main
+from sim.acquirer.book import Entry, EntryState
+from sim.swarm import replay
+from sim.swarm.case import Case
+from sim.swarm.checkers import TERMINAL, all_checkers
+from sim.swarm.command import seed_range
+from sim.swarm.draws import Draws
+from sim.swarm.inject import PUT_IN
+from sim.swarm.permitted import FaultsUnreadable, befalling, load
+from sim.swarm.play import play
+from sim.swarm.shrink import Shrinker
+from sim.swarm.watch import Over, Watch
+from sim.swarm.world import SwarmWorld
+
+ROOT = Path(__file__).parents[1]
+WORLDS, TRANSACTIONS = 40, 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, WORLDS, 4))
+def test_two_thousand_faulted_transactions_lose_nothing(first: int) -> None:
+    for seed in range(first, first + 4):
+        result = play(Case(seed, TRANSACTIONS))
+        assert result.findings == (), result.case.command()
+        assert sum(result.faults.values()) > TRANSACTIONS // 2, "so few faults show nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_the_power_is_cut_again_and_again_and_nothing_is_lost(seed: int) -> None:
+    result = play(Case(seed, 15, power=True))
+    assert result.findings == (), result.case.command()
+    assert result.cuts > 0
+
+
+@pytest.mark.slow
+def test_without_faults_nothing_is_found_and_nothing_befalls() -> None:
+    result = play(Case(3, 20, "none"))
+    assert result.clean and not result.faults and result.payments["settled"] > 10
+
+
+def _trace(case: Case, hash_seed: str) -> str:
+    """The trace that another process finds, by the very command that a failure prints."""
+    done = subprocess.run(
+        [sys.executable, *case.command().split()[1:], "--json"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return str(json.loads(done.stdout.splitlines()[-1])["trace"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("power", [False, True])
+def test_the_same_case_is_the_same_run_in_every_process(power: bool) -> None:
+    case = Case(4, 8, skip=frozenset({2}), without=frozenset({(3, "refused")}), power=power)
+    here = play(case).trace
+    assert _trace(case, "0") == _trace(case, "1") == here
+    assert play(Case(5, 8, power=power)).trace != here
+
+
+@pytest.mark.slow
+def test_leaving_out_a_transaction_moves_no_other_one_s_draws() -> None:
+    """What a customer wants and which faults befall him is the same, whoever came before him."""
+    whole, fewer = _began(Case(6, 6)), _began(Case(6, 6, skip=frozenset({1, 3})))
+    assert [told for number, told in enumerate(whole) if number not in (1, 3)] == fewer
+
+
+def _began(case: Case) -> list[str]:
+    said: list[str] = []
+    play(case, say=said.append)
+    return [line.partition(": ")[2] for line in said if line.startswith("-- transaction")][:-1]
+
+
+# The checkers can fail
+
+
+@pytest.mark.slow
+def test_a_disk_that_lies_is_found_by_name() -> None:
+    """The named limit: what a disk only claims to have synced is lost, and a checker says so."""
+    found = {finding.checker for seed in range(4) for finding in play(Case(seed, 15, power=True), lying=True).findings}
+    assert found & {"nothing-forgotten", "stands", "numbers-once"}
+
+
+@pytest.mark.slow
+def test_an_entry_too_many_at_the_host_is_found_from_each_side() -> None:
+    watch = Watch(all_checkers())
+    with SwarmWorld(Draws(1)) as world:
+        watch.look_at(world)
+        batch = world.acquirer.book.open_batch(TERMINAL)
+        entry = Entry(TERMINAL, batch.batch_no, "000009", 100, EntryState.APPROVED, "00", 0)
+        world.acquirer.book.add_entry(batch, entry)
+        watch.tell(Over(0))
+    assert {"books-agree", "approvals-end"} <= {finding.checker for finding in watch.findings}
+
+
+def test_checkers_have_names_of_their_own() -> None:
+    names = [checker.name for checker in all_checkers()]
+    assert len(set(names)) == len(names) >= 20
+
+
+# The list of faults
+
+
+@pytest.mark.parametrize("level", ["usual", "harsh"])
+def test_each_permitted_fault_can_be_put_in_and_says_what_it_loses(level: str) -> None:
+    rows = load(level)
+    assert len(rows) >= 50
+    for row in rows.values():
+        assert row.name in PUT_IN or row.kind is not None or row.site == "world", row.name
+        assert row.loses and row.rate > 0
+    assert not set(PUT_IN) - set(rows), "a fault that no list permits"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("fault = 3", "rows"),
+        ("[[fault]]\nname = 'x'\nsite = 'network'\nrate = 10001", "from 0 to 10000"),
+        ("[[fault]]\nname = 'x'\nsite = 'moon'\nrate = 1", "sites are"),
+        ("[[fault]]\nname = 'x'\nsite = 'host'\nrate = 1\nkind = 'no'", "no kind"),
+        ("[[fault]]\nname = 'x'\nsite = 'host'\nrate = 1\nodds = 1", "no key 'odds'"),
+        ("[[fault]]\nname = 'x'\nsite = 'network'\nrate = 1", "nobody knows how"),
+        ("fault", "TOMLDecodeError"),
+    ],
+)
+def test_a_file_of_faults_that_cannot_be_used_says_why(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "faults.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(FaultsUnreadable, match=says):
+        load(str(path))
+
+
+def test_a_file_of_one_s_own_permits_what_it_names(tmp_path: Path) -> None:
+    path = tmp_path / "faults.toml"
+    path.write_text("[[fault]]\nname = 'reply-lost'\nsite = 'network'\nrate = 10000\n", encoding="utf-8")
+    rows = load(str(path))
+    assert [row.name for row in befalling(rows, Draws(1), 7)] == ["reply-lost"]
+
+
+def test_draws_depend_on_seed_transaction_and_site_alone() -> None:
+    rows = load("harsh")
+    once, again = Draws(5), Draws(5)
+    forwards = [befalling(rows, once, number) for number in range(50)]
+    assert forwards == [befalling(rows, again, number) for number in reversed(range(50))][::-1]
+    assert once.number(1, "a", 2**60) == again.number(1, "a", 2**60) != once.number(1, "b", 2**60)
+    assert forwards != [befalling(rows, Draws(6), number) for number in range(50)]
+
+
+# Shrinking
+
+
+def _shrunk(needs: Iterable[tuple[int, str]], befall: dict[int, tuple[str, ...]], transactions: int) -> Case:
+    wanted = set(needs)
+
+    def faults_of(case: Case) -> tuple[tuple[int, str], ...]:
+        return tuple((n, name) for n in case.numbers() for name in befall.get(n, ()) if case.permits(n, name))
+
+    return Shrinker(lambda case: wanted <= set(faults_of(case)), faults_of).shrink(Case(1, transactions))
+
+
+def test_a_failure_shrinks_until_leaving_out_anything_makes_it_pass() -> None:
+    befall = dict.fromkeys(range(30), ("reply-lost", "card-torn", "refused"))
+    needs = {(7, "reply-lost"), (19, "refused")}
+    small = _shrunk(needs, befall, 30)
+    assert list(small.numbers()) == [7, 19]
+    left = {(number, name) for number in small.numbers() for name in befall[number] if small.permits(number, name)}
+    assert left == needs
+
+
+def test_a_case_s_command_is_read_back_as_the_case() -> None:
+    case = Case(7, 20, "usual", frozenset({3, 5}), frozenset({(4, "reply-lost")}), power=True)
+    parser = argparse.ArgumentParser()
+    replay.add_arguments(parser)
+    args = parser.parse_args(case.command().split()[4:])
+    assert Case(args.seed, args.transactions, args.faults, args.skip, args.without, args.power) == case
+
+
+# The commands
+
+
+@pytest.mark.slow
+def test_swarm_tells_its_figures(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    arguments = ["swarm", "--seeds", "1:3", "--transactions", "4", "--workers", "1", "--json", "--out", str(out)]
+    assert main(arguments) == 0
+    told: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["worlds"], told["transactions"], told["failures"]) == (2, 8, [])
+    assert json.loads(out.read_text(encoding="utf-8")) == told and told["commit"] and told["machine"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--transactions", "0"], ["--faults", "nowhere.toml"], ["--workers", "0"]],
+)
+def test_what_cannot_be_played_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["swarm", *arguments]) == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "a:b", "5:5", "9:3", "1:x", "0:99999999999"])
+def test_seeds_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        seed_range(text)
