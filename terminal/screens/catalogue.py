@@ -913,7 +913,9 @@ class OrderClosing:
 
 @value
 class OrderLate:
-    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused."""
+    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused;
+    given_back: no late payment, but a refund that somebody had asked for, and whose end came later.
+    """
 
     name: ClassVar[str] = "order_late"
     amount: Money
@@ -922,6 +924,47 @@ class OrderLate:
     def lay(self, words: Words) -> Layout:
         lines = (words.about("order_late", self.late),)
         return Notice(words["order_late.title"], amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION)
+
+
+@value
+class OrderFound:
+    """An order of ours that somebody has asked for. `at` "11-25 14:05"; `state` in room "state", `wallet` or "".
+
+    `given_back`: what went back already, or may have.
+    """
+
+    name: ClassVar[str] = "order_found"
+    amount: Money
+    given_back: Money
+    wallet: str
+    at: str
+    state: str
+    voucher_no: str
+
+    def lay(self, words: Words) -> Layout:
+        wallet = words.about("wallet", self.wallet) if self.wallet else ""
+        back = words.say("order_found.back", amount=words.money(self.given_back))
+        line = f"{self.at} {words.about('state', self.state)}"
+        return Notice(
+            wallet or words["order_found.title"],
+            amount=words.money(self.amount),
+            lines=(line, back) if self.given_back.amount_minor else (line,),
+            corner=self.voucher_no,
+            hint=_hint(words, "no", "yes"),
+        )
+
+
+@value
+class RefundOpen:
+    """A refund that has no end yet and is asked about until it has; `why` in room "refund_open": pending, silent."""
+
+    name: ClassVar[str] = "refund_open"
+    amount: Money
+    why: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.about("refund_open", self.why),)
+        return Notice(words["refund_open.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
 
 
 @value
@@ -1505,7 +1548,11 @@ EXAMPLES: tuple[Screen, ...] = (
     QrUnknown(_SALE, "2611220135290001"),
     GiveUpOrder(_SALE),
     OrderClosing(_SALE),
-    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused")),
+    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", "given_back")),
+    OrderFound(_SALE, Money(0), "", "11-25 14:05", "completed", "000123"),
+    OrderFound(_SALE, Money(1200), "wechat", "11-25 14:05", "settled", "000123"),
+    OrderFound(_SALE, Money(0), "unionpay", "11-25 14:05", "closing", "000123"),
+    *(RefundOpen(_SALE, why) for why in ("pending", "silent")),
     OrderClosed(_SALE),
     CashTendered(_SALE, Money(0)),
     CashTendered(_SALE, Money(20000)),
