@@ -942,16 +942,14 @@ class OrderFound:
     voucher_no: str
 
     def lay(self, words: Words) -> Layout:
-        wallet = words.about("wallet", self.wallet) if self.wallet else ""
-        back = words.say("order_found.back", amount=words.money(self.given_back))
-        line = f"{self.at} {words.about('state', self.state)}"
-        return Notice(
-            wallet or words["order_found.title"],
-            amount=words.money(self.amount),
-            lines=(line, back) if self.given_back.amount_minor else (line,),
-            corner=self.voucher_no,
-            hint=_hint(words, "no", "yes"),
+        rows = (
+            (self.at, "", words.about("state", self.state)),
+            (words["order_found.amount"], str(self.amount), ""),
+            (words["order_found.back"], str(self.given_back), ""),
+            (words["order_found.voucher"], self.voucher_no, ""),  # Where there is room.
         )
+        title = words.about("wallet", self.wallet) if self.wallet else words["order_found.title"]
+        return Listing(title, rows)
 
 
 @value
