@@ -107,6 +107,7 @@ def _end(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews, *, said_he
         return _done(shop, tx, refund, news, said_here=said_here)
     if news.fate is RefundFate.REFUSED:
         words = lookup(news.code)
+        late = "refused" if was_late(tx.payment(int(refund.facts["undoes"]))) else "not_given_back"
         slip = NoticeSlip(
             head=head_at(shop, str(refund.facts["batch_no"]), tx.now_ms),
             amount=refund.amount,
@@ -121,7 +122,7 @@ def _end(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews, *, said_he
         keep(tx, slip, refund.id)
         if not said_here:
             tell_later(tx, refund.id)
-        return tx.move(refund.id, PaymentState.DECLINED, response_code=news.code, **{LATE: "refused"})
+        return tx.move(refund.id, PaymentState.DECLINED, response_code=news.code, **{LATE: late})
     if tx.payment(refund.id).state is PaymentState.UNKNOWN:
         return tx.note(refund.id, why=news.fate.value)
     return tx.move(refund.id, PaymentState.UNKNOWN, why=news.fate.value)

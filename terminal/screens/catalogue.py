@@ -911,10 +911,14 @@ class OrderClosing:
         return Notice(words["order_closing.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
 
 
+_ASKED_FOR = ("given_back", "not_given_back")
+
+
 @value
 class OrderLate:
-    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused;
-    given_back: no late payment, but a refund that somebody had asked for, and whose end came later.
+    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused.
+
+    No late payment, but a refund that somebody had asked for and whose end came later: given_back, not_given_back.
     """
 
     name: ClassVar[str] = "order_late"
@@ -923,7 +927,8 @@ class OrderLate:
 
     def lay(self, words: Words) -> Layout:
         lines = (words.about("order_late", self.late),)
-        return Notice(words["order_late.title"], amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION)
+        title = words["order_late.title"] if self.late not in _ASKED_FOR else words.about("kind_name", "refund")
+        return Notice(title, amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION)
 
 
 @value
@@ -1546,7 +1551,7 @@ EXAMPLES: tuple[Screen, ...] = (
     QrUnknown(_SALE, "2611220135290001"),
     GiveUpOrder(_SALE),
     OrderClosing(_SALE),
-    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", "given_back")),
+    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", *_ASKED_FOR)),
     OrderFound(_SALE, Money(0), "", "11-25 14:05", "completed", "000123"),
     OrderFound(_SALE, Money(1200), "wechat", "11-25 14:05", "settled", "000123"),
     OrderFound(_SALE, Money(0), "unionpay", "11-25 14:05", "closing", "000123"),
