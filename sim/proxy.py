@@ -122,7 +122,6 @@ class _Line:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _requests(self) -> None:
         while (frame := await _frame(self._terminal)) is not None:

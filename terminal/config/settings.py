@@ -244,7 +244,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """A GM65-type module; no device means no scanner."""
+    """`kind` "serial": a GM65-type module, and no device means no scanner. "camera": the Pi's, by its number."""
+
+    kind: str = option("serial", one_of("serial", "camera"))
+    camera: int = option(0, number(0, 3))
 
     device: str | None = option(None, text())
     baud: int = option(9600, one_of(*BAUDS))
