@@ -98,8 +98,8 @@ STORIES = (
     ),
     Story(
         "refused when it is asked about: said when the idle screen is reached",
-        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed declined", 5000,
-        slips=1,
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed declined",
+        5000, slips=1,
         faults=(fault(K.DROP_REQUEST, REFUND), Fault(K.CODE, processing_code=REFUND, nth=2, code="61")),
     ),
     Story("what was not paid is not refunded", UNPAID + ASKED + "refused: ENTER\nidle:", "reversed", 0, slips=0),
