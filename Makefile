@@ -129,7 +129,7 @@ legibility: venv ## How often a phone reads the codes that are drawn and printed
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-swarm: venv ## 10^5 faulted transactions and 10^4 power cuts, watched by every checker (SEEDS=0:2000 CUTS=0:800)
+swarm: venv ## 10^5 faulted transactions and 10^4 power cuts (SEEDS=0:2000 CUTS=0:800)
 	$(PY) -m sim swarm --seeds $(SEEDS) --transactions 50 --workers $(JOBS) --out build/swarm/faults.json
 	$(PY) -m sim swarm --power --seeds $(CUTS) --transactions 20 --workers $(JOBS) --out build/swarm/power.json
 

@@ -2,7 +2,7 @@
 
 A group is what a file's name begins with (`test_flows_void.py`: flows), the doctests of a room, or the system tests. A
 budget is in seconds of one worker on the machine in tests/budgets.toml; a busy or a slow machine takes longer, so what
-is over it is told and not failed. Raise one only with the group's worth; look first with `--durations` for what is dear.
+is over it is told and not failed. Raise one only with the group's worth; `--durations` shows what is dear.
 """
 
 from __future__ import annotations

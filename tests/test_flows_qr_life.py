@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import pytest
 from test_flows_stories import START
 
-from sim.acquirer import Fault, FaultKind
+from sim.acquirer import Fault, FaultKind, PayResult
 from sim.acquirer.faults import EVERY
 from sim.books import all_payments, discrepancies
 from sim.story import play
 from sim.world import PHONE_BALANCE_MINOR, World
 from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
+from terminal.model import Kind
 from terminal.receipts import QrSlip, from_record
 
 CREATE, QUERY, CLOSE, PAY, REVERSE = "700000", "710000", "720000", "730000", "740000"
@@ -168,6 +169,10 @@ STORIES = (
           asked="pay query", charged_minor=5000, slips=1),
     Story("the charge's answer and the query's are lost", SMALL + "qr_unknown: ENTER\napproved:\nidle:", "completed",
           (fault(K.DROP_REPLY, PAY), fault(K.DROP_REPLY, QUERY)), charged_minor=5000, slips=1),
+    Story("nobody knows, and the user is still paying: a question does not take it back",
+          SCANNED + "qr_unknown: ENTER\nqr_unknown: confirm wechat ENTER\napproved:\nidle:", "completed",
+          (fault(K.WRONG_MAC, PAY), fault(K.WRONG_MAC, QUERY)), asked="pay query query query",
+          charged_minor=150000, slips=1),
     Story("left open, and settled by query behind the idle screen",
           SMALL + "qr_unknown: CANCEL\ngive_up_order: CANCEL\nidle: wait 90\nidle:", "completed",
           (fault(K.DROP_REPLY, PAY), fault(K.DROP_REPLY, QUERY)), charged_minor=5000, slips=1),
@@ -231,3 +236,106 @@ def slips_of(world: World) -> list[QrSlip]:
     """Every receipt of an order that was kept; two of one order would be two."""
     kept = (from_record(event.body["body"]) for event in world.journal.events_after(0) if event.kind == "slip")
     return [slip for slip in kept if isinstance(slip, QrSlip)]
+
+
+CANCELLED = SHOWN + "show_qr: wait 1 CANCEL\norder_closing: ENTER\n"
+CASH = "idle: 12850 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
+HELD_OPEN = fault(K.EARLY_CLOSE, CLOSE, times=EVERY, ms=600_000)
+
+
+def test_a_late_payment_goes_back_when_something_else_was_paid_for_its_sale() -> None:
+    """In full, under a number of its own; both are in the totals, on paper and on the glass."""
+    with World("late, refunded") as world:
+        world.acquirer.faults.add(HELD_OPEN)
+        world.acquirer.faults.add(fault(K.CUSTOMER_PAYS, QUERY, 2))
+        world.run(play(world, START + CANCELLED + CASH + "idle: wait 90\norder_late: ENTER\nidle: wait 60\nidle:"))
+        refund, cash, order = all_payments(world.journal)
+        assert [p.state.value for p in (order, cash, refund)] == ["voided", "completed", "completed"]
+        assert (refund.kind, refund.amount, refund.facts["undoes"]) == (Kind.REFUND, order.amount, order.id)
+        (slip,) = slips_of(world)
+        assert (slip.late.value, slip.refund_no) == ("refunded", refund.facts["refund_no"])
+        assert discrepancies(world.journal, world.acquirer) == []
+        (back,) = [entry for entry in world.acquirer.book.entries if entry.kind is Kind.REFUND]
+        assert (back.refund_no, back.amount_minor) == (refund.facts["refund_no"], 12850)
+        assert world.journal.transact(lambda tx: tx.unprinted()) == ()
+
+
+@pytest.mark.parametrize("kind", [K.DROP_REQUEST, K.DROP_REPLY, K.WRONG_MAC], ids=lambda kind: kind.value)
+def test_a_refund_that_nobody_answers_is_repeated_until_it_is_certain(kind: FaultKind) -> None:
+    with World(f"refund {kind.value}") as world:
+        for each in (HELD_OPEN, fault(K.CUSTOMER_PAYS, QUERY, 2), fault(kind, "750000"), fault(kind, "760000")):
+            world.acquirer.faults.add(each)
+        world.run(play(world, START + CANCELLED + CASH + "idle: wait 90\norder_late: ENTER\nidle: wait 400\nidle:"))
+        states = [p.state.value for p in all_payments(world.journal)]
+        assert states == ["completed", "completed", "voided"]
+        assert len([e for e in world.acquirer.book.entries if e.kind is Kind.REFUND]) == 1, "one refund, never two"
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_refund_that_is_refused_is_said_and_on_paper() -> None:
+    with World("refund refused") as world:
+        refused = Fault(K.CODE, processing_code="750000", code="61")
+        for each in (HELD_OPEN, fault(K.CUSTOMER_PAYS, QUERY, 2), refused):
+            world.acquirer.faults.add(each)
+        story = CANCELLED + CASH + "idle: wait 90\norder_late: ENTER\norder_late: ENTER\nidle:"
+        world.run(play(world, START + story))
+        refund, _, order = all_payments(world.journal)
+        assert (refund.state.value, refund.facts["response_code"], order.state.value) == ("declined", "61", "completed")
+        assert world.journal.transact(lambda tx: tx.unprinted()) == ()
+
+
+def test_two_orders_for_one_sale_are_one_charge_at_most() -> None:
+    """The first is given up while the second is still open: it goes back, although nobody has paid the second yet."""
+    with World("two orders") as world:
+        world.acquirer.faults.add(HELD_OPEN)
+        world.acquirer.faults.add(fault(K.CUSTOMER_PAYS, QUERY, 3))
+        late = "idle: wait 90\norder_late: ENTER\nidle: wait 400\nidle:"
+        world.run(play(world, START + CANCELLED + CANCELLED + late))
+        refund, second, first = all_payments(world.journal)
+        assert [p.state.value for p in (first, second, refund)] == ["voided", "reversed", "completed"]
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_code_is_used_once() -> None:
+    with World("used twice") as world:
+
+        async def people() -> None:
+            await play(world, START + "idle: 5000 ENTER\nchoose_method: 3\nscan_code:")
+            code = world.phone("alipay").show_code()
+            world.scan(code)
+            again = f"scan_code: scan {code}\nbad_code: CANCEL\nidle:"
+            await play(world, "approved:\nidle: 700 ENTER\nchoose_method: 3\n" + again)
+
+        world.run(people())
+        assert [p.state.value for p in all_payments(world.journal)] == ["declined", "completed"]
+        assert moved_minor(world) == 5000
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_scan_of_the_same_code_while_its_customer_is_asked_makes_no_second_order() -> None:
+    with World("scanned again") as world:
+
+        async def people() -> None:
+            await play(world, START + "idle: 150000 ENTER\nchoose_method: 3\nscan_code:")
+            code = world.phone("wechat").show_code()
+            world.scan(code)
+            await play(world, f"wallet_paying: wait 1 scan {code} wait 2 confirm wechat\napproved:\nidle:")
+
+        world.run(people())
+        assert [p.state.value for p in all_payments(world.journal)] == ["completed"]
+        assert moved_minor(world) == 150_000
+
+
+def test_the_countdown_travels_to_the_wallet() -> None:
+    """What is on the glass when the code is drawn is the acquirer's own expiry, and it dies there by itself."""
+    with World("expiry") as world:
+        world.host_behaviour("ok")
+
+        async def people() -> None:
+            await play(world, START + "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: host silent")
+            (order,) = world.acquirer.book.qr_orders
+            assert order.expires_ms - order.created_ms == 120_000
+            await play(world, "qr_unknown: CANCEL")
+            assert world.phone("wechat").phone.pay(order.payload, world.loop.now().wall_ms) is PayResult.EXPIRED
+
+        world.run(people())

@@ -231,9 +231,15 @@ class WalletGateway:
         """The merchant takes a scanned code's order back. Paid, it is given back unless the merchant knows that."""
         self.close(order, now_ms)
         if order.state is OrderState.PAID and not order.told:
-            self._payers[_key(order)].balance_minor += order.amount_minor
+            self.give_back(order, order.amount_minor)
             order.state = OrderState.REFUNDED
             self._book.keep(order)
+
+    def give_back(self, order: Order, amount_minor: int) -> None:
+        """A refund. After a restart nobody knows the phone any more whose wallet has paid."""
+        payer = self._payers.get(_key(order))
+        if payer is not None:
+            payer.balance_minor += amount_minor
 
     def tell(self, order: Order) -> None:
         """The merchant hears of it."""

@@ -10,12 +10,13 @@ Spec: docs/host-link.md, "acquirer-orders".
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from types import MappingProxyType
 
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
-from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
-from terminal.hostlink.reply import VerdictKind, read_order
+from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word, lookup
+from terminal.hostlink.reply import VerdictKind, read_order, read_refund
 from terminal.hostlink.session import Answered, Silence
 from terminal.hostlink.subfields import OrderState
 from terminal.journal import harmless
@@ -77,9 +78,12 @@ class HostRail:
         return await self._make(order, request, "qr_pay")
 
     async def query(self, order: Order) -> OrderNews:
-        entry = messages.SHOWN if order.method is Method.QR_SHOWN else messages.SCANNED
         request = messages.qr_query(
-            self._identity(order), self._shop.profile, stan=await _next_stan(), order_no=order.number, entry=entry
+            self._identity(order),
+            self._shop.profile,
+            stan=await _next_stan(),
+            order_no=order.number,
+            entry=_entry(order),
         )
         return await self._ask(order, request, "", QUERY_MS)
 
@@ -96,13 +100,35 @@ class HostRail:
         return await self._ask(order, request, "qr_close")
 
     async def refund(self, order: Order, refund: Refund) -> RefundNews:
-        return RefundNews(RefundFate.UNSENT, fault="unreachable")
+        request = messages.qr_refund(
+            await self._current(),
+            self._shop.profile,
+            stan=refund.stan,
+            amount=refund.amount,
+            order_no=order.number,
+            refund_no=refund.number,
+            entry=_entry(order),
+        )
+        news = await self._ask_refund(order, refund, request)
+        return replace(news, fate=RefundFate.REFUSED) if news.fate is RefundFate.ABSENT else news
 
     async def refund_query(self, order: Order, refund: Refund) -> RefundNews:
-        return RefundNews(RefundFate.UNSENT, fault="unreachable")
+        request = messages.qr_refund_query(
+            await self._current(),
+            self._shop.profile,
+            stan=await _next_stan(),
+            order_no=order.number,
+            refund_no=refund.number,
+            entry=_entry(order),
+        )
+        return await self._ask_refund(order, refund, request)
 
     async def bill(self, day: datetime.date) -> Bill:
         return Bill(None, fault="unreachable")
+
+    async def _current(self) -> messages.Terminal:
+        """A refund belongs into the batch that is open when it is sent, whichever its order was in."""
+        return identity(self._shop, await Commit(lambda tx: tx.get("batch_no", "000001")))
 
     def _identity(self, order: Order) -> messages.Terminal:
         return identity(self._shop, order.batch_no)
@@ -118,6 +144,16 @@ class HostRail:
         if isinstance(answer, Silence):
             return OrderNews(Fate.SILENT if answer.sent else Fate.UNSENT, fault=answer.reason)
         return read_news(answer, order)
+
+    async def _ask_refund(self, order: Order, refund: Refund, request: Message) -> RefundNews:
+        answer = await ask_authenticated(self._shop, request, "qr_refund")
+        if isinstance(answer, Silence):
+            return RefundNews(RefundFate.SILENT if answer.sent else RefundFate.UNSENT, fault=answer.reason)
+        return read_refund_news(answer, order, refund)
+
+
+def _entry(order: Order) -> str:
+    return messages.SHOWN if order.method is Method.QR_SHOWN else messages.SCANNED
 
 
 def read_news(answer: Answered, order: Order) -> OrderNews:
@@ -160,6 +196,24 @@ def _refusal(code: str, order: Order) -> OrderNews:
     if code == NOT_KNOWN:
         return OrderNews(Fate.CLOSED if scanned else Fate.ABSENT, code)
     return OrderNews(Fate.REFUSED, code, fault=CODE_WORDS.get(code, "") if scanned else "")
+
+
+def read_refund_news(answer: Answered, order: Order, refund: Refund) -> RefundNews:
+    """What an answer says of this refund. Never raises."""
+    code = answer.verdict.code
+    if answer.verdict.kind is VerdictKind.UNAUTHENTICATED:
+        return RefundNews(RefundFate.SILENT, fault="unauthenticated")
+    if answer.verdict.kind is VerdictKind.DECLINED:
+        if code in IN_DOUBT or not is_last_word(code) or lookup(code).sign_in:
+            return RefundNews(RefundFate.SILENT, code, fault="unsure")
+        return RefundNews(RefundFate.ABSENT if code == NOT_KNOWN else RefundFate.REFUSED, code)
+    try:
+        said = read_refund(answer.reply)
+    except FrameError:
+        return RefundNews(RefundFate.SILENT, fault="garbled")
+    if (said.order_no, said.refund_no) != (order.number, refund.number):
+        return RefundNews(RefundFate.SILENT, fault="garbled")
+    return RefundNews(RefundFate(said.state.value.lower()), code, wallet_no=harmless("wallet_no", said.wallet_no))
 
 
 async def _next_stan() -> str:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from terminal.hostlink.codes import lookup
 from terminal.loop import Commit
+from terminal.methods.late_news import LATE, tell_later
 from terminal.methods.rails import RAIL, rail_of
 from terminal.methods.reversal import identity
 from terminal.model import Kind, PaymentState
+from terminal.printing import head_at, keep
 from terminal.rail import ACQUIRER, Refund, RefundFate, RefundNews, order_of
+from terminal.receipts import Ending, NoticeSlip
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
@@ -60,10 +64,10 @@ async def send(shop: Shop, refund: PaymentRecord) -> PaymentRecord:
             news = await rail.refund(order, wanted)
     else:
         news = await rail.refund(order, wanted)
-    return await Commit(lambda tx: _end(tx, refund, news))
+    return await Commit(lambda tx: _end(shop, tx, refund, news))
 
 
-def _end(tx: Tx, refund: PaymentRecord, news: RefundNews) -> PaymentRecord:
+def _end(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews) -> PaymentRecord:
     if news.fate is RefundFate.DONE:
         tx.move(refund.id, PaymentState.APPROVED, response_code=news.code, wallet_no=news.wallet_no)
         sale = tx.payment(int(refund.facts["undoes"]))
@@ -71,7 +75,21 @@ def _end(tx: Tx, refund: PaymentRecord, news: RefundNews) -> PaymentRecord:
             tx.move(sale.id, PaymentState.VOIDED)
         return tx.move(refund.id, PaymentState.COMPLETED)
     if news.fate is RefundFate.REFUSED:
-        return tx.move(refund.id, PaymentState.DECLINED, response_code=news.code)
+        words = lookup(news.code)
+        slip = NoticeSlip(
+            head=head_at(shop, str(refund.facts["batch_no"]), tx.now_ms),
+            amount=refund.amount,
+            masked_pan="",
+            voucher_no=str(refund.stan),
+            ending=Ending.DECLINED,
+            code=news.code,
+            zh=news.said or words.zh,
+            en=news.said or words.en,
+            kind=Kind.REFUND,
+        )
+        keep(tx, slip, refund.id)
+        tell_later(tx, refund.id)
+        return tx.move(refund.id, PaymentState.DECLINED, response_code=news.code, **{LATE: "refused"})
     if tx.payment(refund.id).state is PaymentState.UNKNOWN:
         return refund
     return tx.move(refund.id, PaymentState.UNKNOWN, why=news.fate.value)

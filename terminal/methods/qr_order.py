@@ -24,6 +24,7 @@ from terminal.hostlink.transactions import Effect
 from terminal.loop import Commit, Now, Sleep
 from terminal.methods import qr_giveback
 from terminal.methods.answers import refusal_screen
+from terminal.methods.late_news import LATE, tell_later
 from terminal.methods.rails import RAIL, rail_of
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep, print_kept
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 SHOWN = "shown"  # Fact: the code may have been seen, so it may be paid until its time has passed.
-UNTOLD = "untold_orders"  # Setting: payments whose end came behind the idle screen, and that nobody was told of yet.
-UNTOLD_LIMIT = 20  # An evening of them; what is older stands on its slip.
 NOT_STANDING = (PaymentState.ABANDONED, PaymentState.DECLINED, PaymentState.REVERSED)
 OPEN_ORDER = (PaymentState.UNKNOWN, PaymentState.REVERSING)
 THROUGH_ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
@@ -132,16 +131,21 @@ async def give_up(shop: Shop, payment: PaymentRecord, why: str) -> PaymentRecord
     return payment
 
 
-async def chase(shop: Shop, payment: PaymentRecord) -> tuple[PaymentRecord, OrderNews]:
+async def chase(
+    shop: Shop, payment: PaymentRecord, *, patient: bool = False
+) -> tuple[PaymentRecord, OrderNews]:
     """Ask about an order of nobody, and undo it if it can still be paid; the payment and the last news.
 
-    May be repeated at any time. Behind the idle screen nothing is said: that is `tell_late`'s.
+    `patient`: somebody stands here and has not given it up, so a customer who is being asked is not interrupted.
+    May be repeated at any time. Behind the idle screen nothing is said: that is `late_news`'s.
     """
     rail = rail_of(shop, payment)
     if rail is None:
         return payment, OrderNews(Fate.UNSENT, fault="unreachable")
     order = order_of(payment)
     news = await rail.query(order)
+    if patient and news.fate is Fate.PAYING and payment.state is PaymentState.UNKNOWN:
+        return payment, news
     if news.fate in (Fate.WAITING, Fate.PAYING, Fate.ABSENT):
         if payment.state is PaymentState.UNKNOWN:  # Nobody shows its code any more.
             payment = await _closing(payment, "unattended")
@@ -185,7 +189,7 @@ async def ask_unknown(shop: Shop, payment: PaymentRecord) -> PaymentRecord:
                 return payment
             payment = await _closing(payment, "given-up")
         shop.show(screens.Connecting(what="qr_query"))
-        payment, _ = await chase(shop, payment)
+        payment, _ = await chase(shop, payment, patient=True)
     return payment
 
 
@@ -229,7 +233,7 @@ def _paid(shop: Shop, tx: Tx, payment: PaymentRecord, news: OrderNews, *, quiet:
     if tx.payment(payment.id).state is PaymentState.REVERSING:
         late = Late.COMPLETED if is_sale_open(shop, tx, payment) else Late.REFUNDED
     wallet = news.wallet or str(payment.facts.get("wallet", ""))
-    facts = {"wallet": wallet, "wallet_no": news.wallet_no, "late": late.value}
+    facts = {"wallet": wallet, "wallet_no": news.wallet_no, LATE: late.value}
     tx.move(payment.id, PaymentState.APPROVED, **facts)
     done = tx.move(payment.id, PaymentState.COMPLETED)
     refund = qr_giveback.begin(shop, tx, done) if late is Late.REFUNDED else None
@@ -286,23 +290,3 @@ async def ask_all(shop: Shop) -> bool:
     for refund in await Commit(qr_giveback.open_refunds):
         await qr_giveback.send(shop, refund)
     return not await Commit(is_owed)
-
-
-def tell_later(tx: Tx, payment_id: int) -> None:
-    """In the commit that ends it behind the idle screen."""
-    tx.set(UNTOLD, [*untold(tx), payment_id][-UNTOLD_LIMIT:])
-
-
-def untold(tx: Tx) -> tuple[int, ...]:
-    """The payments that `tell_late` is to tell of."""
-    return tx.get(UNTOLD, ())
-
-
-async def tell_late(shop: Shop) -> None:
-    """What ended behind the idle screen, said one by one. Its slips are kept, and not printed yet."""
-    payments = await Commit(lambda tx: tuple(tx.payment(number) for number in untold(tx)))
-    for payment in payments:
-        shop.sound(Tone.ATTENTION)
-        late = str(payment.facts.get("late", "")) or Late.COMPLETED.value
-        await acknowledge(shop, screens.OrderLate(amount=payment.amount, late=late))
-    await Commit(lambda tx: tx.set(UNTOLD, None))

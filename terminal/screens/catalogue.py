@@ -913,7 +913,7 @@ class OrderClosing:
 
 @value
 class OrderLate:
-    """A payment came after its order was given up; `late` in room "order_late": completed, refunded."""
+    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused."""
 
     name: ClassVar[str] = "order_late"
     amount: Money
@@ -1505,7 +1505,7 @@ EXAMPLES: tuple[Screen, ...] = (
     QrUnknown(_SALE, "2611220135290001"),
     GiveUpOrder(_SALE),
     OrderClosing(_SALE),
-    *(OrderLate(_SALE, late) for late in ("completed", "refunded")),
+    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused")),
     OrderClosed(_SALE),
     CashTendered(_SALE, Money(0)),
     CashTendered(_SALE, Money(20000)),
