@@ -124,7 +124,7 @@ gallery: venv ## Every screen and slip on one page (SINCE=REVISION: before and a
 	@$(PY) -m sim gallery $(if $(SINCE),--since $(SINCE)) --out build/gallery
 
 legibility: venv ## How often a phone reads the codes that are drawn and printed (PICTURES=100)
-	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --out build/legibility
+	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --jobs $(JOBS) --out build/legibility
 
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json

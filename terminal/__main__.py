@@ -345,6 +345,10 @@ def _or_absent(open_it: Callable[[], CardReader]) -> CardReader:
 
 
 def open_scanner(config: Config) -> Scanner:
+    if config.scanner.kind == "camera":
+        from drivers.camera import CameraScanner, PiLens
+
+        return CameraScanner(PiLens(config.scanner.camera), _report)
     if config.scanner.device is None:
         from drivers.absent import AbsentScanner
 

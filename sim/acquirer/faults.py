@@ -38,6 +38,7 @@ class FaultKind(Enum):
     # Of a QR order, and of the customer who has it before the eyes: what happens just before the request is looked at.
     EARLY_CLOSE = "early-close"  # The wallet closes nothing that is younger than `ms`.
     UNSCANNED = "unscanned"  # The wallet does not know an order that nobody has scanned: 25.
+    REFUND_PENDING = "refund-pending"  # The acquirer has taken the refund; the wallet has not done it yet.
     CUSTOMER_SCANS = "customer-scans"  # And thinks about it: PAYING.
     CUSTOMER_PAYS = "customer-pays"
     CUSTOMER_REFUSES = "customer-refuses"

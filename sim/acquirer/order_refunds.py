@@ -9,6 +9,7 @@ Spec: docs/host-link.md, "acquirer-orders".
 from __future__ import annotations
 
 from sim.acquirer.book import Batch, Book, Entry, EntryState, Order
+from sim.acquirer.faults import FaultKind
 from sim.acquirer.requests import (
     APPROVED,
     DUPLICATE,
@@ -48,6 +49,7 @@ class OrderRefundDesk:
             known = self._refund(request, batch, order, known, refund_no)
         if known is None:
             raise Refused(NOT_FOUND)
+        pending = FaultKind.REFUND_PENDING in request.faults
         fields: dict[int, str | bytes] = {
             4: f"{known.amount_minor:012d}",
             59: write_tlv(
@@ -55,7 +57,7 @@ class OrderRefundDesk:
                     OrderTag.ORDER_NO: order_no,
                     OrderTag.WALLET_NO: f"R{known.rrn}",
                     OrderTag.REFUND_NO: refund_no,
-                    OrderTag.REFUND_STATE: RefundState.DONE.value,
+                    OrderTag.REFUND_STATE: (RefundState.PENDING if pending else RefundState.DONE).value,
                 }
             ),
         }

@@ -137,6 +137,8 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "offer_parking": ("挂起这笔冲正？", "park this reversal?"),
         "offer_fallback": ("改刷磁条？", "swipe instead?"),
         "operator_password": ("操作员密码", "operator's password"),
+        "order_found": ("找到订单", "order found"),
+        "refund_open": ("退款处理中", "refund is open"),
         "order_closed": ("订单已关闭", "order closed"),
         "order_closing": ("正在关闭订单", "closing the order"),
         "original": ("核对原交易", "check the original"),

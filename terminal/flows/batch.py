@@ -95,9 +95,13 @@ def worth(shop: Shop, payment: PaymentRecord) -> Money | None:
 
 
 def leave_unanswered(tx: Tx, batch: int) -> None:
-    """Inside the commit that settles the batch: whose end nobody knows stays told apart from what was counted."""
+    """Inside the commit that settles the batch: whose end nobody knows stays told apart from what was counted.
+
+    A wallet's order stays open: its end can be asked for at any time.
+    """
     for payment in tx.open_payments():
-        if payment.batch == batch and payment.state is PaymentState.UNKNOWN:
+        unknown = payment.state is PaymentState.UNKNOWN and payment.method is Method.CARD
+        if payment.batch == batch and unknown:
             tx.note(payment.id, **{UNANSWERED: True})
 
 

@@ -131,9 +131,12 @@ async def give_up(shop: Shop, payment: PaymentRecord, why: str) -> PaymentRecord
     return payment
 
 
-async def chase(shop: Shop, payment: PaymentRecord) -> tuple[PaymentRecord, OrderNews]:
+async def chase(
+    shop: Shop, payment: PaymentRecord, *, patient: bool = False
+) -> tuple[PaymentRecord, OrderNews]:
     """Ask about an order of nobody, and undo it if it can still be paid; the payment and the last news.
 
+    `patient`: somebody stands here and has not given it up, so a customer who is being asked is not interrupted.
     May be repeated at any time. Behind the idle screen nothing is said: that is `late_news`'s.
     """
     rail = rail_of(shop, payment)
@@ -141,6 +144,8 @@ async def chase(shop: Shop, payment: PaymentRecord) -> tuple[PaymentRecord, Orde
         return payment, OrderNews(Fate.UNSENT, fault="unreachable")
     order = order_of(payment)
     news = await rail.query(order)
+    if patient and news.fate is Fate.PAYING and payment.state is PaymentState.UNKNOWN:
+        return payment, news
     if news.fate in (Fate.WAITING, Fate.PAYING, Fate.ABSENT):
         if payment.state is PaymentState.UNKNOWN:  # Nobody shows its code any more.
             payment = await _closing(payment, "unattended")
@@ -184,7 +189,7 @@ async def ask_unknown(shop: Shop, payment: PaymentRecord) -> PaymentRecord:
                 return payment
             payment = await _closing(payment, "given-up")
         shop.show(screens.Connecting(what="qr_query"))
-        payment, _ = await chase(shop, payment)
+        payment, _ = await chase(shop, payment, patient=True)
     return payment
 
 

@@ -202,6 +202,7 @@ def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
     if slip.late is not Late.NOT:
         page.rule()
         page.say(f"late_{slip.late.value}", bold=True)
+    if slip.refund_no:
         page.pair("refund_no", slip.refund_no)
     _copy(page, copy, "customer_copy")
 

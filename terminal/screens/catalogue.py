@@ -911,9 +911,15 @@ class OrderClosing:
         return Notice(words["order_closing.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
 
 
+_ASKED_FOR = ("given_back", "not_given_back")
+
+
 @value
 class OrderLate:
-    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused."""
+    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused.
+
+    No late payment, but a refund that somebody had asked for and whose end came later: given_back, not_given_back.
+    """
 
     name: ClassVar[str] = "order_late"
     amount: Money
@@ -921,7 +927,47 @@ class OrderLate:
 
     def lay(self, words: Words) -> Layout:
         lines = (words.about("order_late", self.late),)
-        return Notice(words["order_late.title"], amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION)
+        title = words["order_late.title"] if self.late not in _ASKED_FOR else words.about("kind_name", "refund")
+        return Notice(title, amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION)
+
+
+@value
+class OrderFound:
+    """An order of ours that somebody has asked for. `at` "11-25 14:05"; `state` in room "state", `wallet` or "".
+
+    `given_back`: what went back already, or may have.
+    """
+
+    name: ClassVar[str] = "order_found"
+    amount: Money
+    given_back: Money
+    wallet: str
+    at: str
+    state: str
+    voucher_no: str
+
+    def lay(self, words: Words) -> Layout:
+        rows = (
+            (self.at, "", words.about("state", self.state)),
+            (words["order_found.amount"], str(self.amount), ""),
+            (words["order_found.back"], str(self.given_back), ""),
+            (words["order_found.voucher"], self.voucher_no, ""),  # Where there is room.
+        )
+        title = words.about("wallet", self.wallet) if self.wallet else words["order_found.title"]
+        return Listing(title, rows)
+
+
+@value
+class RefundOpen:
+    """A refund that has no end yet and is asked about until it has; `why` in room "refund_open": pending, silent."""
+
+    name: ClassVar[str] = "refund_open"
+    amount: Money
+    why: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.about("refund_open", self.why),)
+        return Notice(words["refund_open.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
 
 
 @value
@@ -1505,7 +1551,11 @@ EXAMPLES: tuple[Screen, ...] = (
     QrUnknown(_SALE, "2611220135290001"),
     GiveUpOrder(_SALE),
     OrderClosing(_SALE),
-    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused")),
+    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", *_ASKED_FOR)),
+    OrderFound(_SALE, Money(0), "", "11-25 14:05", "completed", "000123"),
+    OrderFound(_SALE, Money(1200), "wechat", "11-25 14:05", "settled", "000123"),
+    OrderFound(_SALE, Money(0), "unionpay", "11-25 14:05", "closing", "000123"),
+    *(RefundOpen(_SALE, why) for why in ("pending", "silent")),
     OrderClosed(_SALE),
     CashTendered(_SALE, Money(0)),
     CashTendered(_SALE, Money(20000)),
