@@ -24,6 +24,7 @@ from bench.cases import FULL, ROOT, TINY, Row, Size
 OUT = ROOT / "build" / "bench.json"
 CASES = OWN | {
     "acquirer": host_cases.acquirer,
+    "postgres": host_cases.postgres,
     "connections": host_cases.connections,
     "storm": host_cases.storm,
     "keys": key_cases.beside_peers,

@@ -53,6 +53,10 @@ FITTINGS: Mapping[str, Two] = MappingProxyType(
 )
 
 
+# Of a case that settles: what earlier cases have sold would be counted with it.
+EMPTY_BATCH: Two = ("空批次：先结算，再签到", "an empty batch: settle, then sign in again")
+
+
 def menu_words(offered: Sequence[str]) -> Two:
     """What the terminal's menu of transactions has to hold, as its configuration says it."""
     named = ", ".join(f'"{name}"' for name in offered)
