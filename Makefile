@@ -147,10 +147,13 @@ bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the
 
 bench-peers: build/peers/.ready ## Set up the environment of the libraries that we measure ourselves beside
 
-build/peers/.ready: bench/peers/requirements.txt
+build/peers/.ready: bench/peers/requirements.txt bench/peers/package.json
 	@echo "Setting up build/peers (a minute, once) ..."
 	@$(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@mkdir -p build/peers/node && cp bench/peers/package.json build/peers/node
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix build/peers/node; \
+		else echo "npm is missing: what is measured beside node's libraries is left out"; fi
 	@touch $@
 
 certs: venv ## Make test certificates for TLS between terminal and acquirer in build/certs

@@ -50,6 +50,7 @@ PAPERS = (32, 48)  # Cells: 58 mm and 80 mm.
 LENGTHS = (34, 44, 53, 80, 106, 150, 180, 230)
 AT_LEAST = 0.99
 PAPER_MAGNIFICATION = 2
+AROUND_DOTS = 60  # Of the paper about a code that is in its picture: two lines of print, 7 mm.
 GREYS = 256
 TABLE = "table.json"
 
@@ -163,11 +164,22 @@ def _on_paper(payload: str, language: str, cells: int, font: Font) -> Shown:
     printer = PaperPrinter(cells)
     lines = lay_out(slip, cells=cells, language=language, copy=Copy.MERCHANT)
     printer.receive(b"".join(encode(lines, settings)))
-    image = image_of(printer.roll, cells, font).convert("L")
+    image = _framed(image_of(printer.roll, cells, font).convert("L"))
     large = (image.width * PAPER_MAGNIFICATION, image.height * PAPER_MAGNIFICATION)
     return Shown(
         f"paper {cells}", language, payload, 0, image.resize(large, Image.Resampling.NEAREST), PAPER_MAGNIFICATION
     )
+
+
+def _framed(slip: Image) -> Image:
+    """The part of a slip that a hand holds a phone over: the code, and what is printed about it."""
+    import zxingcpp
+
+    place = zxingcpp.read_barcodes(slip)[0].position
+    corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+    across, down = [corner.x for corner in corners], [corner.y for corner in corners]
+    left, top = max(0, min(across) - AROUND_DOTS), max(0, min(down) - AROUND_DOTS)
+    return slip.crop((left, top, min(slip.width, max(across) + AROUND_DOTS), min(slip.height, max(down) + AROUND_DOTS)))
 
 
 def measure(code: Shown, camera: Camera, pictures: int, seed: int = 1, out: Path | None = None) -> Result:

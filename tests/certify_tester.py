@@ -20,13 +20,14 @@ from typing import Any
 from drivers.ports import Key
 from sim.certify.words import KEYS, SCREENS
 from sim.panel.child import Handheld
-from sim.story import FIRST_RUN, FUNCTION_KEYS, KEY_MS, OPERATOR, Eyes, play
+from sim.story import FIRST_RUN, FUNCTION_KEYS, KEY_MS, OPERATOR, Eyes, play, to_menu
 from terminal.config.settings import OFFERED
 from terminal.loop import Sleep
 from terminal.real_loop import RealLoop
 
 PATIENCE_MS = 150_000  # A host that is silent for its time-out, on a machine that is busy.
 PASSWORD = "1234"
+SETTLED = to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\nidle: ENTER\nidle:"
 _SCREEN_OF = {en: name for name, (_, en) in SCREENS.items()}
 _KEY_OF = {en: FUNCTION_KEYS[name] for name, (_, en) in KEYS.items()}
 _DEED = r"press |type |insert: |swipe: |take the card out|wait \d"
@@ -71,7 +72,7 @@ class Terminal:
         self._child.kill()
 
 
-class Tester:
+class PromptReader:
     """Reads the console, does what it says, answers its questions with yes."""
 
     def __init__(self, folder: Path, cases: Sequence[str]) -> None:
@@ -123,6 +124,9 @@ class Tester:
             if menu := re.search(r"the terminal's menu: .* offered = (\[.*\])$", line):
                 terminal.fit(json.loads(menu[1]))
                 await play(terminal, OPERATOR + "idle:")
+                on_the_glass = "idle"
+            elif "an empty batch" in line:
+                await play(terminal, SETTLED)  # The idle screen comes again with each quarter of a minute.
                 on_the_glass = "idle"
             elif line.startswith(("请签到", "  ? ")) or "按回车" in line:
                 self._type("")

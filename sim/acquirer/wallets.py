@@ -111,6 +111,14 @@ class WalletGateway:
                 return PayResult.PAYING
             return self._debit(order, wallet, now_ms)
 
+    def shown(self, payload: str, now_ms: int) -> Order | None:
+        """The order that a shown code asks for, as it stands now."""
+        with self._lock:
+            order = self._shown.get(payload)
+            if order is not None:
+                self.refresh(order, now_ms)
+            return order
+
     def new_code(self, wallet: Wallet, now_ms: int) -> str:
         """A one-time payment code for the user to show."""
         with self._lock:

@@ -53,6 +53,10 @@ FITTINGS: Mapping[str, Two] = MappingProxyType(
 )
 
 
+# Of a case that settles: what earlier cases have sold would be counted with it.
+EMPTY_BATCH: Two = ("空批次：先结算，再签到", "an empty batch: settle, then sign in again")
+
+
 def menu_words(offered: Sequence[str]) -> Two:
     """What the terminal's menu of transactions has to hold, as its configuration says it."""
     named = ", ".join(f'"{name}"' for name in offered)
@@ -137,6 +141,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "refund_open": ("退款处理中", "refund is open"),
         "order_closed": ("订单已关闭", "order closed"),
         "order_closing": ("正在关闭订单", "closing the order"),
+        "order_late": ("订单后来的结果", "how an order has ended meanwhile"),
         "original": ("核对原交易", "check the original"),
         "outcome_unknown": ("结果未知", "outcome unknown"),
         "paper_stopped": ("缺纸", "paper out"),
