@@ -24,7 +24,6 @@ from typing import Any, Protocol
 from drivers.ports import Key, Paper
 from sim.acquirer.faults import parse_fault
 from sim.acquirer.wallets import WalletKind
-from sim.card import PROFILES
 from sim.card.stripe import FAULTS as STRIPE_FAULTS
 from sim.cut_loop import MOMENTS
 from sim.line_faults import parse_line_fault
@@ -284,7 +283,7 @@ class Action:
         return 0 if self.takes is None else 1
 
 
-CARD = one_of(*PROFILES)
+CARD = like(r"[a-z0-9][a-z0-9-]*", "a card's name")  # A world may have cards of its own beside those that are shipped.
 SWIPE = like(f"((?:{'|'.join(STRIPE_FAULTS)}):)?[a-z0-9][a-z0-9-]*", "CARD or FAULT:CARD")
 WALLET = one_of(*(kind.value for kind in WalletKind))
 SECONDS_LIMIT = 7 * 24 * 3600  # A week covers every timer of the terminal.

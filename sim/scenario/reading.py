@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from sim.card import PROFILES
 from sim.scenario.steps import (
     EXPECT,
     EXPECTATIONS,
@@ -241,6 +242,7 @@ VERBS: Mapping[str, Takes | type[Text] | None] = {
     **WAITING,
     **{word: action.takes for word, action in ACTIONS.items() if word not in MISHAPS},
     **MISHAPS,
+    "insert": one_of(*PROFILES),
 }
 
 
