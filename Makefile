@@ -56,8 +56,8 @@ run: venv ## Open the terminal in your browser, with the whole world around it
 
 test: venv ## Run the whole suite (tests that need system parts say what is missing)
 	$(PYTEST) -n $(JOBS) -m "not system" tests $(ROOMS)
-	@# pcscd and Chromium are one each: their tests run one after the other. 5: none collected.
-	$(PYTEST) -n 0 -m system -rs tests || test $$? -eq 5
+	@# What shares a daemon or a browser runs in one worker (tests/conftest.py). 5: none collected.
+	$(PYTEST) -n $(JOBS) --dist loadgroup -m system -rs tests || test $$? -eq 5
 
 test-quick: venv ## Run the tests that take under a minute in all
 	@# The rules of the house are make check's.

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ from sim.acquirer.server import AcquirerServer
 from sim.acquirer.wallets import WalletKind
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES
+from sim.killed.forked import start
 from sim.phone import Phone
 from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
@@ -97,24 +96,21 @@ class Counter:
         words = [word for text in phase.sell for word in ("--sell", text)] + ["--settle"] * phase.settle
         server = AcquirerServer(self.acquirer, on_exchange=lambda way, frame: self._seen(server, way, frame))
         with server:
-            command = [sys.executable, "-m", "sim.killed", "--data", str(self.data), "--port", str(server.port)]
-            process = subprocess.Popen(
-                [*command, *words, *options, "--kill-at", kill_at],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            words = ["--data", str(self.data), "--port", str(server.port), *words, *options, "--kill-at", kill_at]
+            errors = self.data.with_name(self.data.name + ".errors")
+            process, heard = start(words, errors)
             patience = threading.Timer(PATIENCE_S, process.terminate)
             patience.start()
             life = Life(0)
-            assert process.stdout is not None and process.stderr is not None
-            for line in process.stdout:
-                self._hear(server, life, json.loads(line))
-            life.errors = process.stderr.read()
-            process.stdout.close()
-            process.stderr.close()
-            life.status = process.wait()
+            with open(heard.fileno(), encoding="utf-8", closefd=False) as lines:
+                for line in lines:
+                    self._hear(server, life, json.loads(line))
+            process.join()
+            heard.close()
             patience.cancel()
+            life.errors = errors.read_text("utf-8", "replace")
+            life.status = process.exitcode or 0
+            errors.unlink()
         return life
 
     def _seen(self, server: AcquirerServer, way: str, frame: bytes) -> None:
