@@ -124,19 +124,19 @@ gallery: venv ## Every screen and slip on one page (SINCE=REVISION: before and a
 	@$(PY) -m sim gallery $(if $(SINCE),--since $(SINCE)) --out build/gallery
 
 legibility: venv ## How often a phone reads the codes that are drawn and printed (PICTURES=100)
-	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --out build/legibility
+	$(PY) -m sim legibility $(if $(PICTURES),--pictures $(PICTURES)) --jobs $(JOBS) --out build/legibility
 
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-swarm: venv ## 10^5 faulted transactions and 10^4 power cuts, watched by every checker (SEEDS=0:2000 CUTS=0:800)
+swarm: venv ## 10^5 faulted transactions and 10^4 power cuts (SEEDS=0:2000 CUTS=0:800)
 	$(PY) -m sim swarm --seeds $(SEEDS) --transactions 50 --workers $(JOBS) --out build/swarm/faults.json
 	$(PY) -m sim swarm --power --seeds $(CUTS) --transactions 20 --workers $(JOBS) --out build/swarm/power.json
 
 swarm-long: venv ## The same with 10^6 of each: some hours
 	@$(MAKE) --no-print-directory swarm SEEDS=0:20000 CUTS=0:80000
 
-planted: venv ## Seventy mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)
+planted: venv ## Mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)
 	@PYTHONPATH=tests $(PY) -m planted --jobs $(JOBS) $(DEFECTS)
 
 certify: venv ## An acquirer's certification script against the terminal, and a signed report
@@ -147,10 +147,13 @@ bench: venv bench-peers ## Measure start, a sale, the bus, the acquirer; and the
 
 bench-peers: build/peers/.ready ## Set up the environment of the libraries that we measure ourselves beside
 
-build/peers/.ready: bench/peers/requirements.txt
+build/peers/.ready: bench/peers/requirements.txt bench/peers/package.json
 	@echo "Setting up build/peers (a minute, once) ..."
 	@$(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@mkdir -p build/peers/node && cp bench/peers/package.json build/peers/node
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix build/peers/node; \
+		else echo "npm is missing: what is measured beside node's libraries is left out"; fi
 	@touch $@
 
 certs: venv ## Make test certificates for TLS between terminal and acquirer in build/certs

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import codec_cases, emv_cases, host_cases, kernel_cases, key_cases
+from bench import codec_cases, emv_cases, host_cases, kernel_cases, key_cases, qr_cases
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
@@ -24,12 +24,16 @@ from bench.cases import FULL, ROOT, TINY, Row, Size
 OUT = ROOT / "build" / "bench.json"
 CASES = OWN | {
     "acquirer": host_cases.acquirer,
+    "postgres": host_cases.postgres,
     "connections": host_cases.connections,
     "storm": host_cases.storm,
     "keys": key_cases.beside_peers,
     "stored-keys": key_cases.stored,
     "emv": emv_cases.beside_peers,
     "codec": codec_cases.beside_peers,
+    "qr": qr_cases.beside_peers,
+    "qr-on-glass": qr_cases.on_the_glass,
+    "orders": qr_cases.orders,
     "tlv": emv_cases.beside_the_barest_loop,
     "kernel": kernel_cases.kernel,
     "card-chain": kernel_cases.card_chain,

@@ -67,7 +67,7 @@ def main(data: Path, last: str) -> None:
     from sim.wire.gpio import PinBoard, install_chip
     from terminal.__main__ import gpio_pins, open_devices
     from terminal.assembly import assemble, device_id
-    from terminal.flows.power_on import power_on
+    from terminal.flows.boot import power_on
     from terminal.real_loop import RealLoop
 
     install_chip(PinBoard(gpio_pins(config)).chip)

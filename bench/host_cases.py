@@ -21,12 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cases import NOW_MS, ROOT, Row, Size, row
+from bench.private_postgres import private_postgres, programs
 from sim.acquirer import Acquirer, Book
 from sim.acquirer.bookfile import BookFile
 from sim.acquirer.caller import Caller, new_card
 from sim.acquirer.command import LOAD_TERMINALS
 from sim.acquirer.hostkeys import WorkingKeys
 from sim.acquirer.registry import TEST_MERCHANT
+from sim.acquirer.sharedbook import SharedBook
+from sim.acquirer.sql import PostgresSql
 from terminal.hostlink import messages
 from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
 from terminal.hostlink.codec import decode, encode
@@ -62,6 +65,29 @@ def acquirer(size: Size) -> list[Row]:
         row("host exchanges a second of a core, whole", whole, "1/s", "aim", 3_000, less=False),
         row("the same with the book in SQLite", on_file, "1/s", "aim of the whole", 3_000, less=False, aim=None),
     ]
+
+
+def postgres(size: Size) -> list[Row]:
+    """The same sales through one process with its book in a PostgreSQL of this machine, by the clock on the wall.
+
+    Each answer waits for the database's commit (which is not synced here: the disk is no part of the figure). No row
+    where Debian's postgresql is not installed.
+    """
+    if programs() is None:
+        print("postgres: PostgreSQL is not installed (sudo make system-deps); nothing was measured", file=sys.stderr)
+        return []
+    rates: list[float] = []
+    with private_postgres() as url, tempfile.TemporaryDirectory() as name:
+        for seed in range(size.rounds):
+            book = SharedBook(PostgresSql(url))
+            host, frames = _ready(book, seed, Path(name) / str(seed), size.exchanges)
+            began = time.perf_counter()
+            for frame in frames:
+                host.handle(frame, NOW_MS)
+            rates.append(len(frames) / (time.perf_counter() - began))
+            book.close()
+    name = "host exchanges a second of one process, the book in PostgreSQL"
+    return [row(name, rates, "1/s", "none", 1, less=False, aim=None)]
 
 
 def _ready(book: Book, seed: int, folder: Path, count: int) -> tuple[Acquirer, list[bytes]]:

@@ -8,7 +8,7 @@ thread, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -268,6 +268,37 @@ class LinkDown(Exception):
         super().__init__(f"{fault.value}{': ' + detail if detail else ''}")
         self.fault = fault
         self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """`headers` by their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Https(Protocol):
+    """Asks one gateway over TLS. Called on its owner's thread: it blocks, and ends by itself."""
+
+    @property
+    def host(self) -> str: ...
+
+    def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        within_s: float = 20.0,
+        limit_bytes: int = 262_144,
+    ) -> HttpAnswer:
+        """Ask once. Raises LinkDown; its `sent` is False only when no byte of the request can have left."""
+
+    def at(self, host: str) -> Https:
+        """The same for another host, whom only the system's authorities vouch for."""
 
 
 @dataclass(frozen=True, slots=True)

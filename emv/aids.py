@@ -8,6 +8,7 @@ Spec: EMV 4.4 Book 1 §12.2.1 (data in the terminal), Book 4 §10.2 (application
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from importlib import resources
 
 from emv.dol import parse_dol
@@ -41,6 +42,7 @@ class AidListError(RowsError):
     """Every mistake of an AID list."""
 
 
+@lru_cache(maxsize=2)  # A pure function of its text; a day in the simulator starts thousands of terminals.
 def load_aids(text: str) -> tuple[AidEntry, ...]:
     """The rows in the file's order, which is the order of trying. Raises AidListError with all mistakes.
 

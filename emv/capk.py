@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from importlib import resources
 
 from emv.certificates import EXPONENTS, MODULUS_BYTES, RSA_SHA_1, SHA_1, Check, OdaFailure, Part, PublicKey
@@ -104,6 +105,7 @@ def checksum(rid: bytes, index: int, modulus: bytes, exponent: bytes) -> bytes:
     return hashlib.sha1(rid + bytes((index,)) + modulus + exponent).digest()
 
 
+@lru_cache(maxsize=2)  # A pure function of its text; a day in the simulator starts thousands of terminals.
 def load_capks(text: str) -> CaKeys:
     """Keys and revocations in the file's order. Raises CapkError with all mistakes.
 

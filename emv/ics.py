@@ -14,6 +14,7 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Final
@@ -89,6 +90,7 @@ FROM_PROFILE: Final[Mapping[str, Callable[[TerminalProfile], str]]] = MappingPro
 )
 
 
+@lru_cache(maxsize=2)  # A pure function of its text, asked at each self-test.
 def parse_statement(text: str) -> Statement:
     """Raises StatementError for the first mistake.
 

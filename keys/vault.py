@@ -100,6 +100,7 @@ class Vault:
     ) -> None:
         """Open or make the folder. Raises KeyRefused: loose permissions, or records that do not open."""
         self._folder = folder
+        self._device_key_path = folder / DEVICE_KEY
         self._owner = terminal_id.encode("utf-8")
         self._random = random
         self._device = device or FileOnly()
@@ -212,7 +213,7 @@ class Vault:
             tdes.wipe(half)
 
     def _file_half(self) -> bytearray:
-        path = self._folder / DEVICE_KEY
+        path = self._device_key_path
         key = bytearray(DEVICE_KEY_BYTES)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -18,6 +18,7 @@ COMMANDS = {
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
     "certify": ("sim.certify.command", "an acquirer's certification script against a terminal, and a signed report"),
     "gallery": ("sim.gallery.command", "every screen and slip on one page; what a change has made of them"),
+    "proxy": ("sim.proxy", "a network that breaks, between any terminal and any host"),
     "legibility": ("sim.legibility", "how often a phone reads the codes that are drawn and printed"),
     "certs": ("sim.certs", "certificates of the simulator's authority for acquirer and terminal"),
     "key-host": ("sim.key_host_command", "the host that sends a terminal its key, by files"),

@@ -40,7 +40,7 @@ def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
                 batch_no=str(payment.facts.get("batch_no", "")),
                 amount_minor=payment.amount.amount_minor,
                 net=_net(payment),
-                order_no=str(payment.facts.get("order_no", "")),
+                order_no="" if payment.kind is Kind.REFUND else str(payment.facts.get("order_no", "")),
                 kind=payment.kind,
             )
         )
@@ -48,7 +48,9 @@ def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
 
 
 def unanswered(payment: PaymentRecord) -> bool:
-    """Whether it is a refund that nobody answered. Settled with its batch it stays one."""
+    """Whether it is a card's refund that nobody answered. Settled with its batch it stays one."""
+    if payment.method is not Method.CARD:
+        return False
     may_be = TRANSACTIONS[payment.kind].silence is Silence.UNKNOWN and "response_code" not in payment.facts
     return may_be and payment.state in (PaymentState.UNKNOWN, PaymentState.SETTLED)
 

@@ -52,7 +52,7 @@ from sim.wire.stripe import SerialStripe
 from terminal.assembly import assemble, open_keys
 from terminal.config import Address, Config, Host
 from terminal.config.settings import OFFERABLE
-from terminal.flows.power_on import power_on
+from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
 from terminal.model import Mode

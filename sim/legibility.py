@@ -13,12 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import platform
 import random
 import string
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -45,7 +50,9 @@ PAPERS = (32, 48)  # Cells: 58 mm and 80 mm.
 LENGTHS = (34, 44, 53, 80, 106, 150, 180, 230)
 AT_LEAST = 0.99
 PAPER_MAGNIFICATION = 2
+AROUND_DOTS = 60  # Of the paper about a code that is in its picture: two lines of print, 7 mm.
 GREYS = 256
+TABLE = "table.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +164,22 @@ def _on_paper(payload: str, language: str, cells: int, font: Font) -> Shown:
     printer = PaperPrinter(cells)
     lines = lay_out(slip, cells=cells, language=language, copy=Copy.MERCHANT)
     printer.receive(b"".join(encode(lines, settings)))
-    image = image_of(printer.roll, cells, font).convert("L")
+    image = _framed(image_of(printer.roll, cells, font).convert("L"))
     large = (image.width * PAPER_MAGNIFICATION, image.height * PAPER_MAGNIFICATION)
     return Shown(
         f"paper {cells}", language, payload, 0, image.resize(large, Image.Resampling.NEAREST), PAPER_MAGNIFICATION
     )
+
+
+def _framed(slip: Image) -> Image:
+    """The part of a slip that a hand holds a phone over: the code, and what is printed about it."""
+    import zxingcpp
+
+    place = zxingcpp.read_barcodes(slip)[0].position
+    corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+    across, down = [corner.x for corner in corners], [corner.y for corner in corners]
+    left, top = max(0, min(across) - AROUND_DOTS), max(0, min(down) - AROUND_DOTS)
+    return slip.crop((left, top, min(slip.width, max(across) + AROUND_DOTS), min(slip.height, max(down) + AROUND_DOTS)))
 
 
 def measure(code: Shown, camera: Camera, pictures: int, seed: int = 1, out: Path | None = None) -> Result:
@@ -189,14 +207,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", type=float, default=usual.noise, help="of 255, one sigma (default: %(default)s)")
     parser.add_argument("--where", help="only this panel or paper, such as 128x64 or 'paper 32'")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="keep the pictures that were not read")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="for the table and the pictures that were not read")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """0: every code was read in at least 99 % of its pictures; 1: one was not; 2: bad arguments."""
-    if args.pictures < 1 or min(args.blur, args.noise, args.tilt) < 0 or args.tilt > 60:
-        print("pictures from 1, blur and noise from 0, tilt 0 to 60", file=sys.stderr)
+    if min(args.pictures, args.jobs) < 1 or min(args.blur, args.noise, args.tilt) < 0 or args.tilt > 60:
+        print("pictures and jobs from 1, blur and noise from 0, tilt 0 to 60", file=sys.stderr)
+        return 2
+    codes = [code for code in shown(load_font()) if args.where in (None, code.where)]
+    if not codes:
+        print(f"the terminal draws no codes on {args.where!r}", file=sys.stderr)
         return 2
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -204,18 +227,41 @@ def run(args: argparse.Namespace) -> int:
     results = []
     if not args.json:
         print(f"{'where':10} {'language':8} {'bytes':>5} {'px/module':>9} {'read':>7}", flush=True)
-    for code in shown(load_font()):
-        if args.where not in (None, code.where):
-            continue
-        results.append(measure(code, camera, args.pictures, args.seed, args.out))
+    for row in _measured(codes, camera, args):
+        results.append(row)
         if not args.json:
-            row = results[-1]
             size = row.module_px or "-"
             print(f"{row.where:10} {row.language:8} {row.bytes:5} {size:>9} {row.rate:7.1%}", flush=True)
+    rows = [asdict(row) | {"rate": row.rate} for row in results]
+    table = {"camera": asdict(camera), "seed": args.seed, "codes": rows}
     if args.json:
-        rows = [asdict(row) | {"rate": row.rate} for row in results]
-        print(json.dumps({"camera": asdict(camera), "seed": args.seed, "codes": rows}))
-    if not results:
-        print(f"the terminal draws no codes on {args.where!r}", file=sys.stderr)
-        return 2
+        print(json.dumps(table))
+    if args.out:
+        text = json.dumps(_measured_on() | table, indent=1)
+        (args.out / TABLE).write_text(text + "\n", encoding="utf-8")
     return 0 if all(row.rate >= AT_LEAST for row in results) else 1
+
+
+def _measured(codes: list[Shown], camera: Camera, args: argparse.Namespace) -> Iterator[Result]:
+    """The rows in their order, as they come; on a terminal a line says how far it is."""
+    one = partial(measure, camera=camera, pictures=args.pictures, seed=args.seed, out=args.out)
+    with ExitStack() as stack:
+        rows: Iterator[Result] = map(one, codes)
+        if args.jobs > 1:
+            # Forked before any thread is there: the codes need not be sent, nor the font read again.
+            rows = stack.enter_context(ProcessPoolExecutor(args.jobs, get_context("fork"))).map(one, codes)
+        bar = sys.stderr.isatty()
+        for number, row in enumerate(rows, 1):
+            if bar:
+                print(f"\r{number} / {len(codes)} codes \r", end="", file=sys.stderr, flush=True)
+            yield row
+
+
+def _measured_on() -> dict[str, object]:
+    """The figures belong to a commit and a decoder; the machine decides only how long they take."""
+    from importlib.metadata import version
+
+    from sim.swarm.command import commit
+
+    machine = f"{os.cpu_count()} x {platform.machine()}, Python {platform.python_version()}"
+    return {"machine": machine, "commit": commit(), "decoder": f"zxing-cpp {version('zxing-cpp')}"}

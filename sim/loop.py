@@ -18,11 +18,12 @@ T = TypeVar("T")
 START_WALL_MS = 1_798_000_000_000  # A day in December 2026, so that a long run crosses the year's end.
 JOURNAL_MS = (1, 6)
 CALL_MS = (0, 3)
-OWNER_MS = {"gpio": (0, 0), "display": (0, 0)}  # A pin takes microseconds; pixels are drawn when somebody looks.
 
 
 class SimLoop(Loop):
     """`seed` decides every latency and every random byte; `commit` is Journal.transact (or None)."""
+
+    at_once = frozenset({"gpio", "display"})  # A pin takes microseconds; pixels are drawn when somebody looks.
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class SimLoop(Loop):
         self._spent_ms += ms
 
     def start_call(self, owner: str, call: Callable[[], Any], deadline_ms: int, task: Task, ticket: int) -> None:
-        self._call(owner, call, deadline_ms, task, ticket, OWNER_MS.get(owner, CALL_MS))
+        self._call(owner, call, deadline_ms, task, ticket, CALL_MS)
 
     def start_commit(self, work: Callable[[Any], Any], task: Task, ticket: int) -> None:
         commit = self.commit

@@ -16,6 +16,7 @@ from terminal.receipts import (
     Entry,
     Head,
     KeySlip,
+    Late,
     LockSlip,
     NoticeSlip,
     OpenRow,
@@ -95,6 +96,7 @@ QR = QrSlip(
     wallet_transaction_no="2026030522001400000000000042",
     ref_no="260305142300",
 )
+QR_LATE = replace(QR, late=Late.REFUNDED, refund_no="10000001000001000000030000000000")
 QR_ORDER = QrOrderSlip(
     HEAD, Money(880), "https://qr.example.cn/pay?o=20260305000042", "12345678202603050000420000000001", 300
 )
@@ -142,6 +144,7 @@ DETAILS = DetailSlip(
         ),
         DetailRow(Method.QR_SHOWN, Kind.SALE, Money(880), "000044"),
         DetailRow(Method.CASH, Kind.SALE, Money(33000)),
+        DetailRow(Method.CARD, Kind.REFUND, Money(2850), "000047", "622500******0014", unknown=True),
     ),
     2,
     3,
@@ -190,6 +193,7 @@ SAMPLES: dict[str, Slip] = {
     "card-to-confirm": replace(CARD_PIN, amount=Money(12850), then="confirm"),
     "notice-reversing": NOTICE_REVERSING,
     "qr": QR,
+    "qr-late": QR_LATE,
     "qr-order": QR_ORDER,
     "cash": CASH,
     "settlement": SETTLEMENT,

@@ -75,6 +75,7 @@ class Stage:
             seed=hash_seed(terms.seed), faults=FaultPlan(), amount_codes=terms.amount_codes
         )
         self.slips: list[tuple[PaperLine, ...]] = []
+        self._papers: list[str] = []  # The same, as text.
         self.heard: list[str] = []  # The message types that the host was sent, in order.
         self.screens: list[str] = []
         self.steps: list[Step] = []
@@ -92,6 +93,7 @@ class Stage:
         if self.terms.begin == "signed-in":
             self.do(play(self, FIRST_RUN + OPERATOR + "idle:\n"))
         self.slips.clear()
+        self._papers.clear()
         self.heard.clear()
         self.screens.clear()
 
@@ -120,7 +122,8 @@ class Stage:
 
     def _printed(self, lines: tuple[PaperLine, ...]) -> None:
         self.slips.append(lines)
-        del self.slips[:-SLIPS_LIMIT]
+        self._papers.append(slip_text(lines))
+        del self.slips[:-SLIPS_LIMIT], self._papers[:-SLIPS_LIMIT]
 
     def _shown(self, picture: Picture) -> None:
         self.screens.append(picture.name)
@@ -242,8 +245,8 @@ class Stage:
         return self.world.display.text() if self._on else ()
 
     def paper(self) -> list[str]:
-        """Every slip since the beginning, as text."""
-        return [slip_text(lines) for lines in self.slips]
+        """Every slip that is kept, as text."""
+        return self._papers
 
     def messages(self) -> list[str]:
         return self.heard

@@ -29,7 +29,7 @@ from sim.card.stripe import FAULTS as STRIPE_FAULTS
 from sim.cut_loop import MOMENTS
 from sim.line_faults import parse_line_fault
 from sim.phone import PhoneInHand
-from sim.takes import CODE_CHARACTERS, Takes, like, number, one_of, parsed_by
+from sim.takes import CODE_CHARACTERS, Takes, like, number_from, one_of, parsed_by
 from terminal.config.settings import OFFERED
 from terminal.flows import transactions
 from terminal.flows.power_on import MENU
@@ -130,7 +130,8 @@ class Eyes:
 class Counter(Protocol):
     """Where a story is played: what people can do to one terminal and the world around it."""
 
-    eyes: Eyes
+    @property
+    def eyes(self) -> Eyes: ...
 
     def press(self, key: Key) -> None: ...
 
@@ -289,15 +290,15 @@ WALLET = one_of(*(kind.value for kind in WalletKind))
 SECONDS_LIMIT = 7 * 24 * 3600  # A week covers every timer of the terminal.
 # What befalls a world, beside what people do at the counter: see sim.mishaps.
 MISHAPS = {
-    "tear": number(1, 999),
+    "tear": number_from(1, 999),
     "reader": one_of("unplug", "plug"),
     "scanner": one_of("broken", "mended"),
-    "paper-left": number(1, 200),
+    "paper-left": number_from(1, 200),
     "fault": parsed_by(parse_fault, r"[a-z-]+(,[a-z0-9]+=[A-Za-z0-9]+)*"),
     "line": parsed_by(parse_line_fault, r"[a-z-]+(,[a-z]+=[a-z0-9]+)*"),
     "cable": one_of("out", "in"),
     "case": one_of("open", "shut"),
-    "clock": number(-SECONDS_LIMIT, SECONDS_LIMIT),
+    "clock": number_from(-SECONDS_LIMIT, SECONDS_LIMIT),
     "power": one_of("cut", "off", "on"),
     "power-fails": one_of(*(moment.replace(" ", "-") for moment in MOMENTS)),
 }
@@ -306,13 +307,13 @@ ACTIONS = {
     "insert": Action(CARD, _insert),
     "swipe": Action(SWIPE, _swipe),
     "remove": Action(None, _remove),
-    "scan": Action(like(r"\S{1,%d}" % CODE_CHARACTERS, "a code without spaces"), _scan),
+    "scan": Action(like(rf"\S{{1,{CODE_CHARACTERS}}}", "a code without spaces"), _scan),
     "show": Action(WALLET, _show),
     "phone": Action(WALLET, _phone),
     "confirm": Action(WALLET, _confirm),
     "refuse": Action(WALLET, _refuse),
     "paper": Action(one_of(*(state.value for state in Paper)), _paper),
     "host": Action(one_of(*BEHAVIOURS), _host),
-    "wait": Action(number(0, SECONDS_LIMIT), _wait),
+    "wait": Action(number_from(0, SECONDS_LIMIT), _wait),
     **{what: Action(takes, _happens(what)) for what, takes in MISHAPS.items()},
 }

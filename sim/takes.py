@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+SHOWN_CHOICES = 24
 CODE_CHARACTERS = 1024  # A version 40 QR holds more; no payment code comes near.
 
 
@@ -22,13 +23,14 @@ class Takes:
 def one_of(*choices: str) -> Takes:
     def check(text: str) -> None:
         if text not in choices:
-            shown = ", ".join(choices) if len(choices) <= 20 else f"{', '.join(choices[:6])} and {len(choices) - 6} more"
-            raise ValueError(f"one of {shown}")
+            shown = ", ".join(choices[:SHOWN_CHOICES])
+            more = len(choices) - SHOWN_CHOICES
+            raise ValueError(f"one of {shown}" + (f" and {more} more" if more > 0 else ""))
 
     return Takes(check, {"enum": list(choices)})
 
 
-def number(least: int, most: int) -> Takes:
+def number_from(least: int, most: int) -> Takes:
     def check(text: str) -> None:
         if not re.fullmatch(r"-?(0|[1-9][0-9]{0,9})", text) or not least <= int(text) <= most:
             raise ValueError(f"a number from {least} to {most}")

@@ -7,14 +7,15 @@ decides every latency and every random byte, so a world repeats exactly. People 
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
-from keys import KeyStore
-from keys.selftest import run as known_answers
+from keys import KeyStore, selftest
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
@@ -35,7 +36,7 @@ from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
 from terminal.config import Config, Keys, Merchant
-from terminal.flows.power_on import power_on
+from terminal.flows.boot import power_on
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop import Spawn
@@ -46,7 +47,14 @@ from terminal.shop import Devices, Shop
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
 PHONE_BALANCE_MINOR = 100_000_000
 PASSWORD_COST = 2  # Nobody in here guesses at passwords, and a day has hundreds of them.
+MEMORY = Path("/dev/shm")  # Linux's folder in memory: the keys of a world that nobody keeps cost no disk's sync.
 T = TypeVar("T")
+
+
+@cache
+def known_answers() -> tuple[tuple[str, bool], ...]:
+    """The self-test of the same program on the same machine, once for all its worlds."""
+    return selftest.run()
 
 
 class World:
@@ -54,8 +62,8 @@ class World:
 
     `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
     the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
-    of `scratch`. `loop` may be one with a mind of its own (a power cut at a chosen moment); it then decides seed and
-    clock. `host` answers in the acquirer's place: a host of your own, whose book nobody here can read.
+    of `scratch` (None: in memory). `loop` may be one with a mind of its own (a power cut at a chosen moment); it then
+    decides seed and clock. `host` answers in the acquirer's place: a host of your own, whose book nobody here can read.
     """
 
     def __init__(
@@ -85,7 +93,7 @@ class World:
         scratch: Path | None = None,
         vfs: str | None = None,
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory(dir=scratch) if data is None else None
+        self._folder = tempfile.TemporaryDirectory(dir=scratch or _memory()) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
         self.journal = Journal.open(
@@ -102,7 +110,7 @@ class World:
         self.line_faults = LinePlan()
         self.tear_at: int | None = None  # The command during which the next card leaves.
         self.network = self._troubled(network or Network())
-        self._other_lines = [self._troubled(line) for line in other_lines]
+        self._other_lines = [self._troubled(line, preferred=False) for line in other_lines]
         self.pad = pad
         self._make_devices(panel, card_command_ms, stripe=stripe)
         rights = Config.default().transactions
@@ -117,13 +125,7 @@ class World:
             self.config,
             self.devices,
             self.loop,
-            KeyStore.open(
-                self.data / "keys",
-                terminal_id="simulated",
-                random=self.loop.draw,
-                test_only=not self.config.keys.real_keys,
-                counters=self.journal.counters,
-            ),
+            self._open_keys(),
             profile=profile,
             font=font,
             known_answers=known_answers,
@@ -134,6 +136,15 @@ class World:
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
+
+    def _open_keys(self) -> KeyStore:
+        return KeyStore.open(
+            self.data / "keys",
+            terminal_id="simulated",
+            random=self.loop.draw,
+            test_only=not self.config.keys.real_keys,
+            counters=self.journal.counters,
+        )
 
     def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         spend = self.loop.spend
@@ -174,11 +185,11 @@ class World:
             return ()
         return replies
 
-    def _troubled(self, weather: Network) -> Network:
-        """The weather, and what is done to the line by name."""
+    def _troubled(self, weather: Network, *, preferred: bool = True) -> Network:
+        """The weather, and what is done to the line by name. A host that takes no call is one address of several."""
 
         def refuse(attempt: int) -> LinkFault | None:
-            if self.behaviour == "refused" or self.line_faults.take(connecting=True):
+            if preferred and self.behaviour == "refused" or self.line_faults.take(connecting=True):
                 return LinkFault.REFUSED
             return weather.refuse(attempt)
 
@@ -312,6 +323,10 @@ class World:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _memory() -> Path | None:
+    return MEMORY if os.access(MEMORY, os.W_OK) else None
 
 
 def hash_seed(seed: int | str) -> int:

@@ -184,7 +184,7 @@ def out_of_service(config: Config, display: Display, reason: str) -> int:
 def _trade(config: Config, journal: Journal, display: Display) -> int:
     from keys import KeyRefused
     from terminal.assembly import assemble, device_id, kernel_profile, open_keys
-    from terminal.flows.power_on import power_on
+    from terminal.flows.boot import power_on
     from terminal.real_loop import RealLoop
     from terminal.supervision import clean_stop, record_start
     from terminal.watchdog import Watchdog
@@ -345,6 +345,10 @@ def _or_absent(open_it: Callable[[], CardReader]) -> CardReader:
 
 
 def open_scanner(config: Config) -> Scanner:
+    if config.scanner.kind == "camera":
+        from drivers.camera import CameraScanner, PiLens
+
+        return CameraScanner(PiLens(config.scanner.camera), _report)
     if config.scanner.device is None:
         from drivers.absent import AbsentScanner
 

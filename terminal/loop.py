@@ -230,6 +230,8 @@ class _Answer(NamedTuple):
 class Loop:
     """The scheduler. A subclass (RealLoop, sim's SimLoop) supplies time, random bytes, calls, how to be idle."""
 
+    at_once: frozenset[str] = frozenset()  # Owners whose calls take no time at all, as no real device's do.
+
     def __init__(self) -> None:
         self._ready: deque[Task] = deque()
         self._timers: list[tuple[int, int, Task | Callable[[], None], int]] = []
@@ -240,6 +242,16 @@ class Loop:
         self.running: Task | None = None
         self.late_answers = 0
         self._flooded = False
+        self._syscalls: dict[type[Syscall[Any]], Callable[[Task, Any], Any]] = {
+            Wait: self._for_wait,
+            Sleep: self._for_wait,
+            Race: self._for_race,
+            Now: self._for_now,
+            Offload: self._for_offload,
+            Commit: self._for_commit,
+            Draw: self._for_draw,
+            Spawn: self._for_spawn,
+        }
 
     # What a subclass supplies.
 
@@ -414,31 +426,44 @@ class Loop:
         finally:
             self.running = None
 
+    # Each syscall: the answer when the task can go on, `_WAITING` when it must wait.
+
     def _carry_out(self, task: Task, request: Syscall[Any]) -> Any:
-        """The answer when the task can go on, `_WAITING` when it must wait."""
-        if isinstance(request, _WAITS):
-            return self._wait(task, (request,), single=True)
-        if isinstance(request, Race):
-            return self._wait(task, request.entries, single=False)
-        if isinstance(request, Now):
-            return self.now()
-        if isinstance(request, Offload):
-            task.ticket += 1
-            self.start_call(request.owner, request.call, request.deadline_ms, task, task.ticket)
-            self._outstanding += 1  # Only now: a call that could not begin has no answer to wait for.
-            return _WAITING
-        if isinstance(request, Commit):
-            task.ticket += 1
-            self.start_commit(request.work, task, task.ticket)
-            self._outstanding += 1
-            return _WAITING
-        if isinstance(request, Draw):
-            if not 0 < request.count <= DRAW_LIMIT_BYTES:
-                raise LoopError(f"Draw({request.count}): 1 to {DRAW_LIMIT_BYTES} bytes")
-            return self.draw(request.count)
-        if isinstance(request, Spawn):
-            return self.spawn(request.coroutine, request.name)
-        raise LoopError(f"not a syscall: {request!r}")
+        carry_out = self._syscalls.get(type(request))
+        if carry_out is None:
+            raise LoopError(f"not a syscall: {request!r}")
+        return carry_out(task, request)
+
+    def _for_wait(self, task: Task, request: Wait[Any] | Sleep) -> Any:
+        return self._wait(task, (request,), single=True)
+
+    def _for_race(self, task: Task, request: Race) -> Any:
+        return self._wait(task, request.entries, single=False)
+
+    def _for_now(self, task: Task, request: Now) -> Any:
+        return self.now()
+
+    def _for_offload(self, task: Task, request: Offload[Any]) -> Any:
+        if request.owner in self.at_once:
+            return request.call()
+        task.ticket += 1
+        self.start_call(request.owner, request.call, request.deadline_ms, task, task.ticket)
+        self._outstanding += 1  # Only now: a call that could not begin has no answer to wait for.
+        return _WAITING
+
+    def _for_commit(self, task: Task, request: Commit[Any]) -> Any:
+        task.ticket += 1
+        self.start_commit(request.work, task, task.ticket)
+        self._outstanding += 1
+        return _WAITING
+
+    def _for_draw(self, task: Task, request: Draw) -> Any:
+        if not 0 < request.count <= DRAW_LIMIT_BYTES:
+            raise LoopError(f"Draw({request.count}): 1 to {DRAW_LIMIT_BYTES} bytes")
+        return self.draw(request.count)
+
+    def _for_spawn(self, task: Task, request: Spawn) -> Any:
+        return self.spawn(request.coroutine, request.name)
 
     def _wait(self, task: Task, entries: tuple[Wait[Any] | Sleep, ...], *, single: bool) -> Any:
         task.ticket += 1

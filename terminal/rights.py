@@ -38,6 +38,8 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "sale":               (_Y, _Y, _Y),
         "void":               (_A, _A, _A),
         "refund":             (_A, _A, _A),
+        "order-refund":       (_A, _A, _A),
+        "order-query":        (_Y, _Y, _Y),
         "signature":          (_Y, _Y, _Y),  # At once, while the cardholder stands there.
         "tip":                (_Y, _Y, _Y),
         "instalment":         (_Y, _Y, _Y),

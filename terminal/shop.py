@@ -8,7 +8,7 @@ matters), the *sounder* (tones and lamps, best effort) and the *slot* (card pres
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
@@ -43,6 +43,7 @@ from terminal.hostlink.session import HostSession
 from terminal.loop import CallOverdue, Commit, Loop, Mailbox, Now, Offload, Sleep, Spawn, Task, Wait
 from terminal.manifest import FileCheck
 from terminal.model import Mode
+from terminal.rail import Rail
 from terminal.screens.catalogue import Idle, Screen
 from terminal.screens.font import Font
 from terminal.screens.render import picture
@@ -144,6 +145,7 @@ class Shop:
         serial: str = "",
         note: Callable[[str], None] = lambda text: None,
         password_cost: int = PASSWORD_COST,
+        rails: Mapping[str, Rail] | None = None,
     ) -> None:
         self.config = config
         self.profile = profile
@@ -161,7 +163,8 @@ class Shop:
         self.file_check = file_check  # None: the installed files are not sealed.
         self.serial = serial  # This device's own name, which an activation code is spent on.
         self.password_cost = password_cost  # Of new passwords; each keeps the one that it was made with.
-        self.own_profile = profile
+        self.own_profile = profile  # As the acquirer's file and the configuration have it; `profile`: with downloads.
+        self.rails = rails or {}  # By wallet: those that the shop has a contract of its own with.
         self.boxes = Boxes()
         self.host = HostSession(devices.link, self.boxes.link, profile, keys, note)
         # Copies of durable settings, changed only right after the commit that changed them.

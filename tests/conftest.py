@@ -1,4 +1,4 @@
-"""Shared fixtures: golden files, and skips that say what is missing (in CI a skip is a failure)."""
+"""Shared fixtures: golden files, skips that say what is missing (in CI a skip is a failure), and what tests cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from budgets import Budgets
 
 from sim.wire.pcsc import SOCKET_VARIABLE, PrivatePcscd, missing
 
@@ -17,6 +18,20 @@ GOLDENS = Path(__file__).parent / "goldens"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-goldens", action="store_true", help="write the golden files anew (make goldens)")
+    parser.addoption("--budgets", action="store_true", help="say at the end what each group of tests cost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--budgets"):
+        config.pluginmanager.register(Budgets())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: what shares a daemon, or a file's server or browser, runs in one worker."""
+    for item in items:
+        if item.get_closest_marker("system"):
+            shares_pcscd = "pcscd" in getattr(item, "fixturenames", ()) or "pcscd" in item.name
+            item.add_marker(pytest.mark.xdist_group("pcscd" if shares_pcscd else item.path.stem))
 
 
 @pytest.fixture

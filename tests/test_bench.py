@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench import codec_cases, emv_cases, kernel_cases, key_cases
+from bench import codec_cases, emv_cases, kernel_cases, key_cases, qr_cases
 from bench.__main__ import line, main
 from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
@@ -20,9 +20,15 @@ FIELDS = {"name", "value", "least", "most", "unit", "peer", "bound", "ratio", "m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*CASES, "card-chain", "kernel"])
+@pytest.mark.parametrize("name", [*CASES, "card-chain", "kernel", "qr-on-glass", "orders"])
 def test_a_bench_gives_rows_with_a_peer_and_noise(name: str) -> None:
-    rows = {**CASES, "card-chain": kernel_cases.card_chain, "kernel": kernel_cases.kernel}[name](TINY)
+    others = {
+        "card-chain": kernel_cases.card_chain,
+        "kernel": kernel_cases.kernel,
+        "qr-on-glass": qr_cases.on_the_glass,
+        "orders": qr_cases.orders,
+    }
+    rows = (CASES | others)[name](TINY)
     assert rows
     for row in rows:
         assert row.name and row.unit and row.peer
@@ -96,7 +102,15 @@ def test_the_peers_side_names_what_it_has_not() -> None:
 def test_every_case_has_its_peer() -> None:
     """The server is a file of the peers' interpreter; its names are read, not run."""
     there = runpy.run_path(str(SERVER))["CASES"]
-    assert {name for _, name, *_ in key_cases.CASES + emv_cases.CASES + codec_cases.CASES} == set(there)
+    names = {name for _, name, *_ in key_cases.CASES + emv_cases.CASES + codec_cases.CASES}
+    assert names | {f"{name}-cemacqr" for _, name, _ in qr_cases.CASES} == set(there)
+    node = qr_cases.NODE_SERVER.read_text(encoding="utf-8")
+    assert all(f'"{name}-promptparse":' in node for _, name, _ in qr_cases.CASES)
+
+
+def test_our_side_of_the_merchant_code_reads_what_it_builds() -> None:
+    results = {name: ours()() for _, name, ours in qr_cases.CASES}
+    assert results["build"].startswith(b"000201010212") and results["read"] == b"128.50"
 
 
 def test_the_price_of_a_handle_is_told() -> None:

@@ -167,6 +167,20 @@ def test_an_absent_device_is_named_with_what_to_do(pi: Bench, node: str, row: st
     assert found.en
 
 
+def test_a_camera_is_looked_for_where_it_reads_the_codes(pi: Bench) -> None:
+    filmed = configured(pi, '[scanner]\nkind = "camera"\n')
+    absent = dataclasses.replace(pi, absent=pi.absent + ("picamera2",))
+    (pi.root / "dev/ttyUSB0").unlink()
+    found = [row for row in doctor.examine(absent, filmed) if row.name in ("camera", "scanner")]
+    assert [(row.name, row.state, row.found) for row in found] == [
+        ("camera", State.MISSING, "picamera2"),
+        ("camera", State.MISSING, "/dev/video0"),
+    ]
+    assert "python3-picamera2" in found[0].en and "排线" in found[1].zh
+    (pi.root / "dev/video0").touch()
+    assert rows(pi, filmed)["camera"].state is State.OK
+
+
 def test_the_reader_may_be_named(pi: Bench) -> None:
     machine = dataclasses.replace(pi, names=("ACS ACR39U 00", "Other 00"))
     assert rows(machine, configured(pi, '[reader]\nname = "ACR39U"\n'))["reader"].found == "ACS ACR39U 00"

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sim.cut_loop import CutLoop, PowerCut
 from test_flows_later_cuts import LIFE_MS, Told, payments
 
+from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World

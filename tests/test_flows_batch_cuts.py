@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim.cut_loop import CutLoop, PowerCut
 from test_flows_recovery import Counter
 
 from sim.acquirer import Acquirer
 from sim.acquirer.requests import Answer
 from sim.books import all_payments, discrepancies
+from sim.cut_loop import CutLoop, PowerCut
 from sim.killed.errands import Insistent
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play
@@ -26,7 +26,7 @@ from terminal.flows.batch_upload import PROGRESS
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
 from terminal.hostlink.profile import Profile, load_profile
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Money, PaymentState, UploadState

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sim.cut_loop import CutLoop, PowerCut
 from hearing_host import HearingHost
 
 from sim.books import all_payments
+from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World

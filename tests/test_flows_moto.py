@@ -11,7 +11,7 @@ import pytest
 from hearing_host import HearingHost
 
 from sim.acquirer import Fault, FaultKind
-from sim.books import all_payments
+from sim.books import all_payments, discrepancies
 from sim.card import PROFILES
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
@@ -19,7 +19,7 @@ from terminal.config.settings import MOTO
 from terminal.hostlink.codec import decode
 from terminal.hostlink.explain import explain
 from terminal.hostlink.frame import unwrap
-from terminal.hostlink.profile import load_profile
+from terminal.hostlink.profile import Cvv2Rule, load_profile
 from terminal.journal import PaymentRecord
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
@@ -142,6 +142,25 @@ def test_the_pre_authorisation_family_of_an_order() -> None:
             ("0100", "200000", "08", "11"),
         ]
         assert [62 in m.fields for m in host.asked] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("rule", "typed", "sent"),
+    [
+        (Cvv2Rule.OPTIONAL, "type_cvv2: ENTER\n", False),
+        (Cvv2Rule.OPTIONAL, CODE, True),
+        (Cvv2Rule.OPTIONAL, f"type_cvv2: 73 ENTER CLEAR {CVV2} ENTER\n", True),
+        (Cvv2Rule.NEVER, "", False),
+    ],
+)
+def test_the_cvv2_is_asked_for_as_the_acquirer_wants(rule: Cvv2Rule, typed: str, *, sent: bool) -> None:
+    host = HearingHost()
+    profile = dataclasses.replace(load_profile("unionpay"), moto_cvv2=rule)
+    with World(f"{rule} {typed}", acquirer=host, profile=profile) as world:
+        run(world, new("moto-sale").replace(CODE, typed) + DONE, lambda sold: "idle:")
+        assert states(world) == [("moto-sale", "completed")]
+        assert [62 in request.fields for request in host.asked] == [sent]
+        assert discrepancies(world.journal, host) == []
 
 
 SLIPS_OF_A_FINGER = {

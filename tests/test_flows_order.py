@@ -171,6 +171,39 @@ def test_a_cashiers_sign_in_names_who_works_here() -> None:
         assert host.heard[-1].text(63).strip() == world.shop.operator.zfill(3)
 
 
+@pytest.mark.parametrize(
+    ("row", "code", "said", "then"),
+    [
+        (1, "96", "System malfunction", "Try later"),
+        (2, "77", "Batch mismatch: sign in", "Sign in"),
+        (3, "97", "Terminal not registered", "Ask acquirer"),
+        (3, "51", "Insufficient funds", "Ask acquirer"),  # Makes no sense, and another card would not mend it.
+    ],
+)
+def test_a_refusal_of_what_is_no_payment_says_what_to_do_next(row: int, code: str, said: str, then: str) -> None:
+    host = Host()
+    host.faults.add(Fault(FaultKind.CODE, mti="0820", code=code))
+    with World(f"refused-{row}-{code}", acquirer=host) as world:
+        shown: list[str] = []
+        world.on_show = lambda picture: shown.extend(picture.text() if picture.name == "line_answer" else ())
+        who = "enter_number: ENTER\noperator_password: 1234 ENTER\n" if row == 3 else ""
+        run(world, START + MENU_HOST + f"menu: {row}\n{who}line_answer: ENTER\nidle:")
+        bar, *headline, hint = shown
+        assert (bar.split()[-1], " ".join(headline), hint) == (code, said, f"{then} ✔OK")
+
+
+@pytest.mark.parametrize(("code", "asked"), [("97", 2), ("96", 3)])
+def test_a_sign_in_is_tried_again_only_where_it_may_help(code: str, asked: int) -> None:
+    host = Host()
+    with World(f"sign-in-{code}", acquirer=host) as world:
+
+        async def refuse(world: World) -> None:
+            host.faults.add(Fault(FaultKind.CODE, mti="0800", code=code))
+
+        run(world, START, refuse, to_menu("sign_in") + "sign_in_failed: ENTER wait 5\nidle:")
+        assert len([seen for seen in host.codes if seen.startswith("0800")]) == asked
+
+
 def test_there_is_no_sign_out_with_a_reversal_open() -> None:
     host = Host()
     host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0200"))

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim.cut_loop import CutLoop, PowerCut
 
 from drivers.ports import Key, LinkFault, Paper
 from keys import KeyStore, Usage
@@ -23,6 +22,7 @@ from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.book import EntryState
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES
+from sim.cut_loop import CutLoop, PowerCut
 from sim.killed.errands import Errand, Insistent
 from sim.loop import START_WALL_MS
 from sim.story import play

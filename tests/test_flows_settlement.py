@@ -13,7 +13,7 @@ from typing import Any
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
 from sim.world import World
 from terminal.flows.batch import count_batch
 from terminal.flows.batch_upload import PROGRESS
@@ -21,7 +21,7 @@ from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
 from terminal.hostlink.details import read_batch_details
 from terminal.journal import PaymentRecord
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Kind, Mode, Money, PaymentState
 from terminal.receipts import Balance, SettlementSlip, from_record
@@ -293,10 +293,18 @@ def test_what_nobody_knows_the_end_of_stands_on_the_slip() -> None:
                 "insert_card: insert no-cvm\noutcome_unknown: ENTER\nremove_card: remove\nidle:",
             )
 
-        run(world, START + CHIP, refund, SETTLE)
+        papers: list[str] = []
+        world.printer_said = lambda lines: papers.append(" ".join(str(line) for line in lines))
+        lists: list[tuple[str, ...]] = []
+        world.on_show = lambda picture: lists.append(picture.text()) if picture.name == "today" else None
+        later = to_menu("reports") + "menu: 4\n" + to_menu("today") + "today: CANCEL\nidle:"
+        run(world, START + CHIP, refund, SETTLE + "\n" + later)
         (row,) = last_slip(world).open_rows
         assert (row.state, row.amount) == (PaymentState.UNKNOWN, Money(2850))
         assert payments(world)[1].state is PaymentState.SETTLED
+        assert papers[-1].count("UNKNOWN") == 1  # The details of a batch that is settled still tell it apart.
+        assert [line.split()[-1] for line in lists[-1] if ":" in line] == ["？", "✔"]
+        assert lists[-1][-1].split()[-1] == "¥128.50"
 
 
 def test_a_parked_reversal_stands_on_the_slip_and_keeps_its_seal() -> None:

@@ -21,8 +21,9 @@ from terminal.hostlink.profile import load_profile
 from terminal.hostlink.reply import Verdict, VerdictKind
 from terminal.hostlink.session import Answered
 from terminal.hostlink.subfields import OrderState, OrderTag, write_tlv
-from terminal.methods import qr
-from terminal.model import Method, Mode
+from terminal.methods.host_rail import read_news
+from terminal.model import Method, Mode, Money
+from terminal.rail import Fate, Order
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
 
@@ -484,7 +485,7 @@ def test_an_order_whose_money_went_back_is_closed() -> None:
 
         world.run(people())
         (payment,) = all_payments(world.journal)
-        assert (payment.state.value, payment.facts["reversal_reason"]) == ("reversed", "refunded")
+        assert (payment.state.value, payment.facts["closed_as"]) == ("reversed", "refunded")
         assert discrepancies(world.journal, world.acquirer) == []
 
 
@@ -500,9 +501,11 @@ def test_an_acquirer_without_orders_is_offered_card_and_cash_only() -> None:
 def test_a_part_is_no_payment_of_an_order() -> None:
     """Code 10 with "paid" in it is not believed: the order is asked about again."""
     tags = write_tlv({OrderTag.ORDER_NO: "1", OrderTag.STATE: "PAID"})
-    for code, state in (("00", "PAID"), ("10", "")):
+    order = Order("1", Method.QR_SHOWN, Money(100), expires_ms=0, seconds=120, batch_no="000001", stan="000001")
+    for code, fate in (("00", Fate.PAID), ("10", Fate.SILENT)):
         reply = Message("0210", {39: code, 59: tags})
-        assert qr.read_news(Answered(reply, Verdict(VerdictKind.APPROVED, code), 0)).state == state
+        news = read_news(Answered(reply, Verdict(VerdictKind.APPROVED, code), 0), order)
+        assert news.fate is fate
 
 
 def test_what_the_cardholder_is_asked_is_asked_in_the_cards_language() -> None:

@@ -10,7 +10,7 @@ from hearing_host import HearingHost
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
 from sim.card import PROFILES
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
 from sim.world import World
 from terminal.flows.batch import count_batch
 from terminal.hostlink.messages import Totals
@@ -66,8 +66,12 @@ def test_a_sale_is_taken_back_with_its_card() -> None:
 def test_a_voided_sale_counts_on_both_sides_of_the_settlement() -> None:
     """The sale stays a debit and its void is a credit; what moved no money is in no total. Spec: host-link.md §6."""
     with World("void-totals", acquirer=HearingHost()) as world:
-        world.run(play(world, START + sale("signature") + void(STAN, "signature") + DONE + sale("no-cvm") + "idle:"))
+        lists: list[tuple[str, ...]] = []
+        world.on_show = lambda picture: lists.append(picture.text()) if picture.name == "today" else None
+        sold = sale("signature") + void(STAN, "signature") + DONE + sale("no-cvm")
+        world.run(play(world, START + sold + to_menu("today") + "today: CANCEL\nidle:"))
         batch = world.journal.transact(lambda tx: count_batch(world.shop, tx))
+    assert lists[0][-1].split()[-1] == "¥128.50"  # Today's list agrees.
     assert batch.domestic == Totals(debit_minor=25_700, debit_count=2, credit_minor=12_850, credit_count=1)
     assert batch.total == Money(12_850)
 

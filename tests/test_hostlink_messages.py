@@ -231,18 +231,24 @@ def test_sign_out_and_echo() -> None:
 
 def test_qr_orders() -> None:
     order = messages.qr_order(TERMINAL, PROFILE, stan="000010", amount=Money(990), order_no="M1")
-    pay = messages.qr_pay(TERMINAL, PROFILE, stan="000011", amount=Money(990), order_no="M2", code="134567890123456789")
+    pay = messages.qr_pay(
+        TERMINAL, PROFILE, stan="000011", amount=Money(990), order_no="M2", code="134567890123456789", seconds=60
+    )
     query = messages.qr_query(TERMINAL, PROFILE, stan="000012", order_no="M1")
-    close = messages.qr_close(TERMINAL, PROFILE, stan="000013", order_no="M2", entry=messages.SCANNED)
-    assert [(m.mti, m.text(3), m.text(22), m.text(25)) for m in (order, pay, query, close)] == [
+    close = messages.qr_close(TERMINAL, PROFILE, stan="000013", order_no="M1")
+    reverse = messages.qr_reverse(TERMINAL, PROFILE, stan="000014", order_no="M2")
+    every = (order, pay, query, close, reverse)
+    assert [(m.mti, m.text(3), m.text(22), m.text(25)) for m in every] == [
         ("0200", "700000", "032", "00"),
         ("0200", "730000", "031", "00"),
         ("0200", "710000", "032", "00"),
-        ("0200", "720000", "031", "00"),
+        ("0200", "720000", "032", "00"),
+        ("0200", "740000", "031", "00"),
     ]
-    assert [m.text(4) for m in (order, pay, query, close)] == ["000000000990", "000000000990", "", ""]
-    assert read_tlv(pay.text(59)) == {"A3": "134567890123456789", "A4": "M2"}
-    assert all(m.text(60).startswith("60000007") for m in (order, pay, query, close))
+    assert [m.text(4) for m in every] == ["000000000990", "000000000990", "", "", ""]
+    assert read_tlv(pay.text(59)) == {"A3": "134567890123456789", "A4": "M2", "A7": "60"}
+    assert read_tlv(order.text(59)) == {"A4": "M1"}, "without seconds the acquirer's own time holds"
+    assert all(m.text(60).startswith("60000007") for m in every)
 
 
 @pytest.mark.parametrize("order_no", ["", "x" * 33])

@@ -27,6 +27,7 @@ FLOORS = {
     "supervision": 4,
     "rail": 4,
     "manifest": 4,
+    "wallets": 5,
     "hostlink": 5,
     "shop": 6,
     "dialogue": 7,
@@ -50,6 +51,7 @@ TERMINAL_VENDORS = {
     "terminal.journal": {"apsw"},
     "terminal.screens": {"PIL", "qrcode"},
     "terminal.tools": {"smartcard"},
+    "terminal.wallets": {"alipay", "wechatpayv3"},
 }
 
 

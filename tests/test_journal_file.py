@@ -338,19 +338,45 @@ def test_a_journal_of_sales_only_becomes_one_with_kinds(tmp_path: Path) -> None:
 
 def age(path: Path, body: str) -> None:
     """Make the file what version 1 would have written: the payment's event without a kind, and its tables."""
+    rewrite(path, "payment", 1, body, schema=1)
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("ALTER TABLE payments DROP COLUMN kind")
+        db.execute("DROP TABLE uploads")
+
+
+def rewrite(path: Path, wanted: str, version: int, body: str, *, schema: int) -> None:
+    """Every event of one kind as an older program would have written it, in a file of its schema."""
     db = apsw.Connection(str(path))
     rows = db.execute("SELECT n, at_ms, kind, version, body FROM events ORDER BY n").get
     db.execute("DROP TRIGGER events_unchanged")
     digest = FIRST_DIGEST
-    for n, at_ms, kind, version, text in rows:
-        if kind == "payment":
-            version, text = 1, body
-        digest = digest_of(digest, n, at_ms, kind, version, text)
-        db.execute("UPDATE events SET version = ?, body = ?, digest = ? WHERE n = ?", (version, text, digest, n))
-    db.execute("ALTER TABLE payments DROP COLUMN kind")
-    db.execute("DROP TABLE uploads")
+    for n, at_ms, kind, written, text in rows:
+        if kind == wanted:
+            written, text = version, body
+        digest = digest_of(digest, n, at_ms, kind, written, text)
+        db.execute("UPDATE events SET version = ?, body = ?, digest = ? WHERE n = ?", (written, text, digest, n))
     db.execute(
         "CREATE TRIGGER events_unchanged BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are immutable'); END"
     )
-    db.pragma("user_version", 1)
+    db.pragma("user_version", schema)
     db.close()
+
+
+def test_a_settlement_of_before_took_unknown_orders_along_and_one_of_today_leaves_them(tmp_path: Path) -> None:
+    """Schema 3 settled a wallet's unknown order, which nobody then asked about any more. What it did stays done."""
+    path = tmp_path / "journal.db"
+    with closing(Journal.open(path, wall_ms=lambda: 1_000)) as journal:
+
+        def unknown(tx: Tx) -> int:
+            number = tx.new_payment(Method.QR_SHOWN, Money(100), "01").id
+            tx.move(number, PaymentState.REQUESTED, stan="000001")
+            return tx.move(number, PaymentState.UNKNOWN).id
+
+        number = journal.transact(unknown)
+        journal.transact(lambda tx: tx.settle(1))
+        assert journal.transact(lambda tx: tx.payment(number)).state is PaymentState.UNKNOWN
+        journal.verify()
+    rewrite(path, "batch-settled", 1, '{"batch":1}', schema=3)
+    with closing(Journal.open(path, wall_ms=lambda: 2_000)) as journal:
+        assert journal.transact(lambda tx: tx.payment(number)).state is PaymentState.SETTLED
+        journal.verify()

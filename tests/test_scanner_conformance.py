@@ -1,4 +1,4 @@
-"""The Scanner port: one suite for the driver (pyserial on a pty) and for the in-process twin."""
+"""The Scanner port: one suite for both drivers (pyserial on a pty, frames of a camera) and for the in-process twin."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from drivers.camera import CameraScanner, PiLens
 from drivers.ports import DeviceError, Scanner
 from drivers.scanner import CODE_LIMIT, Gm65Scanner, ScannerSettings
 from sim.twins.scanner import TwinScanner
+from sim.wire.camera import FakePicamera2
 from sim.wire.scanner import SerialScanner
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
@@ -46,8 +48,19 @@ def wired() -> Iterator[Wired]:
     module.close()
 
 
-@pytest.fixture(params=["serial", "twin"])
+@pytest.fixture
+def filmed() -> Iterator[Rig]:
+    camera = FakePicamera2()
+    scanner = CameraScanner(PiLens(0, camera.open), lambda fault: None)
+    yield Rig(scanner, camera.hold, camera.present)
+    scanner.close()
+
+
+@pytest.fixture(params=["serial", "camera", "twin"])
 def rig(request: pytest.FixtureRequest) -> Rig:
+    if request.param == "camera":
+        pointed: Rig = request.getfixturevalue("filmed")
+        return pointed
     if request.param == "twin":
         twin = TwinScanner()
         return Rig(twin, twin.hold, twin.present)

@@ -287,7 +287,7 @@ def test_every_outcome_that_flows_know_has_its_words() -> None:
     for language in LANGUAGES:
         words = Words(language)
         screens: list[Screen] = [catalogue.NothingSent(fault.value) for fault in LinkFault]
-        screens += [catalogue.SignInFailed(fault.value, "") for fault in LinkFault]
+        screens += [catalogue.SignInFailed(fault.value, "", "", "again") for fault in LinkFault]
         screens += [catalogue.PaperStopped(paper.value) for paper in Paper]
         screens += [catalogue.Printing(copy.value) for copy in Copy]
         screens += [catalogue.Idle(mode, "14:05", 0, nearly_full=False, news="") for mode in Mode]

@@ -41,7 +41,7 @@ class Desk:
         stan = caller.next_stan()
         return self.ask(
             messages.qr_order(
-                caller.terminal, caller.profile, stan=stan, amount=Money(amount_minor), order_no=order_no
+                caller.terminal, caller.profile, stan=stan, amount=Money(amount_minor), order_no=order_no, seconds=120
             )
         )
 
@@ -60,7 +60,7 @@ class Desk:
         stan, amount = caller.next_stan(), Money(amount_minor)
         return self.ask(
             messages.qr_pay(
-                caller.terminal, caller.profile, stan=stan, amount=amount, order_no=order_no, code=code
+                caller.terminal, caller.profile, stan=stan, amount=amount, order_no=order_no, code=code, seconds=60
             )
         )
 
@@ -228,7 +228,7 @@ def test_a_settlement_counts_paid_orders_and_closes_the_others(desk: Desk) -> No
 def test_a_bad_order_is_a_format_error(desk: Desk, number: int, value: str) -> None:
     caller = desk.caller
     good = messages.qr_order(
-        caller.terminal, caller.profile, stan=caller.next_stan(), amount=Money(1280), order_no="A1"
+        caller.terminal, caller.profile, stan=caller.next_stan(), amount=Money(1280), order_no="A1", seconds=120
     )
     bad = good.with_fields({number: value}) if value else good.without(number)
     assert desk.ask(bad).text(39) == "30"

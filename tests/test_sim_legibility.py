@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sim.__main__ import main
-from sim.legibility import AT_LEAST, LENGTHS, PANELS, Camera, Shown, measure, payload_of, shown
+from sim.legibility import AT_LEAST, LENGTHS, PANELS, TABLE, Camera, Shown, measure, payload_of, shown
 from terminal.screens.font import load_font
 from terminal.screens.qr import qr_fits
 
@@ -65,3 +65,17 @@ def test_the_command_makes_the_table(capsys: pytest.CaptureFixture[str]) -> None
     assert "100.0%" in capsys.readouterr().out
     assert main(["legibility", "--pictures", "1", "--where", "7x7"]) == 2
     assert main(["legibility", "--pictures", "0"]) == 2
+
+
+@pytest.mark.slow
+def test_the_table_is_kept_and_the_same_by_any_number_of_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = ["legibility", "--pictures", "1", "--where", "128x64", "--blur", "0.8"]
+    tables = []
+    for jobs in ("1", "2"):
+        main([*only, "--jobs", jobs, "--out", str(tmp_path / jobs)])
+        tables.append(json.loads((tmp_path / jobs / TABLE).read_text(encoding="utf-8")))
+    assert tables[0] == tables[1]
+    assert {"machine", "commit", "decoder", "camera", "seed", "codes"} == tables[0].keys()
+    assert [row["bytes"] for row in tables[0]["codes"]] == [34, 44, 53] * 2

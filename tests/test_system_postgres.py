@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from host_bench import NOON, Bench, code
-from private_postgres import private_postgres, programs
 
+from bench.private_postgres import private_postgres, programs
 from sim.acquirer import Acquirer, TerminalRow, default_registry
 from sim.acquirer.caller import Caller, new_card
 from sim.acquirer.command import add_arguments, run

@@ -31,7 +31,7 @@ from sim.wire.pcsc import PrivatePcscd
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.assembly import assemble
 from terminal.config import Config, Merchant, Timeouts
-from terminal.flows.power_on import power_on
+from terminal.flows.boot import power_on
 from terminal.journal import Journal
 from terminal.loop import Spawn
 from terminal.real_loop import RealLoop

@@ -34,7 +34,7 @@ from sim.twins.scanner import TwinScanner
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.assembly import assemble
 from terminal.config import Config, Merchant, Timeouts
-from terminal.flows.power_on import power_on
+from terminal.flows.boot import power_on
 from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
 from terminal.journal import Journal

@@ -17,7 +17,7 @@ from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
 from terminal.hostlink.icc import elements
 from terminal.journal import UPLOADS_LIMIT, PaymentRecord, Tx, UploadRecord
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Method, Money, Notice, PaymentState

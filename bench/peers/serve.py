@@ -148,6 +148,34 @@ def _iso8583(name: str) -> Call:
     return made
 
 
+# As in bench/qr_cases.py.
+QR_ROWS = (
+    ("00", "01"), ("01", "12"), ("15", "3123456789012345"), ("52", "5411"), ("53", "156"), ("54", "128.50"),
+    ("58", "CN"), ("59", "ZHANGGUI"), ("60", "BEIJING"), ("62", "0520ORDER000000000000001070810000001"),
+)  # fmt: skip
+
+
+def _cemacqr_build() -> Call:
+    import cemacqr
+
+    return lambda: cemacqr.build([cemacqr.Tlv(tag, value) for tag, value in QR_ROWS]).raw.encode()
+
+
+def _cemacqr_read() -> Call:
+    """Parsed and held against the standard, as ours is."""
+    import cemacqr
+
+    payload = cemacqr.build([cemacqr.Tlv(tag, value) for tag, value in QR_ROWS]).raw
+
+    def call() -> bytes:
+        code = cemacqr.parse_payload(payload)
+        if not cemacqr.validate(code, cemacqr.EMVCO).ok:
+            raise ValueError("refused")
+        return str(code.get("54")).encode()
+
+    return call
+
+
 CASES: dict[str, Callable[[], Call]] = {
     "dukpt-first": lambda: _dukpt(FIRST),
     "dukpt-worst": lambda: _dukpt(WORST),
@@ -165,6 +193,8 @@ CASES: dict[str, Callable[[], Call]] = {
     "tlv-pytlv": _pytlv,
     "tlv-pyemv": _pyemv_tlv,
     "arqc": _arqc,
+    "read-cemacqr": _cemacqr_read,
+    "build-cemacqr": _cemacqr_build,
     "decode-pyiso8583": lambda: _iso8583("pyiso8583_decode"),
     "decode-iso8583sim": lambda: _iso8583("iso8583sim_decode"),
     "encode-pyiso8583": lambda: _iso8583("pyiso8583_encode"),

@@ -67,6 +67,7 @@ class Entry:
     card: str = ""  # The token of its card number (registry.token_of).
     asked_minor: int = 0  # What the request said, where only a part (`amount_minor`) was approved.
     organisation: str = ""  # Whose card it is, as its answer has said in F63.1; "" in a book of before.
+    refund_no: str = ""  # Of a QR order's refund, whose number is `original`.
 
     @property
     def standing(self) -> bool:
@@ -90,6 +91,7 @@ class Order:
     wallet_no: str = ""
     paid_ms: int = 0
     code: str = "00"  # Why a scanned one was refused.
+    told: bool = False  # The merchant has had PAID for an answer: from now on it is refunded, not reversed.
 
     @property
     def prevented(self) -> bool:
@@ -155,6 +157,8 @@ class Batch:
         sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
         for entry in self.entries.values():
             effect = TRANSACTIONS[entry.kind].effect
+            if entry.refund_no and not with_qr:
+                continue
             if entry.standing and effect is not Effect.NONE:
                 side = sides[is_foreign(entry.organisation), effect]
                 side[0] += entry.amount_minor
@@ -213,6 +217,10 @@ class Book:
     def about(self, original: Entry) -> list[Entry]:
         """Everything that names this entry as its original, oldest first."""
         return list(self._about.get(original.rrn, ())) if original.rrn else []
+
+    def refunds_of(self, order: Order) -> list[Entry]:
+        """What was given back of an order, oldest first."""
+        return [e for e in self._about.get(order.order_no, ()) if e.refund_no and e.terminal[0] == order.terminal[0]]
 
     def any_order(self, merchant_no: str, order_no: str) -> Order | None:
         """An order of this merchant, of whichever of its terminals: numbers are unique for a merchant."""

@@ -25,7 +25,8 @@ from sim.acquirer.dukpt_keys import DukptDesk
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, HostKeys, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
-from sim.acquirer.orders import OrderDesk
+from sim.acquirer.order_refunds import REFUNDING, OrderRefundDesk
+from sim.acquirer.orders import ABOUT, MAKING, OrderDesk
 from sim.acquirer.registry import ACQUIRER_ID, Registry, default_registry
 from sim.acquirer.replies import replies_to
 from sim.acquirer.requests import (
@@ -53,7 +54,7 @@ from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import unwrap
-from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, mac_wire_bytes
+from terminal.hostlink.messages import mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60
 from terminal.hostlink.transactions import Effect, Row
@@ -107,6 +108,7 @@ class Acquirer:
         self._draw = draw or random.Random(seed).randbytes
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self._orders = OrderDesk(self.gateway, self.book, self.profile)
+        self._order_refunds = OrderRefundDesk(self.gateway, self.book)
         self.downloads = DownloadDesk()
         self._transactions = TransactionDesk(
             self.registry, self.book, issuer or Issuer(), self.profile, amount_codes
@@ -344,14 +346,17 @@ class Acquirer:
 
     def _money(self, request: Request) -> Answer:
         stan, code = request.message.text(11), request.message.text(3)
-        order = request.message.mti == "0200" and code in (QR_CREATE, QR_QUERY, QR_CLOSE, QR_PAY)
-        if order and code in (QR_QUERY, QR_CLOSE):
+        order = request.message.mti == "0200" and code in MAKING + ABOUT + REFUNDING
+        if order and code in ABOUT:
             # An order of a settled batch may still be asked about.
             batch = self.book.batch(request.terminal, request.f60.batch_no)
             if batch is None:
                 raise Refused(BATCH_MISMATCH)
         else:
             batch = self._open_batch(request)
+        if order and code in REFUNDING:  # The same refund again has its old STAN, and the same answer.
+            batch.stans.add(stan)
+            return self._order_refunds.answer(request, batch)
         row = None if order else self._transactions.row(request)
         if stan in batch.stans:
             raise _repeated(batch.entries.get(stan), row)

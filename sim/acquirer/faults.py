@@ -35,6 +35,13 @@ class FaultKind(Enum):
     PARTIAL = "partial"  # Approve a sale for half of its amount: code 10.
     APPROVE = "approve"  # Approve, book it, and say so with `code` in place of 00.
     CODE = "code"  # Refuse with `code`, and do nothing.
+    # Of a QR order, and of the customer who has it before the eyes: what happens just before the request is looked at.
+    EARLY_CLOSE = "early-close"  # The wallet closes nothing that is younger than `ms`.
+    UNSCANNED = "unscanned"  # The wallet does not know an order that nobody has scanned: 25.
+    REFUND_PENDING = "refund-pending"  # The acquirer has taken the refund; the wallet has not done it yet.
+    CUSTOMER_SCANS = "customer-scans"  # And thinks about it: PAYING.
+    CUSTOMER_PAYS = "customer-pays"
+    CUSTOMER_REFUSES = "customer-refuses"
     REQUIREMENT = "requirement"  # Ask for `digit` in the header (3: sign in again).
 
 

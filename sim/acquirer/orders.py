@@ -1,4 +1,4 @@
-"""QR orders on the wire: create, query, close, pay by a scanned code. The wallets themselves are in wallets.py.
+"""QR orders on the wire: create, query, close, pay by a scanned code, reverse. The wallets themselves: wallets.py.
 
 A convention of our own (profile scheme "acquirer-orders"): field 59 carries the order, field 39 says whether the
 request was understood, and 25 is the last word on an order number.
@@ -8,7 +8,10 @@ Spec: docs/host-link.md, "acquirer-orders".
 
 from __future__ import annotations
 
+import re
+
 from sim.acquirer.book import Batch, Book, Order
+from sim.acquirer.faults import FaultKind
 from sim.acquirer.requests import (
     APPROVED,
     DUPLICATE,
@@ -21,14 +24,17 @@ from sim.acquirer.requests import (
     Refused,
     Request,
 )
-from sim.acquirer.wallets import WalletGateway
-from terminal.hostlink.messages import ORDER_NO_LIMIT, QR_CLOSE, QR_CREATE, QR_PAY
+from sim.acquirer.wallets import CONFIRM_LIFE_MS, ORDER_LIFE_MS, WalletGateway
+from terminal.hostlink.messages import ORDER_NO_LIMIT, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_REVERSE
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderState, OrderTag, read_tlv, write_tlv
 
+MAKING = (QR_CREATE, QR_PAY)
+ABOUT = (QR_QUERY, QR_CLOSE, QR_REVERSE)  # An order that is there already, of a settled batch too.
+
 
 class OrderDesk:
-    """Answers the four order requests of a signed-in terminal."""
+    """Answers the five order requests of a signed-in terminal."""
 
     def __init__(self, gateway: WalletGateway, book: Book, profile: Profile) -> None:
         self._gateway = gateway
@@ -44,17 +50,35 @@ class OrderDesk:
         known = self._book.any_order(request.terminal[0], order_no)
         if known is not None and known.terminal != request.terminal:
             raise Refused(DUPLICATE)
-        if message.text(3) in (QR_CREATE, QR_PAY):
+        if message.text(3) in MAKING:
             return self._make(request, batch, known, tags)
         if known is None or known.prevented:
             # 25 is the last word on this number: should the order itself still be on its way, it is refused.
             if known is None:
                 self._gateway.prevent(batch, request.terminal, order_no, stan, now_ms)
             raise Refused(NOT_FOUND)
-        if message.text(3) == QR_CLOSE:
-            self._gateway.close(known, now_ms)
+        self._customer_acts(request, known)
         self._gateway.refresh(known, now_ms)
+        if FaultKind.UNSCANNED in request.faults and known.state is OrderState.WAITING:
+            raise Refused(NOT_FOUND)  # No last word: the code may be scanned yet.
+        early = request.faults.get(FaultKind.EARLY_CLOSE)
+        if early is None or now_ms >= known.created_ms + early.ms:
+            if message.text(3) == QR_CLOSE:
+                self._gateway.close(known, now_ms)
+            elif message.text(3) == QR_REVERSE:
+                self._gateway.reverse(known, now_ms)
+        self._gateway.tell(known)
         return _order_answer(known, APPROVED, now_ms)
+
+    def _customer_acts(self, request: Request, order: Order) -> None:
+        """What the fault plan has the customer do in the last moment before this request."""
+        faults, now_ms = request.faults, request.now_ms
+        if FaultKind.CUSTOMER_SCANS in faults:
+            self._gateway.passer_by(order, now_ms, scans=True)
+        if FaultKind.CUSTOMER_PAYS in faults:
+            self._gateway.passer_by(order, now_ms)
+        if FaultKind.CUSTOMER_REFUSES in faults:
+            self._gateway.passer_by(order, now_ms, refuses=True)
 
     def _make(
         self, request: Request, batch: Batch, known: Order | None, tags: dict[str, str]
@@ -76,13 +100,30 @@ class OrderDesk:
             if known.amount_minor != amount_minor:
                 raise Refused(DUPLICATE)
             self._gateway.refresh(known, now_ms)
+            self._gateway.tell(known)
             return _order_answer(known, _pay_code(known) if scanned else APPROVED, now_ms)
-        order_no, stan = tags[OrderTag.ORDER_NO], message.text(11)
+        order_no, stan, terminal = tags[OrderTag.ORDER_NO], message.text(11), request.terminal
+        life_ms = _life_ms(tags, CONFIRM_LIFE_MS if scanned else ORDER_LIFE_MS)
         if not scanned:
-            order = self._gateway.create(batch, request.terminal, order_no, stan, amount_minor, now_ms)
+            order = self._gateway.create(
+                batch, terminal, order_no, stan, amount_minor, now_ms, life_ms=life_ms
+            )
             return _order_answer(order, APPROVED, now_ms)
-        order = self._gateway.pay_by_code(batch, request.terminal, order_no, stan, amount_minor, code, now_ms)
+        order = self._gateway.pay_by_code(
+            batch, terminal, order_no, stan, amount_minor, code, now_ms, life_ms=life_ms
+        )
+        self._gateway.tell(order)
         return _order_answer(order, _pay_code(order), now_ms)
+
+
+def _life_ms(tags: dict[str, str], otherwise_ms: int) -> int:
+    """A7 of a request: how long the merchant wants the order to live."""
+    asked = tags.get(OrderTag.SECONDS_LEFT)
+    if asked is None:
+        return otherwise_ms
+    if not re.fullmatch(r"[0-9]{1,5}", asked) or not int(asked):
+        raise Refused(FORMAT_ERROR)
+    return int(asked) * 1000
 
 
 def _pay_code(order: Order) -> str:

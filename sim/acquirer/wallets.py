@@ -20,10 +20,11 @@ PAYLOAD_PREFIX = "HTTPS://Q.TEST/"  # .test is nobody's; upper case, so that the
 TOKEN_CHARACTERS = 10
 TOKEN_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # 32 of them, none easily misread.
 
-ORDER_LIFE_MS = 120_000
+ORDER_LIFE_MS = 120_000  # When the merchant asks for no other.
 CODE_LIFE_MS = 60_000  # Wallets renew the code they show about once a minute.
 CONFIRM_LIFE_MS = 60_000  # How long a user may look at the question before the order closes.
 CONFIRM_FROM_MINOR = 100_000  # 1,000.00: from here on the user must confirm a scanned code.
+SOMEBODYS_MINOR = 100_000_000  # What a customer has whom a fault plan makes pay.
 CODES_LIMIT = 10_000  # Unused codes kept; the oldest is forgotten.
 
 INVALID_CODE = "14"
@@ -88,7 +89,8 @@ class WalletGateway:
         self._draw = draw
         self._shown = {order.payload: order for order in book.qr_orders if order.payload}
         self._codes: dict[str, _Code] = {}
-        self._payers: dict[tuple[str, str], Wallet] = {}  # Who is asked to confirm which order.
+        self._payers: dict[tuple[str, str], Wallet] = {}  # Who is asked to confirm which order, and who has paid it.
+        self._somebody = Wallet(WalletKind.WECHAT, SOMEBODYS_MINOR)
         self._paid = sum(order.state is OrderState.PAID for order in book.qr_orders)
 
     # What a phone does
@@ -108,6 +110,14 @@ class WalletGateway:
                 self._ask(order, wallet, now_ms)
                 return PayResult.PAYING
             return self._debit(order, wallet, now_ms)
+
+    def shown(self, payload: str, now_ms: int) -> Order | None:
+        """The order that a shown code asks for, as it stands now."""
+        with self._lock:
+            order = self._shown.get(payload)
+            if order is not None:
+                self.refresh(order, now_ms)
+            return order
 
     def new_code(self, wallet: Wallet, now_ms: int) -> str:
         """A one-time payment code for the user to show."""
@@ -143,21 +153,40 @@ class WalletGateway:
             self.refresh(order, now_ms)
             if order.state is not OrderState.PAYING:
                 return
-            self._payers.pop((order.terminal[0], order.order_no), None)
+            self._payers.pop(_key(order), None)
             order.state = OrderState.WAITING if order.payload else OrderState.CLOSED
             order.code = APPROVED if order.payload else REFUSED
             self._book.keep(order)
 
+    def passer_by(self, order: Order, now_ms: int, *, scans: bool = False, refuses: bool = False) -> None:
+        """Whoever has the order before the eyes pays it (or only scans it, or says no), as a fault plan wants it."""
+        with self._lock:
+            payer = self._payers.get(_key(order), self._somebody)
+            if refuses:
+                self.refuse(order, now_ms)
+            elif order.state is OrderState.PAYING:
+                self.confirm(order, payer, now_ms)
+            elif order.payload:
+                self.pay(order.payload, payer, now_ms, confirmed=not scans)
+
     # What the acquirer does
 
     def create(
-        self, batch: Batch, terminal: TerminalId, order_no: str, stan: str, amount_minor: int, now_ms: int
+        self,
+        batch: Batch,
+        terminal: TerminalId,
+        order_no: str,
+        stan: str,
+        amount_minor: int,
+        now_ms: int,
+        *,
+        life_ms: int = ORDER_LIFE_MS,
     ) -> Order:
-        """An order whose code the terminal shows."""
+        """An order whose code the terminal shows, for so long."""
         raw = self._draw(TOKEN_CHARACTERS)
         payload = self.prefix + "".join(TOKEN_ALPHABET[byte % 32] for byte in raw)
         order = Order(
-            terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.WAITING, now_ms, now_ms + ORDER_LIFE_MS
+            terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.WAITING, now_ms, now_ms + life_ms
         )
         order.payload = payload
         self._shown[payload] = order
@@ -173,10 +202,15 @@ class WalletGateway:
         amount_minor: int,
         code: str,
         now_ms: int,
+        *,
+        life_ms: int = CONFIRM_LIFE_MS,
     ) -> Order:
-        """Charge the wallet whose code was scanned. The order says what came of it; `code` why not."""
+        """Charge the wallet whose code was scanned. The order says what came of it; `code` why not.
+
+        `life_ms`: how long its user may be asked.
+        """
         order = Order(
-            terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.CLOSED, now_ms, now_ms + CONFIRM_LIFE_MS
+            terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.CLOSED, now_ms, now_ms + life_ms
         )
         known = self._codes.pop(code, None)  # Single use, whatever comes of it.
         if known is None or known.expires_ms <= now_ms:
@@ -185,7 +219,7 @@ class WalletGateway:
             order.code = INSUFFICIENT_FUNDS
         elif amount_minor >= known.wallet.confirm_from_minor:
             self._book.add_order(batch, order)
-            self._ask(order, known.wallet, now_ms)
+            self._ask(order, known.wallet, now_ms, life_ms)
             order.code = USER_PAYING
             return order
         else:
@@ -198,7 +232,27 @@ class WalletGateway:
         self.refresh(order, now_ms)
         if order.state in (OrderState.WAITING, OrderState.PAYING):
             order.state = OrderState.CLOSED
-            self._payers.pop((order.terminal[0], order.order_no), None)
+            self._payers.pop(_key(order), None)
+            self._book.keep(order)
+
+    def reverse(self, order: Order, now_ms: int) -> None:
+        """The merchant takes a scanned code's order back. Paid, it is given back unless the merchant knows that."""
+        self.close(order, now_ms)
+        if order.state is OrderState.PAID and not order.told:
+            self.give_back(order, order.amount_minor)
+            order.state = OrderState.REFUNDED
+            self._book.keep(order)
+
+    def give_back(self, order: Order, amount_minor: int) -> None:
+        """A refund. After a restart nobody knows the phone any more whose wallet has paid."""
+        payer = self._payers.get(_key(order))
+        if payer is not None:
+            payer.balance_minor += amount_minor
+
+    def tell(self, order: Order) -> None:
+        """The merchant hears of it."""
+        if order.state is OrderState.PAID and not order.told:
+            order.told = True
             self._book.keep(order)
 
     def prevent(self, batch: Batch, terminal: TerminalId, order_no: str, stan: str, now_ms: int) -> None:
@@ -213,14 +267,14 @@ class WalletGateway:
             order_open = order.state in (OrderState.WAITING, OrderState.PAYING)
             if order_open:
                 order.state = OrderState.CLOSED
-                self._payers.pop((order.terminal[0], order.order_no), None)
+                self._payers.pop(_key(order), None)
                 self._book.keep(order)
 
-    def _ask(self, order: Order, wallet: Wallet, now_ms: int) -> None:
+    def _ask(self, order: Order, wallet: Wallet, now_ms: int, life_ms: int = CONFIRM_LIFE_MS) -> None:
         order.state = OrderState.PAYING
         order.wallet = wallet.kind.value
-        order.expires_ms = max(order.expires_ms, now_ms + CONFIRM_LIFE_MS)
-        self._payers[order.terminal[0], order.order_no] = wallet
+        order.expires_ms = max(order.expires_ms, now_ms + life_ms)
+        self._payers[_key(order)] = wallet
         self._book.keep(order)
 
     def _debit(self, order: Order, wallet: Wallet, now_ms: int) -> PayResult:
@@ -228,7 +282,7 @@ class WalletGateway:
             return PayResult.INSUFFICIENT_FUNDS
         wallet.balance_minor -= order.amount_minor
         self._paid += 1
-        self._payers.pop((order.terminal[0], order.order_no), None)
+        self._payers[_key(order)] = wallet
         order.state = OrderState.PAID
         order.wallet = wallet.kind.value
         order.wallet_no = f"T{self._paid:017d}"
@@ -236,3 +290,8 @@ class WalletGateway:
         order.code = APPROVED
         self._book.keep(order)
         return PayResult.PAID
+
+
+def _key(order: Order) -> tuple[str, str]:
+    """Under which the book has it: order numbers are unique for a merchant."""
+    return order.terminal[0], order.order_no

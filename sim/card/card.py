@@ -87,7 +87,7 @@ class VirtualCard:
         return self.memory.last_online_atc
 
     def waits_with(self, wait: Callable[[int], None]) -> None:
-        """From now on `wait` is told how long it takes: a terminal that was switched on again has a clock of its own."""
+        """From now on `wait` is told how long it takes: a terminal's next life has another clock."""
         self._wait = wait
 
     def reset(self, warm: bool = False) -> bytes:

@@ -20,8 +20,9 @@ from sim.certify.host import Exchange, Host, book_of
 from sim.certify.judge import Observed
 from sim.certify.line import Line
 from sim.certify.script import FAULT, Case
-from sim.certify.words import FITTINGS, Prompt, ask_about, prompts_of
+from sim.certify.words import EMPTY_BATCH, FITTINGS, Prompt, ask_about, menu_words, prompts_of
 from sim.story import parse_story
+from terminal.config.settings import OFFERED
 
 PATIENCE_S = 300  # For all messages of one stretch: a person, a PIN, a host's minute of silence.
 SKIP, QUIT, NO = "s", "q", "n"
@@ -68,6 +69,7 @@ class Person:
         self._now_ms = now_ms
         self._patience_s = patience_s
         self._gone = ""
+        self._menu: tuple[str, ...] = OFFERED  # What the terminal's menu has now.
         host.on_exchange = console.events.put
 
     def begin(self) -> None:
@@ -108,12 +110,25 @@ class Person:
         )
 
     def _fitted(self, case: Case) -> None:
-        """The person makes the terminal what the case wants, or skips it."""
-        for name in case.fittings:
-            zh, en = FITTINGS[name]
+        """The person makes the terminal what the case wants, or skips it; the digits of its prompts count in a menu."""
+        menu = OFFERED if case.offered is None else case.offered
+        wanted = [FITTINGS[name] for name in case.fittings]
+        if menu != self._menu:
+            wanted.append(menu_words(menu))
+        if any(frame.shape.name == "settlement" for frame in case.frames) and self._batch_is_open():
+            wanted.append(EMPTY_BATCH)
+        for zh, en in wanted:
             self._console.say(f"  需要 wanted: {zh}\n     {en}")
             self._console.say("  … 备好按回车 ENTER when it is there (s 跳过 skip, q 结束 quit)")
             self._typed()
+        self._menu = menu
+        with self._host.lock:
+            self._host.exchanges.clear()  # What it took to get there is no part of the case.
+
+    def _batch_is_open(self) -> bool:
+        """Whether earlier cases have left something that a settlement would count as well."""
+        with self._host.lock:
+            return any(batch.is_open and batch.entries for batch in self._host.book.all_batches())
 
     def _stretches(self, case: Case) -> list[_Stretch]:
         """The story cut where the host changes. What it says of the host (`host refused`) is the host's own to do."""

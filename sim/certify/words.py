@@ -5,7 +5,7 @@ A story's line becomes a prompt for a person at a real terminal: the screen to w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -51,6 +51,19 @@ FITTINGS: Mapping[str, Two] = MappingProxyType(
         "blank": ("未启用的终端，停在选择语言", "a terminal that was never set up, at the choice of a language"),
     }
 )
+
+
+# Of a case that settles: what earlier cases have sold would be counted with it.
+EMPTY_BATCH: Two = ("空批次：先结算，再签到", "an empty batch: settle, then sign in again")
+
+
+def menu_words(offered: Sequence[str]) -> Two:
+    """What the terminal's menu of transactions has to hold, as its configuration says it."""
+    named = ", ".join(f'"{name}"' for name in offered)
+    setting = f"[transactions] offered = [{named}]"
+    return f"终端菜单: {setting}", f"the terminal's menu: {setting}"
+
+
 VERDICTS: Mapping[str, Two] = MappingProxyType(
     {"passed": ("通过", "passed"), "failed": ("不通过", "failed"), "skipped": ("跳过", "skipped")}
 )
@@ -124,7 +137,11 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "offer_parking": ("挂起这笔冲正？", "park this reversal?"),
         "offer_fallback": ("改刷磁条？", "swipe instead?"),
         "operator_password": ("操作员密码", "operator's password"),
+        "order_found": ("找到订单", "order found"),
+        "refund_open": ("退款处理中", "refund is open"),
         "order_closed": ("订单已关闭", "order closed"),
+        "order_closing": ("正在关闭订单", "closing the order"),
+        "order_late": ("订单后来的结果", "how an order has ended meanwhile"),
         "original": ("核对原交易", "check the original"),
         "outcome_unknown": ("结果未知", "outcome unknown"),
         "paper_stopped": ("缺纸", "paper out"),
@@ -156,9 +173,9 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
 # A value of an earlier message, where a person reads it off the slip.
 ON_THE_SLIP: Mapping[str, Two] = MappingProxyType(
     {
-        "11": ("单据上的凭证号", "the voucher number on the slip"),
-        "37": ("单据上的参考号", "the reference number on the slip"),
-        "38": ("单据上的授权码", "the authorisation code on the slip"),
+        "11": ("第{0}条报文那张单据上的凭证号", "the voucher number on the slip of message {0}"),
+        "37": ("第{0}条报文那张单据上的参考号", "the reference number on the slip of message {0}"),
+        "38": ("第{0}条报文那张单据上的授权码", "the authorisation code on the slip of message {0}"),
     }
 )
 _DEEDS: Mapping[str, Two] = MappingProxyType(
@@ -230,9 +247,9 @@ def _keyed(screen: str, word: str) -> Two:
         return f"按 {zh}", f"press {en}"
     if screen == "operator_password":
         return "输入操作员的密码", "type the operator's password"
-    number = word.strip("<>").partition(".")[2] if word.startswith("<") else ""
+    message, _, number = word.strip("<>").partition(".") if word.startswith("<") else ("", "", "")
     zh, en = ON_THE_SLIP.get(number, (word, word))
-    return f"输入 {zh}", f"type {en}"
+    return f"输入 {zh.format(message)}", f"type {en.format(message)}"
 
 
 def _deed(word: str, arguments: list[str]) -> Two:

@@ -37,7 +37,7 @@ from sim.twins.scanner import TwinScanner
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.assembly import assemble, open_keys
 from terminal.config import Config, Merchant, Timeouts
-from terminal.flows.power_on import power_on
+from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
 from terminal.loop import Instant, Mailbox, Spawn, Task, Wait

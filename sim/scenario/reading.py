@@ -26,7 +26,7 @@ from sim.scenario.steps import (
     Text,
 )
 from sim.story import ACTIONS, MISHAPS
-from sim.takes import Takes, one_of
+from sim.takes import Takes, number_from, one_of
 from sim.unhappy import UNHAPPY
 
 SIZE_LIMIT = 64 * 1024  # Characters; the longest that is shipped has 3,000.
@@ -37,7 +37,7 @@ TERMINAL: Mapping[str, Takes] = {
     "begin": one_of("signed-in", "new"),
     "panel": one_of("128x64", "128x128"),
     "offered": one_of("usual", "all"),
-    "lines": one_of("1", "2"),
+    "lines": number_from(1, 2),
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from sim.acquirer.book import EntryState
 from sim.story import ACTIONS, FUNCTION_KEYS, PATIENCE_MS, Counter, StoryError, act, press
-from sim.takes import Takes, like, number, one_of
+from sim.takes import Takes, like, number_from, one_of
 from terminal.hostlink.subfields import OrderState
 from terminal.loop import Sleep
 from terminal.model import Mode, PaymentState
@@ -24,11 +24,8 @@ LOOK_MS = 50  # How often a person looks whether a text or a slip has come.
 TEXT_LIMIT = 200
 LIST_LIMIT = 100
 SHOWN_LINES = 40  # Of a slip that is not the expected one.
-SCREENS = sorted(
-    thing.name
-    for thing in vars(catalogue).values()
-    if isinstance(thing, type) and isinstance(getattr(thing, "name", None), str)
-)
+_NAMES = (getattr(thing, "name", None) for thing in vars(catalogue).values() if isinstance(thing, type))
+SCREENS = sorted(name for name in _NAMES if isinstance(name, str))
 
 
 class Bench(Counter, Protocol):
@@ -115,7 +112,7 @@ EXPECTATIONS: Mapping[str, Takes | type[Text] | list[Takes]] = MappingProxyType(
         "screen": SCREEN,
         "never": SCREEN,
         "mode": MODE,
-        "slips": number(0, 999),
+        "slips": number_from(0, 999),
         "payments": [PAYMENT],
         "host": [BOOKED],
         "heard": [MESSAGE],

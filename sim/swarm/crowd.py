@@ -264,6 +264,7 @@ class Crowd(People):
 
     async def _choose(self, row: str) -> None:
         self._row = row
+        self._place.eyes.look_again()  # What was shown before the key says nothing of what it does.
         await press(self._place, "DOWN")
 
     async def _menu(self) -> None:

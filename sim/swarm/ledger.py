@@ -105,7 +105,8 @@ class Ledger:
         match kind:
             case "batch-settled":
                 for paid in self.payments.values():
-                    unheard = paid.state is PaymentState.UNKNOWN  # A refund that nobody answered.
+                    # A refund that nobody answered. A wallet's order stays open, to be asked about.
+                    unheard = paid.state is PaymentState.UNKNOWN and paid.method is Method.CARD
                     done = paid.state in (PaymentState.COMPLETED, PaymentState.VOIDED)
                     if paid.batch == body["batch"] and (done or unheard):
                         paid.state = PaymentState.SETTLED

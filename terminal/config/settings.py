@@ -33,7 +33,7 @@ from terminal.scan_patterns import Pattern, Patterns, ScanKind, overlaps, read_p
 LANGUAGES = ("zh-CN", "en")
 BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 # What is on the menu beside the sale, by the words of `transactions.offered`.
-OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature")
+OFFERED = ("void", "refund", "balance", "auth", "auth-void", "completion", "signature", "order-refund", "order-query")
 MOTO = ("moto-sale", "moto-refund", "moto-auth", "moto-auth-void", "moto-completion")
 # By a contract of their own: off unless named.
 ADVICES = ("tip", "completion-notice", "offline-settlement")
@@ -244,7 +244,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """A GM65-type module; no device means no scanner."""
+    """`kind` "serial": a GM65-type module, and no device means no scanner. "camera": the Pi's, by its number."""
+
+    kind: str = option("serial", one_of("serial", "camera"))
+    camera: int = option(0, number(0, 3))
 
     device: str | None = option(None, text())
     baud: int = option(9600, one_of(*BAUDS))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx, UploadRecord
 
 NEARLY_FULL = TOTAL_COUNT_LIMIT * 9 // 10  # From here on the idle screen says that a settlement is due.
+UNANSWERED = "unanswered"  # Fact of a payment that was UNKNOWN when its batch was settled.
 COUNTED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
 PAGE = 16  # Payments read at once: a step of the upload wants one, or a message's few, of a batch of 999.
 
@@ -59,9 +60,9 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
     sums: dict[tuple[Method, Kind], list[int]] = {}
     sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
     for payment in of_batch(tx, number):
-        effect = shop.profile.transactions[payment.kind].effect
-        if payment.state not in COUNTED or effect is Effect.NONE:
+        if worth(shop, payment) is None:
             continue
+        effect = shop.profile.transactions[payment.kind].effect
         _add(sums.setdefault((payment.method, payment.kind), [0, 0]), payment)
         if _in_host(shop, payment.method):
             _add(sides[is_foreign(shop, payment), effect], payment)
@@ -80,6 +81,33 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
     )
     batch_no = tx.get("batch_no", "000001")
     return Batch(number, batch_no, rows, open_rows(tx), upload_rows(tx, number), domestic, foreign)
+
+
+def worth(shop: Shop, payment: PaymentRecord) -> Money | None:
+    """What a payment adds to the totals of its batch, less than nothing where money goes back; None: it is in none.
+
+    A refund that nobody had answered when its batch was settled is settled, and in no total.
+    """
+    effect = shop.profile.transactions[payment.kind].effect
+    if payment.state not in COUNTED or effect is Effect.NONE or payment.facts.get(UNANSWERED):
+        return None
+    return Money(-payment.amount.amount_minor) if effect is Effect.CREDIT else payment.amount
+
+
+def leave_unanswered(tx: Tx, batch: int) -> None:
+    """Inside the commit that settles the batch: whose end nobody knows stays told apart from what was counted.
+
+    A wallet's order stays open: its end can be asked for at any time.
+    """
+    for payment in tx.open_payments():
+        unknown = payment.state is PaymentState.UNKNOWN and payment.method is Method.CARD
+        if payment.batch == batch and unknown:
+            tx.note(payment.id, **{UNANSWERED: True})
+
+
+def is_unknown(payment: PaymentRecord) -> bool:
+    """Whether nobody knows its end, before its settlement or after it."""
+    return payment.state is PaymentState.UNKNOWN or payment.facts.get(UNANSWERED) is True
 
 
 def _by_name(item: tuple[tuple[Method, Kind], list[int]]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from terminal.hostlink.card_messages import Original
 from terminal.hostlink.extra_fields import instalment_field
 from terminal.loop import Commit
 from terminal.methods import deals
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.model import Kind, Money
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens

@@ -26,6 +26,7 @@ from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
 from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Draw, Now, Spawn, Wait
+from terminal.methods import qr_order
 from terminal.methods.order import uploads_due
 from terminal.methods.reversal import clear_reversals, identity, is_card_reversal, pending_reversals
 from terminal.methods.uploads import send_uploads, worn_out
@@ -126,6 +127,8 @@ def owed(shop: Shop, tx: Tx) -> frozenset[str]:
     upload = tx.next_upload(None)
     if upload is not None and not worn_out(shop, upload) and (upload.tries > 0 or uploads_due(shop, tx)):
         found.add("uploads")
+    if qr_order.is_owed(tx):
+        found.add("orders")
     return frozenset(found)
 
 
@@ -140,6 +143,10 @@ async def _reverse(shop: Shop) -> bool:
 
 async def _uploads_wait(shop: Shop) -> bool:
     return shop.mode is Mode.SIGNED_IN and "uploads" in shop.behind.owed
+
+
+async def _orders_open(shop: Shop) -> bool:
+    return shop.mode is Mode.SIGNED_IN and "orders" in shop.behind.owed
 
 
 async def _routes_rest(shop: Shop) -> bool:
@@ -176,6 +183,7 @@ ERRANDS = (
     Errand("settlement", _settlement_open, settle_unseen, spread=False, whole=True),
     Errand("sign-in", _sign_in_owed, sign_in_unseen),
     Errand("reversals", _reversals_open, _reverse),
+    Errand("orders", _orders_open, qr_order.ask_all),
     Errand("uploads", _uploads_wait, send_uploads, spread=False),
     Errand("routes", _routes_rest, _check_routes),
     Errand("echo", _echo_due, _echo, spread=False),

@@ -21,7 +21,8 @@ from terminal.hostlink.card_messages import Original
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit
 from terminal.methods import deals
-from terminal.methods.card_ending import TAKEN_BACK, Deal
+from terminal.methods.card_attempt import Deal
+from terminal.methods.card_ending import TAKEN_BACK
 from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Method, Money, PaymentState, infer_year
 from terminal.operators import allowed

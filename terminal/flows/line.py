@@ -16,6 +16,7 @@ from terminal.hostlink import messages
 from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered, Silence
 from terminal.loop import Commit
+from terminal.methods.answers import next_step, words_of
 from terminal.methods.asking import ask
 from terminal.methods.order import refusal
 from terminal.methods.reversal import blocking_reversals, clear_reversals, identity
@@ -95,7 +96,14 @@ async def _tell(shop: Shop, answer: Answered | Silence, what: str) -> None:
     reason, code = (answer.reason, "") if isinstance(answer, Silence) else ("", answer.verdict.code)
     good = code == APPROVED
     shop.sound(Tone.SUCCESS if good else Tone.FAILURE)
-    told = screens.LineAnswer(what=what, reason="" if good else reason or "declined", code="" if good else code)
+    refused = "" if good else code
+    told = screens.LineAnswer(
+        what=what,
+        reason=reason,
+        code=refused,
+        text=words_of(shop, refused) if refused else "",
+        then=next_step(refused).value if refused else "",
+    )
     await acknowledge(shop, told)
 
 

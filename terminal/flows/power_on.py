@@ -1,17 +1,17 @@
-"""From power on to the next customer: the terminal's outermost flow.
+"""From the self-test's screen (flows/boot.py) to the next customer: the terminal's outermost flow.
 
-Boot screen → first run (once) → recovery → operator → 签到 → trading, for ever. Trading is one small loop: the idle
-screen, and what a key or a card starts from it. An alarm (an opened case, a changed file, a failed self-test) ends
-whatever it was doing, there and then.
+First run (once) → recovery → operator → 签到 → trading, for ever. Trading is one small loop: the idle screen, and what
+a key or a card starts from it. An alarm (an opened case, a changed file, a failed self-test) ends whatever it was
+doing, there and then.
 """
 
 from __future__ import annotations
 
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.flows import checks, errands, key_loading, news, recovery
+from terminal.flows import errands, key_loading, news, recovery
 from terminal.flows.batch import NEARLY_FULL, held
-from terminal.flows.clock import hold_clock_floor, set_clock
+from terminal.flows.clock import set_clock
 from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
 from terminal.flows.first_run import first_run
 from terminal.flows.line import host_menu
@@ -26,8 +26,8 @@ from terminal.flows.signature import take_back_left
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.hostlink import messages
-from terminal.loop import Commit, Race, Sleep, Spawn, Wait
-from terminal.methods import qr, sign_in_due
+from terminal.loop import Commit, Race, Sleep, Wait
+from terminal.methods import late_news, qr_order, sign_in_due
 from terminal.methods.order import refusal
 from terminal.methods.requirements import untold
 from terminal.methods.reversal import clear_reversals, is_card_reversal
@@ -35,42 +35,30 @@ from terminal.model import Mode
 from terminal.operators import add_operator, allowed, operator_sign_in, role_of
 from terminal.printing import reprint_last
 from terminal.screens import catalogue as screens
-from terminal.shop import Alarm, Shop, load_settings, wall_ms
+from terminal.shop import Alarm, Shop, wall_ms
 from terminal.strings import LANGUAGES
 
-BOOT_MS = 1_500  # Long enough to read a failed check, short enough not to be waited for.
+AGAIN_MS = 1_500  # Before a first run that somebody has left begins anew.
 CLOCK_TICK_MS = 15_000
 
 
-async def power_on(shop: Shop) -> None:
-    """Run the terminal for ever."""
-    shop.connect_devices()
-    await shop.start_tasks()
-    await Spawn(checks.daily(shop), "checks")
-    trading = await Spawn(_start(shop), "trading")
-    while True:
-        alarm = await Wait(shop.boxes.alarms)
-        trading.close()
-        errands.drop(shop)
-        shop.busy = False
-        if alarm is Alarm.SELF_TEST:
-            shop.service_reason = alarm.value
-        else:
-            await destroy_keys(shop, alarm)
-        trading = await Spawn(_serve(shop), "trading")
-
-
-async def _start(shop: Shop) -> None:
-    await load_settings(shop)
+async def begin(shop: Shop) -> None:
+    """After a start: as `serve`, with the lists that were loaded before it."""
     await restore(shop)
-    shop.lamp(Lamp.POWER, True)
-    await hold_clock_floor(shop)
-    shop.show(screens.Boot(version=shop.version, checks=await checks.check(shop)))
-    await Sleep(BOOT_MS)
-    await _serve(shop)
+    await serve(shop)
 
 
-async def _serve(shop: Shop) -> None:
+async def stop(shop: Shop, alarm: Alarm) -> None:
+    """An alarm has ended whatever was going on, there and then: what it demands."""
+    errands.drop(shop)
+    shop.busy = False
+    if alarm is Alarm.SELF_TEST:
+        shop.service_reason = alarm.value
+    else:
+        await destroy_keys(shop, alarm)
+
+
+async def serve(shop: Shop) -> None:
     """Recover what an end without a word has left, then serve whoever comes."""
     if shop.service_reason == Alarm.SELF_TEST.value:
         await _stopped(shop)
@@ -81,7 +69,7 @@ async def _serve(shop: Shop) -> None:
     while True:
         if shop.mode is Mode.BLANK:
             if not await first_run(shop):
-                await Sleep(BOOT_MS)
+                await Sleep(AGAIN_MS)
         elif shop.mode is Mode.LOCKED:
             await locked(shop)
         elif not shop.operator:
@@ -121,14 +109,18 @@ async def _idle(shop: Shop) -> None:
     shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
-    pending, nearly_full, told, shop.behind.owed = await Commit(
+    pending, nearly_full, told, untold_orders, shop.behind.owed = await Commit(
         lambda tx: (
             sum(is_card_reversal(p) for p in tx.open_payments()),
             held(tx) >= NEARLY_FULL,
             news.word(tx),
+            late_news.untold(tx),
             errands.owed(shop, tx),
         )
     )
+    if untold_orders:  # They ended behind this screen, and nobody has read it yet.
+        await late_news.tell(shop)
+        await recovery.print_unprinted(shop)
     shop.lamp(Lamp.ALERT, pending > 0)
     if shop.mode is Mode.SETTLING:  # Somebody has just asked for it.
         await errands.look(shop)
@@ -238,7 +230,7 @@ async def _open_orders(shop: Shop) -> None:
     await try_reversals(shop)
     orders = await recovery.unknown_orders(shop)
     for order in orders:
-        await qr.ask_unknown(shop, order)
+        await qr_order.ask_unknown(shop, order)
     if not orders:
         await acknowledge(shop, screens.Problem(title="menu.query", text="query.none"))
 

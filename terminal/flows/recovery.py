@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit, Offload
-from terminal.methods import qr
-from terminal.methods.card_ending import Deal, end_original, plain_slip
+from terminal.methods import qr_order
+from terminal.methods.card_attempt import Deal
+from terminal.methods.card_ending import end_original
+from terminal.methods.card_slips import plain_slip
 from terminal.model import Method, PaymentState
 from terminal.printing import head_at, keep, print_kept
 from terminal.receipts import SlipError, from_record
@@ -95,19 +97,13 @@ async def destroy_settled(shop: Shop) -> None:
 
 
 async def unknown_orders(shop: Shop) -> tuple[PaymentRecord, ...]:
-    """QR orders whose fate the acquirer must still tell us."""
-    return await Commit(
-        lambda tx: tuple(
-            p for p in tx.open_payments() if p.method in (Method.QR_SHOWN, Method.QR_SCANNED)
-        )
-    )
+    """QR orders whose fate must still be told us: unknown, or being closed."""
+    return await Commit(qr_order.open_orders)
 
 
-async def query_orders(shop: Shop) -> int:
-    """Ask about each unknown order once; how many stay unknown. Needs working keys."""
-    for payment in await unknown_orders(shop):
-        await qr.query(shop, payment)
-    return len(await unknown_orders(shop))
+async def query_orders(shop: Shop) -> bool:
+    """Ask about each open order and refund once; whether any stays open. Needs working keys."""
+    return not await qr_order.ask_all(shop)
 
 
 async def print_unprinted(shop: Shop) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.flows.batch import COUNTED, count_batch, of_batch
-from terminal.hostlink.transactions import Effect
+from terminal.flows.batch import count_batch, is_unknown, of_batch, worth
 from terminal.loop import Commit
 from terminal.printing import print_copy, print_record, slip_head
 from terminal.receipts import Balance, Copy, DetailRow, DetailSlip, SettlementSlip
@@ -66,7 +65,7 @@ async def last_settlement(shop: Shop) -> None:
 
 
 async def details(shop: Shop, batch: int) -> None:
-    """交易明细单: every payment that a settlement counts, by card number, letter and voucher."""
+    """交易明细单: every payment that a settlement counts, and those whose end is unknown: card, letter, voucher."""
     payments = await Commit(partial(_counted, shop, batch))
     if not payments:
         shop.sound(Tone.FAILURE)
@@ -81,10 +80,7 @@ async def details(shop: Shop, batch: int) -> None:
 
 
 def _counted(shop: Shop, batch: int, tx: Tx) -> tuple[PaymentRecord, ...]:
-    rows = shop.profile.transactions
-    return tuple(
-        p for p in of_batch(tx, batch) if p.state in COUNTED and rows[p.kind].effect is not Effect.NONE
-    )
+    return tuple(p for p in of_batch(tx, batch) if is_unknown(p) or worth(shop, p) is not None)
 
 
 def _row(payment: PaymentRecord) -> DetailRow:
@@ -96,4 +92,5 @@ def _row(payment: PaymentRecord) -> DetailRow:
         str(payment.stan or ""),
         str(facts.get("masked_pan", "")),
         str(facts.get("auth_code", "")).strip(),
+        unknown=is_unknown(payment),
     )

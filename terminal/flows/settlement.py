@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
-from terminal.flows.batch import Batch, count_batch
+from terminal.flows.batch import Batch, count_batch, leave_unanswered
 from terminal.flows.batch_upload import (
     LOST_BATCH,
     PROGRESS,
@@ -198,16 +198,18 @@ async def _close(shop: Shop, known: Progress) -> None:
             tx.end_upload(upload.id, UploadState.UNSENT, "")
         batch = count_batch(shop, tx)
         slip = _slip(shop, tx, batch, known)
+        leave_unanswered(tx, batch.number)
         tx.settle(batch.number)
         if not still_needed(tx, batch.number):
             tx.drop_sealed(batch.number)
         tx.set("batch", batch.number + 1)
         tx.set("host_batch_no", None)
         tx.set(PROGRESS, None)
-        tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
+        slip_id = keep(tx, slip)
         if unseen:
             News(known.balanced, batch.count, batch.total.amount_minor).keep(tx)
-        return keep(tx, slip), slip
+        tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
+        return slip_id, slip
 
     slip_id, slip = await Commit(close)
     shop.mode = Mode.KEYED

@@ -18,9 +18,11 @@ from terminal.flows.clock import set_clock
 from terminal.flows.master_key import tell
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
+from terminal.hostlink.codes import Action
 from terminal.hostlink.reply import SignedIn, read_sign_in
 from terminal.hostlink.session import YIELDED, Silence
 from terminal.loop import Commit, Offload
+from terminal.methods.answers import next_step, words_of
 from terminal.methods.asking import authenticated
 from terminal.methods.requirements import forget
 from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
@@ -38,7 +40,7 @@ NO_HOST = frozenset({*(fault.value for fault in LinkFault), YIELDED})  # The rea
 
 
 async def sign_in(shop: Shop) -> bool:
-    """Sign in, offering to try again while the person wants to; True when the mode is SIGNED_IN."""
+    """Sign in, offering to try again while the person wants to and it may help; True when the mode is SIGNED_IN."""
     while True:
         shop.show(screens.SigningIn())
         if await tell(shop):
@@ -52,7 +54,11 @@ async def sign_in(shop: Shop) -> bool:
                 await acknowledge(shop, screens.ReversalPending(count=count, code=""))
             return True
         shop.sound(Tone.FAILURE)
-        if await acknowledge(shop, screens.SignInFailed(reason=reason, code=code)) is not Key.ENTER:
+        refused = reason == "declined"
+        then = next_step(code) if refused else Action.AGAIN
+        text = words_of(shop, code) if refused else ""
+        failed = screens.SignInFailed(reason=reason, code=code, text=text, then=then.value)
+        if await acknowledge(shop, failed) is not Key.ENTER or then is Action.ACQUIRER:
             return False
         if shop.mode is Mode.SETTLING:
             return False

@@ -14,7 +14,8 @@ from terminal.dialogue import acknowledge
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
-from terminal.methods.card_ending import DIFFERS, SIGNATURE, Deal
+from terminal.methods.card_attempt import Deal
+from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Mode, PaymentState
 from terminal.screens import catalogue as screens

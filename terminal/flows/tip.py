@@ -18,7 +18,8 @@ from terminal.flows.void import ADJUSTED, NOT_NOW, is_meant, typed_original
 from terminal.hostlink.extra_fields import tip_field
 from terminal.loop import Commit
 from terminal.methods import deals
-from terminal.methods.card_ending import DIFFERS, SIGNATURE, Deal
+from terminal.methods.card_attempt import Deal
+from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens

@@ -1,4 +1,7 @@
-"""Today's list: what was sold since midnight by the shop's clock, page by page."""
+"""Today's list: what was sold and given back since midnight by the shop's clock, page by page.
+
+Its total is counted as a batch's is: a sale and its void are nothing together, and what nobody knows is in no total.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key
 from terminal.dialogue import next_key
+from terminal.flows.batch import is_unknown, worth
 from terminal.loop import Commit
-from terminal.model import Money, PaymentState
+from terminal.model import Method, Money, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -16,12 +20,11 @@ if TYPE_CHECKING:
 
 SCAN_LIMIT = 10_000  # Payments looked at for one day; a handheld that sells more in a day is a queue of handhelds.
 PAGE = 500
-SOLD = (PaymentState.COMPLETED, PaymentState.SETTLED)
 
 
 async def today(shop: Shop) -> None:
     payments = await _todays(shop)
-    total = sum((p.amount for p in payments if p.state in SOLD), Money(0))
+    total = sum((worth(shop, payment) or Money(0) for payment in payments), Money(0))
     a_page = screens.rows_a_page(shop.devices.display.height)
     pages = max(1, -(-len(payments) // a_page))
     page = 1
@@ -32,7 +35,7 @@ async def today(shop: Shop) -> None:
                 time=f"{shop.local_time(p.created_ms):%H:%M}",
                 kind=p.method.value,
                 amount=p.amount,
-                state=p.state.value,
+                state=_state_of(p),
             )
             for p in shown
         )
@@ -44,6 +47,14 @@ async def today(shop: Shop) -> None:
             page -= 1
         elif key in (None, Key.CANCEL, Key.ENTER, Key.CLEAR):
             return
+
+
+def _state_of(payment: PaymentRecord) -> str:
+    """A wallet's order is not reversed but closed; a settled refund that nobody answered is still unknown."""
+    if is_unknown(payment):
+        return PaymentState.UNKNOWN.value
+    closing = payment.state is PaymentState.REVERSING and payment.method is not Method.CARD
+    return "closing" if closing else payment.state.value
 
 
 async def _todays(shop: Shop) -> tuple[PaymentRecord, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from terminal.dialogue import choose
+from terminal.flows import order_refund
 from terminal.flows.card_only import (
     authorise,
     authorise_order,
@@ -40,6 +41,7 @@ from terminal.shop import Shop
 Flow = Callable[[Shop], Coroutine[Any, Any, None]]
 Rows = tuple[tuple[str, Flow], ...]
 SALE = "sale"  # Is always offered.
+OF_ORDERS = ("order-refund", "order-query")
 # The digits 1 to 9 reach what stands in one group, so none has more rows.
 GROUPS: tuple[tuple[str, Rows], ...] = (
     (
@@ -48,6 +50,7 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
             (SALE, sale),
             ("void", void),
             ("refund", refund),
+            ("order-refund", order_refund.refund),
             ("signature", signature_differs),
             ("tip", tip),
             ("instalment", instalment),
@@ -78,6 +81,7 @@ GROUPS: tuple[tuple[str, Rows], ...] = (
         "other",
         (
             ("balance", balance),
+            ("order-query", order_refund.query),
             ("repayment", repayment),
             ("offline-settlement", told_by_telephone),
         ),
@@ -113,6 +117,8 @@ async def _choose(shop: Shop, title: str, names: Sequence[str]) -> int | None:
 
 def _host_allows(shop: Shop, name: str) -> bool:
     """Whether the parameters that were loaded have nothing against it. 签名不符 is a void, whose word it is."""
+    if name in OF_ORDERS:  # No parameter speaks of wallets.
+        return shop.profile.qr_scheme != "none"
     told = shop.downloaded.parameters
     if told is None:
         return True

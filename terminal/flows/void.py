@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, type_text
+from terminal.flows import order_refund
 from terminal.flows.sale import why_not_selling
 from terminal.flows.signature import last_signed, take_back, void_deal
 from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods import deals
-from terminal.model import Method, PaymentState
+from terminal.methods.qr_order import THROUGH_ORDERS
+from terminal.model import Kind, Method, PaymentState
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -37,6 +39,9 @@ async def void(shop: Shop) -> None:
     """From the voucher number to the void's slip; whatever stands against it is said on the glass."""
     refused = why_not_selling(shop)
     original = None if refused else await typed_original(shop)
+    if original is not None and original.method in THROUGH_ORDERS and original.kind is Kind.SALE:
+        await order_refund.void(shop, original)
+        return
     if original is not None:
         refused = why_not_voided(shop, original)
     if refused:

@@ -9,7 +9,7 @@ in four characters and on the notice in a sentence. Some actions have a behaviou
 | PIN | offers a new try, from selection on | methods/card.py, methods/magstripe.py |
 | SIGN_IN | sells nothing before the next sign-in | methods/asking.py |
 | KEEP_CARD | does not ask for the card to be given back | methods/card_entry.py |
-| CONFIRM | says so with the approval, on screen and slip | methods/card_ending.py |
+| CONFIRM | says so with the approval, on screen and slip | methods/card_slips.py |
 
 Which codes keep a card is the acquirer's rule (`codes.keep_card` of the profile): ISO 8583 lets issuers ask for it,
 and an acquirer may not want its merchants to try. `known` tells whether the code is in the terminal-facing list found

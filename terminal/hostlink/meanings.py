@@ -253,6 +253,9 @@ PROCESSING: Mapping[str, Words] = MappingProxyType(
         "710000": Words("扫码查询", "query QR order"),
         "720000": Words("扫码关单", "close QR order"),
         "730000": Words("付款码支付", "pay by scanned code"),
+        "740000": Words("付款码撤销", "take a scanned code's order back"),
+        "750000": Words("扫码退款", "refund an order"),
+        "760000": Words("退款查询", "query a refund"),
     }
 )
 ENTRY_MODES: Mapping[str, Words] = MappingProxyType(

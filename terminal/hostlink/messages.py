@@ -3,7 +3,7 @@
 A builder gives a Message without field 64; `with_mac` adds it just before sending, so that a reversal
 repeated after a new sign-in is authenticated under the new MAK while F11 and F60.2 stay what they were.
 
-Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 730000, F59 A3 to A9) are a convention of our
+Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 760000, F59 A3 to B1) are a convention of our
 own.
 """
 
@@ -30,6 +30,9 @@ QR_CREATE = "700000"
 QR_QUERY = "710000"
 QR_CLOSE = "720000"
 QR_PAY = "730000"
+QR_REVERSE = "740000"
+QR_REFUND = "750000"
+QR_REFUND_QUERY = "760000"
 SHOWN = "032"  # F22 of a code that the terminal shows.
 SCANNED = "031"  # F22 of a code that the terminal scans.
 
@@ -151,9 +154,12 @@ def _qr(
     return Message("0200", fields)
 
 
-def qr_order(terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str) -> Message:
-    """0200/700000: ask the acquirer for an order whose code the terminal shows."""
-    return _qr(terminal, profile, stan, QR_CREATE, SHOWN, amount, {OrderTag.ORDER_NO: order_no})
+def qr_order(
+    terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str, seconds: int = 0
+) -> Message:
+    """0200/700000: ask the acquirer for an order whose code the terminal shows, for so many seconds (0: its own)."""
+    tags = {OrderTag.ORDER_NO: order_no} | _life(seconds)
+    return _qr(terminal, profile, stan, QR_CREATE, SHOWN, amount, tags)
 
 
 def qr_query(terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN) -> Message:
@@ -161,15 +167,42 @@ def qr_query(terminal: Terminal, profile: Profile, *, stan: str, order_no: str, 
     return _qr(terminal, profile, stan, QR_QUERY, entry, None, {OrderTag.ORDER_NO: order_no})
 
 
-def qr_close(terminal: Terminal, profile: Profile, *, stan: str, order_no: str, entry: str = SHOWN) -> Message:
-    """0200/720000: close an order that was not paid. The answer may still be PAID."""
-    return _qr(terminal, profile, stan, QR_CLOSE, entry, None, {OrderTag.ORDER_NO: order_no})
+def qr_close(terminal: Terminal, profile: Profile, *, stan: str, order_no: str) -> Message:
+    """0200/720000: close an order whose code was shown. The answer may still be PAID, or WAITING: too early."""
+    return _qr(terminal, profile, stan, QR_CLOSE, SHOWN, None, {OrderTag.ORDER_NO: order_no})
 
 
-def qr_pay(terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str, code: str) -> Message:
-    """0200/730000: charge the wallet whose one-time payment code was scanned."""
-    tags = {OrderTag.SCANNED_CODE: code, OrderTag.ORDER_NO: order_no}
+def qr_pay(
+    terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str, code: str, seconds: int = 0
+) -> Message:
+    """0200/730000: charge the wallet whose one-time payment code was scanned; its user has so long to confirm."""
+    tags = {OrderTag.SCANNED_CODE: code, OrderTag.ORDER_NO: order_no} | _life(seconds)
     return _qr(terminal, profile, stan, QR_PAY, SCANNED, amount, tags)
+
+
+def _life(seconds: int) -> dict[str, str]:
+    return {OrderTag.SECONDS_LEFT: str(seconds)} if seconds else {}
+
+
+def qr_reverse(terminal: Terminal, profile: Profile, *, stan: str, order_no: str) -> Message:
+    """0200/740000: take back an order whose code was scanned, charged or not. PAID: it is too late for that."""
+    return _qr(terminal, profile, stan, QR_REVERSE, SCANNED, None, {OrderTag.ORDER_NO: order_no})
+
+
+def qr_refund(
+    terminal: Terminal, profile: Profile, *, stan: str, amount: Money, order_no: str, refund_no: str, entry: str = SHOWN
+) -> Message:
+    """0200/750000: give back so much of a paid order. The same refund number again is the same refund."""
+    tags = {OrderTag.ORDER_NO: order_no, OrderTag.REFUND_NO: refund_no}
+    return _qr(terminal, profile, stan, QR_REFUND, entry, amount, tags)
+
+
+def qr_refund_query(
+    terminal: Terminal, profile: Profile, *, stan: str, order_no: str, refund_no: str, entry: str = SHOWN
+) -> Message:
+    """0200/760000: what has become of a refund; may be asked any number of times."""
+    tags = {OrderTag.ORDER_NO: order_no, OrderTag.REFUND_NO: refund_no}
+    return _qr(terminal, profile, stan, QR_REFUND_QUERY, entry, None, tags)
 
 
 # Protection: the seam between the two ways that keys are managed. Session keys lie in the store from one sign-in to the

@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from emv.capk import CapkSet
 from keys import KeyLayout, KeyScheme, MacMethod
-from terminal.hostlink.fields import FIELDS, Encoding, Field, Padding, Prefix, in_ascii
-from terminal.hostlink.profile_checks import Check, flag, list_of, one_of, one_of_numbers, pattern, whole
-from terminal.hostlink.transactions import TRANSACTIONS, Row
+from terminal.hostlink.fields import FIELDS, Field, in_ascii
+from terminal.hostlink.profile_checks import Check, flag, line_of, list_of, one_of, one_of_numbers, pattern, whole
+from terminal.hostlink.profile_tables import KSN_CHARACTERS, any_nibbles, holds_ksn, override_fields, recode
+from terminal.hostlink.transactions import Row
 from terminal.hostlink.wire import Wire, compile_rows
 from terminal.model import Kind
 
@@ -31,7 +32,6 @@ PROFILES = Path(__file__).parent / "profiles"
 TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than any customer stands there.
 BASES = ("unionpay",)
 RESEND_LIMIT = 9
-KSN_CHARACTERS = 20  # Of TDES: ten bytes.
 NO_ORGANISATION = "000"  # F63.1 where no card is known.
 
 
@@ -57,6 +57,14 @@ class Fallback(Enum):
     FORBIDDEN = "forbidden"
     OPERATOR = "operator"
     SUPERVISOR = "supervisor"
+
+
+class Cvv2Rule(Enum):
+    """Whether the number on the back of the card goes with a new order that is read out."""
+
+    ALWAYS = "always"
+    OPTIONAL = "optional"  # Where the cardholder has one.
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ class Profile:
     stripe_pin: PinRule
     fallback: Fallback
     fallback_without_application: bool
+    moto_cvv2: Cvv2Rule
     instalment_terms: tuple[str, ...]  # What may be chosen, two digits each.
     instalment_product: str
     instalment_fee: str
@@ -150,6 +159,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
     return parse_profile(text, source=str(path))
 
 
+@lru_cache(maxsize=8)  # A pure function of its text; terminal and simulated host read the same few.
 def parse_profile(text: str, *, source: str) -> Profile:
     """As `load_profile`, from text; `source` is named in errors."""
     try:
@@ -161,7 +171,7 @@ def parse_profile(text: str, *, source: str) -> Profile:
     flat = _flatten(table, problems, text)
     values: dict[str, Any] = {}
     for setting in _SETTINGS:
-        line = _line_of(text, setting.key)
+        line = line_of(text, setting.key)
         if setting.key not in flat:
             problems.append((line, setting.key, "missing"))
             continue
@@ -169,16 +179,16 @@ def parse_profile(text: str, *, source: str) -> Profile:
         if reason:
             problems.append((line, setting.key, reason))
         values[setting.attribute] = value
-    problems += [(_line_of(text, key), key, "no such setting") for key in flat]
-    problems += [(_line_of(text, key), key, reason) for key, reason in _disagreements(values)]
+    problems += [(line_of(text, key), key, "no such setting") for key in flat]
+    problems += [(line_of(text, key), key, reason) for key, reason in _disagreements(values)]
     plain = in_ascii(FIELDS) if values.get("ascii_digits") else FIELDS
-    values["fields"] = _override(plain, table.get("fields", {}), problems, text)
-    if values.get("ksn_field") and not _holds_ksn(values["fields"][values["ksn_field"]]):
+    values["fields"] = override_fields(plain, table.get("fields", {}), problems, text)
+    if values.get("ksn_field") and not holds_ksn(values["fields"][values["ksn_field"]]):
         reason = f"field {values['ksn_field']} must take a text of {KSN_CHARACTERS} characters 0-9, A-F"
-        problems.append((_line_of(text, "keys.ksn_field"), "keys.ksn_field", reason))
+        problems.append((line_of(text, "keys.ksn_field"), "keys.ksn_field", reason))
     if values.get("tracks_encrypted"):
-        values["fields"] = _any_nibbles(values["fields"])
-    values["transactions"] = _recoded(table.get("transactions", {}), problems, text)
+        values["fields"] = any_nibbles(values["fields"])
+    values["transactions"] = recode(table.get("transactions", {}), problems, text)
     if problems:
         raise ProfileError(source, tuple(sorted(problems)))
     return Profile(**values)
@@ -190,7 +200,7 @@ def _on_its_base(table: dict[str, Any], problems: list[tuple[int, str, str]], te
     if base is None:
         return table
     if base not in BASES:
-        problems.append((_line_of(text, "based_on"), "based_on", f"must be one of {', '.join(BASES)}"))
+        problems.append((line_of(text, "based_on"), "based_on", f"must be one of {', '.join(BASES)}"))
         return table
     merged: dict[str, Any] = tomllib.loads((PROFILES / f"{base}.toml").read_text(encoding="utf-8"))
     for name, section in table.items():
@@ -286,6 +296,7 @@ _SETTINGS = (
     _Setting("stripe.pin", "stripe_pin", one_of({rule.value: rule for rule in PinRule})),
     _Setting("stripe.fallback", "fallback", one_of({rule.value: rule for rule in Fallback})),
     _Setting("stripe.fallback_without_application", "fallback_without_application", flag),
+    _Setting("moto.cvv2", "moto_cvv2", one_of({rule.value: rule for rule in Cvv2Rule})),
     _Setting("instalment.terms", "instalment_terms", list_of(r"[0-9]{2}", "terms of two digits")),
     _Setting("instalment.product", "instalment_product", pattern(r"[\x20-\x7e]{0,30}", "at most 30 ASCII characters")),
     _Setting("instalment.fee", "instalment_fee", pattern(r"[0-9]", "one digit")),
@@ -315,117 +326,7 @@ def _flatten(table: dict[str, Any], problems: list[tuple[int, str, str]], text: 
             if isinstance(value, dict):
                 flat |= {f"{name}.{key}": inner for key, inner in value.items()}
             else:
-                problems.append((_line_of(text, name), name, "must be a section"))
+                problems.append((line_of(text, name), name, "must be a section"))
         else:
             flat[name] = value
     return flat
-
-
-def _line_of(text: str, key: str) -> int:
-    """The line of a dotted key, its section's line if the key is missing, 0 if that is missing too."""
-    section, _, name = key.rpartition(".")
-    found, inside = 0, section == ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[([^\]]*)\]", line)
-        if header:
-            inside = header.group(1).strip() == section
-            found = number if inside and not found else found
-        elif inside and re.match(rf'\s*"?{re.escape(name)}"?\s*=', line):
-            return number
-    return found
-
-
-_PREFIXES = {prefix.code: prefix for prefix in Prefix}
-_COLUMNS: Mapping[str, tuple[Check, Callable[[Any], Any]]] = MappingProxyType(
-    {
-        "length": (whole(1, 999), int),
-        "encoding": (pattern("|".join(e.value for e in Encoding), "a known encoding"), Encoding),
-        "prefix": (one_of(_PREFIXES), _PREFIXES.__getitem__),
-        "padding": (pattern("before|after", '"before" or "after"'), Padding),
-    }
-)
-
-
-def _override(
-    plain: Mapping[int, Field], rows: Any, problems: list[tuple[int, str, str]], text: str
-) -> Mapping[int, Field]:
-    """The field table with the profile's own rows over it."""
-    fields = dict(plain)
-    if not isinstance(rows, dict):
-        problems.append((_line_of(text, "fields"), "fields", "must be a section"))
-        return plain
-    for name, columns in rows.items():
-        key = f"fields.{name}"
-        if not re.fullmatch(r"[0-9]{1,2}", name) or int(name) not in fields or not isinstance(columns, dict):
-            problems.append((_line_of(text, f"{key}."), key, "must be a section for a field of the table"))
-            continue
-        changes: dict[str, Any] = {}
-        for column, value in columns.items():
-            check, convert = _COLUMNS.get(column, (lambda v: (v, "no such column"), str))
-            _, reason = check(value)
-            if reason:
-                problems.append((_line_of(text, f"{key}.{column}"), f"{key}.{column}", reason))
-            else:
-                changes[column] = convert(value)
-        row = replace(fields[int(name)], **changes)
-        if row.is_binary is not fields[int(name)].is_binary:
-            # Whoever reads a field knows which of the two it is; a reply of the other kind would stop the terminal.
-            reason = "a binary field stays binary, and text stays text"
-            problems.append((_line_of(text, f"{key}.encoding"), f"{key}.encoding", reason))
-        if row.prefix is not Prefix.NONE and row.length > row.prefix.limit:
-            reason = f"a prefix {row.prefix.code} counts to {row.prefix.limit} only"
-            problems.append((_line_of(text, f"{key}.length"), f"{key}.length", reason))
-        fields[int(name)] = row
-    return MappingProxyType(fields)
-
-
-def _holds_ksn(row: Field) -> bool:
-    exact = row.prefix is Prefix.NONE
-    fits = row.length == KSN_CHARACTERS if exact else row.length >= KSN_CHARACTERS
-    return fits and row.encoding in (Encoding.AN, Encoding.ANS, Encoding.TEXT, Encoding.NIBBLES)
-
-
-def _any_nibbles(fields: Mapping[int, Field]) -> Mapping[int, Field]:
-    """Fields 35 and 36 for encrypted tracks: eight bytes of them may be anything."""
-    tracks = {number: replace(fields[number], encoding=Encoding.NIBBLES) for number in (35, 36)}
-    return MappingProxyType({**fields, **tracks})
-
-
-_CODES: Mapping[str, Check] = MappingProxyType(
-    {
-        "mti": pattern("01[0-9]{2}|02[0-9]{2}", "01 or 02 and two digits"),
-        "processing_code": pattern("[0-9]{6}", "six digits"),
-        "condition": pattern("[0-9]{2}", "two digits"),
-        "type": pattern("[0-9]{2}", "two digits"),
-        "account": pattern("([0-9]{3})?", "three digits, or none"),
-    }
-)
-
-
-def _recoded(rows: Any, problems: list[tuple[int, str, str]], text: str) -> Mapping[Kind, Row]:
-    """TRANSACTIONS with the profile's own codes. Two kinds that look alike on the wire are an error."""
-    found = dict(TRANSACTIONS)
-    if not isinstance(rows, dict):
-        problems.append((_line_of(text, "transactions"), "transactions", "must be a section"))
-        return TRANSACTIONS
-    known = {kind.value: kind for kind in TRANSACTIONS}
-    for name, columns in rows.items():
-        key = f"transactions.{name}"
-        if name not in known or not isinstance(columns, dict):
-            problems.append((_line_of(text, f"{key}."), key, "must be a section for a known kind of transaction"))
-            continue
-        for column, value in columns.items():
-            check = _CODES.get(column, lambda value: (value, "no such column"))
-            _, reason = check(value)
-            if reason:
-                problems.append((_line_of(text, f"{key}.{column}"), f"{key}.{column}", reason))
-            else:
-                found[known[name]] = replace(found[known[name]], **{column: value})
-    seen: dict[tuple[str, ...], Kind] = {}
-    for kind, row in found.items():
-        code = (row.mti, row.processing_code, row.condition, row.type, row.account)
-        other = seen.setdefault(code, kind)
-        if other is not kind:
-            reason = f"has the codes of {other.value}: the host could not tell them apart"
-            problems.append((0, f"transactions.{kind.value}", reason))
-    return MappingProxyType(found)

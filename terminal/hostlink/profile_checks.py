@@ -1,4 +1,7 @@
-"""What a setting of a profile may be: each check gives the value to keep, and "" or what it must be instead."""
+"""What a setting of a profile may be: each check gives the value to keep, and "" or what it must be instead.
+
+And where in the file it stands, for whoever has to mend it.
+"""
 
 from __future__ import annotations
 
@@ -51,3 +54,17 @@ def one_of_numbers(*known: int) -> Check:
         return value, "" if good else f"must be one of {', '.join(map(str, known))}"
 
     return check
+
+
+def line_of(text: str, key: str) -> int:
+    """The line of a dotted key, its section's line if the key is missing, 0 if that is missing too."""
+    section, _, name = key.rpartition(".")
+    found, inside = 0, section == ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\]]*)\]", line)
+        if header:
+            inside = header.group(1).strip() == section
+            found = number if inside and not found else found
+        elif inside and re.match(rf'\s*"?{re.escape(name)}"?\s*=', line):
+            return number
+    return found

@@ -19,7 +19,7 @@ from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import APPROVING_CODES, PARTIAL_APPROVAL
 from terminal.hostlink.messages import MAC_FIELD, mac_is_good
 from terminal.hostlink.profile import Profile
-from terminal.hostlink.subfields import OrderState, OrderTag, read_f60, read_tlv
+from terminal.hostlink.subfields import OrderState, OrderTag, RefundState, read_f60, read_tlv
 
 MTI_FIELD = 0
 RESPONSE_CODE = 39
@@ -98,6 +98,30 @@ def read_sign_in(reply: Message, profile: Profile) -> SignedIn:
             raise FrameError(number, 0, "missing in the sign-in's answer")
     batch_no = read_f60(reply.text(60)).batch_no
     return SignedIn(reply.text(13), reply.text(12), batch_no, reply.binary(62))
+
+
+@dataclass(frozen=True, slots=True)
+class RefundReply:
+    """What F59 of a refund's answer says. `wallet_no` is the wallet's number of the refund."""
+
+    state: RefundState
+    order_no: str
+    refund_no: str
+    wallet_no: str = ""
+
+
+def read_refund(reply: Message) -> RefundReply:
+    """Raises FrameError(59, …) when the state is missing or unknown."""
+    tags = read_tlv(reply.text(59))
+    state = tags.get(OrderTag.REFUND_STATE, "")
+    if state not in {known.value for known in RefundState}:
+        raise FrameError(59, 0, "element B1 holds no known state of a refund")
+    return RefundReply(
+        RefundState(state),
+        tags.get(OrderTag.ORDER_NO, ""),
+        tags.get(OrderTag.REFUND_NO, ""),
+        tags.get(OrderTag.WALLET_NO, ""),
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

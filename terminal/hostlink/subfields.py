@@ -26,6 +26,8 @@ class OrderTag:
     SECONDS_LEFT = "A7"
     WALLET = "A8"
     WALLET_NO = "A9"
+    REFUND_NO = "B0"
+    REFUND_STATE = "B1"
 
 
 class OrderState(Enum):
@@ -35,6 +37,12 @@ class OrderState(Enum):
     PAID = "PAID"
     CLOSED = "CLOSED"
     REFUNDED = "REFUNDED"
+
+
+class RefundState(Enum):
+    DONE = "DONE"
+    PENDING = "PENDING"
+    REFUSED = "REFUSED"
 
 
 def write_tlv(tags: Mapping[str, str]) -> str:

@@ -16,9 +16,9 @@ import apsw
 
 from terminal.journal.errors import JournalError
 from terminal.journal.events import JSON, canonical
-from terminal.model import OPEN_STATES, PAYMENT_EDGES, PaymentState, UploadState
+from terminal.model import OPEN_STATES, PAYMENT_EDGES, Method, PaymentState, UploadState
 
-SCHEMA = 3  # 1: payments without a kind. 2: no uploads.
+SCHEMA = 4  # 1: payments without a kind. 2: no uploads. 3: a settlement took wallets' open orders along.
 APPLICATION_ID = 0x5A474A4E  # "ZGJN": tells our file from any other database.
 
 EVENTS_TABLE = """
@@ -61,6 +61,7 @@ CREATE INDEX uploads_by_batch ON uploads(batch, id);
 # What `rebuild` empties and folds again: everything but `sealed`, which no event carries.
 PROJECTIONS = ("terminal", "settings", "counters", "payments", "slips", "uploads")
 OPEN_PAYMENTS = f"state IN ({_OPEN})"  # The very text of the partial index, so that SQLite uses it.
+_UNKNOWN_ORDER = f"state = '{PaymentState.UNKNOWN.value}' AND method != '{Method.CARD.value}'"
 _SETTLING = tuple(state.value for state, to in PAYMENT_EDGES.items() if PaymentState.SETTLED in to)
 
 Project = Callable[[apsw.Connection, int, Mapping[str, JSON]], None]
@@ -132,8 +133,9 @@ def _merged(db: apsw.Connection, payment_id: int, facts: Mapping[str, JSON]) -> 
 
 def _settled(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     marks = ",".join("?" * len(_SETTLING))
+    but = f"AND NOT ({_UNKNOWN_ORDER})" if body["orders_stay"] else ""
     db.execute(
-        f"UPDATE payments SET state = ?, changed_ms = ? WHERE batch = ? AND state IN ({marks})",
+        f"UPDATE payments SET state = ?, changed_ms = ? WHERE batch = ? AND state IN ({marks}) {but}",
         (PaymentState.SETTLED.value, at_ms, body["batch"], *_SETTLING),
     )
 
@@ -182,6 +184,11 @@ def _with_kind(body: Mapping[str, JSON]) -> Mapping[str, JSON]:
     return {**body, "kind": "sale"}
 
 
+def _orders_settled(body: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Version 1 settled whatever was unknown, a wallet's order too."""
+    return {**body, "orders_stay": False}
+
+
 _NO_UPCAST: MappingProxyType[int, Callable[[Mapping[str, JSON]], Mapping[str, JSON]]] = MappingProxyType({})
 KINDS: MappingProxyType[str, Kind] = MappingProxyType(
     {
@@ -194,7 +201,8 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         "moved": Kind(1, _moved, _NO_UPCAST),  # id, from, to, [stan], facts
         "reduced": Kind(1, _reduced, _NO_UPCAST),  # id, amount_minor: a part was approved
         "noted": Kind(1, _noted, _NO_UPCAST),  # id, facts
-        "batch-settled": Kind(1, _settled, _NO_UPCAST),  # batch: every completed or voided payment of it
+        # batch: every completed, voided or unanswered payment of it; orders_stay: but wallets' unknown orders
+        "batch-settled": Kind(2, _settled, MappingProxyType({1: _orders_settled})),
         "slip": Kind(1, _slip, _NO_UPCAST),  # id, slip (its kind), payment_id, body
         "printed": Kind(1, _printed, _NO_UPCAST),  # id of the slip
         "queued": Kind(1, _queued, _NO_UPCAST),  # id, notice, payment_id, batch, stan

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from terminal.journal.errors import JournalError, SecretRefused
@@ -87,15 +89,28 @@ def harmless(key: str, text: str) -> str:
     """
     shown = "".join(character for character in text if character.isprintable())
     for rule in (_TRACK, _LONG_NUMBER):
-        if rule is _TRACK or not _numbers_something_else(key):
+        if rule is _TRACK or not _name(key).numbers_something_else:
             shown = rule.sub(lambda found: "*" * len(found.group()), shown)
     return shown
 
 
-def _numbers_something_else(key: str) -> bool:
-    """Whether the key's name says that a long number under it is no card's."""
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What a key's name says of what is under it."""
+
+    secret: bool
+    pan: bool
+    numbers_something_else: bool  # A long number under it is no card's.
+
+
+@lru_cache(maxsize=1024)  # A pure function of a name, and a journal has a few hundred names.
+def _name(key: str) -> _Name:
     words = key.lower().split("_")
-    return words[-1] in LONG_NUMBER_WORDS and CARD_WORDS.isdisjoint(words)
+    return _Name(
+        secret=key.lower() in SECRET_NAMES or any(word.startswith("track") for word in words),
+        pan="pan" in words,
+        numbers_something_else=words[-1] in LONG_NUMBER_WORDS and CARD_WORDS.isdisjoint(words),
+    )
 
 
 def check_facts(facts: Mapping[str, Any]) -> None:
@@ -129,18 +144,18 @@ def check_json(key: str, value: Any, depth: int = 0) -> None:
 def _check_plain(key: str, value: str | int) -> None:
     if isinstance(value, bool):
         return
-    words = key.lower().split("_")
-    if key.lower() in SECRET_NAMES or any(word.startswith("track") for word in words):
+    name = _name(key)
+    if name.secret:
         raise SecretRefused(key, "its name says that it is a secret")
     if isinstance(value, int):
         if abs(value) >= 10**13:
             raise SecretRefused(key, "an int of 14 digits or more")
         return
     if len(value) < 12:
-        if "pan" in words and value.strip("*") and not _MASKED.fullmatch(value):
+        if name.pan and value.strip("*") and not _MASKED.fullmatch(value):
             raise SecretRefused(key, "a PAN is kept masked")
         return
     if _TRACK.search(value):
         raise SecretRefused(key, "it looks like track data")
-    if _LONG_NUMBER.search(value) and not _numbers_something_else(key):
+    if _LONG_NUMBER.search(value) and not name.numbers_something_else:
         raise SecretRefused(key, "a number of 13 to 19 digits under a name that does not say what it numbers")

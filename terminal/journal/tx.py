@@ -226,8 +226,11 @@ class Tx:
         return self.payment(payment_id)
 
     def settle(self, batch: int) -> int:
-        """Every completed or voided payment of the batch becomes SETTLED, in one event; how many."""
-        self._append("batch-settled", {"batch": batch})
+        """Every completed or voided payment of the batch becomes SETTLED, in one event; how many.
+
+        A card's refund that nobody answered, too; a wallet's order is never settled by anything but its query.
+        """
+        self._append("batch-settled", {"batch": batch, "orders_stay": True})
         return self._db.changes()
 
     def payment(self, payment_id: int) -> PaymentRecord:

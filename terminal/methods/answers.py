@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 ABOUT_A_CARD = (Action.CHIP, Action.PIN, Action.OTHER_CARD, Action.KEEP_CARD)
+# What a sign-in, an echo or a cashier has not: a host that says so is misunderstood, and the acquirer knows why.
+ABOUT_A_PAYMENT = (*ABOUT_A_CARD, Action.AMOUNT, Action.ORIGINAL, Action.ISSUER, Action.DONE, Action.CONFIRM)
 
 
 def what_next(shop: Shop, payment: PaymentRecord) -> Action | None:
@@ -40,7 +42,17 @@ def keeps_card(shop: Shop, payment: PaymentRecord) -> bool:
 
 def refusal_screen(shop: Shop, payment: PaymentRecord) -> screens.Declined:
     """The host's no to this payment in the shop's language."""
-    code = str(payment.facts["response_code"])
-    words, action = lookup(code), what_next(shop, payment)
-    text = words.zh if shop.language == "zh-CN" else words.en
-    return screens.Declined(code=code, text=text, then=action.value if action else "")
+    code, action = str(payment.facts["response_code"]), what_next(shop, payment)
+    return screens.Declined(code=code, text=words_of(shop, code), then=action.value if action else "")
+
+
+def words_of(shop: Shop, code: str) -> str:
+    """What a code says, in the shop's language."""
+    words = lookup(code)
+    return words.zh if shop.language == "zh-CN" else words.en
+
+
+def next_step(code: str) -> Action:
+    """What follows from a no to something that is no payment."""
+    action = lookup(code).action
+    return Action.ACQUIRER if action in ABOUT_A_PAYMENT else action

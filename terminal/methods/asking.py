@@ -25,9 +25,11 @@ from terminal.shop import Shop
 KEY_DEADLINE_MS = 30_000  # The key store and the journal sync their files; a bad SD card stalls for seconds.
 
 
-async def ask_authenticated(shop: Shop, request: Message, what: str) -> Answered | Silence:
+async def ask_authenticated(
+    shop: Shop, request: Message, what: str, within_ms: int | None = None
+) -> Answered | Silence:
     """As `ask`, with the request's MAC made under the key of this moment."""
-    return await ask(shop, await authenticated(shop, request), what)
+    return await ask(shop, await authenticated(shop, request), what, within_ms)
 
 
 async def authenticated(shop: Shop, request: Message) -> Message:
@@ -37,13 +39,16 @@ async def authenticated(shop: Shop, request: Message) -> Message:
     return await Offload("keys", make, KEY_DEADLINE_MS) if shop.profile.dukpt else make()
 
 
-async def ask(shop: Shop, request: Message, what: str) -> Answered | Silence:
-    """One exchange. `what` is a word of the room "waiting" for the countdown; "" shows none."""
+async def ask(shop: Shop, request: Message, what: str, within_ms: int | None = None) -> Answered | Silence:
+    """One exchange. `what` is a word of the room "waiting" for the countdown; "" shows none.
+
+    `within_ms`: another time-out than the profile's.
+    """
 
     def count_down(seconds_left: int) -> None:
         shop.show(screens.Waiting(what=what, seconds_left=seconds_left))
 
-    answer = await shop.host.exchange(request, count_down if what else None)
+    answer = await shop.host.exchange(request, count_down if what else None, within_ms=within_ms)
     if isinstance(answer, Answered):
         code = answer.verdict.code
         wants_sign_in = await note(shop, answer.requirement)

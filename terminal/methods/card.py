@@ -23,7 +23,8 @@ from terminal.hostlink.icc import elements
 from terminal.loop import CallOverdue, Commit, Draw, Now, Offload
 from terminal.methods import fallback, magstripe
 from terminal.methods.answers import keeps_card
-from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, Attempt, Deal, amount_asked, conclude, new_payment
+from terminal.methods.card_attempt import Attempt, Deal, amount_asked, new_payment
+from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, conclude
 from terminal.methods.card_entry import RESET_DEADLINE_MS, Came, card_comes, card_removed
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.card_offline import SALE_TAGS, chip_fields, own_word, terminal_for
@@ -177,12 +178,13 @@ async def _run(
                 return early
             answer = error = None
             shop.spoken = SPOKEN.get(session.language, "") if isinstance(request, TO_THE_CARDHOLDER) else ""
-            began_ms = (await Now()).mono_ms
+            timed = isinstance(request, TO_THE_CARD)
+            began_ms = (await Now()).mono_ms if timed else 0
             try:
                 answer = await _answer(shop, attempt, request)
             except kernel.CardError as fault:
                 error = fault
-            if isinstance(request, TO_THE_CARD):
+            if timed:
                 card_ms += (await Now()).mono_ms - began_ms
                 if card_ms > CARD_TIME_MS:
                     error = error or kernel.CardError("the card takes too long")

@@ -6,8 +6,7 @@ The host's answer has already moved the payment; what the kernel says now can on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +14,22 @@ from drivers.ports import Key, Presence, Tone
 from emv import commands as kernel
 from emv.bits import verified_by_card
 from emv.tlv import build
-from keys import Pin
 from terminal.dialogue import acknowledge
-from terminal.hostlink.card_messages import MANUAL, SWIPED, Original
 from terminal.hostlink.codec import FrameError
-from terminal.hostlink.codes import PARTIAL_APPROVAL, Action, lookup
+from terminal.hostlink.codes import PARTIAL_APPROVAL, lookup
 from terminal.hostlink.details import read_balance
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence, void_of
-from terminal.journal import harmless
 from terminal.loop import Commit, Sleep
 from terminal.methods.answers import keeps_card, refusal_screen, what_next
-from terminal.methods.part_payment import ASKED, asked_for
-from terminal.methods.pin_entry import PinEntry
+from terminal.methods.card_attempt import UNSURE, Attempt, Deal, move
+from terminal.methods.card_slips import VERIFICATIONS, card_slip, chip_block, plain_slip
 from terminal.methods.reversal import CardData, pending_reversals, seal_card, send_reversal, unseal_card
 from terminal.methods.signing import sign
 from terminal.methods.uploads import queue_script_results
-from terminal.model import Kind, Method, Money, PaymentState
+from terminal.model import PaymentState
 from terminal.printing import keep, print_kept, slip_head
-from terminal.receipts import CardSlip, Chip, Ending, Entry, Head, NoticeSlip, Verification
+from terminal.receipts import CardSlip, Ending, Entry, NoticeSlip, Verification
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -41,69 +37,12 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 WRONG_PIN = "55"
-UNSURE = "unsure"  # Fault of an attempt whose answer says nothing for certain.
 SIGNED = (Verification.SIGNATURE, Verification.PIN_AND_SIGNATURE)
 SIGNATURE, DIFFERS = "signature", "differs"  # Fact of a payment that is signed for, and by somebody else.
 TAKEN_BACK = "20"  # How F3 begins when a transaction is undone.
 CARD_AGREES = (kernel.Result.APPROVED, kernel.Result.READ)
 PIN_TRIES = 3  # Wrong PINs in one sale, before the person is asked to start anew.
-PSN_5F34, CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x5F34, 0x9F34, 0xDF31
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """What is to be done with a card. `about` names the original on the wire, `facts` goes into the payment.
-
-    `extra` are the fields of this kind alone (F48, F62).
-    """
-
-    kind: Kind
-    amount: Money
-    about: Original | None = None
-    extra: Mapping[int, str | bytes] = field(default_factory=dict, repr=False)
-    facts: Mapping[str, str | int | bool] = field(default_factory=dict)
-    undoes: PaymentRecord | None = None  # The original, where it is in our journal: its card, and its end.
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One pass of a card through the kernel: its payment, and what was learnt on the way."""
-
-    payment: PaymentRecord
-    deal: Deal
-    pin: PinEntry | None = field(default=None, repr=False)
-    digits: Pin = field(default_factory=Pin, repr=False)  # For the card's own check; wiped with VERIFY.
-    host_code: str = ""  # Field 39, or "" when there was no believable answer.
-    balance: str = field(default="", repr=False)  # Field 54, for the glass alone.
-    fault: str = ""  # Why nothing was sent, or why the answer is missing.
-
-
-def new_payment(shop: Shop, tx: Tx, deal: Deal) -> PaymentRecord:
-    return tx.new_payment(Method.CARD, deal.amount, shop.operator, deal.kind, **deal.facts)
-
-
-def amount_asked(payment: PaymentRecord) -> Money | None:
-    """What a PIN is typed for; None for a balance, which has no amount."""
-    return None if payment.kind is Kind.BALANCE else payment.amount
-
-
-async def move(attempt: Attempt, state: PaymentState, **facts: str | int | bool) -> None:
-    attempt.payment = await Commit(lambda tx: tx.move(attempt.payment.id, state, **facts))
-
-
-async def must_reverse(attempt: Attempt, reason: str, **facts: str | int | bool) -> None:
-    await move(attempt, PaymentState.REVERSING, reversal_reason=reason, **facts)
-
-
-async def unanswered(shop: Shop, attempt: Attempt, reason: str, **facts: str | int | bool) -> None:
-    """The host may have acted, and nobody can say: what that means is a column of TRANSACTIONS."""
-    match shop.profile.transactions[attempt.deal.kind].silence:
-        case Silence.REVERSE:
-            await must_reverse(attempt, reason, **facts)
-        case Silence.UNKNOWN | Silence.REPEAT:
-            await move(attempt, PaymentState.UNKNOWN, **facts)
-        case Silence.NOTHING:
-            await move(attempt, PaymentState.ABANDONED, why="unanswered", **facts)
+CVM_RESULTS_9F34, SCRIPT_RESULTS_DF31 = 0x9F34, 0xDF31
 
 
 async def conclude(
@@ -303,16 +242,6 @@ async def _complete(shop: Shop, attempt: Attempt, outcome: kernel.Outcome | None
     await complete(shop, attempt, slip, outcome)
 
 
-def plain_slip(payment: PaymentRecord, head: Head) -> CardSlip:
-    """The slip of a payment without a cryptogram: who typed no PIN signs, unless no card was there."""
-    mode = str(payment.facts["entry_mode"])
-    if mode.startswith(MANUAL):
-        return card_slip(payment, head, verification=Verification.ABSENT, entry=Entry.MANUAL)
-    verification = Verification.PIN if mode[2:] == "1" else Verification.SIGNATURE
-    entry = Entry.SWIPE if mode.startswith(SWIPED) else Entry.CHIP
-    return card_slip(payment, head, verification=verification, entry=entry)
-
-
 async def complete(shop: Shop, attempt: Attempt, slip: CardSlip, outcome: kernel.Outcome | None = None) -> None:
     """COMPLETED and its slip in one commit; then paper and the good news. `outcome`: of the chip that took part."""
     payment = attempt.payment
@@ -369,70 +298,3 @@ def end_original(shop: Shop, tx: Tx, deal: Deal) -> None:
     tx.note(original.id, ended=deal.kind.value)
     if row.processing_code[:2] == TAKEN_BACK and original.state is PaymentState.COMPLETED:
         tx.move(original.id, PaymentState.VOIDED)
-
-
-# By (PIN, signature).
-VERIFICATIONS: Mapping[tuple[bool, bool], Verification] = {
-    (True, True): Verification.PIN_AND_SIGNATURE,
-    (True, False): Verification.PIN,
-    (False, True): Verification.SIGNATURE,
-    (False, False): Verification.NONE,
-}
-
-
-def card_slip(
-    payment: PaymentRecord, head: Head, *, verification: Verification, entry: Entry, chip: Chip | None = None
-) -> CardSlip:
-    """The slip of a completed sale by card: masked number, what host and cardholder have said and done."""
-    facts = payment.facts
-    return CardSlip(
-        head=head,
-        amount=payment.amount,
-        masked_pan=str(facts["masked_pan"]),
-        voucher_no=str(payment.stan),
-        kind=payment.kind,
-        entry=entry,
-        verification=verification,
-        acquirer=str(facts.get("acquirer", "")),
-        issuer=str(facts.get("issuer", "")),
-        auth_code=str(facts["auth_code"]),
-        ref_no=str(facts["rrn"]),
-        original=str(facts.get("original_no", "")),
-        original_by=str(facts.get("original_by", "")),
-        original_date=str(facts.get("original_date", "")),
-        terms=str(facts.get("terms", "")),
-        base=Money(int(facts["base_minor"])) if "base_minor" in facts else None,
-        asked=asked_for(payment) if ASKED in facts else None,
-        then=_after_approval(facts),
-        chip=chip,
-    )
-
-
-def _after_approval(facts: Mapping[str, str | int | bool]) -> str:
-    """What an approval with a reservation (A2, A4 …) asks for, else ""."""
-    action = lookup(str(facts.get("response_code", ""))).action
-    return action.value if action is Action.CONFIRM else ""
-
-
-def chip_block(outcome: kernel.Outcome) -> Chip:
-    """The slip's EMV block."""
-    data = outcome.data
-
-    def hexed(tag: int) -> str:
-        return data.get(tag, b"").hex().upper()
-
-    return Chip(
-        aid=hexed(0x84),
-        label=harmless("label", data.get(0x50, b"").decode("ascii", "replace")),
-        cryptogram_type=outcome.cryptogram.name if outcome.cryptogram else "",
-        cryptogram=hexed(0x9F26),
-        tvr=hexed(0x95),
-        tsi=hexed(0x9B),
-        atc=hexed(0x9F36),
-        unpredictable_number=hexed(0x9F37),
-        aip=hexed(0x82),
-        cvm_results=hexed(0x9F34),
-        issuer_application_data=harmless("issuer_application_data", hexed(0x9F10)),
-        terminal_capabilities=hexed(0x9F33),
-        card_sequence_no=hexed(PSN_5F34),
-    )

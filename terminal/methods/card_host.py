@@ -18,7 +18,7 @@ from terminal.hostlink.session import Silence
 from terminal.journal import harmless
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated, organisation_named
-from terminal.methods.card_ending import UNSURE, Attempt, move, must_reverse, unanswered
+from terminal.methods.card_attempt import UNSURE, Attempt, move, must_reverse, unanswered
 from terminal.methods.part_payment import ASKED, accepted_part
 from terminal.methods.reversal import CardData, identity, seal_card
 from terminal.methods.uploads import queue

@@ -21,7 +21,7 @@ from keys import KeyRefused
 from terminal.hostlink.card_messages import CardFields
 from terminal.hostlink.codec import FrameError
 from terminal.loop import Commit
-from terminal.methods.card_ending import Attempt, Deal, new_payment
+from terminal.methods.card_attempt import Attempt, Deal, new_payment
 from terminal.methods.card_host import durable_request
 from terminal.model import Kind, PaymentState
 from terminal.shop import Shop

@@ -16,7 +16,8 @@ from terminal.hostlink.card_messages import MANUAL, CardFields
 from terminal.hostlink.codec import FrameError
 from terminal.loop import Commit
 from terminal.methods.card import begin
-from terminal.methods.card_ending import Attempt, Deal, conclude
+from terminal.methods.card_attempt import Attempt, Deal
+from terminal.methods.card_ending import conclude
 from terminal.methods.card_host import ask_host, durable_request
 from terminal.methods.order import way_is_clear
 from terminal.methods.reversal import unseal_card

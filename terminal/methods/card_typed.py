@@ -2,8 +2,9 @@
 
 A typed number proves nothing: it is checked for slips of the finger (ISO/IEC 7812-1's check digit, an expiry that is
 a month and is not past), and must be the original's where there is one. Number and expiry are sealed with the payment,
-as a card's. The CVV2 goes into the request and nowhere else: no seal, no reversal, no upload, no journal; on the glass
-its digits are dots, and the buffer is wiped when the request is built.
+as a card's. Whether the CVV2 is asked for, the profile says (`moto.cvv2`). It goes into the request and nowhere else:
+no seal, no reversal, no upload, no journal; on the glass its digits are dots, and the buffer is wiped when the request
+is built.
 Spec: docs/host-link.md §3; PCI DSS 4.0 §3.3 (the CVV2 is not kept after authorisation).
 """
 
@@ -19,10 +20,12 @@ from emv.track import luhn_holds
 from terminal.dialogue import next_key, type_text
 from terminal.hostlink.card_messages import MANUAL, CardFields
 from terminal.hostlink.extra_fields import CVV2_DIGITS, cvv2_field
+from terminal.hostlink.profile import Cvv2Rule
 from terminal.hostlink.transactions import Names
 from terminal.loop import Commit
 from terminal.methods.card import begin
-from terminal.methods.card_ending import Deal, conclude
+from terminal.methods.card_attempt import Deal
+from terminal.methods.card_ending import conclude
 from terminal.methods.card_sealed import ask_without_card
 from terminal.methods.order import way_is_clear
 from terminal.methods.original import is_the_same
@@ -50,7 +53,7 @@ async def transact_typed(shop: Shop, deal: Deal) -> PaymentRecord | None:
     if not await way_is_clear(shop, deal.kind):
         return None
     new_order = shop.profile.transactions[deal.kind].names is Names.NOTHING
-    typed = await _type_card(shop, with_cvv2=new_order)
+    typed = await _type_card(shop, shop.profile.moto_cvv2 if new_order else Cvv2Rule.NEVER)
     if typed is None:
         return None
     try:
@@ -64,7 +67,7 @@ async def transact_typed(shop: Shop, deal: Deal) -> PaymentRecord | None:
     return await ask_without_card(shop, attempt, CardFields(typed.pan, typed.expiry, entry=MANUAL))
 
 
-async def _type_card(shop: Shop, *, with_cvv2: bool) -> Typed | None:
+async def _type_card(shop: Shop, cvv2: Cvv2Rule) -> Typed | None:
     pan = await type_text(
         shop,
         lambda value, problem: screens.TypeCardNumber(shown=_shown(value), problem=problem),
@@ -83,7 +86,7 @@ async def _type_card(shop: Shop, *, with_cvv2: bool) -> Typed | None:
     if expiry is None:
         return None
     typed = Typed(pan, expiry[2:] + expiry[:2])
-    if with_cvv2 and not await _type_cvv2(shop, typed.cvv2):
+    if cvv2 is not Cvv2Rule.NEVER and not await _type_cvv2(shop, typed.cvv2, optional=cvv2 is Cvv2Rule.OPTIONAL):
         return None
     return typed
 
@@ -110,18 +113,18 @@ def _expiry_problem(month_year: str, today: datetime.date) -> str:
     return "" if (year, month) >= (today.year, today.month) else "expired"
 
 
-async def _type_cvv2(shop: Shop, digits: bytearray) -> bool:
-    """Type into `digits`; False, with them wiped, when nobody wants to."""
+async def _type_cvv2(shop: Shop, digits: bytearray, *, optional: bool) -> bool:
+    """Type into `digits`, or none where they are `optional`; False, with them wiped, when nobody wants to."""
     problem = ""
     while True:
-        shop.show(screens.TypeCvv2(digits=len(digits), problem=problem))
+        shop.show(screens.TypeCvv2(digits=len(digits), problem=problem or ("optional" if optional else "")))
         key = await next_key(shop, shop.config.timeouts.key_ms)
         problem = ""
         if key is None or key is Key.CANCEL:
             digits[:] = bytes(len(digits))
             return False
         if key is Key.ENTER:
-            if len(digits) == CVV2_DIGITS:
+            if len(digits) == CVV2_DIGITS or optional and not digits:
                 return True
             problem = "short"
             shop.sound(Tone.FAILURE)

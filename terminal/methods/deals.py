@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from terminal.hostlink.transactions import Card
 from terminal.methods import card
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.methods.card_typed import transact_typed
 from terminal.shop import Shop

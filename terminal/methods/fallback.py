@@ -26,7 +26,7 @@ from terminal.hostlink.card_messages import CHIP_FAILED
 from terminal.hostlink.profile import Fallback, Profile
 from terminal.loop import Commit, Now, Race, Sleep, Wait
 from terminal.methods import magstripe
-from terminal.methods.card_ending import Deal
+from terminal.methods.card_attempt import Deal
 from terminal.methods.card_entry import SWIPES, read_stripe
 from terminal.operators import supervisor_agrees
 from terminal.screens import catalogue as screens

@@ -23,22 +23,10 @@ from terminal.hostlink.profile import PinRule
 from terminal.hostlink.transactions import Card
 from terminal.loop import Commit
 from terminal.methods.answers import what_next
-from terminal.methods.card_ending import (
-    PIN_TRIES,
-    VERIFICATIONS,
-    WRONG_PIN,
-    Attempt,
-    Deal,
-    amount_asked,
-    card_slip,
-    complete,
-    move,
-    new_payment,
-    not_sold,
-    payment_is_told,
-    tell_balance,
-)
+from terminal.methods.card_attempt import Attempt, Deal, amount_asked, move, new_payment
+from terminal.methods.card_ending import PIN_TRIES, WRONG_PIN, complete, not_sold, payment_is_told, tell_balance
 from terminal.methods.card_host import ask_host, durable_request
+from terminal.methods.card_slips import VERIFICATIONS, card_slip
 from terminal.methods.original import had_pin, is_the_same
 from terminal.methods.pin_entry import PIN_PAN_DIGITS, enter_pin
 from terminal.model import Mode, PaymentState

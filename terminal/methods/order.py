@@ -78,8 +78,9 @@ async def _lists(shop: Shop) -> screens.Screen | None:
 
 
 async def _room(shop: Shop) -> screens.Screen | None:
-    if not await Commit(has_room):
-        await send_uploads(shop)
+    if await Commit(has_room):
+        return None
+    await send_uploads(shop)
     return None if await Commit(has_room) else screens.Refused(reason="uploads_full")
 
 

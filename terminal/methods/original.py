@@ -10,7 +10,7 @@ from terminal.shop import Shop
 
 if TYPE_CHECKING:
     from terminal.journal import Tx
-    from terminal.methods.card_ending import Deal
+    from terminal.methods.card_attempt import Deal
 
 
 def is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:

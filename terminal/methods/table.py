@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from terminal.hostlink.profile import Profile
 from terminal.methods import card, cash, qr
+from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Method, Money
 from terminal.shop import Shop
 
@@ -20,7 +21,6 @@ METHODS: tuple[tuple[Method, Pay], ...] = (
     (Method.QR_SCANNED, qr.pay_scanned),
     (Method.CASH, cash.pay),
 )
-THROUGH_ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
 
 
 def offered(profile: Profile) -> tuple[tuple[Method, Pay], ...]:

@@ -6,11 +6,11 @@ Spec: host-link digest §10.
 from __future__ import annotations
 
 from drivers.ports import Text
-from terminal.model import Notice
+from terminal.model import Method, Notice, PaymentState
 from terminal.receipts.lines import cells_of, columns
 from terminal.receipts.page import Page, head, when
 from terminal.receipts.slips import Balance, DetailSlip, OpenRow, SettlementSlip, UploadRow
-from terminal.receipts.words import BALANCES, KINDS, LETTERS, METHODS, NOTICES, PHRASES, STATES
+from terminal.receipts.words import BALANCES, CLOSING, KINDS, LETTERS, METHODS, NOTICES, PHRASES, STATES
 
 
 def settlement(page: Page, slip: SettlementSlip) -> None:
@@ -67,6 +67,8 @@ def details(page: Page, slip: DetailSlip) -> None:
     for row in slip.rows:
         page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
         page.row(f" {row.voucher_no}", str(row.amount))
+        if row.unknown:
+            page.text(" " + page.word(STATES[PaymentState.UNKNOWN], " "), bold=True)
 
 
 def upload_rows(page: Page, rows: tuple[UploadRow, ...]) -> None:
@@ -80,6 +82,12 @@ def upload_rows(page: Page, rows: tuple[UploadRow, ...]) -> None:
         page.pair("card_no", row.masked_pan)
 
 
+def _state(row: OpenRow) -> tuple[str, str]:
+    """A wallet's order is not reversed but closed."""
+    closing = row.state is PaymentState.REVERSING and row.method is not Method.CARD
+    return CLOSING if closing else STATES[row.state]
+
+
 def open_rows(page: Page, rows: tuple[OpenRow, ...]) -> None:
     if not rows:
         page.say("no_open")
@@ -87,6 +95,6 @@ def open_rows(page: Page, rows: tuple[OpenRow, ...]) -> None:
     page.text(f"{page.word(PHRASES['open_title'], ' ')} ({len(rows)})", bold=True)
     for row in rows:
         page.row(page.word(METHODS[row.method], " "), row.voucher_no or row.order_no)
-        page.row(" " + page.word(STATES[row.state], " "), str(row.amount))
+        page.row(" " + page.word(_state(row), " "), str(row.amount))
         page.pair("card_no", row.masked_pan)
         page.pair("batch_no", row.batch_no)

@@ -21,6 +21,7 @@ from terminal.receipts.slips import (
     Copy,
     DetailSlip,
     KeySlip,
+    Late,
     LockSlip,
     NoticeSlip,
     QrOrderSlip,
@@ -198,6 +199,11 @@ def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
     page.pair("ref_no", slip.ref_no)
     page.pair("at", when(slip.head))
     page.amount("amount", slip.amount)
+    if slip.late is not Late.NOT:
+        page.rule()
+        page.say(f"late_{slip.late.value}", bold=True)
+    if slip.refund_no:
+        page.pair("refund_no", slip.refund_no)
     _copy(page, copy, "customer_copy")
 
 

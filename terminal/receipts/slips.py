@@ -173,9 +173,20 @@ class NoticeSlip:
             raise SlipError("NoticeSlip.masked_pan is not masked")
 
 
+class Late(Enum):
+    """A wallet's payment that came after its order was given up, and what became of it."""
+
+    NOT = ""
+    COMPLETED = "completed"  # Its sale was still open.
+    REFUNDED = "refunded"  # All of it goes back.
+
+
 @dataclass(frozen=True, slots=True)
 class QrSlip:
-    """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's."""
+    """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's.
+
+    `late`: it came after its order was given up; all of it goes back under `refund_no`, if there is one.
+    """
 
     record_kind: ClassVar[str] = "qr"
     head: Head
@@ -187,6 +198,8 @@ class QrSlip:
     wallet: str = ""
     wallet_transaction_no: str = ""
     ref_no: str = ""
+    late: Late = Late.NOT
+    refund_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +296,10 @@ class SettlementSlip:
 
 @dataclass(frozen=True, slots=True)
 class DetailRow:
-    """One payment of a batch. `voucher_no` and `auth_code` are empty where there is none (cash)."""
+    """One payment of a batch. `voucher_no` and `auth_code` are empty where there is none (cash).
+
+    `unknown`: nobody knows its end, and no total has it.
+    """
 
     method: Method
     kind: Kind
@@ -291,6 +307,7 @@ class DetailRow:
     voucher_no: str = ""
     masked_pan: str = ""
     auth_code: str = ""
+    unknown: bool = False
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):

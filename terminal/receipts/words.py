@@ -56,6 +56,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "still_due": ("尚欠金额", "STILL DUE"),
         "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
+        "refund_no": ("退款单号", "REFUND NO"),
         "wallet": ("付款方式", "WALLET"),
         "wallet_no": ("钱包流水号", "WALLET TRANS NO"),
         "receipt_no": ("收据号", "RECEIPT NO"),
@@ -89,6 +90,8 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "holder": ("持有人", "HOLDER"),
         "holder_signature": ("持有人签名", "HOLDER SIGNATURE"),
         # Sentences
+        "late_completed": ("迟到的付款，交易已完成", "PAID LATE: THE SALE IS COMPLETE"),
+        "late_refunded": ("迟到的付款，全额退款", "PAID LATE: REFUNDED IN FULL"),
         "signature": ("持卡人签名", "CARDHOLDER SIGNATURE"),
         "pin_entered": ("已输入密码，无需签名", "PIN ENTERED, NO SIGNATURE REQUIRED"),
         "pin_and_signature": ("已输入密码，请签名", "PIN ENTERED, PLEASE SIGN"),
@@ -190,6 +193,7 @@ METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
     }
 )
 
+CLOSING = ("正在关单", "BEING CLOSED")  # REVERSING of a wallet's order.
 STATES: MappingProxyType[PaymentState, tuple[str, str]] = MappingProxyType(
     {
         PaymentState.NEW: ("未开始", "NEW"),

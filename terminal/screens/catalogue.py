@@ -44,6 +44,12 @@ def _fault(words: Words, room: str, reason: str) -> str:
     return words.about(room if f"{room}.{reason}" in words else "fault", reason)
 
 
+def _sentence(words: Words, text: str) -> str:
+    """What the host's answer says, as a sentence begins."""
+    said = words.phrase(text)
+    return said[:1].upper() + said[1:]
+
+
 def _hint(words: Words, left: str, right: str) -> Hint:
     return Hint(words[f"hint.{left}"] if left else "", words[f"hint.{right}"] if right else "")
 
@@ -224,20 +230,31 @@ class SigningIn:
 
 @value
 class SignInFailed:
-    """`reason` in room "sign_in_failed" or "fault"; `code` is the host's answer, or ""."""
+    """`reason` in room "sign_in_failed" or "fault"; `code` is the host's answer, or "".
+
+    `text` is what a refusal says, else ""; `then` is what to do next, in room "next".
+    """
 
     name: ClassVar[str] = "sign_in_failed"
     reason: str
     code: str
+    text: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
         return Notice(
             words["sign_in_failed.title"],
-            headline=_fault(words, "sign_in_failed", self.reason),
+            headline=_sentence(words, self.text) if self.text else _fault(words, "sign_in_failed", self.reason),
             corner=self.code,
             mark=Mark.FAILED,
-            hint=_hint(words, "back", "retry"),
+            hint=self._hint(words),
         )
+
+    def _hint(self, words: Words) -> Hint:
+        """Another try is offered where it may help."""
+        if not self.text:
+            return _hint(words, "back", "retry")
+        return Hint(words.about("next", self.then), words["hint.ok" if self.then == "acquirer" else "hint.retry"])
 
 
 @value
@@ -548,10 +565,10 @@ class Declined:
 
     def lay(self, words: Words) -> Layout:
         own = f"declined.{self.text}"
-        text = words[own] if own in words else words.phrase(self.text)
+        text = words[own] if own in words else _sentence(words, self.text)
         return Notice(
             words["declined.title"],
-            headline=text[:1].upper() + text[1:],
+            headline=text,
             corner=self.code,
             mark=Mark.FAILED,
             hint=Hint(words.about("next", self.then) if self.then else "", words["hint.ok"]),
@@ -866,6 +883,94 @@ class QrUnknown:
 
 
 @value
+class GiveUpOrder:
+    """Whether an order whose fate is not known is closed. If not, it stays open and its sale may still be paid."""
+
+    name: ClassVar[str] = "give_up_order"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["give_up_order.title"],
+            amount=words.money(self.amount),
+            lines=(words["give_up_order.text"],),
+            mark=Mark.CAUTION,
+            hint=_hint(words, "no", "yes"),
+        )
+
+
+@value
+class OrderClosing:
+    """Given up, and not closed yet: it may still be paid, and is asked about until it cannot be."""
+
+    name: ClassVar[str] = "order_closing"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words["order_closing.text"],)
+        return Notice(words["order_closing.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
+
+
+_ASKED_FOR = ("given_back", "not_given_back")
+
+
+@value
+class OrderLate:
+    """A payment came after its order was given up; `late` in room "order_late": completed, refunded, refused.
+
+    No late payment, but a refund that somebody had asked for and whose end came later: given_back, not_given_back.
+    """
+
+    name: ClassVar[str] = "order_late"
+    amount: Money
+    late: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.about("order_late", self.late),)
+        title = words["order_late.title"] if self.late not in _ASKED_FOR else words.about("kind_name", "refund")
+        return Notice(title, amount=words.money(self.amount), lines=lines, mark=Mark.CAUTION)
+
+
+@value
+class OrderFound:
+    """An order of ours that somebody has asked for. `at` "11-25 14:05"; `state` in room "state", `wallet` or "".
+
+    `given_back`: what went back already, or may have.
+    """
+
+    name: ClassVar[str] = "order_found"
+    amount: Money
+    given_back: Money
+    wallet: str
+    at: str
+    state: str
+    voucher_no: str
+
+    def lay(self, words: Words) -> Layout:
+        rows = (
+            (self.at, "", words.about("state", self.state)),
+            (words["order_found.amount"], str(self.amount), ""),
+            (words["order_found.back"], str(self.given_back), ""),
+            (words["order_found.voucher"], self.voucher_no, ""),  # Where there is room.
+        )
+        title = words.about("wallet", self.wallet) if self.wallet else words["order_found.title"]
+        return Listing(title, rows)
+
+
+@value
+class RefundOpen:
+    """A refund that has no end yet and is asked about until it has; `why` in room "refund_open": pending, silent."""
+
+    name: ClassVar[str] = "refund_open"
+    amount: Money
+    why: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (words.about("refund_open", self.why),)
+        return Notice(words["refund_open.title"], amount=words.money(self.amount), lines=lines, mark=Mark.WAIT)
+
+
+@value
 class OrderClosed:
     name: ClassVar[str] = "order_closed"
     amount: Money
@@ -1001,18 +1106,23 @@ class OfferParking:
 class LineAnswer:
     """How the host has answered a sign-out, an echo or a cashier's sign-in (`what`, a word of the menu).
 
-    `reason` in room "line" or "fault", "" when all is well; `code` is the host's, or "".
+    `reason` in room "line" or "fault", "" when the host has answered; `code` is its no, with its words in `text` and
+    the next step in room "next", or all three are "".
     """
 
     name: ClassVar[str] = "line_answer"
     what: str
     reason: str
     code: str
+    text: str
+    then: str
 
     def lay(self, words: Words) -> Layout:
         text = _fault(words, "line", self.reason) if self.reason else words["line.good"]
-        mark = Mark.FAILED if self.reason else Mark.DONE
-        hint = _hint(words, "", "ok")
+        if self.text:
+            text = _sentence(words, self.text)
+        mark = Mark.FAILED if self.reason or self.code else Mark.DONE
+        hint = Hint(words.about("next", self.then) if self.then else "", words["hint.ok"])
         return Notice(words.about("menu", self.what), headline=text, corner=self.code, mark=mark, hint=hint)
 
 
@@ -1319,10 +1429,11 @@ EXAMPLES: tuple[Screen, ...] = (
     *(OperatorPassword("01", 0, problem) for problem in ("wrong", "short", "unknown", "locked", "new", "repeat")),
     OperatorPassword("01", 12, "differs"),
     SigningIn(),
-    SignInFailed("timeout", ""),
-    SignInFailed("bad_keys", ""),
-    SignInFailed("batch", "00"),
-    SignInFailed("declined", "97"),
+    SignInFailed("timeout", "", "", "again"),
+    SignInFailed("bad_keys", "", "", "again"),
+    SignInFailed("batch", "00", "", "again"),
+    SignInFailed("declined", "97", "终端未登记", "acquirer"),
+    SignInFailed("declined", "96", "system malfunction", "wait"),
     *(Idle(mode, "14:05", 0, nearly_full=False, news="") for mode in Mode),
     Idle(Mode.SIGNED_IN, "14:05", 1, nearly_full=True, news=""),
     Idle(Mode.SIGNED_IN, "14:05", 0, nearly_full=True, news=""),
@@ -1361,6 +1472,7 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterNumber("expiry", "1325", "expiry_wrong"),
     TypeCvv2(0, ""),
     TypeCvv2(2, "short"),
+    TypeCvv2(0, "optional"),
     Original("moto-sale", _SALE, "622500******0014", "000042"),
     Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-completion"), 0),
     Menu("menu.moto", ("menu.moto-sale", "menu.moto-refund", "menu.moto-auth", "menu.moto-auth-void"), 3),
@@ -1437,6 +1549,13 @@ EXAMPLES: tuple[Screen, ...] = (
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
+    GiveUpOrder(_SALE),
+    OrderClosing(_SALE),
+    *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", *_ASKED_FOR)),
+    OrderFound(_SALE, Money(0), "", "11-25 14:05", "completed", "000123"),
+    OrderFound(_SALE, Money(1200), "wechat", "11-25 14:05", "settled", "000123"),
+    OrderFound(_SALE, Money(0), "unionpay", "11-25 14:05", "closing", "000123"),
+    *(RefundOpen(_SALE, why) for why in ("pending", "silent")),
     OrderClosed(_SALE),
     CashTendered(_SALE, Money(0)),
     CashTendered(_SALE, Money(20000)),
@@ -1449,9 +1568,10 @@ EXAMPLES: tuple[Screen, ...] = (
     *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close", "finish")),
     OfferParking(_SALE, "000042"),
     OfferParking(_LARGE, "999999"),
-    *(LineAnswer(what, "", "") for what in ("echo", "sign_out", "cashier")),
-    LineAnswer("sign_out", "declined", "77"),
-    LineAnswer("echo", "timeout", ""),
+    *(LineAnswer(what, "", "", "", "") for what in ("echo", "sign_out", "cashier")),
+    LineAnswer("sign_out", "", "77", "batch mismatch: sign in", "sign-in"),
+    LineAnswer("cashier", "", "97", "终端未登记", "acquirer"),
+    LineAnswer("echo", "timeout", "", "", ""),
     Menu("menu.host", ("menu.echo", "menu.sign_out", "menu.cashier", "menu.ways"), 0),
     HostWay(1, 1, "10.1.2.3:8583", "used"),
     HostWay(1, 2, "acquirer.example.com:8583 (eth0)", "resting"),

@@ -23,12 +23,14 @@ def value(cls: C) -> C:
 
 
 def _init(self: Any, *given: Any, **named: Any) -> None:
-    names = self.__match_args__
-    values = dict(zip(names, given, strict=False)) | named
-    if len(given) + len(named) != len(names) or values.keys() != set(names):
-        raise TypeError(f"{type(self).__name__} takes {', '.join(names) or 'nothing'}")
-    for name in names:
-        object.__setattr__(self, name, values[name])
+    names = fields = self.__match_args__
+    if named:
+        names = (*fields[: len(given)], *named)
+        given = (*given, *named.values())
+    if len(given) != len(fields) or (named and set(names) != set(fields)):
+        raise TypeError(f"{type(self).__name__} takes {', '.join(fields) or 'nothing'}")
+    for name, each in zip(names, given, strict=True):
+        object.__setattr__(self, name, each)
 
 
 def _astuple(self: Any) -> tuple[Any, ...]:

@@ -56,6 +56,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "gpio": ("键盘与指示灯", "keypad and lamps"),
     "printer": ("打印机", "printer"),
     "scanner": ("扫码枪", "scanner"),
+    "camera": ("摄像头", "camera"),
     "stripe": ("刷卡器", "stripe reader"),
     "pcscd": ("读卡器服务 pcscd", "pcscd"),
     "reader": ("读卡器", "card reader"),
@@ -204,6 +205,9 @@ def _printer(machine: Machine, config: Config) -> Iterator[Row]:
 
 
 def _scanner(machine: Machine, config: Config) -> Iterator[Row]:
+    if config.scanner.kind == "camera":
+        yield from _camera(machine)
+        return
     device = config.scanner.device
     if device is None:
         zh, en = "没有扫码枪: 不能扫顾客的付款码", "no scanner: customers' payment codes cannot be read"
@@ -211,6 +215,22 @@ def _scanner(machine: Machine, config: Config) -> Iterator[Row]:
         return
     zh, en = f"没有 {device}: 接好扫码枪", f"no {device}: plug the scanner in, or change [scanner] device"
     yield _node(machine, "scanner", device, zh, en, "dialout")
+
+
+def _camera(machine: Machine) -> Iterator[Row]:
+    """picamera2 comes with the system (it is bound to the system's libcamera), zxing-cpp from pip.
+
+    The first capture node appears with a camera, whatever its kind.
+    """
+    for module, command in (
+        ("picamera2", "sudo apt install python3-picamera2"),
+        ("zxingcpp", "pip install zxing-cpp"),
+    ):
+        if not machine.has_module(module):
+            yield Row("camera", State.MISSING, module, f"运行: {command}", f"run: {command}")
+    zh = "没有摄像头: 关机后插好排线, 用 rpicam-hello --list-cameras 查看"
+    en = "no camera: plug its ribbon cable in with the power off; rpicam-hello --list-cameras lists what is found"
+    yield _node(machine, "camera", "/dev/video0", zh, en, "video")
 
 
 def _stripe(machine: Machine, config: Config) -> Iterator[Row]:

@@ -55,6 +55,7 @@ from keys.loading import unwrap_working_keys
 from keys.remote import read_token
 from keys.usage import Algorithm, Mode
 from sim.acquirer.downloads import Lists
+from terminal.config.settings import Scans
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.details import read_additional_amounts, read_batch_details, read_remarks
 from terminal.hostlink.downloads import DOWNLOADS, ListName, read_entry, read_names, read_part
@@ -71,7 +72,9 @@ from terminal.hostlink.free_data import (
 from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60, read_f61, read_terminal_info
+from terminal.scans import classify
 
+_PATTERNS = Scans().patterns
 VECTORS = Path(__file__).parents[1] / "vectors"
 TMK = bytearray.fromhex("0123456789ABCDEFFEDCBA9876543210")
 SIGN_IN_TMK = bytearray.fromhex("CA5D92598DCA48CE8A4C76361A9269E9")  # The vector's.
@@ -159,6 +162,27 @@ def _code_seeds(mode: str) -> Callable[[], tuple[bytes, ...]]:
         return tuple(base64.b64decode(text) if mode == "CPM" else text.encode() for text in found)
 
     return seeds
+
+
+def _scanned(data: bytes) -> object:
+    """As configured by default: one kind or one reason, the same with a line end, and nothing of the text in words."""
+    scan = classify(data, _PATTERNS)
+    if (scan.kind is None) != (scan.why is not None):
+        raise RuntimeError("a scan has a kind or a reason")
+    fitting = {kind for kind, each in _PATTERNS.items() for pattern in each if pattern.fits(scan.text)}
+    if len(fitting) > 1:
+        raise RuntimeError(f"one code is two things: {fitting}")
+    if scan.text and classify(data + b"\r\n", _PATTERNS) != scan:
+        raise RuntimeError("a line end changes what a code is")
+    if len(scan.text) > 16 and scan.text in repr(scan):
+        raise RuntimeError("the text of a scan is in its repr")
+    return scan.kind
+
+
+def _scan_seeds() -> tuple[bytes, ...]:
+    ours = ("134567890123456789", "281234567890123456", "6212345678901234567", "6901234567892", "ZGM12345678")
+    emvco = [v["payload"] for v in _vectors("qr.json")["valid"]]
+    return tuple(text.encode() for text in (*ours, *emvco))
 
 
 def _masked(data: bytes) -> object:
@@ -452,6 +476,7 @@ TARGETS = {
         Target("ca-keys", _capks, (CapkError,), 512, _capk_seeds),
         Target("qr-merchant", _merchant_code, (QrError,), 600, _code_seeds("MPM")),
         Target("qr-consumer", _consumer_code, (QrError,), 1024, _code_seeds("CPM")),
+        Target("scan-classifier", _scanned, (), 1024, _scan_seeds),
         Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
         Target("download", _download, (FrameError, RowsError), 512, _download_seeds),

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own: made in a temporary folder, on a socket there, gone afterwards. Debian's."""
+"""A PostgreSQL of our own: made in a temporary folder, on a socket there, gone afterwards. Debian's."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def programs() -> Path | None:
     return found[-1].parent if found else None
 
 
-def _owner() -> dict[str, str]:
+def _owner() -> str | None:
     """PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
-        return {}
+        return None
     names = {entry.pw_name for entry in pwd.getpwall()}
-    return {"user": "postgres" if "postgres" in names else "nobody"}
+    return "postgres" if "postgres" in names else "nobody"
 
 
 @contextmanager
@@ -38,11 +38,11 @@ def private_postgres() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="zg-pg-"))
     data, log = folder / "data", folder / "log"
     if owner:
-        shutil.chown(folder, owner["user"])
+        shutil.chown(folder, owner)
 
     def run(*words: str) -> None:
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-        done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, **owner)
+        done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, user=owner)
         if done.returncode:
             told = log.read_text("utf-8", "replace") if log.exists() else ""
             raise RuntimeError(f"{words[0]}: {done.stderr}{told}")

@@ -1,0 +1,27 @@
+"""Which rail carries an order out: the acquirer, or a wallet itself where the shop has a contract with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terminal.methods.host_rail import HostRail
+from terminal.rail import ACQUIRER, Rail
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord
+
+RAIL = "rail"  # Fact of a payment: who has its order. A payment of before there were several has none.
+
+
+def rail_for(shop: Shop, wallet: str = "") -> Rail:
+    """Who takes a new order of this wallet ("": whichever the customer has)."""
+    return shop.rails.get(wallet) or HostRail(shop)
+
+
+def rail_of(shop: Shop, payment: PaymentRecord) -> Rail | None:
+    """Who has this payment's order; None when the shop is no longer connected to them, and it stays open."""
+    name = str(payment.facts.get(RAIL, ACQUIRER))
+    if name == ACQUIRER:
+        return HostRail(shop)
+    return next((rail for rail in shop.rails.values() if rail.name == name), None)

@@ -1,0 +1,69 @@
+"""A wallet's trade bill: a CSV file of the day, read strictly, by the names in its head.
+
+Wallets mark each cell so that spreadsheets take it for text (a backquote before it, or a tab behind), put lines of
+words before and after the table, and add columns as they please. Amounts are in yuan.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from terminal.model import AMOUNT_MAX_MINOR, Money
+
+ROWS_LIMIT = 100_000
+CELL_LIMIT = 512
+
+
+class BillError(Exception):
+    """The file is no bill; the message names line and column."""
+
+
+def rows(text: str, wanted: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row of the table as (line, {our name: cell}). `wanted`: our name to the column's own. Raises BillError."""
+    head: list[str] = []
+    found = 0
+    try:
+        for line, raw in enumerate(csv.reader(io.StringIO(text), strict=True), 1):
+            cells = [cell.strip().strip("`").strip() for cell in raw]
+            if not head:
+                head = cells if wanted["order_no"] in cells else []
+                if head and (missing := sorted(set(wanted.values()) - set(head))):
+                    raise BillError(f"line {line}: there is no column {missing[0]}")
+                continue
+            if len(cells) < len(head):
+                return  # The sums under the table, and whatever words follow.
+            found += 1
+            if found > ROWS_LIMIT or any(len(cell) > CELL_LIMIT for cell in cells):
+                raise BillError(f"line {line}: more than any day's bill holds")
+            yield line, {name: cells[head.index(column)] for name, column in wanted.items()}
+    except csv.Error as error:
+        raise BillError(f"no table: {error}") from error
+    if not head:
+        raise BillError(f"no line names the column {wanted['order_no']}")
+
+
+def money(cell: str, line: int, column: str) -> Money:
+    """"12.30" (or "-12.30") as its absolute amount. Raises BillError."""
+    return Money(abs(minor(cell, line, column)))
+
+
+def minor(cell: str, line: int, column: str) -> int:
+    """Yuan as minor units, half a cent rounded up; a fee may be negative. Raises BillError."""
+    try:
+        cents = (Decimal(cell or "0") * 100).quantize(Decimal(1), ROUND_HALF_UP)
+    except InvalidOperation:
+        raise BillError(f"line {line}: {column} is no amount") from None
+    if not cents.is_finite() or abs(cents) > AMOUNT_MAX_MINOR:
+        raise BillError(f"line {line}: {column} is no amount")
+    return int(cents)
+
+
+def when(cell: str, line: int, read: Callable[[str], int]) -> int:
+    """Raises BillError."""
+    try:
+        return read(cell)
+    except ValueError:
+        raise BillError(f"line {line}: no time of day") from None

@@ -1,0 +1,225 @@
+"""Storyboards of what comes after a wallet's order is paid: void, refund, partial refunds, and asking about one.
+
+After each story the books of terminal and acquirer agree, and so do the wallets: what the customer has less is what the
+shop has kept. Then the power is cut at every commit of a partial refund: it is given back once, and both sides know.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from test_flows_qr_life import QUERY, SHOWN, fault, moved_minor, slips_of
+from test_flows_stories import START
+
+from sim.acquirer import Acquirer, Fault, FaultKind
+from sim.acquirer.faults import EVERY
+from sim.books import all_payments, discrepancies
+from sim.cut_loop import CutLoop, PowerCut
+from sim.loop import START_WALL_MS
+from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
+from sim.world import World
+from terminal.model import Kind, PaymentState
+
+K = FaultKind
+REFUND, REFUND_QUERY = "750000", "760000"
+SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
+SALE = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
+UNPAID = "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 1 CANCEL\norder_closed: ENTER\n"
+ASKED = to_transaction("order-refund") + "enter_number: 2 ENTER\n"
+VOID = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + SUPERVISOR
+
+
+def back(amount: str) -> str:
+    return ASKED + f"order_found: ENTER\nenter_amount: {amount} ENTER\n" + SUPERVISOR
+
+
+@dataclass(frozen=True)
+class Story:
+    """`kept_minor`: what the shop has at the end. `states`: of the sale, then of each refund."""
+
+    name: str
+    text: str
+    states: str
+    kept_minor: int
+    slips: int = 2
+    faults: tuple[Fault, ...] = ()
+
+
+STORIES = (
+    Story("void", SALE + VOID + "approved:\nidle:", "voided completed", 0),
+    Story(
+        "voided twice: said, and not done", SALE + VOID + "approved:\n"
+        + to_transaction("void") + "enter_number: 2 ENTER\nrefused: ENTER\nidle:", "voided completed", 0,
+    ),
+    Story("refund of a part", SALE + back("1200") + "approved:\nidle:", "completed completed", 3800),
+    Story(
+        "two parts are the whole, and then nothing is left",
+        SALE + back("1200") + "approved:\n" + back("3800") + "approved:\n" + ASKED + "refused: ENTER\nidle:",
+        "voided completed completed", 0, slips=3,
+    ),
+    Story(
+        "more than is left is refused before anybody is asked",
+        SALE + back("1200") + "approved:\n" + back("3801") + "refused: ENTER\nidle:", "completed completed", 3800,
+    ),
+    Story(
+        "of which a part went back, it is not voided any more",
+        SALE + back("1200") + "approved:\n" + to_transaction("void") + "enter_number: 2 ENTER\nrefused: ENTER\nidle:",
+        "completed completed", 3800,
+    ),
+    Story(
+        "refused by the wallet: said, on paper, and the whole may be asked for again",
+        SALE + back("1200") + "declined: ENTER\n" + back("5000") + "approved:\nidle:", "voided declined completed", 0,
+        faults=(Fault(K.CODE, processing_code=REFUND, code="61"),),
+    ),
+    Story(
+        "taken and not done: asked about behind the idle screen until it is",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
+        3800, faults=(fault(K.REFUND_PENDING, REFUND), fault(K.REFUND_PENDING, REFUND_QUERY, times=2)),
+    ),
+    Story(
+        "its answer is lost: what may be back counts as back, and is asked about",
+        SALE + back("1200") + "refund_open: ENTER\n" + back("3801") + "refused: ENTER\n"
+        + "idle: wait 400\norder_late: ENTER\nidle:", "completed completed", 3800,
+        faults=(fault(K.DROP_REPLY, REFUND), fault(K.DROP_REPLY, REFUND_QUERY)),
+    ),
+    Story(
+        "it never arrived: the refund query says so, and it is sent again",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
+        3800, faults=(fault(K.DROP_REQUEST, REFUND),),
+    ),
+    Story(
+        "asking about the order asks about its refund too",
+        SALE + back("1200") + "refund_open: ENTER\n" + to_transaction("order-query")
+        + "enter_number: 2 ENTER\napproved:\norder_found: ENTER\nidle:", "completed completed", 3800,
+        faults=(fault(K.REFUND_PENDING, REFUND),),
+    ),
+    Story(
+        "refused when it is asked about: said when the idle screen is reached",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed declined",
+        5000, slips=1,
+        faults=(fault(K.DROP_REQUEST, REFUND), Fault(K.CODE, processing_code=REFUND, nth=2, code="61")),
+    ),
+    Story("what was not paid is not refunded", UNPAID + ASKED + "refused: ENTER\nidle:", "reversed", 0, slips=0),
+    Story(
+        "a number that we do not know", SALE + to_transaction("order-refund")
+        + "enter_number: 77 ENTER\nenter_number: CANCEL\nidle:", "completed", 5000, slips=1,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_story(story: Story) -> None:
+    with World(story.name) as world:
+        for each in story.faults:
+            world.acquirer.faults.add(each)
+        world.run(play(world, START + story.text))
+        payments = tuple(reversed(all_payments(world.journal)))
+        assert [p.state.value for p in payments] == story.states.split()
+        assert moved_minor(world) == story.kept_minor
+        assert discrepancies(world.journal, world.acquirer) == []
+        assert len(slips_of(world)) == story.slips
+        assert world.journal.transact(lambda tx: tx.unprinted()) == ()
+        numbers = [p.facts["refund_no"] for p in payments[1:]]
+        assert len(set(numbers)) == len(numbers), "each refund has its own number"
+
+
+def test_a_settled_order_is_refunded_and_no_longer_voided() -> None:
+    """By its order number, which its slip bears; the refund is in the batch that is open now."""
+    with World("settled") as world:
+        settled = to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\nidle: ENTER\nsigning_in:\nidle:\n"
+        world.run(play(world, START + SALE + settled))
+        number = slips_of(world)[0].order_no
+        world.run(
+            play(
+                world,
+                to_transaction("void")
+                + "enter_number: 2 ENTER\nrefused: ENTER\n"
+                + to_transaction("order-refund")
+                + f"enter_number: {number} ENTER\norder_found: ENTER\nenter_amount: 5000 ENTER\n"
+                + SUPERVISOR
+                + "approved:\nidle:",
+            )
+        )
+        refund, sale = all_payments(world.journal)
+        assert (sale.state.value, refund.state.value) == ("settled", "completed")
+        assert refund.batch == sale.batch + 1
+        assert moved_minor(world) == 0
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_refund_that_stays_pending_stays_open() -> None:
+    """And no second one is sent for it."""
+    with World("pending for ever") as world:
+        for code in (REFUND, REFUND_QUERY):
+            world.acquirer.faults.add(fault(K.REFUND_PENDING, code, times=EVERY))
+        world.run(play(world, START + SALE + back("1200") + "refund_open: ENTER\nidle: wait 900\nidle:"))
+        refund, sale = all_payments(world.journal)
+        assert (refund.state.value, refund.facts["why"], sale.state.value) == ("unknown", "pending", "completed")
+        assert len([e for e in world.acquirer.book.entries if e.kind is Kind.REFUND]) == 1
+
+
+class Told(Acquirer):
+    """Remembers its frames, so that another one can be brought to the same point."""
+
+    def __init__(self, frames: tuple[tuple[bytes, int], ...] = ()) -> None:
+        super().__init__()
+        self.faults.add(fault(K.CUSTOMER_PAYS, QUERY))  # No phone of the first life is there in the second.
+        self.told: list[tuple[bytes, int]] = []
+        for frame, now_ms in frames:
+            self.handle(frame, now_ms)
+
+    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        self.told.append((frame, now_ms))
+        return super().handle(frame, now_ms)
+
+
+def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0) -> CutLoop:
+    loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * 600_000)
+    try:
+        with World(loop=loop, data=data, acquirer=host) as world:
+            world.run(play(world, text))
+    except PowerCut:
+        pass
+    return loop
+
+
+def wrongs(data: Path, host: Told) -> list[str]:
+    """What is not as it should be after the cut and the start that follows it."""
+    found: list[str] = []
+    with World(data=data, acquirer=host) as world:
+        *refunds, sale = all_payments(world.journal)
+        at_host = [entry for entry in host.book.entries if entry.kind is Kind.REFUND]
+        done = [p.facts["refund_no"] for p in refunds if p.state is PaymentState.COMPLETED]
+        if [entry.refund_no for entry in at_host] != done:
+            found.append(f"the host gave back {at_host}, the terminal {refunds}")
+        if len(refunds) > 1 or any(p.state is not PaymentState.COMPLETED for p in refunds):
+            found.append(f"refunds: {[p.state.value for p in refunds]}")
+        if sale.state is not PaymentState.COMPLETED:
+            found.append(f"the sale is {sale.state.value}")
+        found += [str(each) for each in discrepancies(world.journal, host)]
+        if len(slips_of(world)) != 1 + len(refunds):
+            found.append("a refund without its slip")
+        world.journal.verify()
+    return found
+
+
+def test_the_power_is_cut_at_every_moment_of_a_refund(tmp_path: Path) -> None:
+    """After the next sign-in it was never begun, or is done once, in both books and on paper."""
+    ready, before = tmp_path / "ready", Told()
+    live(ready, before, FIRST_RUN + OPERATOR + "idle:\n" + SHOWN + "show_qr:\napproved:\nidle:", 0)
+    text = OPERATOR + "idle: CANCEL\n" + back("1200") + "approved:\nidle:"
+    shutil.copytree(ready, tmp_path / "whole")
+    total = live(tmp_path / "whole", Told(tuple(before.told)), text, 1).passed
+    assert total > 8
+    wrong: list[str] = []
+    for cut_at in range(1, total + 1):
+        data, host = tmp_path / f"{cut_at}", Told(tuple(before.told))
+        shutil.copytree(ready, data)
+        where = live(data, host, text, 1, cut_at).where
+        live(data, host, OPERATOR + "idle: wait 200\n", 2)
+        wrong += [f"{where} ({cut_at}): {each}" for each in wrongs(data, host)]
+        shutil.rmtree(data)
+    assert wrong == []
