@@ -11,7 +11,7 @@ SEED ?= 1
 TRANSACTIONS ?= 1000
 RUNS ?=
 SEEDS ?= 0:2000
-CUTS ?= 0:800
+CUTS ?= 0:1000
 TARGETS ?=
 SINCE ?=
 DEFECTS ?=
@@ -129,12 +129,12 @@ legibility: venv ## How often a phone reads the codes that are drawn and printed
 day: venv ## A trading day in virtual time (SEED=1 TRANSACTIONS=1000)
 	$(PY) -m sim day --seed $(SEED) --transactions $(TRANSACTIONS) --json
 
-swarm: venv ## 10^5 faulted transactions and 10^4 power cuts (SEEDS=0:2000 CUTS=0:800)
+swarm: venv ## 10^5 faulted transactions and 10^4 power cuts (SEEDS=0:2000 CUTS=0:1000)
 	$(PY) -m sim swarm --seeds $(SEEDS) --transactions 50 --workers $(JOBS) --out build/swarm/faults.json
 	$(PY) -m sim swarm --power --seeds $(CUTS) --transactions 20 --workers $(JOBS) --out build/swarm/power.json
 
 swarm-long: venv ## The same with 10^6 of each: some hours
-	@$(MAKE) --no-print-directory swarm SEEDS=0:20000 CUTS=0:80000
+	@$(MAKE) --no-print-directory swarm SEEDS=0:20000 CUTS=0:100000
 
 planted: venv ## Mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)
 	@PYTHONPATH=tests $(PY) -m planted --jobs $(JOBS) $(DEFECTS)

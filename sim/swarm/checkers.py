@@ -211,14 +211,24 @@ class TotalsAgree:
             self._seen.add(batch.batch_no)
             told, booked = batch.settlement.claimed, batch.settlement.booked
             refunds = [e.amount_minor for e in batch.entries.values() if e.standing and self._is_unanswered(watch, e)]
+            untold = self._untold(watch, batch.batch_no)
             told = replace(
                 told,
+                debit_minor=told.debit_minor - sum(untold),
+                debit_count=told.debit_count - len(untold),
                 credit_minor=told.credit_minor + sum(refunds),
                 credit_count=told.credit_count + len(refunds),
             )
             abroad = batch.settlement.claimed_foreign == batch.settlement.booked_foreign
-            if told != booked or not abroad or (not refunds and not batch.settlement.balanced):
+            listed = bool(refunds or untold)  # On the settlement slip, by name: the batch is not balanced, and says so.
+            if told != booked or not abroad or (not listed and not batch.settlement.balanced):
                 yield f"batch {batch.batch_no}: the terminal said {told}, the host counted {booked}"
+
+    @staticmethod
+    def _untold(watch: Watch, batch_no: str) -> list[int]:
+        """Advices that the host has refused, or never answered: the money is the shop's, and the slip lists them."""
+        refused = (watch.ledger.payments[number] for number in watch.ledger.untold)
+        return [p.amount_minor for p in refused if p.batch_no == batch_no and entry_of(watch, p) is None]
 
     @staticmethod
     def _is_unanswered(watch: Watch, entry: Entry) -> bool:

@@ -23,7 +23,7 @@ from pathlib import Path
 from sim.swarm.case import Case
 from sim.swarm.draws import Draws
 from sim.swarm.permitted import LEVELS, FaultsUnreadable, Permitted, befalling, load
-from sim.swarm.play import REPEATS, Result, judge, play
+from sim.swarm.play import REPEATS, Result, judge, play, playable
 from sim.swarm.shrink import Shrinker
 
 TRANSACTIONS = 50  # Of one world: long enough for settlements in the middle, short enough to shrink.
@@ -196,7 +196,7 @@ def tell(failed: Result, stream: object) -> None:
 def smallest(failed: Result) -> None:
     """Shrink the failure and tell the smallest case that still fails."""
     checker = failed.findings[0].checker
-    rows = load(failed.case.faults)
+    rows = playable(failed.case, load(failed.case.faults))
     draws = Draws(failed.case.seed)
 
     def fails(case: Case) -> bool:

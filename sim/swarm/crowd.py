@@ -314,6 +314,13 @@ class Crowd(People):
         self._queries += 1
         await press(self._place, "CANCEL" if self._queries % QUERY_TRIES == 0 else "ENTER")
 
+    async def _cash_tendered(self) -> None:
+        """The exact sum; what somebody's elbow has typed is taken back first."""
+        if "¥0.00" not in " ".join(self._place.display.text()):
+            await press(self._place, "CLEAR")
+            await press(self._place, "CLEAR")
+        await press(self._place, "ENTER")
+
     async def _service(self) -> None:
         self._watch.found("stays-in-service", "the terminal took itself out of service")
 
@@ -342,5 +349,6 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "check_clock": Crowd._ok,
         "qr_on_paper": Crowd._ok,
         "qr_unknown": Crowd._qr_unknown,
+        "cash_tendered": Crowd._cash_tendered,
     }
 )

@@ -48,6 +48,7 @@ class Ledger:
     by_stan: dict[str, Paid] = field(default_factory=dict)  # The newest with that STAN.
     completed: dict[int, Paid] = field(default_factory=dict)  # What the open batch has to settle.
     queued: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    untold: set[int] = field(default_factory=set)  # Payments whose notice the host has refused, or never answered.
     slips: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     unprinted: set[int] = field(default_factory=set)
     slip_of: set[int] = field(default_factory=set)  # Payments that have one.
@@ -123,7 +124,9 @@ class Ledger:
             case "queued":
                 self.queued[body["id"]] = body
             case "uploaded":
-                self.queued.pop(body["id"], None)
+                ended = self.queued.pop(body["id"], None)
+                if ended is not None and body["to"] != "done":
+                    self.untold.add(ended["payment_id"])
             case "slip":
                 self.slips[body["id"]] = body
                 self.unprinted.add(body["id"])

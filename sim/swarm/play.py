@@ -53,8 +53,7 @@ def play(
     `say` hears the story, line by line. `lying`: the disk only claims to sync, which no terminal can survive.
     """
     draws = Draws(case.seed)
-    rows = load(case.faults) if rows is None else rows
-    rows = {name: row for name, row in rows.items() if case.power or row.site not in POWERED}
+    rows = playable(case, load(case.faults) if rows is None else rows)
     watch = Watch(all_checkers(), say)
     company = Company(case, rows, watch)
     scratch = SCRATCH if SCRATCH.is_dir() else None
@@ -74,6 +73,11 @@ def play(
         virtual_ms,
         lives.cuts,
     )
+
+
+def playable(case: Case, rows: Mapping[str, Permitted]) -> dict[str, Permitted]:
+    """The rows that can befall this case: those of disk and power need a disk beneath the journal."""
+    return {name: row for name, row in rows.items() if case.power or row.site not in POWERED}
 
 
 def _one_life(draws: Draws, watch: Watch, company: Company, scratch: Path | None) -> int:

@@ -166,7 +166,8 @@ class SpoilingPlan(FaultPlan):
 
     def take(self, request: Message) -> dict[FaultKind, Fault]:
         taken = super().take(request)
-        if SPOILING & taken.keys():
+        spoilt = SPOILING & taken.keys()
+        if spoilt - {FaultKind.WRONG_AMOUNT} or spoilt and 4 in request.fields:  # A balance has no amount to spoil.
             self.spoilt.add(request.text(11))
         return taken
 
