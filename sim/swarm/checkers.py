@@ -11,17 +11,27 @@ from dataclasses import replace
 
 from sim.acquirer.book import Entry
 from sim.swarm.ledger import Paid
-from sim.swarm.watch import Checker, Durable, Happening, Over, Printed, Restarted, Sent, Shown, Watch, text_of
+from sim.swarm.watch import (
+    DUPLICATE_MARKS,
+    Checker,
+    Durable,
+    Happening,
+    Over,
+    Printed,
+    Restarted,
+    Sent,
+    Shown,
+    Watch,
+    text_of,
+)
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
-from terminal.receipts.words import PHRASES
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
 MONEY = frozenset({"0100", "0200", "0220"})
 NOT_CHARGED = (PaymentState.DECLINED, PaymentState.REVERSED, PaymentState.ABANDONED)
-DUPLICATE_MARKS = PHRASES["reprint"]
 
 
 def entry_of(watch: Watch, paid: Paid) -> Entry | None:
@@ -318,7 +328,10 @@ class OneCharge:
 
 
 class Recovers:
-    """7. After any end a terminal comes back to its idle screen by itself, with nobody's help but its operator's."""
+    """7. After any end a terminal comes back to its idle screen by itself, with nobody's help but its operator's.
+
+    One whose case was opened comes back locked.
+    """
 
     name = "recovers"
 
@@ -328,7 +341,7 @@ class Recovers:
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Restarted):
             self._waiting = True
-        elif isinstance(happening, Shown) and happening.name == "idle":
+        elif isinstance(happening, Shown) and happening.name == ("locked" if watch.case_opened else "idle"):
             self._waiting = False
         elif isinstance(happening, Over) and self._waiting:
             yield "it never came back to its idle screen"

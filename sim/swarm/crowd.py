@@ -26,6 +26,7 @@ from sim.swarm.world import SwarmWorld
 from terminal.loop import Sleep
 from terminal.model import Method, PaymentState
 
+REPRINTS_LIMIT = 5  # A key may get lost among others; a slip that does not come out again is none.
 BORED_MS = 45_000  # Nothing new on the screen for so long, and somebody presses a key.
 SAME_LIMIT = 150  # The same screen again so often (a countdown shows once a second), and somebody cancels.
 IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is his turn.
@@ -51,7 +52,7 @@ class Company:
     since_settled: int = 0
     calm_since_ms: int = -1  # When the faults stopped, by the right clock.
     served: Intent | None = None  # Who was at the counter when the terminal died.
-    reprinted: bool = False
+    reprints: int = 0  # How often somebody has asked for the last slip again.
 
     def __post_init__(self) -> None:
         self.left = self.case.numbers()
@@ -251,8 +252,8 @@ class Crowd(People):
             await self._choose(MENU_SETTLEMENT if refunds else MENU_QUERY)
         elif ledger.completed or ledger.queued:
             await self._choose(MENU_SETTLEMENT)
-        elif not self._company.reprinted and ledger.slips:
-            self._company.reprinted = True
+        elif ledger.slips and not self._watch.came_again and self._company.reprints < REPRINTS_LIMIT:
+            self._company.reprints += 1
             await self._choose(MENU_REPRINT)
         elif self._company.world_has("case-opened", place.draws):
             self._watch.case_opened = True
@@ -264,8 +265,13 @@ class Crowd(People):
 
     async def _choose(self, row: str) -> None:
         self._row = row
+        await Sleep(KEY_MS)
         self._place.eyes.look_again()  # What was shown before the key says nothing of what it does.
-        await press(self._place, "DOWN")
+        self._place.press(Key.DOWN)
+
+    async def _locked(self) -> None:
+        """The case was opened when all else was over; the power may have gone since."""
+        self._done_for = self._watch.case_opened
 
     async def _menu(self) -> None:
         await press(self._place, self._row)
@@ -330,6 +336,7 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
     {
         "idle": Crowd._idle,
         "menu": Crowd._menu,
+        "locked": Crowd._locked,
         "insert_card": Crowd._insert_card,
         "settled": Crowd._settled,
         "paper_stopped": Crowd._paper_stopped,

@@ -17,10 +17,12 @@ from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.frame import unwrap
 from terminal.journal import Event
 from terminal.model import PaymentState
+from terminal.receipts.words import PHRASES
 
 if TYPE_CHECKING:
     from sim.swarm.world import SwarmWorld
 
+DUPLICATE_MARKS = PHRASES["reprint"]
 FINDINGS_LIMIT = 20  # After the first ones a broken world finds no end of them.
 # Screens on which somebody reads how it stands; before each of them the journal is read.
 TELLING = frozenset({"idle", "approved", "declined", "reversal_pending", "outcome_unknown", "settled", "locked"})
@@ -102,6 +104,7 @@ class Watch:
         self.ledger = Ledger()
         self.findings: list[Finding] = []
         self.transaction = -1
+        self.came_again = False  # The last paper was the last slip once more.
         self.case_opened = False  # Somebody has, with a screwdriver.
         self.trace = hashlib.sha256()
         self._world: SwarmWorld | None = None
@@ -177,6 +180,7 @@ class Watch:
     def _printed(self, lines: tuple[PaperLine, ...]) -> None:
         self.trace.update(repr(lines).encode())
         self.sync()
+        self.came_again = any(mark in text_of(lines) for mark in DUPLICATE_MARKS)
         self.tell(Printed(lines))
 
 
