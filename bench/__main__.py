@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from bench import codec_cases, emv_cases, host_cases, kernel_cases, key_cases, q
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
+from sim.measured import commit
 
 OUT = ROOT / "build" / "bench.json"
 CASES = OWN | {
@@ -94,7 +94,7 @@ def line(row: Row) -> str:
 def machine() -> dict[str, str]:
     """What the figures belong to."""
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "load": f"{os.getloadavg()[0]:.2f}",
@@ -108,17 +108,6 @@ def _processor() -> str:
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
     return next(named, platform.machine())
-
-
-def _commit() -> str:
-    """The commit, with + when something is changed; "unknown" outside a checkout."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from drivers.ports import HttpAnswer, LinkDown, LinkFault
+from drivers.ports import HTTP_ANSWER_LIMIT_BYTES, HTTP_WITHIN_S, HttpAnswer, LinkDown, LinkFault
 
-ANSWER_LIMIT_BYTES = 262_144
 CERTIFICATE_NOT_YET_VALID, CERTIFICATE_HAS_EXPIRED = 9, 10  # X509_V_ERR_*, by number in ssl's verify_code.
 
 
@@ -42,8 +42,8 @@ class HttpsClient:
         headers: Mapping[str, str],
         body: bytes = b"",
         *,
-        within_s: float = 20.0,
-        limit_bytes: int = ANSWER_LIMIT_BYTES,
+        within_s: float = HTTP_WITHIN_S,
+        limit_bytes: int = HTTP_ANSWER_LIMIT_BYTES,
     ) -> HttpAnswer:
         """Ask once. Raises LinkDown; its `sent` is False only when no byte of the request can have left."""
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=within_s, context=self._context())
@@ -113,4 +113,4 @@ def _cut(connection: http.client.HTTPSConnection) -> None:
     """From the timer's thread: whoever reads finds the connection at its end."""
     if connection.sock is not None:
         with contextlib.suppress(OSError):
-            connection.sock.shutdown(2)
+            connection.sock.shutdown(socket.SHUT_RDWR)

@@ -270,6 +270,10 @@ class LinkDown(Exception):
         self.sent = sent
 
 
+HTTP_WITHIN_S = 20.0  # One exchange, from its connection to its last byte.
+HTTP_ANSWER_LIMIT_BYTES = 262_144  # The longest answer about an order is some 4 KB.
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """`headers` by their names in lower case."""
@@ -292,8 +296,8 @@ class Https(Protocol):
         headers: Mapping[str, str],
         body: bytes = b"",
         *,
-        within_s: float = 20.0,
-        limit_bytes: int = 262_144,
+        within_s: float = HTTP_WITHIN_S,
+        limit_bytes: int = HTTP_ANSWER_LIMIT_BYTES,
     ) -> HttpAnswer:
         """Ask once. Raises LinkDown; its `sent` is False only when no byte of the request can have left."""
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 import random
 import string
 import sys
@@ -29,6 +27,8 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from drivers.escpos_encoder import PrinterSettings, encode
+from sim.gallery.pieces import PANELS, PAPERS
+from sim.measured import commit, machine
 from sim.phone import MAGNIFICATION, display_image
 from sim.wire.paper import PaperPrinter
 from sim.wire.roll import image_of
@@ -44,8 +44,6 @@ from terminal.strings import LANGUAGES
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PANELS = ((128, 64), (128, 128))
-PAPERS = (32, 48)  # Cells: 58 mm and 80 mm.
 # Bytes of a payload: a short aggregated address, a code_url, what version 3 just holds, EMVCo codes, a long one.
 LENGTHS = (34, 44, 53, 80, 106, 150, 180, 230)
 AT_LEAST = 0.99
@@ -261,7 +259,4 @@ def _measured_on() -> dict[str, object]:
     """The figures belong to a commit and a decoder; the machine decides only how long they take."""
     from importlib.metadata import version
 
-    from sim.swarm.command import commit
-
-    machine = f"{os.cpu_count()} x {platform.machine()}, Python {platform.python_version()}"
-    return {"machine": machine, "commit": commit(), "decoder": f"zxing-cpp {version('zxing-cpp')}"}
+    return {"machine": machine(), "commit": commit(), "decoder": f"zxing-cpp {version('zxing-cpp')}"}

@@ -3,14 +3,13 @@
 Whoever drives it says one step after the other, `perform("press", "12850 ENTER")`: the words of sim.story and those of
 sim.scenario.steps. Virtual time runs only while a step is done, so nothing here depends on how fast the machine is.
 When the power goes, the terminal's process is gone with all it had in memory; the next life starts from the same
-folder before the same host. One seed and the same steps give the same world to the byte, so a snapshot is the list of
-the steps.
+folder before the same host. One seed and the same steps give the same world to the byte.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,36 +48,22 @@ class Terms:
     begin: str = "signed-in"
     offered: str = "usual"
     lines: int = 1
-    amount_codes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A world at one moment: how it began and every step since."""
-
-    terms: Terms
-    steps: tuple[Step, ...]
 
 
 class Stage:
     """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
 
-    `host` answers in the acquirer's place (frame and milliseconds since 1970 in, frames out).
     Raises StoryError when the terminal does not get to where it begins.
     """
 
-    def __init__(self, terms: Terms, host: Callable[[bytes, int], tuple[bytes, ...]] | None = None) -> None:
+    def __init__(self, terms: Terms) -> None:
         self.terms = terms
-        self._own_host = host
         self._folder = tempfile.TemporaryDirectory(prefix="zg-stage-")
-        self.acquirer = Acquirer(
-            seed=hash_seed(terms.seed), faults=FaultPlan(), amount_codes=terms.amount_codes
-        )
+        self.acquirer = Acquirer(seed=hash_seed(terms.seed), faults=FaultPlan())
         self.slips: list[tuple[PaperLine, ...]] = []
         self._papers: list[str] = []  # The same, as text.
         self.heard: list[str] = []  # The message types that the host was sent, in order.
         self.screens: list[str] = []
-        self.steps: list[Step] = []
         self.lives = 0
         self._wall_ms = START_WALL_MS
         self._on = False
@@ -105,7 +90,6 @@ class Stage:
             loop=CutLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms),
             data=Path(self._folder.name) / "terminal",
             acquirer=before.acquirer if before is not None else self.acquirer,
-            host=self._own_host,
             panel=self.terms.panel,
             language=self.terms.language,
             other_lines=[Network()] * (self.terms.lines - 1),
@@ -149,7 +133,6 @@ class Stage:
 
     def perform(self, step: Step) -> None:
         """One step. Raises StoryError when it does not come about."""
-        self.steps.append(step)
         if step.verb == EXPECT:
             check(self, step)
         elif (step.verb, step.argument) == ("power", "on"):
@@ -158,9 +141,6 @@ class Stage:
             self._wall_ms += int(str(step.argument)) * 1000
         else:
             self.do(run_step(self, step))
-
-    def snapshot(self) -> Snapshot:
-        return Snapshot(self.terms, tuple(self.steps))
 
     def do(self, deed: Coroutine[Any, Any, T]) -> T | None:
         """Run until this deed is done; None when the power went first. Raises StoryError while the power is off."""
@@ -275,8 +255,6 @@ class Stage:
         return self.world.journal
 
     def _book(self) -> Acquirer:
-        if self._own_host is not None:
-            raise StoryError("the host is yours, and so is its book: compare it yourself")
         return self.world.acquirer
 
 

@@ -63,7 +63,7 @@ class World:
     `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
     the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
     of `scratch` (None: in memory). `loop` may be one with a mind of its own (a power cut at a chosen moment); it then
-    decides seed and clock. `host` answers in the acquirer's place: a host of your own, whose book nobody here can read.
+    decides seed and clock.
     """
 
     def __init__(
@@ -73,7 +73,6 @@ class World:
         network: Network | None = None,
         other_lines: Sequence[Network] = (),
         acquirer: Acquirer | None = None,
-        host: Callable[[bytes, int], tuple[bytes, ...]] | None = None,
         data: Path | None = None,
         panel: tuple[int, int] = (128, 64),
         language: str = "en",
@@ -105,7 +104,6 @@ class World:
         self.on_frame: Callable[[bytes], None] = lambda frame: None
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
-        self._own_host = host
         self.behaviour = "ok"
         self.line_faults = LinePlan()
         self.tear_at: int | None = None  # The command during which the next card leaves.
@@ -178,7 +176,7 @@ class World:
             return ()
         # The host's clock is right, whatever the terminal's says.
         now_ms -= self.loop.clock_error_ms
-        replies = self._own_host(frame, now_ms) if self._own_host else self.acquirer.handle(frame, now_ms)
+        replies = self.acquirer.handle(frame, now_ms)
         for reply in replies:
             self.on_frame(reply)
         if self.behaviour == "mute":  # Acts, but nobody hears it.
@@ -208,8 +206,6 @@ class World:
         if behaviour not in BEHAVIOURS:
             raise StoryError(f"no such behaviour of the host: {behaviour}")
         if behaviour == "new":
-            if self._own_host is not None:
-                raise StoryError("this host is yours; only its owner can forget its book")
             self.acquirer = Acquirer(seed=hash_seed("another host"), faults=FaultPlan())
             self._phone = Phone(self.acquirer.gateway, self._balances())
         self.behaviour = "ok" if behaviour == "new" else behaviour

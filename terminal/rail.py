@@ -11,7 +11,6 @@ Source: retail digest, "QR payments"; docs/architecture.md, "A wallet's order".
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -126,27 +125,6 @@ class RefundNews:
 
 
 @dataclass(frozen=True, slots=True)
-class BillRow:
-    """One row of a day's trade bill: an order paid (`refund_no` "") or a refund. `fee_minor` may be negative."""
-
-    order_no: str
-    refund_no: str
-    wallet: str
-    wallet_no: str
-    amount: Money
-    fee_minor: int
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """`rows` None: not published yet ("fault" ""), or no believable answer (`fault`). An empty day has no rows: ()."""
-
-    rows: tuple[BillRow, ...] | None
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """A rail's own manners, as data. Times in seconds are what people see, in milliseconds what only we do.
 
@@ -186,7 +164,6 @@ class Rail(Protocol):
     async def reverse(self, order: Order) -> OrderNews: ...
     async def refund(self, order: Order, refund: Refund) -> RefundNews: ...
     async def refund_query(self, order: Order, refund: Refund) -> RefundNews: ...
-    async def bill(self, day: datetime.date) -> Bill: ...
 
 
 Rails = Mapping[str, Rail]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sim.__main__ import main
-from sim.legibility import AT_LEAST, LENGTHS, PANELS, TABLE, Camera, Shown, measure, payload_of, shown
+from sim.gallery.pieces import PANELS
+from sim.legibility import AT_LEAST, LENGTHS, TABLE, Camera, Shown, measure, payload_of, shown
 from terminal.screens.font import load_font
 from terminal.screens.qr import qr_fits
 

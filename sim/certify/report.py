@@ -12,12 +12,10 @@ import dataclasses
 import hashlib
 import json
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from emv.ics import identity
@@ -25,14 +23,13 @@ from sim.acquirer.core import CHINA
 from sim.certify.host import Exchange
 from sim.certify.judge import Check, Result, Verdict
 from sim.certify.script import script_files
+from sim.measured import NOT_KNOWN, commit
 from terminal.assembly import kernel_profile
 from terminal.config import Config
 from terminal.hostlink.explain import explain
 from terminal.hostlink.profile import Profile
 from terminal.version import VERSION
 
-NOT_KNOWN = "-"
-GIT_S = 10
 _SECRET_TYPED = re.compile(r"(?<=enter_pin:).*|(?<=type_cvv2:).*|(?<=type_card_number:).*")
 _PIN_DEMANDED = re.compile(r"^pin [0-9]+$")
 
@@ -51,26 +48,7 @@ class Subject:
 
 def our_subject(how: str, config: Config, name: str, profile: Profile) -> Subject:
     """This repository's own terminal, with this configuration and this acquirer's profile."""
-    return Subject(how, name, VERSION, _commit(), _sha256_of(config, profile), identity(kernel_profile(config)))
-
-
-def _commit() -> str:
-    """The commit of the checkout, with `+` when files differ from it; `-` where there is no git."""
-    place = Path(__file__).parent
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ("git", *words), cwd=place, capture_output=True, text=True, timeout=GIT_S, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = git("rev-parse", "--short=12", "HEAD")
-    if not commit:
-        return NOT_KNOWN
-    return commit + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    return Subject(how, name, VERSION, commit(), _sha256_of(config, profile), identity(kernel_profile(config)))
 
 
 def _sha256_of(config: Config, profile: Profile) -> str:

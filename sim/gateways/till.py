@@ -13,6 +13,7 @@ from enum import Enum
 from sim.acquirer.wallets import CODE_LIFE_MS, CONFIRM_LIFE_MS, ORDER_LIFE_MS, Wallet
 
 ORDERS_LIMIT = 100_000
+CODE_DIGITS = 18  # Of a payment code of either wallet.
 
 
 class State(Enum):
@@ -109,8 +110,8 @@ class Till:
     # What a phone does
 
     def new_code(self, wallet: Wallet, now_ms: int) -> str:
-        """A one-time payment code of 18 digits."""
-        count = 18 - len(self._code_prefix)
+        """A one-time payment code of CODE_DIGITS digits."""
+        count = CODE_DIGITS - len(self._code_prefix)
         code = self._code_prefix + f"{int.from_bytes(self._draw(8), 'big') % 10**count:0{count}d}"
         self._codes[code] = wallet, now_ms + CODE_LIFE_MS
         return code

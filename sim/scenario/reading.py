@@ -256,11 +256,6 @@ def read_scenario(text: str, path: str) -> Scenario:
     return reader.scenario(reader.document(text))
 
 
-def read_step(verb: str, given: Node) -> Step:
-    """One step from somewhere else (the API), by the same rules. Raises ScenarioError."""
-    return Step(verb, _Reader("step").argument(verb, given.mark, given))
-
-
 def load_scenario(path: Path, shown: str = "") -> Scenario:
     """Raises ScenarioError, and OSError when there is no such file."""
     data = path.read_bytes()

@@ -9,9 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
-import platform
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -19,7 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
+from sim.measured import commit, machine
 from sim.swarm.case import Case
 from sim.swarm.draws import Draws
 from sim.swarm.permitted import LEVELS, FaultsUnreadable, Permitted, befalling, load
@@ -159,7 +158,7 @@ class Tally:
             "failures": [as_dict(failed) for failed in failures],
             "seconds": round(seconds, 1),
             "workers": args.workers,
-            "machine": f"{os.cpu_count()} x {platform.machine()}, Python {platform.python_version()}",
+            "machine": machine(),
             "commit": commit(),
         }
 
@@ -185,12 +184,12 @@ def as_dict(result: Result) -> dict[str, object]:
     }
 
 
-def tell(failed: Result, stream: object) -> None:
+def tell(failed: Result, stream: TextIO) -> None:
     """Seed, commit, what was found, and the command that plays it again."""
-    print(f"seed {failed.case.seed} at commit {commit()}:", file=stream)  # type: ignore[call-overload]  # A text stream.
+    print(f"seed {failed.case.seed} at commit {commit()}:", file=stream)
     for finding in failed.findings:
-        print(f"  {finding.checker}: transaction {finding.transaction}: {finding.text}", file=stream)  # type: ignore[call-overload]  # A text stream.
-    print(f"  again: {failed.case.command()}", file=stream)  # type: ignore[call-overload]  # A text stream.
+        print(f"  {finding.checker}: transaction {finding.transaction}: {finding.text}", file=stream)
+    print(f"  again: {failed.case.command()}", file=stream)
 
 
 def smallest(failed: Result) -> None:
@@ -220,15 +219,3 @@ def smallest(failed: Result) -> None:
     print(f"  smallest after {shrinker.runs} runs: {small.command()}", file=sys.stderr)
     left = ", ".join(f"{number}: {name}" for number, name in faults_of(small))
     print(f"  transactions {', '.join(map(str, small.numbers()))}; faults {left or 'none'}", file=sys.stderr)
-
-
-def commit() -> str:
-    """The commit of this checkout, as far as anybody knows."""
-    here = Path(__file__).parents[2]
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return done.stdout.strip()

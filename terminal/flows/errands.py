@@ -1,11 +1,11 @@
 """Behind the idle screen: what a terminal does with its host while nobody is waiting.
 
-A sign-in that found no host, reversals, what waits to be sent, routes that failed, and the echo that proves a kept
-connection; and a settlement, where the profile lets it. One at a time, looked for at each tick of the idle screen's
-clock; what fails is tried again after a wait
-that doubles and is half drawn (`hostlink.backoff`). Nothing of it is shown, and nobody waits for it: the first key
-makes it give way (`make_way`), in the middle of an exchange if need be, which is then as if the host had not answered.
-So only what may be asked twice is done here, and never two things at once with what a person has begun.
+A sign-in that found no host, reversals, wallets' orders without an end, what waits to be sent, routes that failed, the
+echo that proves a kept connection; and a settlement, where the profile lets it. One at a time, looked for at each tick
+of the idle screen's clock; what fails is tried again after a wait that doubles and is half drawn (`hostlink.backoff`).
+Nothing of it is shown, and nobody waits for it: the first key makes it give way (`make_way`), in the middle of an
+exchange if need be, which is then as if the host had not answered. So only what may be asked twice is done here, and
+never two things at once with what a person has begun.
 
 A settlement's answer may not be had twice, so it gives way after the exchange, not in it, and the person is shown what
 there is to be waited for.

@@ -13,11 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
-from terminal.dialogue import acknowledge, type_amount, type_text
+from terminal.dialogue import acknowledge, type_amount
 from terminal.flows.sale import why_not_selling
 from terminal.loop import Commit, Sleep
 from terminal.methods import qr_giveback, qr_order
 from terminal.methods.answers import refusal_screen
+from terminal.methods.original import STAN_DIGITS, by_voucher, typed
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Kind, Money, PaymentState
 from terminal.operators import allowed
@@ -30,7 +31,6 @@ from terminal.shop import Shop
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
-STAN_DIGITS = 6
 PAID = (PaymentState.COMPLETED, PaymentState.SETTLED)
 
 
@@ -80,35 +80,12 @@ async def _found(shop: Shop) -> PaymentRecord | None:
     """The order of a typed number; None when nobody wants one any more, or nothing may be asked now."""
     if await _is_refused(shop, why_not_selling(shop)):
         return None
-    hint = "order_no"
-    while True:
-        number = await _type_number(shop, hint)
-        if number is None:
-            return None
-        sale = await Commit(partial(_ours, number))
-        if sale is not None:
-            return sale
-        shop.sound(Tone.FAILURE)
-        hint = "not_found"
-
-
-async def _type_number(shop: Shop, hint: str) -> str | None:
-    return await type_text(
-        shop,
-        lambda value, problem: screens.EnterNumber(field="order_no", value=value, hint=problem or hint),
-        limit=ORDER_NO_LIMIT,
-        check=lambda value: "" if value.strip("0") else "order_no",
-    )
+    return await typed(shop, "order_no", ORDER_NO_LIMIT, _ours)
 
 
 def _ours(number: str, tx: Tx) -> PaymentRecord | None:
-    """By its order number; six digits and less are a voucher number of the open batch or the one before."""
-    batch = tx.get("batch", 1)
-    if len(number) <= STAN_DIGITS:
-        stan = number.zfill(STAN_DIGITS)
-        found = [tx.by_stan(batch, stan) or tx.by_stan(batch - 1, stan)]
-    else:
-        found = list(tx.with_fact("order_no", number))
+    """By its order number; six digits and less are a voucher number."""
+    found = (by_voucher(number, tx),) if len(number) <= STAN_DIGITS else tx.with_fact("order_no", number)
     return next((p for p in found if p and p.kind is Kind.SALE and p.method in THROUGH_ORDERS), None)
 
 

@@ -14,12 +14,13 @@ from drivers.ports import Tone
 from terminal.dialogue import acknowledge, type_amount
 from terminal.flows.card_only import may_ask
 from terminal.flows.signature import named_whole
-from terminal.flows.void import ADJUSTED, NOT_NOW, is_meant, typed_original
+from terminal.flows.void import ADJUSTED, NOT_NOW, is_meant
 from terminal.hostlink.extra_fields import tip_field
 from terminal.loop import Commit
 from terminal.methods import deals
 from terminal.methods.card_attempt import Deal
 from terminal.methods.card_ending import DIFFERS, SIGNATURE
+from terminal.methods.original import typed_voucher
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens
@@ -33,7 +34,7 @@ async def tip(shop: Shop) -> None:
     """From the voucher number to the tip's slip; whatever stands against it is said on the glass."""
     if not await may_ask(shop) or not await allowed(shop, Kind.TIP.value):
         return
-    sale = await typed_original(shop)
+    sale = await typed_voucher(shop)
     if sale is None:
         return
     refused = await Commit(partial(_why_not, shop, sale))

@@ -7,17 +7,17 @@ Source: docs/host-link.md §3, §11.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
-from terminal.dialogue import acknowledge, type_text
+from terminal.dialogue import acknowledge
 from terminal.flows import order_refund
 from terminal.flows.sale import why_not_selling
 from terminal.flows.signature import last_signed, take_back, void_deal
 from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods import deals
+from terminal.methods.original import typed_voucher
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Kind, Method, PaymentState
 from terminal.operators import allowed
@@ -25,9 +25,8 @@ from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord, Tx
+    from terminal.journal import PaymentRecord
 
-STAN_DIGITS = 6
 ADJUSTED = "adjusted"  # Fact of a sale whose amount a tip has changed.
 NOT_NOW = {
     PaymentState.VOIDED: "already_voided",
@@ -38,7 +37,7 @@ NOT_NOW = {
 async def void(shop: Shop) -> None:
     """From the voucher number to the void's slip; whatever stands against it is said on the glass."""
     refused = why_not_selling(shop)
-    original = None if refused else await typed_original(shop)
+    original = None if refused else await typed_voucher(shop)
     if original is not None and original.method in THROUGH_ORDERS and original.kind is Kind.SALE:
         await order_refund.void(shop, original)
         return
@@ -73,36 +72,6 @@ def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
     if original.state is PaymentState.COMPLETED:
         return ""
     return NOT_NOW.get(original.state, "not_voidable")
-
-
-async def typed_original(shop: Shop) -> PaymentRecord | None:
-    """The payment of a typed voucher number; None when nobody wants one any more."""
-    hint = "voucher_no"
-    while True:
-        stan = await _type_stan(shop, hint)
-        if stan is None:
-            return None
-        found = await Commit(partial(_find, stan))
-        if found is not None:
-            return found
-        shop.sound(Tone.FAILURE)
-        hint = "not_found"
-
-
-async def _type_stan(shop: Shop, hint: str) -> str | None:
-    typed = await type_text(
-        shop,
-        lambda value, problem: screens.EnterNumber(field="voucher_no", value=value, hint=problem or hint),
-        limit=STAN_DIGITS,
-        check=lambda value: "" if value.strip("0") else "voucher_no",
-    )
-    return typed.zfill(STAN_DIGITS) if typed is not None else None
-
-
-def _find(stan: str, tx: Tx) -> PaymentRecord | None:
-    """In the open batch, or in the one before it: what is settled deserves its own answer."""
-    batch = tx.get("batch", 1)
-    return tx.by_stan(batch, stan) or tx.by_stan(batch - 1, stan)
 
 
 async def is_meant(shop: Shop, original: PaymentRecord) -> bool:

@@ -9,7 +9,6 @@ Spec: docs/host-link.md, "acquirer-orders".
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -24,7 +23,7 @@ from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.reversal import identity
 from terminal.model import Method
-from terminal.rail import ACQUIRER, Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
+from terminal.rail import ACQUIRER, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
 from terminal.shop import Shop
 
 # The wallet's own trouble (error, time-outs, malfunction): it may have been charged, which only a query can tell.
@@ -122,9 +121,6 @@ class HostRail:
             entry=_entry(order),
         )
         return await self._ask_refund(order, refund, request)
-
-    async def bill(self, day: datetime.date) -> Bill:
-        return Bill(None, fault="unreachable")
 
     async def _current(self) -> messages.Terminal:
         """A refund belongs into the batch that is open when it is sent, whichever its order was in."""

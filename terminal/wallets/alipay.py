@@ -21,11 +21,9 @@ from urllib.parse import urlsplit
 from alipay import AliPay, AliPayConfig
 from alipay.exceptions import AliPayException, AliPayValidationError
 
-from drivers.ports import Https
+from drivers.ports import HTTP_WITHIN_S, Https
 from terminal.model import Method, Money
 from terminal.rail import (
-    Bill,
-    BillRow,
     Fate,
     Order,
     OrderNews,
@@ -36,8 +34,8 @@ from terminal.rail import (
     RefundNews,
     Rules,
 )
-from terminal.wallets.bills import BillError, minor, money, rows, when
-from terminal.wallets.direct import CALL_S, Unbelievable
+from terminal.wallets.bills import Bill, BillError, BillRow, minor, money, rows, when
+from terminal.wallets.direct import NAME_LIMIT, Unbelievable, text_in
 
 NAME = "alipay"
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
@@ -90,7 +88,7 @@ class _Api(AliPay):  # type: ignore[misc]  # The library has no types.
             contract.app_id,
             app_private_key_string=contract.private_key,
             alipay_public_key_string=contract.public_key,
-            config=AliPayConfig(timeout=CALL_S),
+            config=AliPayConfig(timeout=HTTP_WITHIN_S),
         )
         self._client = client
         self._wall_ms = wall_ms
@@ -102,7 +100,7 @@ class _Api(AliPay):  # type: ignore[misc]  # The library has no types.
     def verified_sync_response(self, data: Any, response_type: str) -> Mapping[str, Any]:
         """The inner answer. Raises LinkDown, and Unbelievable for one that is not Alipay's."""
         headers = {"User-Agent": "zhanggui"}
-        answer = self._client.exchange("GET", f"/gateway.do?{self.sign_data(data)}", headers, within_s=CALL_S)
+        answer = self._client.exchange("GET", f"/gateway.do?{self.sign_data(data)}", headers)
         if answer.status != 200:
             raise Unbelievable("garbled")
         try:
@@ -141,7 +139,7 @@ class Alipay:
         )
         if told.get("code") != OK:
             return self._refused(order, told)
-        payload = _text(told, "qr_code")
+        payload = text_in(told, "qr_code")
         if not payload or told.get("out_trade_no") != order.number:
             raise Unbelievable("garbled")
         return OrderNews(Fate.WAITING, wallet=NAME, payload=payload, seconds=order.seconds)
@@ -166,13 +164,13 @@ class Alipay:
         told = self._api.api_alipay_trade_query(order.number)
         if told.get("code") != OK:
             return self._refused(order, told, asked=True)
-        state = _text(told, "trade_status")
+        state = text_in(told, "trade_status")
         if state == "WAIT_BUYER_PAY":
             return self._news(order, told, Fate.PAYING if order.method is Method.QR_SCANNED else Fate.WAITING)
         fate = STATES.get(state)
         if fate is None:
             raise Unbelievable("garbled")
-        if fate is Fate.CLOSED and _text(told, "send_pay_date"):
+        if fate is Fate.CLOSED and text_in(told, "send_pay_date"):
             fate = Fate.REFUNDED  # It was paid once: closed then means that all of it went back.
         return self._news(order, told, fate)
 
@@ -220,15 +218,15 @@ class Alipay:
             {"bill_type": "trade", "bill_date": day.isoformat()},
         )
         if told.get("code") != OK:
-            return Bill(None, "" if _text(told, "sub_code") in BILL_ABSENT else "garbled")
-        url = urlsplit(_text(told, "bill_download_url"))
+            return Bill(None, "" if text_in(told, "sub_code") in BILL_ABSENT else "garbled")
+        url = urlsplit(text_in(told, "bill_download_url"))
         client = self._client
         if url.hostname and url.hostname != client.host:
             if url.scheme != "https" or not url.hostname.endswith(".alipay.com"):
                 raise Unbelievable("garbled")  # Nobody who is signed for sends us elsewhere.
             client = client.at(url.hostname)
         target = url.path + (f"?{url.query}" if url.query else "")
-        answer = client.exchange("GET", target, {}, within_s=CALL_S, limit_bytes=BILL_LIMIT_BYTES)
+        answer = client.exchange("GET", target, {}, limit_bytes=BILL_LIMIT_BYTES)
         if answer.status != 200:
             raise Unbelievable("garbled")
         return Bill(tuple(_bill_rows(_unpacked(answer.body))))
@@ -240,14 +238,14 @@ class Alipay:
         return OrderNews(
             fate,
             wallet=NAME,
-            wallet_no=_text(told, "trade_no"),
-            paid_ms=_civil_ms(_text(told, "send_pay_date") or _text(told, "gmt_payment")),
+            wallet_no=text_in(told, "trade_no"),
+            paid_ms=_civil_ms(text_in(told, "send_pay_date") or text_in(told, "gmt_payment")),
             promotions=_promotions(told),
         )
 
     def _refused(self, order: Order, told: Mapping[str, Any], *, asked: bool = False) -> OrderNews:
         """`asked`: it was a query already, so a word of "paid" is not asked about again."""
-        code, said = _text(told, "sub_code"), _text(told, "sub_msg")
+        code, said = text_in(told, "sub_code"), text_in(told, "sub_msg")
         if told.get("code") != BUSINESS or code in DOUBT or not code:
             return OrderNews(Fate.SILENT, code, "unsure", said)
         if code == ABSENT:
@@ -259,15 +257,10 @@ class Alipay:
 
 
 def _refund_refused(told: Mapping[str, Any]) -> RefundNews:
-    code, said = _text(told, "sub_code"), _text(told, "sub_msg")
+    code, said = text_in(told, "sub_code"), text_in(told, "sub_msg")
     if told.get("code") != BUSINESS or code in DOUBT or not code:
         return RefundNews(RefundFate.SILENT, code, "unsure", said)
     return RefundNews(RefundFate.REFUSED, code, said=said)
-
-
-def _text(told: Mapping[str, Any], name: str) -> str:
-    value = told.get(name, "")
-    return value[:512] if isinstance(value, str) else ""
 
 
 def _yuan(amount: Money) -> str:
@@ -291,7 +284,8 @@ def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...]:
     found = []
     try:
         for row in told.get("voucher_detail_list", ()):
-            name, ours = str(row.get("name", ""))[:32], minor(str(row.get("merchant_contribute", "0")), 0, "ours")
+            name = str(row.get("name", ""))[:NAME_LIMIT]
+            ours = minor(str(row.get("merchant_contribute", "0")), 0, "ours")
             theirs = minor(str(row["amount"]), 0, "amount") - ours
             found += [
                 Promotion(name, Money(part), payer)
@@ -304,7 +298,7 @@ def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...]:
 
 
 def _unpacked(packed: bytes) -> str:
-    """The details in the ZIP. Raises Unbelievable for anything but a bounded CSV in GBK."""
+    """The details in the ZIP. Raises Unbelievable for anything but a bounded CSV in GBK, one under a password too."""
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             # Beside the details lies their summary, which says so in its name.
@@ -313,7 +307,7 @@ def _unpacked(packed: bytes) -> str:
                 raise Unbelievable("garbled")
             with archive.open(names[0]) as file:
                 return file.read(BILL_LIMIT_BYTES).decode("gb18030")
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, UnicodeDecodeError) as error:
         raise Unbelievable("garbled") from error
 
 

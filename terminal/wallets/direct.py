@@ -1,27 +1,38 @@
 """A wallet that is asked directly, as a `Rail`: its calls block, so each is made on the wallet's own thread.
 
-Whatever goes wrong in a call has one of two ends: no byte left (UNSENT), or it may have been done (SILENT).
+Whatever goes wrong in a call has one of two ends: no byte left (UNSENT), or it may have been done (SILENT). What a
+wallet says is made fit for journal and paper here, once for all of them.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
 from drivers.ports import LinkDown
+from terminal.journal import harmless
 from terminal.loop import CallOverdue, Offload
-from terminal.rail import Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
+from terminal.rail import Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
+from terminal.wallets.bills import Bill
 
-CALL_S = 20.0  # One exchange, from its connection to its last byte.
 DEADLINE_MS = 90_000  # Of a call, which may be up to three exchanges: past it the thread is stuck, whatever the reason.
 
 T = TypeVar("T")
+TEXT_LIMIT = 512  # Characters of anything that a wallet says; an address for a code is the longest.
+NAME_LIMIT = 32  # Of a discount: a slip has that many cells.
 
 
 class Unbelievable(Exception):
     """An answer that nobody can be held to: not signed, too old, about something else. `args[0]` is its fault."""
+
+
+def text_in(told: Mapping[str, object], name: str) -> str:
+    """A text of an answer, cut to TEXT_LIMIT; "" for what is none."""
+    value = told.get(name, "")
+    return value[:TEXT_LIMIT] if isinstance(value, str) else ""
 
 
 class Wallet(Protocol):
@@ -78,16 +89,31 @@ class Direct:
         return await self._refund(partial(self._wallet.refund_query, order, refund))
 
     async def bill(self, day: datetime.date) -> Bill:
+        """The day's trade bill; no part of the port, since no other rail has one."""
         news, fault, _ = await self._call(partial(self._wallet.bill, day))
         return news or Bill(None, fault)
 
     async def _order(self, call: Callable[[], OrderNews]) -> OrderNews:
         news, fault, sent = await self._call(call)
-        return news or OrderNews(Fate.SILENT if sent else Fate.UNSENT, fault=fault)
+        if news is None:
+            return OrderNews(Fate.SILENT if sent else Fate.UNSENT, fault=fault)
+        return replace(
+            news,
+            code=harmless("code", news.code),
+            said=harmless("said", news.said),
+            wallet_no=harmless("wallet_no", news.wallet_no),
+        )
 
     async def _refund(self, call: Callable[[], RefundNews]) -> RefundNews:
         news, fault, sent = await self._call(call)
-        return news or RefundNews(RefundFate.SILENT if sent else RefundFate.UNSENT, fault=fault)
+        if news is None:
+            return RefundNews(RefundFate.SILENT if sent else RefundFate.UNSENT, fault=fault)
+        return replace(
+            news,
+            code=harmless("code", news.code),
+            said=harmless("said", news.said),
+            wallet_no=harmless("wallet_no", news.wallet_no),
+        )
 
     async def _call(self, call: Callable[[], T]) -> tuple[T | None, str, bool]:
         """What came back, or None, why, and whether it may have been heard."""

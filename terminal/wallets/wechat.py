@@ -27,8 +27,6 @@ from wechatpayv3.utils import rsa_sign
 from drivers.ports import Https
 from terminal.model import Money
 from terminal.rail import (
-    Bill,
-    BillRow,
     Fate,
     Order,
     OrderNews,
@@ -39,8 +37,8 @@ from terminal.rail import (
     RefundNews,
     Rules,
 )
-from terminal.wallets.bills import BillError, minor, money, rows, when
-from terminal.wallets.direct import CALL_S, Unbelievable
+from terminal.wallets.bills import Bill, BillError, BillRow, minor, money, rows, when
+from terminal.wallets.direct import NAME_LIMIT, Unbelievable, text_in
 
 NAME = "wechat"
 AGE_S = 300  # How far an answer's time may be from ours.
@@ -131,7 +129,7 @@ class _Core(Core):  # type: ignore[misc]  # The library has no types.
             f'signature="{signature}",timestamp="{at}",serial_no="{self._cert_serial_no}"',
         }
         limit = {"limit_bytes": BILL_LIMIT_BYTES} if skip_verify else {}
-        answer = self._client.exchange(method.value, path, headers, body.encode(), within_s=CALL_S, **limit)
+        answer = self._client.exchange(method.value, path, headers, body.encode(), **limit)
         if 200 <= answer.status < 300 and not skip_verify:
             self._believe(answer.headers, answer.body)
         return answer.status, answer.body
@@ -183,7 +181,7 @@ class WeChat:
         )
         if status != 200:
             return self._refused(order, status, told)
-        payload = _text(told, "code_url")
+        payload = text_in(told, "code_url")
         if not payload:
             raise Unbelievable("garbled")
         return OrderNews(Fate.WAITING, wallet=NAME, payload=payload, seconds=order.seconds)
@@ -240,15 +238,15 @@ class WeChat:
     def bill(self, day: datetime.date) -> Bill:
         status, told = _told(self._pay.trade_bill(day.isoformat()))
         if status != 200:
-            code = _text(told, "code")
+            code = text_in(told, "code")
             return Bill(None, "" if code == "NO_STATEMENT_EXIST" else "garbled")
-        url = urlsplit(_text(told, "download_url"))
+        url = urlsplit(text_in(told, "download_url"))
         target = url.path + (f"?{url.query}" if url.query else "")
         status, packed = self._pay.download_bill(target)  # From the gateway itself, whatever host the address names.
         if status != 200:
             raise Unbelievable("garbled")
         text = _unpacked(packed)
-        if hashlib.sha1(text).hexdigest().lower() != _text(told, "hash_value").lower():
+        if hashlib.sha1(text).hexdigest().lower() != text_in(told, "hash_value").lower():
             raise Unbelievable("unauthenticated")
         return Bill(tuple(_bill_rows(text)))
 
@@ -257,22 +255,22 @@ class WeChat:
         amount = told.get("amount")
         total = amount.get("total") if isinstance(amount, dict) else None
         mine = (told.get("out_trade_no"), told.get("mchid")) == (order.number, self._contract.mchid)
-        fate = STATES.get(_text(told, "trade_state"))
+        fate = STATES.get(text_in(told, "trade_state"))
         if not mine or fate is None:
             raise Unbelievable("garbled")
         if total != order.amount.amount_minor and (fate is Fate.PAID or total is not None):
             raise Unbelievable("garbled")
         return OrderNews(
             fate,
-            said=_text(told, "trade_state_desc"),
+            said=text_in(told, "trade_state_desc"),
             wallet=NAME,
-            wallet_no=_text(told, "transaction_id"),
-            paid_ms=_time(_text(told, "success_time")),
+            wallet_no=text_in(told, "transaction_id"),
+            paid_ms=_time(text_in(told, "success_time")),
             promotions=_promotions(told),
         )
 
     def _refused(self, order: Order, status: int, told: Mapping[str, Any]) -> OrderNews:
-        code, said = _text(told, "code"), _text(told, "message")
+        code, said = text_in(told, "code"), text_in(told, "message")
         if code in PAYING_CODES:
             return OrderNews(Fate.PAYING, code, wallet=NAME)
         if status >= 500 or code in DOUBT or not code:
@@ -287,7 +285,7 @@ class WeChat:
     def _refund_news(
         self, order: Order, refund: Refund, status: int, told: Mapping[str, Any], *, missing: RefundFate
     ) -> RefundNews:
-        code, said = _text(told, "code"), _text(told, "message")
+        code, said = text_in(told, "code"), text_in(told, "message")
         if status == 404:
             return RefundNews(missing, code, said=said)
         if status >= 500 or code in DOUBT:
@@ -296,11 +294,11 @@ class WeChat:
             return RefundNews(RefundFate.REFUSED, code, said=said)
         amount = told.get("amount")
         given = amount.get("refund") if isinstance(amount, dict) else None
-        fate = REFUNDS.get(_text(told, "status"))
+        fate = REFUNDS.get(text_in(told, "status"))
         mine = (told.get("out_refund_no"), told.get("out_trade_no")) == (refund.number, order.number)
         if not mine or fate is None or given != refund.amount.amount_minor:
             raise Unbelievable("garbled")
-        return RefundNews(fate, wallet_no=_text(told, "refund_id"))
+        return RefundNews(fate, wallet_no=text_in(told, "refund_id"))
 
 
 def _told(answer: tuple[int, bytes]) -> tuple[int, Mapping[str, Any]]:
@@ -313,11 +311,6 @@ def _told(answer: tuple[int, bytes]) -> tuple[int, Mapping[str, Any]]:
     if not isinstance(told, dict):
         raise Unbelievable("garbled")
     return status, told
-
-
-def _text(told: Mapping[str, Any], name: str) -> str:
-    value = told.get(name, "")
-    return value[:128] if isinstance(value, str) else ""
 
 
 def _amount(amount: Money) -> dict[str, Any]:
@@ -339,7 +332,7 @@ def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...]:
         for row in told.get("promotion_detail", ()):
             ours = int(row.get("merchant_contribute", 0))
             theirs = int(row["amount"]) - ours
-            name = str(row.get("name", ""))[:32]
+            name = str(row.get("name", ""))[:NAME_LIMIT]
             found += [
                 Promotion(name, Money(part), payer)
                 for part, payer in ((ours, Payer.MERCHANT), (theirs, Payer.PLATFORM))

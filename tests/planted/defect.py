@@ -23,7 +23,10 @@ class NoLongerApplies(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """`old` stands exactly once in `function` ("" for the whole module); `more` goes to the module's end."""
+    """`old` stands exactly once in `function` ("" for the whole module); `more` goes to the module's end.
+
+    `power`: only a world whose power is cut, on a disk that fails, can show it.
+    """
 
     name: str
     module: str
@@ -32,6 +35,7 @@ class Defect:
     means: str
     function: str = ""
     more: str = ""
+    power: bool = False
 
     @property
     def path(self) -> Path:

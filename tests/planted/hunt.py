@@ -46,10 +46,10 @@ def hunt(defect: Defect | None, limit: int, faults: str) -> Catch:
     from sim.swarm.case import Case
     from sim.swarm.play import play
 
-    name = defect.name if defect else CLEAN
+    name, power = (defect.name, defect.power) if defect else (CLEAN, False)
     began, fallen = time.process_time(), ""
     for seed in range(-(-limit // EACH)):
-        for finding in play(Case(seed, EACH, faults)).findings:
+        for finding in play(Case(seed, EACH, faults, power=power)).findings:
             if finding.checker != FALLEN or defect is None:
                 spent = time.process_time() - began
                 return Catch(name, finding.checker, seed, (seed + 1) * EACH, spent, finding.text)

@@ -1,0 +1,169 @@
+"""A whole terminal whose WeChat orders go to the wallet itself: the published library, and our gateway behind the port.
+
+In virtual time and without sockets: what carries bytes is handed the gateway. Both books are compared after each story.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+from wallet_gateways import Keys, wechat_contract
+
+from drivers.ports import HttpAnswer, LinkDown, LinkFault
+from sim.acquirer.wallets import Wallet, WalletKind
+from sim.books import all_payments
+from sim.gateways.till import Mood, State, Till
+from sim.gateways.wechat import Merchant, WeChatGateway
+from sim.loop import START_WALL_MS
+from sim.story import FIRST_RUN, OPERATOR, play, press, to_transaction
+from sim.world import World
+from terminal.rail import ACQUIRER
+from terminal.wallets.direct import Direct
+from terminal.wallets.wechat import NAME, WeChat
+
+pytestmark = pytest.mark.slow
+SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
+BEFORE_MINOR = 1_000_000
+
+
+class HandedOver:
+    """Meets `drivers.ports.Https`: the request is the gateway's at once. `cut`: no byte leaves."""
+
+    host = "wechat.test"
+
+    def __init__(self, gateway: WeChatGateway, wall_ms: Callable[[], int]) -> None:
+        self._gateway = gateway
+        self._wall_ms = wall_ms
+        self.cut = False
+
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", **_: object
+    ) -> HttpAnswer:
+        if self.cut:
+            raise LinkDown(LinkFault.REFUSED, sent=False)
+        lower = {name.lower(): value for name, value in headers.items()}
+        answer = self._gateway.handle(method, target, lower, body, self._wall_ms())
+        if answer is None:
+            raise LinkDown(LinkFault.TIMEOUT, sent=True)
+        return HttpAnswer(answer.status, {n.lower(): v for n, v in (answer.headers or {}).items()}, answer.body)
+
+    def at(self, host: str) -> HandedOver:
+        return self
+
+
+@dataclass
+class Shop:
+    """The world, the till behind the rail, and a customer whose code is read by `scan CODE`."""
+
+    world: World
+    till: Till
+    user: Wallet
+    line: HandedOver
+
+    def code(self) -> str:
+        return self.till.new_code(self.user, START_WALL_MS)
+
+    def plays(self, text: str) -> None:
+        self.world.run(play(self.world, FIRST_RUN + OPERATOR + text))
+
+    def ends(self, states: str, kept_minor: int) -> None:
+        """Both books: what the terminal says, what the wallet has moved, and that nothing is between them."""
+        payments = tuple(reversed(all_payments(self.world.journal)))
+        assert [payment.state.value for payment in payments] == states.split()
+        assert {payment.facts["rail"] for payment in payments} == {NAME}
+        assert self.till.taken_minor == kept_minor
+        assert self.user.balance_minor == BEFORE_MINOR - kept_minor
+
+
+@pytest.fixture(scope="module")
+def keys() -> Keys:
+    return Keys.made()
+
+
+@pytest.fixture
+def shop(keys: Keys) -> Iterator[Shop]:
+    draw = random.Random(1).randbytes
+    with World("direct") as world:
+        till = Till("https://pay.test/", "13", draw)
+        merchant = Merchant("1900000001", "wx0000000000000001", "SERIAL01", keys.merchant.public_key())
+        gateway = WeChatGateway(till, merchant, keys.wallet, "PUB_KEY_ID_01", keys.forger, draw)
+        line = HandedOver(gateway, world.world_ms)
+        numbers = itertools.count()
+        wallet = WeChat(wechat_contract(keys), line, world.world_ms, lambda: f"N{next(numbers):08d}")
+        world.shop.rails = {NAME: Direct(wallet)}
+        # The customer's codes are made before the day begins, and are good for all of it.
+        user = Wallet(WalletKind.WECHAT, BEFORE_MINOR, confirm_from_minor=50_000)
+        yield Shop(world, till, user, line)
+
+
+def sale(code: str, minor: int = 5_000) -> str:
+    return f"idle: {minor} ENTER\nchoose_method: 3\nscan_code: scan {code}\n"
+
+
+def test_a_code_is_charged(shop: Shop) -> None:
+    shop.plays(sale(shop.code()) + "approved:\nidle:")
+    shop.ends("completed", 5_000)
+
+
+def test_who_does_not_confirm_is_not_charged(shop: Shop) -> None:
+    """After the wallet's own time, and not within fifteen seconds of the charge, the order is taken back."""
+    shop.plays(sale(shop.code(), 60_000) + "wallet_paying: wait 31\norder_closed: ENTER\nidle:")
+    shop.ends("reversed", 0)
+    assert {trade.state for trade in shop.till.trades.values()} == {State.REVOKED}
+
+
+def test_a_refusal_says_the_wallet_s_own_words(shop: Shop) -> None:
+    shop.user.balance_minor = 1
+    shop.plays(sale(shop.code()) + "declined: ENTER\nidle:")
+    (payment,) = all_payments(shop.world.journal)
+    assert (payment.state.value, payment.facts["response_code"]) == ("declined", "NOT_ENOUGH")
+
+
+def test_a_code_that_is_spent_is_no_code(shop: Shop) -> None:
+    code = shop.code()
+    shop.plays(sale(code) + "approved:\n" + sale(code) + "bad_code: ENTER\nidle:")
+    shop.ends("completed declined", 5_000)
+
+
+def test_nothing_left_is_nothing_owed(shop: Shop) -> None:
+    shop.line.cut = True
+    shop.plays(sale(shop.code()) + "nothing_sent: ENTER\nidle:")
+    shop.ends("abandoned", 0)
+
+
+@pytest.mark.parametrize("mood", [Mood(deaf=True), Mood(forged=True), Mood(stale=True), Mood(other_order=True)])
+def test_an_answer_that_cannot_be_believed_leaves_it_unknown_until_a_query(shop: Shop, mood: Mood) -> None:
+    shop.till.mood = mood
+    world = shop.world
+
+    async def people() -> None:
+        await play(world, FIRST_RUN + OPERATOR + sale(shop.code()) + "qr_unknown:")
+        shop.till.mood = Mood()
+        await press(world, "ENTER")
+        await play(world, "approved:\nidle:")
+
+    world.run(people())
+    shop.ends("completed", 5_000)
+
+
+def test_a_part_goes_back_and_is_pending_until_its_query(shop: Shop) -> None:
+    shop.till.mood.pending_ms = 120_000
+    shop.plays(
+        sale(shop.code())
+        + "approved:\n"
+        + to_transaction("order-refund")
+        + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 1200 ENTER\n"
+        + SUPERVISOR
+        + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:"
+    )
+    shop.ends("completed completed", 3_800)
+
+
+def test_other_wallets_still_go_to_the_acquirer(shop: Shop) -> None:
+    shop.plays("idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\nidle:")
+    (payment,) = all_payments(shop.world.journal)
+    assert (payment.facts["rail"], shop.till.trades) == (ACQUIRER, {})
