@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
+# Of the tests: more than the smallest machine has cores, because some wait for a process or a socket.
+TESTERS ?= 3
 SEED ?= 1
 TRANSACTIONS ?= 1000
 RUNS ?=
@@ -55,9 +57,9 @@ run: venv ## Open the terminal in your browser, with the whole world around it
 # Tests
 
 test: venv ## Run the whole suite (tests that need system parts say what is missing)
-	$(PYTEST) -n $(JOBS) -m "not system" tests $(ROOMS)
-	@# What shares a daemon or a browser runs in one worker (tests/conftest.py). 5: none collected.
-	$(PYTEST) -n $(JOBS) --dist loadgroup -m system -rs tests || test $$? -eq 5
+	$(PYTEST) -n $(TESTERS) -m "not system" --budgets tests $(ROOMS)
+	@# A file is not divided: its tests share a browser or a server. 5: none collected.
+	$(PYTEST) -n $(TESTERS) --dist loadfile -m system --budgets -rs tests || test $$? -eq 5
 
 test-quick: venv ## Run the tests that take under a minute in all
 	@# The rules of the house are make check's.

@@ -69,7 +69,6 @@ RELEASE_READS = 48  # Pin reads until a let-go key is surely seen: four columns,
 LOOK_S = 0.012  # How often lamps and buzzer are looked at: the shortest tone lasts 40 ms.
 HOLD_S = 6.0  # How long a person holds a code before a scanner that does not read it.
 LOW_ROWS = 15  # Rows left on a roll that runs low: the next slip stops in its middle.
-REPLY_MS = 20_000  # Nobody on the bench wants to watch a silent host for a whole minute.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="unionpay", help="the acquirer's profile (default: %(default)s)")
     parser.add_argument(
         "--offered", nargs="*", choices=OFFERABLE, default=OFFERABLE, help="on the menu beside the sale (default: all)"
+    )
+    parser.add_argument(
+        "--reply-seconds", type=int, default=20, metavar="N", help="how long the host may take (default: %(default)s)"
     )
     parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="before the first run has asked")
 
@@ -406,7 +408,9 @@ def _config(args: argparse.Namespace, host: Address) -> Config:
         default,
         general=dataclasses.replace(default.general, language=args.lang, data=args.data),
         merchant=dataclasses.replace(default.merchant, merchant_no=TEST_MERCHANT, terminal_no=TEST_TERMINAL),
-        link=dataclasses.replace(default.link, hosts=(Host(host),), profile=args.profile, reply_ms=REPLY_MS),
+        link=dataclasses.replace(
+            default.link, hosts=(Host(host),), profile=args.profile, reply_ms=args.reply_seconds * 1000
+        ),
         display=dataclasses.replace(default.display, driver=CONTROLLERS[args.panel]),
         transactions=dataclasses.replace(default.transactions, offered=tuple(args.offered)),
     )

@@ -42,7 +42,8 @@ class Terminal:
         self.eyes = Eyes(loop, PATIENCE_MS)
         self.slips: list[str] = []
         self._log = folder / "log"
-        self._command = (sys.executable, "-m", "sim", "handheld", "--data", str(folder), "--host", f"127.0.0.1:{port}")
+        where = ("--data", str(folder), "--host", f"127.0.0.1:{port}", "--reply-seconds", "5")
+        self._command = (sys.executable, "-m", "sim", "handheld", *where)
         self._child = self._switched_on(OFFERED)
 
     def _switched_on(self, offered: Sequence[str]) -> Handheld:

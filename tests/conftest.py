@@ -26,14 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Budgets())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist loadgroup`: what shares a daemon, or a file's server or browser, runs in one worker."""
-    for item in items:
-        if item.get_closest_marker("system"):
-            shares_pcscd = "pcscd" in getattr(item, "fixturenames", ()) or "pcscd" in item.name
-            item.add_marker(pytest.mark.xdist_group("pcscd" if shares_pcscd else item.path.stem))
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
     """`golden(name, data)` compares with tests/goldens/NAME; `make goldens` writes it, and a person looks at it."""
