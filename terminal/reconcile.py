@@ -39,7 +39,7 @@ class Stand(Enum):
     """What we hold of one of ours."""
 
     MOVED = "moved"  # Paid; of a refund: given back.
-    BACK = "back"  # An order that was taken back: the bill has both ways, or neither.
+    BACK = "back"  # An order that was undone: the bill has both ways, or neither.
     NOT_MOVED = "not-moved"
     OPEN = "open"  # Nobody knows yet; its query tells, not a bill.
 
@@ -128,16 +128,15 @@ def reconcile(
     there = {(row.order_no, row.refund_no) for row in rows}
     seen: set[Number] = set()
     lines: list[Line] = []
-    _, ends_ms = bounds(day)
     for row in rows:
         number = row.order_no, row.refund_no
         mine = known.get(number) or _taken_back(known, row)
         finding = Finding.EXTRA
         if mine is not None and number not in seen:
-            back_too = (row.order_no, row.order_no) in there or _late(mine, ends_ms)
-            finding = _compare(row, mine, fee_bp, back_too=back_too)
+            finding = _compare(row, mine, fee_bp, back_too=(row.order_no, row.order_no) in there)
         seen.add(number)
         lines.append(_line(finding, row, mine, fee_bp))
+    _, ends_ms = bounds(day)
     absent = [each for each in known.values() if each.number not in seen and each.stand is Stand.MOVED]
     earlier = None if before is None else {(row.order_no, row.refund_no) for row in before}
     wants_before = False
@@ -155,7 +154,7 @@ def _taken_back(known: Mapping[Number, Ours], row: BillRow) -> Ours | None:
 
 
 def _compare(row: BillRow, mine: Ours, fee_bp: int | None, *, back_too: bool) -> Finding:
-    """`back_too`: of an order that was taken back, the way back is on this bill, or may be on the next."""
+    """`back_too`: the bill gives the order back whole, too. If only the next one does, it is said, and somebody looks."""
     whole_back = row.refund_no != mine.refund_no
     stands = mine.stand is Stand.MOVED and not whole_back or mine.stand is Stand.BACK and (whole_back or back_too)
     if not stands:
@@ -206,7 +205,6 @@ def _absent(mine: Ours, day: datetime.date, earlier: Collection[Number] | None) 
 
 _MOVED = (PaymentState.APPROVED, PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
 _OPEN = (PaymentState.NEW, PaymentState.REQUESTED, PaymentState.UNKNOWN, PaymentState.REVERSING)
-CLOSED_AS = "closed_as"  # Fact of an order that was undone: a value of Fate.
 DONE_MS = "done_ms"  # Fact of a refund: when its end was heard of.
 
 
@@ -233,5 +231,5 @@ def _stand(payment: PaymentRecord) -> Stand:
         return Stand.MOVED
     if payment.state in _OPEN:
         return Stand.OPEN
-    back = payment.state is PaymentState.REVERSED and payment.facts.get(CLOSED_AS) == "refunded"
-    return Stand.BACK if back else Stand.NOT_MOVED
+    # Whether it was paid in between, its wallet may have told ("refunded") or not ("closed").
+    return Stand.BACK if payment.state is PaymentState.REVERSED else Stand.NOT_MOVED

@@ -21,7 +21,6 @@ from terminal.model import Kind, Money, PaymentState
 from terminal.printing import head_at, keep
 from terminal.rail import ACQUIRER, Refund, RefundFate, RefundNews, order_of
 from terminal.receipts import Ending, Late, NoticeSlip, QrSlip
-from terminal.reconcile import DONE_MS
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
@@ -134,8 +133,8 @@ def _done(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews, *, said_h
     sale = tx.payment(int(refund.facts["undoes"]))
     late = was_late(sale)
     ended = {} if late else {LATE: "given_back"}
-    done_at = {DONE_MS: tx.now_ms}
-    tx.move(refund.id, PaymentState.APPROVED, response_code=news.code, wallet_no=news.wallet_no, **ended, **done_at)
+    told = {"response_code": news.code, "wallet_no": news.wallet_no, **ended}
+    tx.move(refund.id, PaymentState.APPROVED, done_ms=tx.now_ms, **told)
     done = tx.move(refund.id, PaymentState.COMPLETED)
     back = sum(p.amount.amount_minor for p in refunds_of(tx, sale, BACK))
     if sale.state is PaymentState.COMPLETED and back == sale.amount.amount_minor:

@@ -1453,6 +1453,7 @@ REFUSALS = (
     "uploads_full",
     "uploads_wait",
     "no_sales",
+    "no_bill",
 )
 SIGN_IN_REASONS = (
     "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
