@@ -154,7 +154,7 @@ def _taken_back(known: Mapping[Number, Ours], row: BillRow) -> Ours | None:
 
 
 def _compare(row: BillRow, mine: Ours, fee_bp: int | None, *, back_too: bool) -> Finding:
-    """`back_too`: the bill gives the order back whole, too. If only the next one does, it is said, and somebody looks."""
+    """`back_too`: the bill gives the order back whole, too. If only the next one does, it is said all the same."""
     whole_back = row.refund_no != mine.refund_no
     stands = mine.stand is Stand.MOVED and not whole_back or mine.stand is Stand.BACK and (whole_back or back_too)
     if not stands:

@@ -1188,7 +1188,7 @@ class BillFailed:
 
 @value
 class Reconciled:
-    """`matched` rows, and of each kind of difference how many: (finding in room "finding", count)."""
+    """`matched` rows, and of each kind of difference how many: (finding in room "found", count)."""
 
     name: ClassVar[str] = "reconciled"
     wallet: str
@@ -1197,11 +1197,12 @@ class Reconciled:
     differences: tuple[tuple[str, int], ...]
 
     def lay(self, words: Words) -> Layout:
-        found = " ".join(f"{words.about('finding', name)}{count}" for name, count in self.differences)
+        found = " ".join(f"{words.about('found', name)}{count}" for name, count in self.differences)
+        said = "reconciled.differ" if found else "reconciled.matched"
         return Notice(
             _bill(words, self.wallet, self.day),
-            headline=words.say("finding.matched", count=self.matched),
-            lines=(found or words["finding.none"],),
+            headline=words.say(said, matched=self.matched, count=sum(count for _, count in self.differences)),
+            lines=(found or words["reconciled.none"],),
             mark=Mark.CAUTION if found else Mark.DONE,
             hint=_hint(words, "", "continue"),
         )
@@ -1225,16 +1226,16 @@ class BillDifference:
     def lay(self, words: Words) -> Layout:
         of_fees = self.finding == "fee"
         rows = tuple(
-            (words[f"difference.{label}"], str(amount) if amount is not None else words["difference.none"])
+            (words[f"difference.{label}"], str(amount) if amount is not None else words["difference.none"], "")
             for label, amount in (("due" if of_fees else "ours", self.ours), ("fee" if of_fees else "bill", self.bill))
         )
-        number = (words["difference.number"], self.order_no)
+        number = (words["difference.number"], self.order_no, "")
         page = words.say("page", page=self.number, pages=self.count)
-        return Listing(words.about("finding", self.finding), (number, *rows), corner=page)
+        return Listing(f"{words.about('finding', self.finding)} {page}", (number, *rows))
 
 
 def _bill(words: Words, wallet: str, day: str) -> str:
-    return words.say("finding.title", wallet=words.about("wallet", wallet), day=day)
+    return words.say("reconciled.title", wallet=words.about("wallet", wallet), day=day)
 
 
 # Activation, downloads
