@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,13 +18,16 @@ from test_flows_stories import START
 
 from drivers.ports import PaperLine
 from sim.acquirer import Fault, FaultKind
+from sim.acquirer.bills import BillDesk
 from sim.acquirer.faults import EVERY
+from sim.acquirer.requests import Answer, Request
 from sim.books import all_payments, discrepancies
 from sim.loop import START_WALL_MS
 from sim.stage import slip_text
 from sim.story import play, to_menu, to_transaction
 from sim.world import World
 from terminal.config.settings import Bill
+from terminal.hostlink.subfields import read_tlv, write_tlv
 from terminal.model import Finding, Mode, Money
 from terminal.rail import Bill as FetchedBill
 from terminal.rail import BillRow, Rail
@@ -153,6 +157,58 @@ def test_a_long_bill_comes_in_parts_and_a_lost_part_is_no_bill() -> None:
         (slip,) = bills(world)
         assert slip.counts == ((F.MATCHED, 12),)
         assert len(asked) == 3 + 4  # Two parts, each asked for and answered; but the first time the second was lost.
+
+
+class Changed(BillDesk):
+    """Another desk's answer: whatever a test makes of the tags."""
+
+    def __init__(self, world: World, change: Callable[[dict[str, str]], None]) -> None:
+        super().__init__(world.acquirer.book)
+        self._change = change
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        tags = read_tlv(str(answer.fields[59]))
+        self._change(tags)
+        return Answer(answer.code, {59: write_tlv(tags)})
+
+
+@pytest.mark.parametrize(
+    "other", [{"C1": "20261222"}, {"C2": "1"}, {"C3": "3", "C4": ""}, {"C3": "5001"}, {"C4": "x"}], ids=str
+)
+def test_another_part_than_was_asked_for_is_no_bill(other: dict[str, str]) -> None:
+    with World("another part") as world:
+        world.acquirer.bills = Changed(world, lambda tags: tags.update(other))
+        world.run(play(world, START + SOLD + TOMORROW + ASK + "bill_failed: CANCEL\nidle:"))
+        assert bills(world) == []
+
+
+def test_a_bill_that_changes_while_it_is_fetched_is_no_bill() -> None:
+    counts = iter(("12", "13"))
+    with World("changes") as world:
+        world.acquirer.bills = Changed(world, lambda tags: tags.update(C3=next(counts)))
+        world.run(play(world, START + SOLD * 12 + TOMORROW + ASK + "bill_failed: CANCEL\nidle:"))
+        assert bills(world) == []
+
+
+def test_what_was_closed_voided_or_taken_back_is_on_the_bill_as_it_happened() -> None:
+    """Closed: not at all. Voided: paid and given back. Paid just before it was taken back: both ways."""
+    closed = "idle: 700 ENTER\nchoose_method: 2\nshow_qr: wait 1 CANCEL\norder_closed: ENTER\n"
+    taken_back = SOLD.replace("5000", "150000").replace("approved:", "wallet_paying: wait 5 CANCEL\norder_closed: ENTER")
+    asked = "idle:\n" + TOMORROW + ASK + "reconciled: ENTER\nprinting:\nidle:"
+    with World("all ways") as world:
+        world.acquirer.faults.add(Fault(K.CUSTOMER_PAYS, processing_code="740000"))
+
+        async def people() -> None:
+            await play(world, START + closed + SOLD)
+            stan = int(str(all_payments(world.journal)[0].stan))
+            void = to_transaction("void") + f"enter_number: {stan} ENTER\norder_found: ENTER\n" + SUPERVISOR
+            await play(world, void + "approved:\n" + taken_back + asked)
+
+        world.run(people())
+        (slip,) = bills(world)
+        assert dict(slip.counts) == {F.MATCHED: 4}
+        untouched(world, "reversed voided completed reversed")
 
 
 def test_without_a_contract_rate_fees_are_not_checked_and_the_slip_says_so() -> None:
