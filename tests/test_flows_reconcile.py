@@ -194,7 +194,8 @@ def test_a_bill_that_changes_while_it_is_fetched_is_no_bill() -> None:
 def test_what_was_closed_voided_or_taken_back_is_on_the_bill_as_it_happened() -> None:
     """Closed: not at all. Voided: paid and given back. Paid just before it was taken back: both ways."""
     closed = "idle: 700 ENTER\nchoose_method: 2\nshow_qr: wait 1 CANCEL\norder_closed: ENTER\n"
-    taken_back = SOLD.replace("5000", "150000").replace("approved:", "wallet_paying: wait 5 CANCEL\norder_closed: ENTER")
+    asked_back = "wallet_paying: wait 5 CANCEL\norder_closed: ENTER"
+    taken_back = SOLD.replace("5000", "150000").replace("approved:", asked_back)
     asked = "idle:\n" + TOMORROW + ASK + "reconciled: ENTER\nprinting:\nidle:"
     with World("all ways") as world:
         world.acquirer.faults.add(Fault(K.CUSTOMER_PAYS, processing_code="740000"))

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terminal.model import Finding, Money
+from terminal.journal import PaymentRecord
+from terminal.model import Finding, Kind, Method, Money, PaymentState
 from terminal.rail import BillRow
-from terminal.reconcile import DAY_MS, MARGIN_MS, Line, Ours, Stand, bounds, contract_fee, reconcile
+from terminal.reconcile import DAY_MS, MARGIN_MS, Line, Ours, Stand, bounds, contract_fee, of_payments, reconcile
 
 DAY = datetime.date(2026, 7, 14)
 BEGINS_MS, ENDS_MS = bounds(DAY)
@@ -94,6 +95,12 @@ def test_money_that_moved_on_the_bill_alone_is_said(stand: Stand) -> None:
         assert day_of([], [ours]) == []
 
 
+def test_what_a_refund_s_fee_should_be_is_told_as_what_comes_back() -> None:
+    ours = refund(minor=1_000)
+    (line,) = reconcile(DAY, [replace(row(ours), fee_minor=6)], [ours], fee_bp=RATE_BP).lines
+    assert (line.finding, line.due_minor, line.fee_minor) == (F.FEE, -6, 6)
+
+
 def test_an_order_that_was_taken_back_stands_both_ways_or_not_at_all() -> None:
     ours = sale(stand=Stand.BACK)
     back = replace(row(ours), refund_no="A1", fee_minor=-77)
@@ -134,6 +141,61 @@ def test_what_is_of_another_day_is_nothing() -> None:
     others = [sale(at=(at, at)) for at in (BEGINS_MS - MARGIN_MS - 1, ENDS_MS + MARGIN_MS)]
     for ours in others:
         assert day_of([], [ours]) == []
+
+
+def test_five_minutes_between_two_clocks_are_no_difference() -> None:
+    for late_ms, finding in ((MARGIN_MS, F.OTHER_DAY), (MARGIN_MS + 60_000, F.MISSING)):
+        at = ENDS_MS - late_ms
+        assert day_of([], [sale(at=(at, at))]) == [("A1", finding)]
+    assert 60_000 < MARGIN_MS < DAY_MS // 100
+
+
+# Out of the journal
+
+CREATED_MS, KNOWN_MS, EXPIRES_MS = NOON_MS, NOON_MS + 500_000, NOON_MS + 120_000
+
+
+def payment(state: PaymentState, **facts: str | int) -> PaymentRecord:
+    told = {"order_no": "A1", "expires_ms": EXPIRES_MS, **facts}
+    return PaymentRecord(
+        7, state, Kind.SALE, Method.QR_SHOWN, Money(500), "01", 1, "000009", CREATED_MS, KNOWN_MS, told
+    )
+
+
+def mine(state: PaymentState, offset_ms: int = 0, **facts: str | int) -> Ours:
+    (found_ours,) = of_payments([payment(state, **facts)], clock_offset_ms=offset_ms)
+    return found_ours
+
+
+def test_an_order_cannot_have_been_paid_after_its_time_whenever_that_was_heard_of() -> None:
+    assert mine(PaymentState.COMPLETED) == Ours("A1", "", Money(500), Stand.MOVED, CREATED_MS, EXPIRES_MS, "000009")
+
+
+def test_a_refund_was_done_before_its_settlement_and_may_take_as_long_as_nobody_heard_of_its_end() -> None:
+    done = mine(PaymentState.SETTLED, refund_no="R1", done_ms=CREATED_MS + 3_000)
+    assert (done.number, done.from_ms, done.to_ms) == (("A1", "R1"), CREATED_MS, CREATED_MS + 3_000)
+    assert mine(PaymentState.UNKNOWN, refund_no="R1").to_ms == KNOWN_MS
+
+
+def test_times_are_the_host_s() -> None:
+    shifted = mine(PaymentState.COMPLETED, offset_ms=-60_000)
+    assert (shifted.from_ms, shifted.to_ms) == (CREATED_MS - 60_000, EXPIRES_MS - 60_000)
+
+
+def test_a_clock_that_was_set_back_turns_no_span_around() -> None:
+    (back,) = of_payments([replace(payment(PaymentState.COMPLETED), changed_ms=CREATED_MS - 9_000)])
+    assert (back.from_ms, back.to_ms) == (CREATED_MS - 9_000, CREATED_MS - 9_000)
+
+
+@pytest.mark.parametrize("state", PaymentState)
+def test_every_state_has_its_stand(state: PaymentState) -> None:
+    stands = {
+        Stand.MOVED: "approved completed voided settled",
+        Stand.OPEN: "new requested unknown reversing",
+        Stand.BACK: "reversed",
+        Stand.NOT_MOVED: "abandoned declined offline-approved",
+    }
+    assert state.value in stands[mine(state).stand].split()
 
 
 # Whatever is done to a bill

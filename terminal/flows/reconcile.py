@@ -109,7 +109,7 @@ async def _fetch(shop: Shop, rail: Rail, day: datetime.date) -> Bill | None:
             return bill
         shop.sound(Tone.ATTENTION)
         failed = screens.BillFailed(
-            wallet=rail.name, day=f"{day:%m-%d}", reason=bill.fault or "not_yet", code=bill.code
+            wallet=rail.name, day=f"{day:%m%d}", reason=bill.fault or "not_yet", code=bill.code
         )
         if await acknowledge(shop, failed) is not Key.ENTER:
             return None
@@ -181,7 +181,7 @@ async def _show(shop: Shop, rail: Rail, day: datetime.date, found: Reconciled) -
     counts = tuple((each.value, found.counts[each]) for each in SHOWN if found.counts[each])
     shop.sound(Tone.ATTENTION if differences else Tone.SUCCESS)
     summary = screens.Reconciled(
-        wallet=rail.name, day=f"{day:%m-%d}", matched=found.counts[Finding.MATCHED], differences=counts
+        wallet=rail.name, day=f"{day:%m%d}", matched=found.counts[Finding.MATCHED], differences=counts
     )
     if await acknowledge(shop, summary, shop.config.timeouts.key_ms) is not Key.ENTER:
         return

@@ -1167,7 +1167,7 @@ class Settled:
 
 @value
 class BillFailed:
-    """There is no bill to match; `reason` in room "bill" (not_yet: it is not published) or a fault of the link."""
+    """There is no bill of this day (MMDD); `reason` in room "bill" (not_yet: not published), or a fault of the link."""
 
     name: ClassVar[str] = "bill_failed"
     wallet: str
@@ -1197,7 +1197,7 @@ class Reconciled:
     differences: tuple[tuple[str, int], ...]
 
     def lay(self, words: Words) -> Layout:
-        found = " ".join(f"{words.about('found', name)}{count}" for name, count in self.differences)
+        found = " ".join(words.say(f"found.{name}", count=count) for name, count in self.differences)
         said = "reconciled.differ" if found else "reconciled.matched"
         return Notice(
             _bill(words, self.wallet, self.day),
@@ -1659,11 +1659,11 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterNumber("bill_day", "1223", "bill_day"),
     EnterNumber("bill_day", "1332", "bill_day_wrong"),
     Connecting("bill"),
-    *(BillFailed("acquirer", "12-23", reason, "") for reason in ("not_yet", "too_long", "timeout")),
-    BillFailed("alipay", "12-23", "declined", "40"),
-    Reconciled("wechat", "12-23", 12, ()),
-    Reconciled("acquirer", "12-23", 998, (("missing", 1), ("fee", 12))),
-    Reconciled("acquirer", "12-23", 0, tuple((name, 99) for name in ("missing", "extra", "amount", "fee", "state"))),
+    *(BillFailed("acquirer", "1223", reason, "") for reason in ("not_yet", "too_long", "timeout")),
+    BillFailed("alipay", "1223", "declined", "40"),
+    Reconciled("wechat", "1223", 12, ()),
+    Reconciled("acquirer", "1223", 998, (("missing", 1), ("fee", 12))),
+    Reconciled("acquirer", "1223", 0, tuple((name, 99) for name in ("missing", "extra", "amount", "fee", "state"))),
     BillDifference("missing", 1, 5, "000042", _SALE, None),
     BillDifference("extra", 2, 5, "0000000042", None, _SALE),
     BillDifference("amount", 3, 5, "000043", _LARGE, _SALE),
