@@ -572,7 +572,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "finding.amount": ("金额不符", "Amount"),
         "finding.fee": ("手续费", "Fee"),
         "finding.state": ("已动账", "State"),
-        "difference.number": ("凭证", "No."),
+        "difference.number": ("单号", "No."),
         "difference.ours": ("本机", "Ours"),
         "difference.bill": ("账单", "Bill"),
         "difference.due": ("应收费", "Due"),

@@ -23,8 +23,8 @@ from sim.acquirer.faults import EVERY
 from sim.acquirer.requests import Answer, Request
 from sim.books import all_payments, discrepancies
 from sim.loop import START_WALL_MS
-from sim.stage import slip_text
-from sim.story import play, to_menu, to_transaction
+from sim.stage import Stage, Terms, slip_text
+from sim.story import OPERATOR, play, to_menu, to_transaction
 from sim.world import World
 from terminal.config.settings import Bill
 from terminal.hostlink.subfields import read_tlv, write_tlv
@@ -143,6 +143,13 @@ def test_a_refusal_is_said_with_its_code() -> None:
         world.run(play(world, START + SOLD + TOMORROW + ASK + "bill_failed:"))
         assert any("40" in line for line in world.display.text())
         world.run(play(world, "idle:"))
+
+
+def test_a_host_that_has_lost_our_keys_is_not_asked_again_before_a_sign_in() -> None:
+    with World("77") as world:
+        world.acquirer.faults.add(Fault(K.CODE, processing_code=BILL, code="77"))
+        world.run(play(world, START + SOLD + TOMORROW + ASK + "bill_failed: ENTER\nidle: wait 1\n"))
+        assert (bills(world), world.shop.mode) == ([], Mode.KEYED)
 
 
 def test_a_long_bill_comes_in_parts_and_a_lost_part_is_no_bill() -> None:
@@ -282,6 +289,16 @@ def test_without_paper_the_slip_waits_and_nothing_is_lost() -> None:
 
         world.run(people())
         untouched(world, "completed")
+
+
+def test_a_power_cut_before_the_paper_loses_no_slip() -> None:
+    """What was found is durable before anybody sees it, and printed at the next start."""
+    with Stage(Terms("cut", language="en")) as stage:
+        stage.do(play(stage, SOLD + TOMORROW + ASK + "reconciled: power cut"))
+        assert not any("TRADE BILL" in paper for paper in stage.paper())
+        stage.do(play(stage, OPERATOR + "idle:"))
+        assert sum("TRADE BILL" in paper for paper in stage.paper()) == 1
+        assert stage.payments() == ["completed"]
 
 
 def test_the_last_slip_can_be_printed_again() -> None:

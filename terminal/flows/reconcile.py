@@ -111,8 +111,8 @@ async def _fetch(shop: Shop, rail: Rail, day: datetime.date) -> Bill | None:
         failed = screens.BillFailed(
             wallet=rail.name, day=f"{day:%m%d}", reason=bill.fault or "not_yet", code=bill.code
         )
-        if await acknowledge(shop, failed) is not Key.ENTER:
-            return None
+        if await acknowledge(shop, failed) is not Key.ENTER or why_not_selling(shop):
+            return None  # A host that has lost our keys wants a sign-in first.
 
 
 async def _ours(shop: Shop, rail: Rail, day: datetime.date) -> tuple[PaymentRecord, ...]:
