@@ -88,7 +88,7 @@ class Story:
 
 STORIES = (
     Story(K.BILL_MISSING, (F.MISSING, "000002", Money(5_000), None), 2),
-    Story(K.BILL_EXTRA, (F.EXTRA, "", None, Money(5_000)), 3),
+    Story(K.BILL_EXTRA, (F.EXTRA, "", None, Money(100)), 3),
     Story(K.BILL_AMOUNT, (F.AMOUNT, "000002", Money(5_000), Money(5_100)), 2),
     Story(K.BILL_FEE, (F.FEE, "000002", Money(5_000), Money(5_000)), 2),
 )

@@ -62,7 +62,7 @@ class BillDesk:
         answered = {OrderTag.BILL_DAY: told, OrderTag.BILL_FROM: received}
         published = day + timedelta(days=1, hours=PUBLISHED_HOUR)
         if request.now_ms >= published.timestamp() * 1000 and FaultKind.BILL_LATE not in request.faults:
-            rows = self._spoilt(request, self._rows(request.terminal, told))
+            rows = self._spoilt(request, self._rows(request.terminal, told), day + timedelta(hours=12))
             answered[OrderTag.BILL_COUNT] = str(len(rows))
             answered[OrderTag.BILL_ROWS] = _part(rows, int(received))
         return Answer(APPROVED, {59: write_tlv(answered)})
@@ -87,19 +87,18 @@ class BillDesk:
             ]
         return [row for row in rows if f"{datetime.fromtimestamp(row.at_ms // 1000, CHINA):%Y%m%d}" == day]
 
-    def _spoilt(self, request: Request, rows: list[BilledRow]) -> list[BilledRow]:
+    def _spoilt(self, request: Request, rows: list[BilledRow], noon: datetime) -> list[BilledRow]:
         """With what the fault plan wants, on the first row."""
-        if not rows:
-            return rows
-        first, *others = rows
-        if FaultKind.BILL_AMOUNT in request.faults:
-            first = replace(first, amount_minor=first.amount_minor + YUAN)
-        if FaultKind.BILL_FEE in request.faults:
-            first = replace(first, fee_bp=request.faults[FaultKind.BILL_FEE].bp)
+        if rows and FaultKind.BILL_AMOUNT in request.faults:
+            rows[0] = replace(rows[0], amount_minor=rows[0].amount_minor + YUAN)
+        if rows and FaultKind.BILL_FEE in request.faults:
+            rows[0] = replace(rows[0], fee_bp=request.faults[FaultKind.BILL_FEE].bp)
+        if FaultKind.BILL_MISSING in request.faults:
+            del rows[:1]
         if FaultKind.BILL_EXTRA in request.faults:
-            others = [first, *others]
-            first = replace(first, order_no=FOREIGN_ORDER, refund_no="")
-        return others if FaultKind.BILL_MISSING in request.faults else [first, *others]
+            at_ms = int(noon.timestamp()) * 1000
+            rows.insert(0, BilledRow(FOREIGN_ORDER, "", "wechat", "T0", YUAN, at_ms, self.fee_bp))
+        return rows
 
 
 def _part(rows: Sequence[BilledRow], received: int) -> str:
