@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from terminal.model import Kind, Method, Money, Notice, PaymentState
+from terminal.model import Finding, Kind, Method, Money, Notice, PaymentState
 from terminal.receipts import (
     Balance,
+    BillSlip,
     CardSlip,
     CashSlip,
     Chip,
     DetailRow,
     DetailSlip,
+    DifferenceRow,
     Ending,
     Entry,
     Head,
@@ -149,6 +151,37 @@ DETAILS = DetailSlip(
     2,
     3,
 )
+_ORDER_NO = "10000001000001000000420000000001"
+BILL = BillSlip(HEAD, "wechat", "2026-03-04", ((Finding.MATCHED, 12),))
+BILL_DIFFERS = BillSlip(
+    HEAD,
+    "acquirer",
+    "2026-03-04",
+    (
+        (Finding.MATCHED, 995),
+        (Finding.MISSING, 1),
+        (Finding.EXTRA, 1),
+        (Finding.AMOUNT, 1),
+        (Finding.FEE, 1),
+        (Finding.STATE, 1),
+        (Finding.OTHER_DAY, 2),
+    ),
+    (
+        DifferenceRow(Finding.MISSING, _ORDER_NO, voucher_no="000042", ours=Money(12850)),
+        DifferenceRow(Finding.EXTRA, "KITCHEN-7", bill=Money(880), fee=Money(5)),
+        DifferenceRow(
+            Finding.AMOUNT, _ORDER_NO, _ORDER_NO[::-1], "000043", Money(2850), Money(2900), Money(-17), Money(-17)
+        ),
+        DifferenceRow(
+            Finding.FEE, _ORDER_NO, "", "000044", Money(12850), Money(12850), Money(77), Money(87)
+        ),
+        DifferenceRow(Finding.STATE, _ORDER_NO, "", "000045", Money(99_999_999_99), Money(99_999_999_99)),
+    ),
+    unnamed=3,
+    fees_checked=False,
+    strip=2,
+    strips=2,
+)
 SELF_TEST = SelfTestSlip(
     HEAD,
     "0.1.0",
@@ -200,6 +233,8 @@ SAMPLES: dict[str, Slip] = {
     "settlement-unbalanced": UNBALANCED,
     "x-report": X_REPORT,
     "details": DETAILS,
+    "bill": BILL,
+    "bill-differs": BILL_DIFFERS,
     "self-test": SELF_TEST,
     "lock": LOCK,
     "lock-for-files": LockSlip(HEAD, "files"),

@@ -34,6 +34,7 @@ UNHAPPY: Mapping[str, Two] = MappingProxyType(
         "part-approved": ("部分批准", "only a part is approved"),
         "reversal-lost": ("冲正丢失", "the reversal is lost, too"),
         "settlement-lost": ("结算应答丢失", "the settlement's answer is lost"),
+        "dear-bill": ("对账单手续费不符", "a trade bill takes another fee than the contract"),
         # The network.
         "refused": ("连接被拒", "no connection"),
         "flapping": ("线路时断时续", "the line comes and goes"),

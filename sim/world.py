@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
 from keys import KeyStore, selftest
 from sim.acquirer import Acquirer
+from sim.acquirer.bills import FEE_BP
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.wallets import WalletKind
 from sim.card import PROFILES, VirtualCard
@@ -36,6 +37,7 @@ from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
 from terminal.config import Config, Keys, Merchant
+from terminal.config.settings import Bill
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
@@ -117,6 +119,7 @@ class World:
             general=dataclasses.replace(Config.default().general, language=language),
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
             keys=keys or Keys(),
+            bill=Bill(fee_bp=FEE_BP),
             transactions=rights if offered is None else dataclasses.replace(rights, offered=offered),
         )
         self.shop: Shop = assemble(

@@ -160,6 +160,18 @@ class UploadState(Enum):
     UNSENT = "unsent"  # Nobody had answered when its batch was settled; the slip lists it, too.
 
 
+class Finding(Enum):
+    """What a trade bill and our own records say of one order or refund (terminal/reconcile.py)."""
+
+    MATCHED = "matched"
+    MISSING = "missing"  # We have it as paid, or as given back; the bill has not.
+    EXTRA = "extra"  # The bill has it; it is none of ours, or is there twice.
+    AMOUNT = "amount"
+    FEE = "fee"  # Another than the contract's.
+    STATE = "state"  # On the bill money has moved; with us it has not, or nobody knows.
+    OTHER_DAY = "other-day"  # Around midnight: it may as well stand on the next day's bill, or did on the last one.
+
+
 class Mode(Enum):
     BLANK = "blank"
     KEYED = "keyed"

@@ -11,6 +11,7 @@ Source: retail digest, "QR payments"; docs/architecture.md, "A wallet's order".
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +22,7 @@ from terminal.model import Method, Money
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord
 
+CHINA = datetime.timezone(datetime.timedelta(hours=8))  # Whose civil time wallets and bills go by.
 ACQUIRER = "acquirer"  # The rail that every terminal with a QR scheme has: the host itself.
 ORDER_NO_LIMIT = 32  # Characters, letters and digits: what each of the rails takes.
 
@@ -125,6 +127,35 @@ class RefundNews:
 
 
 @dataclass(frozen=True, slots=True)
+class BillRow:
+    """One row of a day's trade bill: money that came (`refund_no` ""), or that went back.
+
+    `refund_no` of an order that was taken back whole, under no number of its own, is the order's. `amount` is never
+    negative; `fee_minor` is what the wallet keeps of it, negative where it gives a fee back.
+    """
+
+    order_no: str
+    refund_no: str
+    wallet: str
+    wallet_no: str
+    amount: Money
+    fee_minor: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """`rows` None: not published yet (`fault` ""), or no believable answer (`fault`). An empty day has no rows: ().
+
+    `fault`: a stable word, of room "bill" or "fault"; `code`: the rail's own code of a refusal.
+    """
+
+    rows: tuple[BillRow, ...] | None
+    fault: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """A rail's own manners, as data. Times in seconds are what people see, in milliseconds what only we do.
 
@@ -157,6 +188,10 @@ class Rail(Protocol):
     @property
     def rules(self) -> Rules: ...
 
+    @property
+    def fee_bp(self) -> int | None:
+        """What the contract lets it keep, in basis points of an order's amount; None: not told to us."""
+
     async def create(self, order: Order) -> OrderNews: ...
     async def pay_by_code(self, order: Order, code: str) -> OrderNews: ...
     async def query(self, order: Order) -> OrderNews: ...
@@ -164,6 +199,9 @@ class Rail(Protocol):
     async def reverse(self, order: Order) -> OrderNews: ...
     async def refund(self, order: Order, refund: Refund) -> RefundNews: ...
     async def refund_query(self, order: Order, refund: Refund) -> RefundNews: ...
+
+    async def bill(self, day: datetime.date) -> Bill:
+        """The trade bill of a day of China's civil time."""
 
 
 Rails = Mapping[str, Rail]

@@ -74,6 +74,8 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "host":               (_Y, _Y, _Y),
         "reports":            (_Y, _Y, _Y),
         "news":               (_Y, _Y, _Y),
+        # On the menu of reports.
+        "reconcile":          (_A, _Y, _Y),  # What the shop has taken, and what is kept of it.
     }
 )
 # fmt: on

@@ -28,6 +28,7 @@ FLOORS = {
     "rail": 4,
     "manifest": 4,
     "wallets": 5,
+    "reconcile": 5,
     "hostlink": 5,
     "shop": 6,
     "dialogue": 7,

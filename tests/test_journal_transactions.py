@@ -139,6 +139,27 @@ def test_payments_are_paged_by_batch(journal: Journal) -> None:
     assert ids(limit=3) == [10, 9, 8]
 
 
+def test_what_was_alive_in_a_span_is_found_by_its_times_and_its_method() -> None:
+    now = [0]
+    journal = Journal.open(None, wall_ms=lambda: now[0])
+    for now[0] in (1_000, 2_000, 3_000):
+        journal.transact(lambda tx: tx.new_payment(Method.QR_SHOWN, Money(100), "01"))
+    journal.transact(lambda tx: tx.new_payment(Method.CARD, Money(100), "01"))
+    now[0] = 9_000
+    journal.transact(lambda tx: tx.move(1, PaymentState.ABANDONED))
+
+    def alive(from_ms: int, to_ms: int, after: int = 0) -> list[int]:
+        orders = (Method.QR_SHOWN, Method.QR_SCANNED)
+        return [p.id for p in journal.transact(lambda tx: tx.alive_between(from_ms, to_ms, orders, after=after))]
+
+    assert alive(0, 10_000) == [1, 2, 3]
+    assert alive(0, 10_000, after=1) == [2, 3]
+    assert alive(2_000, 3_000) == [1, 2]
+    assert alive(3_001, 10_000) == [1]
+    assert alive(0, 1_000) == []
+    journal.close()
+
+
 def test_settling_a_batch_is_one_event(journal: Journal) -> None:
     def work(tx: Tx) -> None:
         for number in range(1, 5):

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
 from keys import KeyRefused
+from sim.acquirer.bills import BillDesk
 from sim.acquirer.book import BATCH_LIMIT, Batch, Book, Entry, EntryState, TerminalId
 from sim.acquirer.desk import TransactionDesk
 from sim.acquirer.downloads import DownloadDesk
@@ -54,7 +55,7 @@ from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import unwrap
-from terminal.hostlink.messages import mac_wire_bytes
+from terminal.hostlink.messages import QR_BILL, mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60
 from terminal.hostlink.transactions import Effect, Row
@@ -109,6 +110,7 @@ class Acquirer:
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self._orders = OrderDesk(self.gateway, self.book, self.profile)
         self._order_refunds = OrderRefundDesk(self.gateway, self.book)
+        self.bills = BillDesk(self.book)
         self.downloads = DownloadDesk()
         self._transactions = TransactionDesk(
             self.registry, self.book, issuer or Issuer(), self.profile, amount_codes
@@ -346,8 +348,8 @@ class Acquirer:
 
     def _money(self, request: Request) -> Answer:
         stan, code = request.message.text(11), request.message.text(3)
-        order = request.message.mti == "0200" and code in MAKING + ABOUT + REFUNDING
-        if order and code in ABOUT:
+        order = request.message.mti == "0200" and code in (*MAKING, *ABOUT, *REFUNDING, QR_BILL)
+        if order and code in (*ABOUT, QR_BILL):
             # An order of a settled batch may still be asked about.
             batch = self.book.batch(request.terminal, request.f60.batch_no)
             if batch is None:
@@ -362,7 +364,7 @@ class Acquirer:
             raise _repeated(batch.entries.get(stan), row)
         if order:
             batch.stans.add(stan)
-            return self._orders.answer(request, batch)
+            return self.bills.answer(request) if code == QR_BILL else self._orders.answer(request, batch)
         if row is None:
             raise Refused(NOT_SUPPORTED)
         answer = self._transactions.transact(request, row, batch)

@@ -42,6 +42,12 @@ class FaultKind(Enum):
     CUSTOMER_SCANS = "customer-scans"  # And thinks about it: PAYING.
     CUSTOMER_PAYS = "customer-pays"
     CUSTOMER_REFUSES = "customer-refuses"
+    # Of a trade bill, on its first row.
+    BILL_LATE = "bill-late"  # Not published yet.
+    BILL_MISSING = "bill-missing"  # The row is not there.
+    BILL_EXTRA = "bill-extra"  # Before it stands one of somebody else's.
+    BILL_AMOUNT = "bill-amount"  # A yuan more.
+    BILL_FEE = "bill-fee"  # At `bp` basis points.
     REQUIREMENT = "requirement"  # Ask for `digit` in the header (3: sign in again).
 
 
@@ -61,6 +67,7 @@ class Fault:
     ms: int = 0
     code: str = "96"
     digit: int = 3
+    bp: int = 68
     when: Callable[[Message], bool] | None = None
 
     def matches(self, request: Message) -> bool:
@@ -100,7 +107,7 @@ class FaultPlan:
 
 
 def parse_fault(text: str) -> Fault:
-    """`KIND[,mti=0200][,code=51][,nth=2][,times=3|every][,ms=500][,f3=700000][,digit=3]`. Raises ValueError.
+    """`KIND[,mti=0200][,code=51][,nth=2][,times=3|every][,ms=500][,f3=700000][,digit=3][,bp=68]`. Raises ValueError.
 
     >>> parse_fault("drop-reply,mti=0200,nth=2").nth
     2
@@ -109,7 +116,7 @@ def parse_fault(text: str) -> Fault:
     values: dict[str, str | int] = {}
     for option in options:
         name, _, value = option.partition("=")
-        if name in ("nth", "times", "ms", "digit"):
+        if name in ("nth", "times", "ms", "digit", "bp"):
             if not value.isdecimal() and (name, value) != ("times", "every"):
                 raise ValueError(f"fault {text!r}: {name} is a number")
             values[name] = EVERY if value == "every" else int(value)

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sim.gateways.till import No, Refund, Refused, State, Till, Trade
+from sim.gateways.till import Billed, No, Refused, State, Till, Trade
 from sim.gateways.wechat import ZONE, Answer
 
 AGE_S = 600
@@ -84,10 +84,7 @@ class AlipayGateway:
         """The file behind a bill's address: a ZIP with one CSV in GBK."""
         day = dict(parse_qsl(query)).get("day", "")
         lines = [f"#支付宝业务明细查询 {day}", BILL_HEAD]
-        for trade in self.till.trades.values():
-            if trade.paid_ms and _time(trade.paid_ms)[:10] == day:
-                lines.append(_bill_row(trade, None))
-            lines += [_bill_row(trade, r) for r in trade.refunds.values() if _time(r.at_ms)[:10] == day]
+        lines += [_bill_row(row) for row in self.till.billed(lambda at_ms: _time(at_ms)[:10] == day)]
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("details.csv", "\n".join(lines).encode("gbk"))
@@ -208,19 +205,18 @@ class AlipayGateway:
 
 
 BILL_HEAD = "支付宝交易号,商户订单号,业务类型,完成时间,订单金额（元）,退款批次号/请求号,服务费（元）"
-RATE_PER_MILLE = 6
 
 
-def _bill_row(trade: Trade, refund: Refund | None) -> str:
-    minor = -refund.amount_minor if refund else trade.amount_minor
+def _bill_row(row: Billed) -> str:
+    minor = -row.amount_minor if row.back else row.amount_minor
     cells = (
-        trade.wallet_no,
-        trade.number,
-        "退款" if refund else "交易",
-        _time(refund.at_ms if refund else trade.paid_ms),
+        row.trade.wallet_no,
+        row.trade.number,
+        "退款" if row.back else "交易",
+        _time(row.at_ms),
         f"{minor / 100:.2f}",
-        refund.number if refund else "",
-        f"{-minor * RATE_PER_MILLE / 1000 / 100:.2f}",
+        row.refund_no,
+        f"{-row.fee_yuan(2)}",
     )
     return ",".join(f"{cell}\t" for cell in cells)
 

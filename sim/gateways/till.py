@@ -7,7 +7,8 @@ looks. Every change keeps the sum: what the payers have and what the merchant ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
 
 from sim.acquirer.wallets import CODE_LIFE_MS, CONFIRM_LIFE_MS, ORDER_LIFE_MS, Wallet
@@ -64,6 +65,7 @@ class Trade:
     payer: Wallet | None = None
     wallet_no: str = ""
     paid_ms: int = 0
+    revoked_ms: int = 0  # When a paid one was taken back.
     discount_minor: int = 0
     platform: bool = True
     refunds: dict[str, Refund] = field(default_factory=dict)
@@ -80,7 +82,8 @@ class Mood:
     `deaf` acts on what it is asked, and its answer is lost; `forged` signs with another key; `stale` answers as of ten
     minutes ago; `busy` says so; `pending_ms` is how long a refund takes; `no_early_close_ms` refuses to close an order
     that is younger; `unscanned_unknown` does not know an order whose code nobody has scanned; `bill_late` has not
-    published its bill; `other_order` answers about another one.
+    published its bill, whose first row is `bill_first`: missing, twice, of another amount, at a fee of 0.68 %;
+    `other_order` answers about another one.
     """
 
     deaf: bool = False
@@ -91,7 +94,30 @@ class Mood:
     no_early_close_ms: int = 0
     unscanned_unknown: bool = False
     bill_late: bool = False
+    bill_first: str = ""  # missing, twice, amount, fee
     other_order: bool = False
+
+
+RATE_BP = 60  # What the wallets keep.
+DEAR_BP = 68
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A row of a day's bill: an order that was paid, or money that went back; `refund_no` "" of an order taken back."""
+
+    trade: Trade
+    at_ms: int
+    amount_minor: int
+    fee_bp: int
+    back: bool = False
+    refund_no: str = ""
+
+    def fee_yuan(self, digits: int) -> Decimal:
+        """What the wallet keeps; negative where it gives a fee back."""
+        exact = Decimal(self.amount_minor * self.fee_bp) / 1_000_000
+        rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+        return -rounded if self.back else rounded
 
 
 class Till:
@@ -204,6 +230,7 @@ class Till:
         trade = self.find(number, now_ms)
         if trade.state is State.PAID:
             self._give_back(trade, trade.amount_minor - trade.given_back_minor)
+            trade.revoked_ms = now_ms
         if trade.state is not State.CLOSED:
             trade.state = State.REVOKED
         return trade
@@ -235,6 +262,31 @@ class Till:
     def taken_minor(self) -> int:
         """What the merchant has of all orders."""
         return sum(t.amount_minor - t.given_back_minor for t in self.trades.values() if t.state is State.PAID)
+
+    def billed(self, is_of_the_day: Callable[[int], bool]) -> list[Billed]:
+        """What moved on a day, as this mood tells it."""
+        rows: list[Billed] = []
+        for trade in self.trades.values():
+            if trade.paid_ms:
+                rows.append(Billed(trade, trade.paid_ms, trade.amount_minor, RATE_BP))
+            rows += [
+                Billed(trade, refund.at_ms, refund.amount_minor, RATE_BP, back=True, refund_no=refund.number)
+                for refund in trade.refunds.values()
+            ]
+            if trade.revoked_ms:
+                left = trade.amount_minor - sum(refund.amount_minor for refund in trade.refunds.values())
+                rows.append(Billed(trade, trade.revoked_ms, left, RATE_BP, back=True))
+        rows = [row for row in rows if is_of_the_day(row.at_ms)]
+        match self.mood.bill_first if rows else "":
+            case "missing":
+                return rows[1:]
+            case "twice":
+                return [rows[0], *rows]
+            case "amount":
+                return [replace(rows[0], amount_minor=rows[0].amount_minor + 100), *rows[1:]]
+            case "fee":
+                return [replace(rows[0], fee_bp=DEAR_BP), *rows[1:]]
+        return rows
 
     def _new(self, number: str, amount_minor: int, now_ms: int, expires_ms: int) -> Trade:
         if len(self.trades) >= ORDERS_LIMIT:

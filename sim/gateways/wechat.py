@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sim.gateways.till import No, Refund, Refused, State, Till, Trade
+from sim.gateways.till import Billed, No, Refund, Refused, State, Till, Trade
 
 AGE_S = 300  # How old a request may be.
 ZONE = datetime.timezone(datetime.timedelta(hours=8))
@@ -252,10 +252,7 @@ class WeChatGateway:
         if self.till.mood.bill_late:
             return 400, {"code": "NO_STATEMENT_EXIST", "message": "not yet"}
         lines = [BILL_HEAD]
-        for trade in self.till.trades.values():
-            if trade.paid_ms and _time(trade.paid_ms)[:10] == day:
-                lines.append(_bill_row(trade, None))
-            lines += [_bill_row(trade, r) for r in trade.refunds.values() if _time(r.at_ms)[:10] == day]
+        lines += [_bill_row(row) for row in self.till.billed(lambda at_ms: _time(at_ms)[:10] == day)]
         data = "\n".join(lines).encode()
         token = hashlib.sha1(data).hexdigest()
         self._bills[token] = gzip.compress(data) if packed else data
@@ -264,23 +261,23 @@ class WeChatGateway:
 
 DOWNLOAD = "/v3/billdownload/file"
 BILL_HEAD = "交易时间,微信订单号,商户订单号,交易状态,商户退款单号,订单金额,退款金额,手续费,费率"
-RATE_PER_MILLE = 6
 
 
-def _bill_row(trade: Trade, refund: Refund | None) -> str:
-    at_ms = refund.at_ms if refund else trade.paid_ms
-    minor = -refund.amount_minor if refund else trade.amount_minor
-    fee = abs(minor) * RATE_PER_MILLE / 1000 / 100 * (1 if minor > 0 else -1)
+def _bill_row(row: Billed) -> str:
+    trade, state = row.trade, "SUCCESS"
+    if row.back:
+        state = "REFUND" if row.refund_no else "REVOKED"
+    paid = trade.amount_minor if row.back else row.amount_minor
     cells = (
-        _time(at_ms)[:19].replace("T", " "),
+        _time(row.at_ms)[:19].replace("T", " "),
         trade.wallet_no,
         trade.number,
-        "REFUND" if refund else "SUCCESS",
-        refund.number if refund else "",
-        f"{trade.amount_minor / 100:.2f}",
-        f"{refund.amount_minor / 100:.2f}" if refund else "0.00",
-        f"{fee:.5f}",
-        "0.60%",
+        state,
+        row.refund_no or "0",
+        f"{paid / 100:.2f}",
+        f"{row.amount_minor / 100:.2f}" if row.back else "0.00",
+        f"{row.fee_yuan(5)}",
+        f"{row.fee_bp / 100:.2f}%",
     )
     return ",".join(f"`{cell}" for cell in cells)
 

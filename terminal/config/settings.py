@@ -370,6 +370,13 @@ class Transactions:
 
 
 @dataclass(frozen=True, slots=True)
+class Bill:
+    """`fee_bp`: what the acquirer keeps of a wallet's order, in basis points (60: 0.60 %); None: not checked."""
+
+    fee_bp: int | None = option(None, number(0, 10_000))
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long the terminal waits for a person before it gives the sale up."""
 
@@ -398,6 +405,7 @@ class Config:
     gpio: Gpio = field(default_factory=Gpio)
     checks: Checks = field(default_factory=Checks)
     transactions: Transactions = field(default_factory=Transactions)
+    bill: Bill = field(default_factory=Bill)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     @classmethod
@@ -423,6 +431,7 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "keys": Keys,
         "checks": Checks,
         "transactions": Transactions,
+        "bill": Bill,
         "timeouts": Timeouts,
     }
 )

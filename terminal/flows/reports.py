@@ -1,4 +1,4 @@
-"""报表: an X report at any time, the details of this batch or of the last, the last settlement once more.
+"""报表: an X report at any time, the details of this batch or of the last, the last settlement once more, 对账.
 
 An X report settles nothing and is kept nowhere, and so are the details: the journal can print both again. Details come
 in strips of paper, so that a long batch is not lost with one paper jam.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Tone
 from terminal.dialogue import acknowledge, choose
 from terminal.flows.batch import count_batch, is_unknown, of_batch, worth
+from terminal.flows.reconcile import reconcile
 from terminal.loop import Commit
 from terminal.printing import print_copy, print_record, slip_head
 from terminal.receipts import Balance, Copy, DetailRow, DetailSlip, SettlementSlip
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 ROWS_A_STRIP = 40  # Two lines each: some 25 cm, and eight seconds of a printer at 9,600 baud.
-ITEMS = ("x_report", "details", "last_settlement", "last_details")
+ITEMS = ("x_report", "details", "last_settlement", "last_details", "reconcile")
 
 
 async def reports(shop: Shop) -> None:
@@ -38,6 +39,8 @@ async def reports(shop: Shop) -> None:
             await last_settlement(shop)
         case "last_details":
             await details(shop, await Commit(lambda tx: tx.get("batch", 1) - 1))
+        case "reconcile":
+            await reconcile(shop)
 
 
 async def x_report(shop: Shop) -> None:

@@ -256,6 +256,7 @@ PROCESSING: Mapping[str, Words] = MappingProxyType(
         "740000": Words("付款码撤销", "take a scanned code's order back"),
         "750000": Words("扫码退款", "refund an order"),
         "760000": Words("退款查询", "query a refund"),
+        "770000": Words("对账单", "trade bill"),
     }
 )
 ENTRY_MODES: Mapping[str, Words] = MappingProxyType(
@@ -297,5 +298,9 @@ ORDER_TAGS: Mapping[str, Words] = MappingProxyType(
         OrderTag.SECONDS_LEFT: Words("剩余秒数", "seconds left"),
         OrderTag.WALLET: Words("钱包", "wallet"),
         OrderTag.WALLET_NO: Words("钱包流水号", "wallet's number"),
+        OrderTag.BILL_DAY: Words("账单日", "bill of"),
+        OrderTag.BILL_FROM: Words("已收行数", "rows before"),
+        OrderTag.BILL_COUNT: Words("账单行数", "rows in all"),
+        OrderTag.BILL_ROWS: Words("账单", "rows"),
     }
 )

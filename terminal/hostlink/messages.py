@@ -3,12 +3,13 @@
 A builder gives a Message without field 64; `with_mac` adds it just before sending, so that a reversal
 repeated after a new sign-in is authenticated under the new MAK while F11 and F60.2 stay what they were.
 
-Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 760000, F59 A3 to B1) are a convention of our
-own.
+Spec: docs/host-link.md §3, §5, §6, §7. QR orders and their bill (F3 700000 to 770000, F59 A3 to C4) are a
+convention of our own.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ QR_PAY = "730000"
 QR_REVERSE = "740000"
 QR_REFUND = "750000"
 QR_REFUND_QUERY = "760000"
+QR_BILL = "770000"
 SHOWN = "032"  # F22 of a code that the terminal shows.
 SCANNED = "031"  # F22 of a code that the terminal scans.
 
@@ -144,7 +146,7 @@ def _qr(
     amount: Money | None,
     tags: Mapping[str, str],
 ) -> Message:
-    if not 0 < len(tags[OrderTag.ORDER_NO]) <= ORDER_NO_LIMIT:
+    if code != QR_BILL and not 0 < len(tags[OrderTag.ORDER_NO]) <= ORDER_NO_LIMIT:
         raise ValueError(f"an order number has 1 to {ORDER_NO_LIMIT} characters")
     f60 = f"{profile.qr_transaction_type}{terminal.batch_no}000{profile.qr_terminal_capability}0"
     fields = base(terminal, stan, f60)
@@ -203,6 +205,12 @@ def qr_refund_query(
     """0200/760000: what has become of a refund; may be asked any number of times."""
     tags = {OrderTag.ORDER_NO: order_no, OrderTag.REFUND_NO: refund_no}
     return _qr(terminal, profile, stan, QR_REFUND_QUERY, entry, None, tags)
+
+
+def qr_bill(terminal: Terminal, profile: Profile, *, stan: str, day: datetime.date, received: int) -> Message:
+    """0200/770000: the trade bill of a day, from the row after `received` on; may be asked any number of times."""
+    tags = {OrderTag.BILL_DAY: f"{day:%Y%m%d}", OrderTag.BILL_FROM: str(received)}
+    return _qr(terminal, profile, stan, QR_BILL, SHOWN, None, tags)
 
 
 # Protection: the seam between the two ways that keys are managed. Session keys lie in the store from one sign-in to the

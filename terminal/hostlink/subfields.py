@@ -28,6 +28,10 @@ class OrderTag:
     WALLET_NO = "A9"
     REFUND_NO = "B0"
     REFUND_STATE = "B1"
+    BILL_DAY = "C1"
+    BILL_FROM = "C2"
+    BILL_COUNT = "C3"
+    BILL_ROWS = "C4"
 
 
 class OrderState(Enum):

@@ -282,6 +282,22 @@ class Tx:
         )
         return tuple(payment_record(row) for row in rows)
 
+    def alive_between(
+        self, from_ms: int, to_ms: int, methods: Collection[Method], *, after: int = 0
+    ) -> tuple[PaymentRecord, ...]:
+        """Payments that were begun before `to_ms` and last changed at `from_ms` or later, oldest first; a page at most.
+
+        `after`: only those with a greater number. Reads them all.
+        """
+        self._check_open()
+        marks = ",".join("?" * len(methods))
+        rows = self._db.execute(
+            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id > ? AND created_ms < ? AND changed_ms >= ?"
+            f" AND method IN ({marks}) ORDER BY id LIMIT ?",
+            (after, to_ms, from_ms, *(method.value for method in methods), PAGE_LIMIT),
+        )
+        return tuple(payment_record(row) for row in rows)
+
     def totals(self, batch: int) -> tuple[Total, ...]:
         """Counts and sums of a batch by kind, method and state, over all its payments."""
         self._check_open()

@@ -9,6 +9,7 @@ Spec: docs/host-link.md, "acquirer-orders".
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -20,10 +21,11 @@ from terminal.hostlink.session import Answered, Silence
 from terminal.hostlink.subfields import OrderState
 from terminal.journal import harmless
 from terminal.loop import Commit
+from terminal.methods import host_bill
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.reversal import identity
 from terminal.model import Method
-from terminal.rail import ACQUIRER, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
+from terminal.rail import ACQUIRER, Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
 from terminal.shop import Shop
 
 # The wallet's own trouble (error, time-outs, malfunction): it may have been charged, which only a query can tell.
@@ -52,6 +54,10 @@ class HostRail:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+
+    @property
+    def fee_bp(self) -> int | None:
+        return self._shop.config.bill.fee_bp
 
     async def create(self, order: Order) -> OrderNews:
         request = messages.qr_order(
@@ -121,6 +127,9 @@ class HostRail:
             entry=_entry(order),
         )
         return await self._ask_refund(order, refund, request)
+
+    async def bill(self, day: datetime.date) -> Bill:
+        return await host_bill.fetch(self._shop, day)
 
     async def _current(self) -> messages.Terminal:
         """A refund belongs into the batch that is open when it is sent, whichever its order was in."""

@@ -133,7 +133,8 @@ def _done(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews, *, said_h
     sale = tx.payment(int(refund.facts["undoes"]))
     late = was_late(sale)
     ended = {} if late else {LATE: "given_back"}
-    tx.move(refund.id, PaymentState.APPROVED, response_code=news.code, wallet_no=news.wallet_no, **ended)
+    told = {"response_code": news.code, "wallet_no": news.wallet_no, **ended}
+    tx.move(refund.id, PaymentState.APPROVED, done_ms=tx.now_ms, **told)
     done = tx.move(refund.id, PaymentState.COMPLETED)
     back = sum(p.amount.amount_minor for p in refunds_of(tx, sale, BACK))
     if sale.state is PaymentState.COMPLETED and back == sale.amount.amount_minor:

@@ -19,6 +19,12 @@ def rail_for(shop: Shop, wallet: str = "") -> Rail:
     return shop.rails.get(wallet) or HostRail(shop)
 
 
+def all_rails(shop: Shop) -> tuple[Rail, ...]:
+    """Each whom this shop may have orders with, once: the acquirer first."""
+    acquirer = (HostRail(shop),) if shop.profile.qr_scheme != "none" else ()
+    return (*acquirer, *{rail.name: rail for rail in shop.rails.values()}.values())
+
+
 def rail_of(shop: Shop, payment: PaymentRecord) -> Rail | None:
     """Who has this payment's order; None when the shop is no longer connected to them, and it stays open."""
     name = str(payment.facts.get(RAIL, ACQUIRER))

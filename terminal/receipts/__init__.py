@@ -9,12 +9,14 @@ from terminal.receipts.layout import lay_out
 from terminal.receipts.records import from_record, to_record
 from terminal.receipts.slips import (
     Balance,
+    BillSlip,
     CardSlip,
     CashSlip,
     Chip,
     Copy,
     DetailRow,
     DetailSlip,
+    DifferenceRow,
     Ending,
     Entry,
     Head,
@@ -36,12 +38,14 @@ from terminal.receipts.slips import (
 
 __all__ = [
     "Balance",
+    "BillSlip",
     "CardSlip",
     "CashSlip",
     "Chip",
     "Copy",
     "DetailRow",
     "DetailSlip",
+    "DifferenceRow",
     "Ending",
     "Entry",
     "Head",

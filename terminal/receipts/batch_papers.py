@@ -1,16 +1,31 @@
 """The papers of a batch: 结算总计单 and X report, 交易明细单, and the open rows that a lock's slip shares with them.
 
+And 对账单, the paper of a day's trade bill.
+
 Spec: host-link digest §10.
 """
 
 from __future__ import annotations
 
 from drivers.ports import Text
-from terminal.model import Method, Notice, PaymentState
+from terminal.model import Finding, Method, Notice, PaymentState
 from terminal.receipts.lines import cells_of, columns
 from terminal.receipts.page import Page, head, when
-from terminal.receipts.slips import Balance, DetailSlip, OpenRow, SettlementSlip, UploadRow
-from terminal.receipts.words import BALANCES, CLOSING, KINDS, LETTERS, METHODS, NOTICES, PHRASES, STATES
+from terminal.receipts.slips import Balance, BillSlip, DetailSlip, OpenRow, SettlementSlip, UploadRow
+from terminal.receipts.words import (
+    BALANCES,
+    CLOSING,
+    FINDINGS,
+    KINDS,
+    LETTERS,
+    METHODS,
+    NOTICES,
+    PHRASES,
+    RAILS,
+    STATES,
+)
+
+DIFFERENCES = frozenset(Finding) - {Finding.MATCHED, Finding.OTHER_DAY}
 
 
 def settlement(page: Page, slip: SettlementSlip) -> None:
@@ -69,6 +84,35 @@ def details(page: Page, slip: DetailSlip) -> None:
         page.row(f" {row.voucher_no}", str(row.amount))
         if row.unknown:
             page.text(" " + page.word(STATES[PaymentState.UNKNOWN], " "), bold=True)
+
+
+def bill(page: Page, slip: BillSlip) -> None:
+    page.title("bill_title")
+    head(page, slip.head)
+    page.pair("rail", page.word(RAILS[slip.rail], " ") if slip.rail in RAILS else slip.rail, bold=True)
+    page.pair("bill_day", slip.day.replace("-", "/"), bold=True)
+    page.pair("at", when(slip.head))
+    if slip.strips > 1:
+        page.pair("strip", f"{slip.strip}/{slip.strips}")
+    page.rule()
+    for finding, count in slip.counts:
+        page.row(page.word(FINDINGS[finding], " "), str(count), bold=finding in DIFFERENCES)
+    if not slip.fees_checked:
+        page.say("fees_unchecked")
+    if not any(finding in DIFFERENCES for finding, _ in slip.counts):
+        page.say("no_differences", bold=True)
+    for row in slip.rows:
+        page.rule()
+        page.row(page.word(FINDINGS[row.finding], " "), row.voucher_no, bold=True)
+        page.pair("order_no", row.order_no)
+        page.pair("refund_no", row.refund_no)
+        page.pair("ours", str(row.ours) if row.ours is not None else page.word(PHRASES["not_there"]))
+        page.pair("billed", str(row.bill) if row.bill is not None else page.word(PHRASES["not_there"]))
+        page.pair("fee_due", str(row.due) if row.due is not None else "")
+        page.pair("fee_billed", str(row.fee) if row.fee is not None else "")
+    if slip.unnamed:
+        page.rule()
+        page.row(page.label("unnamed"), str(slip.unnamed), bold=True)
 
 
 def upload_rows(page: Page, rows: tuple[UploadRow, ...]) -> None:

@@ -12,9 +12,10 @@ import datetime
 
 from drivers.ports import Align, Cut, Feed, PaperLine, Qr
 from terminal.model import Kind
-from terminal.receipts.batch_papers import details, open_rows, settlement
+from terminal.receipts.batch_papers import bill, details, open_rows, settlement
 from terminal.receipts.page import Page, head, when
 from terminal.receipts.slips import (
+    BillSlip,
     CardSlip,
     CashSlip,
     Chip,
@@ -86,6 +87,8 @@ def lay_out(
         settlement(page, slip)
     elif isinstance(slip, DetailSlip):
         details(page, slip)
+    elif isinstance(slip, BillSlip):
+        bill(page, slip)
     elif isinstance(slip, LockSlip):
         _lock(page, slip)
     elif isinstance(slip, KeySlip):

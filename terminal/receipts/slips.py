@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from terminal.model import Kind, Method, Money, Notice, PaymentState
+from terminal.model import Finding, Kind, Method, Money, Notice, PaymentState
 
 CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
 
@@ -326,6 +326,40 @@ class DetailSlip:
 
 
 @dataclass(frozen=True, slots=True)
+class DifferenceRow:
+    """A difference: `ours` and `bill` None where that side has none; fees in minor units, None where not known."""
+
+    finding: Finding
+    order_no: str
+    refund_no: str = ""
+    voucher_no: str = ""
+    ours: Money | None = None
+    bill: Money | None = None
+    due: Money | None = None
+    fee: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BillSlip:
+    """对账单: strip `strip` of `strips` of what the trade bill of `day` (ISO 8601) and our records say differently.
+
+    `counts` as (finding, rows), over all strips; `unnamed` differences found no room on any. `fees_checked`: the
+    contract's rate is known.
+    """
+
+    record_kind: ClassVar[str] = "bill"
+    head: Head
+    rail: str
+    day: str
+    counts: tuple[tuple[Finding, int], ...]
+    rows: tuple[DifferenceRow, ...] = ()
+    unnamed: int = 0
+    fees_checked: bool = True
+    strip: int = 1
+    strips: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SelfTestSlip:
     """The self-test: `checks` as (name, passed), `kcvs` as (key's name, KCV in hex); a KCV is no secret.
 
@@ -369,6 +403,7 @@ Slip = (
     | CashSlip
     | SettlementSlip
     | DetailSlip
+    | BillSlip
     | SelfTestSlip
     | LockSlip
     | KeySlip
@@ -381,6 +416,7 @@ SLIPS: tuple[type[Slip], ...] = (
     CashSlip,
     SettlementSlip,
     DetailSlip,
+    BillSlip,
     SelfTestSlip,
     LockSlip,
     KeySlip,

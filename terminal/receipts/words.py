@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from terminal.model import Kind, Method, Notice, PaymentState
+from terminal.model import Finding, Kind, Method, Notice, PaymentState
 from terminal.receipts.slips import Balance, Ending
 
 LANGUAGES = ("zh-CN", "en")
@@ -24,6 +24,17 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "cash_title": ("现金收款凭证", "CASH RECEIPT"),
         "x_report_title": ("交易统计单", "X REPORT"),
         "details_title": ("交易明细单", "DETAILS"),
+        "bill_title": ("对账单", "TRADE BILL"),
+        "rail": ("渠道", "CHANNEL"),
+        "bill_day": ("账单日", "BILL DAY"),
+        "ours": ("本机金额", "OURS"),
+        "billed": ("账单金额", "BILL"),
+        "fee_due": ("合同手续费", "FEE DUE"),
+        "fee_billed": ("账单手续费", "FEE BILLED"),
+        "not_there": ("无", "NONE"),
+        "unnamed": ("未列出的差异", "DIFFERENCES NOT LISTED"),
+        "fees_unchecked": ("未设合同费率，手续费未核对", "NO RATE SET, FEES NOT CHECKED"),
+        "no_differences": ("没有差异", "NO DIFFERENCES"),
         "strip": ("第几联", "STRIP"),
         "settlement_title": ("结算总计单", "SETTLEMENT"),
         "self_test_title": ("自检单", "SELF-TEST"),
@@ -228,6 +239,19 @@ BALANCES: MappingProxyType[Balance, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# What a trade bill and our records say of each other.
+FINDINGS: MappingProxyType[Finding, tuple[str, str]] = MappingProxyType(
+    {
+        Finding.MATCHED: ("相符", "MATCHED"),
+        Finding.MISSING: ("账单缺", "NOT ON THE BILL"),
+        Finding.EXTRA: ("账单多", "NOT OURS"),
+        Finding.AMOUNT: ("金额不符", "AMOUNT DIFFERS"),
+        Finding.FEE: ("手续费不符", "FEE DIFFERS"),
+        Finding.STATE: ("账单已动账", "MOVED ON THE BILL"),
+        Finding.OTHER_DAY: ("跨日待对", "NEXT DAY'S BILL"),
+    }
+)
+
 # What a host gives, and the self-test tells.
 LISTS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
     {
@@ -308,3 +332,6 @@ WALLETS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "unionpay": ("云闪付", "UnionPay"),
     }
 )
+
+# Who has the orders whose bill is matched.
+RAILS: MappingProxyType[str, tuple[str, str]] = MappingProxyType({"acquirer": ("收单方", "ACQUIRER"), **WALLETS})

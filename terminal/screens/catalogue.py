@@ -1162,6 +1162,82 @@ class Settled:
         )
 
 
+# Trade bills
+
+
+@value
+class BillFailed:
+    """There is no bill of this day (MMDD); `reason` in room "bill" (not_yet: not published), or a fault of the link."""
+
+    name: ClassVar[str] = "bill_failed"
+    wallet: str
+    day: str
+    reason: str
+    code: str
+
+    def lay(self, words: Words) -> Layout:
+        waits = self.reason == "not_yet"
+        return Notice(
+            _bill(words, self.wallet, self.day),
+            headline=_fault(words, "bill", self.reason),
+            corner=self.code,
+            mark=Mark.WAIT if waits else Mark.CAUTION,
+            hint=_hint(words, "back", "retry"),
+        )
+
+
+@value
+class Reconciled:
+    """`matched` rows, and of each kind of difference how many: (finding in room "found", count)."""
+
+    name: ClassVar[str] = "reconciled"
+    wallet: str
+    day: str
+    matched: int
+    differences: tuple[tuple[str, int], ...]
+
+    def lay(self, words: Words) -> Layout:
+        found = " ".join(words.say(f"found.{name}", count=count) for name, count in self.differences)
+        said = "reconciled.differ" if found else "reconciled.matched"
+        return Notice(
+            _bill(words, self.wallet, self.day),
+            headline=words.say(said, matched=self.matched, count=sum(count for _, count in self.differences)),
+            lines=(found or words["reconciled.none"],),
+            mark=Mark.CAUTION if found else Mark.DONE,
+            hint=_hint(words, "", "continue"),
+        )
+
+
+@value
+class BillDifference:
+    """Difference `number` of `count`. `order_no`: a voucher number, or the end of an order's that is none of ours.
+
+    `ours` and `bill` are amounts, or fees where the fee differs; None: there is none on that side.
+    """
+
+    name: ClassVar[str] = "bill_difference"
+    finding: str
+    number: int
+    count: int
+    order_no: str
+    ours: Money | None
+    bill: Money | None
+
+    def lay(self, words: Words) -> Layout:
+        of_fees = self.finding == "fee"
+        rows = tuple(
+            (words[f"difference.{label}"], str(amount) if amount is not None else words["difference.none"], "")
+            for label, amount in (("due" if of_fees else "ours", self.ours), ("fee" if of_fees else "bill", self.bill))
+        )
+        number = (words["difference.number"], self.order_no, "")
+        page = words.say("page", page=self.number, pages=self.count)
+        return Listing(f"{words.about('finding', self.finding)} {page}", (number, *rows))
+
+
+def _bill(words: Words, wallet: str, day: str) -> str:
+    return words.say("reconciled.title", wallet=words.about("wallet", wallet), day=day)
+
+
 # Activation, downloads
 
 
@@ -1378,6 +1454,7 @@ REFUSALS = (
     "uploads_full",
     "uploads_wait",
     "no_sales",
+    "no_bill",
 )
 SIGN_IN_REASONS = (
     "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
@@ -1578,6 +1655,20 @@ EXAMPLES: tuple[Screen, ...] = (
     HostWay(2, 2, "[2001:db8::8583]:8583 (wwan0)", "used"),
     HostWay(6, 6, "192.0.2.6:8583 (wlan0)", "ready"),
     Menu("menu.reports", ("menu.x_report", "menu.details", "menu.last_settlement", "menu.last_details"), 0),
+    Menu("menu.reports", ("menu.details", "menu.last_settlement", "menu.last_details", "menu.reconcile"), 3),
+    EnterNumber("bill_day", "1223", "bill_day"),
+    EnterNumber("bill_day", "1332", "bill_day_wrong"),
+    Connecting("bill"),
+    *(BillFailed("acquirer", "1223", reason, "") for reason in ("not_yet", "too_long", "timeout")),
+    BillFailed("alipay", "1223", "declined", "40"),
+    Reconciled("wechat", "1223", 12, ()),
+    Reconciled("acquirer", "1223", 998, (("missing", 1), ("fee", 12))),
+    Reconciled("acquirer", "1223", 0, tuple((name, 99) for name in ("missing", "extra", "amount", "fee", "state"))),
+    BillDifference("missing", 1, 5, "000042", _SALE, None),
+    BillDifference("extra", 2, 5, "0000000042", None, _SALE),
+    BillDifference("amount", 3, 5, "000043", _LARGE, _SALE),
+    BillDifference("fee", 4, 5, "000044", Money(77), Money(87)),
+    BillDifference("state", 123, 400, "000045", _SALE, _SALE),
     Settled(True, 12, _SALE),
     Settled(False, 12, _SALE),
     Activating(),

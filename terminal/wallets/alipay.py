@@ -24,6 +24,9 @@ from alipay.exceptions import AliPayException, AliPayValidationError
 from drivers.ports import HTTP_WITHIN_S, Https
 from terminal.model import Method, Money
 from terminal.rail import (
+    CHINA,
+    Bill,
+    BillRow,
     Fate,
     Order,
     OrderNews,
@@ -34,11 +37,10 @@ from terminal.rail import (
     RefundNews,
     Rules,
 )
-from terminal.wallets.bills import Bill, BillError, BillRow, minor, money, rows, when
+from terminal.wallets.bills import BillError, minor, money, rows, when
 from terminal.wallets.direct import NAME_LIMIT, Unbelievable, text_in
 
 NAME = "alipay"
-CHINA = datetime.timezone(datetime.timedelta(hours=8))
 BILL_LIMIT_BYTES = 16 << 20
 # Query every 3 s; a scanned code that is not paid after 60 s is cancelled, with no gap after the last query.
 RULES = Rules(poll_ms=3_000, paying_seconds=60)
@@ -319,9 +321,11 @@ def _bill_rows(text: str) -> list[BillRow]:
 
 
 def _bill_row(line: int, cells: Mapping[str, str]) -> BillRow:
+    # An order that was cancelled has no refund of ours.
+    number = cells["refund_no"] or cells["order_no"]
     return BillRow(
         order_no=cells["order_no"],
-        refund_no=cells["refund_no"] if cells["what"] == REFUNDED else "",
+        refund_no=number if cells["what"] == REFUNDED else "",
         wallet=NAME,
         wallet_no=cells["wallet_no"],
         amount=money(cells["amount"], line, "amount"),

@@ -9,34 +9,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from terminal.model import AMOUNT_MAX_MINOR, Money
 
 ROWS_LIMIT = 100_000
 CELL_LIMIT = 512
-
-
-@dataclass(frozen=True, slots=True)
-class BillRow:
-    """One row of a day's trade bill: an order paid (`refund_no` "") or a refund. `fee_minor` may be negative."""
-
-    order_no: str
-    refund_no: str
-    wallet: str
-    wallet_no: str
-    amount: Money
-    fee_minor: int
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """`rows` None: not published yet ("fault" ""), or no believable answer (`fault`). An empty day has no rows: ()."""
-
-    rows: tuple[BillRow, ...] | None
-    fault: str = ""
 
 
 class BillError(Exception):

@@ -15,8 +15,7 @@ from typing import Protocol, TypeVar
 from drivers.ports import LinkDown
 from terminal.journal import harmless
 from terminal.loop import CallOverdue, Offload
-from terminal.rail import Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
-from terminal.wallets.bills import Bill
+from terminal.rail import Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
 
 DEADLINE_MS = 90_000  # Of a call, which may be up to three exchanges: past it the thread is stuck, whatever the reason.
 
@@ -56,8 +55,9 @@ class Wallet(Protocol):
 class Direct:
     """Meets `terminal.rail.Rail` with a wallet's blocking calls."""
 
-    def __init__(self, wallet: Wallet) -> None:
+    def __init__(self, wallet: Wallet, fee_bp: int | None = None) -> None:
         self._wallet = wallet
+        self.fee_bp = fee_bp
 
     @property
     def name(self) -> str:
@@ -89,7 +89,6 @@ class Direct:
         return await self._refund(partial(self._wallet.refund_query, order, refund))
 
     async def bill(self, day: datetime.date) -> Bill:
-        """The day's trade bill; no part of the port, since no other rail has one."""
         news, fault, _ = await self._call(partial(self._wallet.bill, day))
         return news or Bill(None, fault)
 

@@ -27,6 +27,9 @@ from wechatpayv3.utils import rsa_sign
 from drivers.ports import Https
 from terminal.model import Money
 from terminal.rail import (
+    CHINA,
+    Bill,
+    BillRow,
     Fate,
     Order,
     OrderNews,
@@ -37,12 +40,11 @@ from terminal.rail import (
     RefundNews,
     Rules,
 )
-from terminal.wallets.bills import Bill, BillError, BillRow, minor, money, rows, when
+from terminal.wallets.bills import BillError, minor, money, rows, when
 from terminal.wallets.direct import NAME_LIMIT, Unbelievable, text_in
 
 NAME = "wechat"
 AGE_S = 300  # How far an answer's time may be from ours.
-CHINA = datetime.timezone(datetime.timedelta(hours=8))
 BILL_LIMIT_BYTES = 16 << 20
 # Query every 5 s; a scanned code that is not paid after 30 s is taken back, but not within 15 s of being charged.
 RULES = Rules(poll_ms=5_000, paying_seconds=30, reverse_after_ms=15_000)
@@ -365,9 +367,11 @@ def _bill_rows(data: bytes) -> list[BillRow]:
 def _bill_row(line: int, cells: Mapping[str, str]) -> BillRow:
     refund = cells["state"] in ("REFUND", "REVOKED")
     amount = cells["refund"] if refund else cells["amount"]
+    # A revoked order has no refund of ours, whatever stands in that column.
+    number = (cells["refund_no"] if cells["state"] == "REFUND" else "") or cells["order_no"]
     return BillRow(
         order_no=cells["order_no"],
-        refund_no=cells["refund_no"] if refund else "",
+        refund_no=number if refund else "",
         wallet=NAME,
         wallet_no=cells["wallet_no"],
         amount=money(amount, line, "amount"),

@@ -56,6 +56,7 @@ from keys.remote import read_token
 from keys.usage import Algorithm, Mode
 from sim.acquirer.downloads import Lists
 from terminal.config.settings import Scans
+from terminal.hostlink.bill import read_bill_part
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.details import read_additional_amounts, read_batch_details, read_remarks
 from terminal.hostlink.downloads import DOWNLOADS, ListName, read_entry, read_names, read_part
@@ -71,8 +72,9 @@ from terminal.hostlink.free_data import (
 )
 from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import Profile, load_profile
-from terminal.hostlink.subfields import read_f60, read_f61, read_terminal_info
+from terminal.hostlink.subfields import read_f60, read_f61, read_terminal_info, write_tlv
 from terminal.scans import classify
+from terminal.wallets.bills import BillError, minor, rows
 
 _PATTERNS = Scans().patterns
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -433,6 +435,30 @@ def _download_seeds() -> tuple[bytes, ...]:
     return tuple(bytes((places.index(name),)) + b"1" + part for name, part in parts.items())
 
 
+def _bill(data: bytes) -> object:
+    """Field 59 of an answer about a trade bill."""
+    return read_bill_part(Message("0210", {59: data.decode("gb18030", "replace")}))
+
+
+def _bill_seeds() -> tuple[bytes, ...]:
+    row = "10000001000001000000420000000001,,wechat,T1,12850,77,20261223123000"
+    back = "10000001000001000000420000000001,R1,wechat,R1,5000,-30,20261223124500"
+    asked = {"C1": "20261223", "C2": "0"}
+    told = (asked, {**asked, "C3": "2", "C4": f"{row};{back}"})
+    return tuple(write_tlv(tags).encode("ascii") for tags in told)
+
+
+def _wallet_bill(data: bytes) -> object:
+    """A wallet's file of a day, and the amounts in it."""
+    cells = list(rows(data.decode("utf-8", "replace"), {"order_no": "商户订单号", "amount": "订单金额"}))
+    return [minor(row["amount"], line, "amount") for line, row in cells]
+
+
+def _wallet_bill_seeds() -> tuple[bytes, ...]:
+    table = "words\n交易时间,商户订单号,订单金额\n`2026-12-23 12:30:00,`A1,`128.50\n`x,`A2,`-0.005\n总笔数,2\n"
+    return (table.encode(), table.replace("`", "").replace(",", "\t,").encode())
+
+
 def _hexed(*texts: str) -> Callable[[], tuple[bytes, ...]]:
     return lambda: tuple(bytes.fromhex(text) for text in texts)
 
@@ -480,6 +506,8 @@ TARGETS = {
         Target("swipe", _swipe, (TrackError,), 256, _swipe_seeds),
         Target("frame", _frame, (FrameError,), 1024, _frame_seeds),
         Target("download", _download, (FrameError, RowsError), 512, _download_seeds),
+        Target("bill", _bill, (FrameError,), 1024, _bill_seeds),
+        Target("wallet-bill", _wallet_bill, (BillError,), 1024, _wallet_bill_seeds),
         Target("field-details", _details, (FrameError,), 400, _details_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
         Target("ascii-frame", partial(_frame, name=ASCII), (FrameError,), 1024, _ascii_seeds),
