@@ -118,7 +118,7 @@ def test_an_opened_case_takes_them_along(tmp_path: Path) -> None:
     assert not store(tmp_path).contracts.has(WECHAT)
 
 
-@pytest.mark.parametrize("name", ["", "wechat-", "wechat-1", "wechat-10", "WeChat", "unionpay", "wechat\n", "alipay-2-"])
+@pytest.mark.parametrize("name", ["", "wechat-", "wechat-1", "wechat-10", "WeChat", "unionpay", "wechat\n"])
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(KeyRefused):
         ContractRef(name)
