@@ -30,6 +30,8 @@ class GatewayServer:
         address: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         closing = self._closing = threading.Event()
+        # Requests are taken one after the other, and whoever is a customer takes it, too.
+        lock = self.lock = threading.RLock()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -46,7 +48,8 @@ class GatewayServer:
                     self.send_error(413)
                     return
                 body = self.rfile.read(length)
-                answer = self._answer(body)
+                with lock:
+                    answer = self._answer(body)
                 self.close_connection = True
                 if answer is None:
                     closing.wait(LOST_S)

@@ -23,7 +23,7 @@ from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.reversal import identity
 from terminal.model import Method
-from terminal.rail import ACQUIRER, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
+from terminal.rail import ACQUIRER, BOTH_WAYS, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
 from terminal.shop import Shop
 
 # The wallet's own trouble (error, time-outs, malfunction): it may have been charged, which only a query can tell.
@@ -49,6 +49,7 @@ class HostRail:
 
     name = ACQUIRER
     rules = RULES
+    takes = BOTH_WAYS
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop

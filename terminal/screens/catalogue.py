@@ -348,6 +348,20 @@ class ChooseMethod:
 
 
 @value
+class ChooseWallet:
+    """Whose code is to be shown. `wallets` in room "wallet"; "": another one, by the acquirer's code."""
+
+    name: ClassVar[str] = "choose_wallet"
+    amount: Money
+    wallets: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered(words[f"wallet.{wallet or 'other'}"] for wallet in self.wallets)
+        return MenuList(words["choose_wallet.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@value
 class ChooseTerms:
     """`terms`: numbers of months, two digits each."""
 
@@ -1352,6 +1366,7 @@ CARD_REASONS = (
     "bad_stripe", "chip_card_swiped", "another_card", "other_card",
 )  # fmt: skip
 REFUSALS = (
+    "wallet_key_id",
     "sign_in",
     "amount_limit",
     "batch_full",
@@ -1446,6 +1461,7 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterAmount(_LARGE),
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
+    ChooseWallet(_SALE, ("wechat", "alipay", ""), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
     InsertCard(_SALE, swipe=False, kind="sale"),
     InsertCard(_SALE, swipe=True, kind="sale"),
@@ -1549,6 +1565,7 @@ EXAMPLES: tuple[Screen, ...] = (
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
+    *(NothingSent(reason) for reason in ("wallet_keys", "wallet_library")),
     GiveUpOrder(_SALE),
     OrderClosing(_SALE),
     *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", *_ASKED_FOR)),

@@ -27,6 +27,7 @@ from wechatpayv3.utils import rsa_sign
 from drivers.ports import Https
 from terminal.model import Money
 from terminal.rail import (
+    KEY_ID,
     Fate,
     Order,
     OrderNews,
@@ -137,7 +138,9 @@ class _Core(Core):  # type: ignore[misc]  # The library has no types.
     def _believe(self, headers: Mapping[str, str], body: bytes) -> None:
         marks = {name.title(): value for name, value in headers.items() if name.startswith("wechatpay-")}
         at = marks.get("Wechatpay-Timestamp", "")
-        if marks.get("Wechatpay-Serial") != self._public_key_id or not at.isdecimal():
+        if marks.get("Wechatpay-Serial") != self._public_key_id:
+            raise Unbelievable(KEY_ID)  # Signed, if at all, by another key than the one that we were told of.
+        if not at.isdecimal():
             raise Unbelievable("unauthenticated")
         try:
             good = self._verify_signature(marks, body.decode("utf-8"))
