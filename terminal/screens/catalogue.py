@@ -1366,7 +1366,6 @@ CARD_REASONS = (
     "bad_stripe", "chip_card_swiped", "another_card", "other_card",
 )  # fmt: skip
 REFUSALS = (
-    "wallet_key_id",
     "sign_in",
     "amount_limit",
     "batch_full",
@@ -1393,6 +1392,7 @@ REFUSALS = (
     "uploads_full",
     "uploads_wait",
     "no_sales",
+    "wallet_key_id",
 )
 SIGN_IN_REASONS = (
     "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
@@ -1411,6 +1411,7 @@ LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_black
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
     Boot("0.1.0", (("keys", True), ("journal", True), ("unsealed", False))),
+    Boot("0.1.0", (("keys", True), ("journal", True), ("K a1b2c3d4", True), ("wechat", False), ("alipay", True))),
     ChooseLanguage(0),
     EnterNumber("merchant_no", "104110070110", "merchant_no"),
     EnterNumber("terminal_no", "", "terminal_no"),
