@@ -162,6 +162,15 @@ def test_another_key_of_the_wallet_than_the_configured_one_is_said(shop: Shop, k
     shop.ends("unknown", 5_000)
 
 
+def test_another_merchant_s_number_is_refused_in_the_wallet_s_own_words(shop: Shop, keys: Keys) -> None:
+    told = dataclasses.replace(wechat_contract(keys), serial="SERIAL02")
+    wallet = WeChat(told, shop.line, shop.world.world_ms, lambda: "N")
+    shop.world.shop.rails = {NAME: Direct(wallet)}
+    shop.plays(sale(shop.code()) + "declined: ENTER\nidle:")
+    (payment,) = all_payments(shop.world.journal)
+    assert (payment.state.value, payment.facts["response_code"]) == ("declined", "SIGN_ERROR")
+
+
 def shown(row: int) -> str:
     return f"idle: 5000 ENTER\nchoose_method: 2\nchoose_wallet: {row}\nshow_qr: "
 
