@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -68,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
 class Gateways:
     """Both gateways, one customer, and a folder for their terminal. Raises OSError."""
 
-    def __init__(self, folder: Path, wallets: Sequence[str], *, port: int) -> None:
+    def __init__(
+        self, folder: Path, wallets: Sequence[str], *, port: int, on_exchange: Callable[[], None] = lambda: None
+    ) -> None:
         self.folder = folder
         self.wallets = tuple(wallets)
         self.tills = {wallet: published.till_of(wallet, os.urandom) for wallet in wallets}
@@ -82,6 +84,7 @@ class Gateways:
             self._written(),
             wall_ms,
             ("127.0.0.1", port),
+            on_exchange,
         )
         (folder / CONFIGURATION).write_text("\n".join(self._configuration()), encoding="utf-8")
 
