@@ -10,7 +10,6 @@ Source: RFC 7468, RFC 5208, RFC 8017; WeChat Pay API v3 and Alipay OpenAPI, publ
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 
@@ -95,6 +94,6 @@ def _der(text: bytes | bytearray, what: str) -> bytes:
     else:
         raise KeyRefused(f"the file holds no {what}, or more than one thing")
     try:
-        return base64.b64decode(b"".join(body.split()), validate=True)
+        return binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
     except binascii.Error:
         raise KeyRefused("the base64 of the key is broken") from None

@@ -14,7 +14,7 @@ Source: WeChat Pay API v3 and Alipay OpenAPI, public documents; RFC 7468.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hmac
 import re
 from dataclasses import dataclass
@@ -163,6 +163,6 @@ def _places(ref: ContractRef) -> list[Place]:
 
 def _pem(what: str, der: bytearray) -> str:
     """Spec: RFC 7468 §2."""
-    text = base64.b64encode(der).decode("ascii")
+    text = binascii.b2a_base64(der, newline=False).decode("ascii")
     lines = [text[at : at + _LINE_CHARACTERS] for at in range(0, len(text), _LINE_CHARACTERS)]
     return "\n".join((f"-----BEGIN {what}-----", *lines, f"-----END {what}-----", ""))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from keys import ContractRef, KeyRef, KeyRefused, KeyStore, Usage, contract_intake
 from keys.__main__ import main
@@ -233,3 +235,19 @@ def test_the_command_forgets_a_contract(tmp_path: Path) -> None:
     place.files.clear()
     assert place.loads("--drop")[0] == 0
     assert not store(place.data).contracts.has(WECHAT)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200) | st.tuples(st.integers(0, 1_703), st.integers(0, 255)))
+def test_whatever_a_file_holds_it_is_a_key_or_refused(what: bytes | tuple[int, int]) -> None:
+    """Noise, and the published key with one byte changed."""
+    text = what
+    if isinstance(what, tuple):
+        changed = bytearray(private("wechat-shop"))
+        changed[what[0] % len(changed)] = what[1]
+        text = bytes(changed)
+    try:
+        taken = contract_intake.read(WECHAT, text, public("wechat-wallet"), bytearray(TEST_API_V3_KEY))
+    except KeyRefused:
+        return
+    assert taken.ours == fresh().ours
