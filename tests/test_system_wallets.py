@@ -23,9 +23,11 @@ from drivers.link import TcpLink
 from drivers.ports import Key, Paper
 from keys import ContractRef
 from keys.__main__ import main as keys_tool
+from keys.testkeys import TEST_API_V3_KEY
 from sim.acquirer import Acquirer
 from sim.acquirer.server import AcquirerServer
 from sim.books import all_payments
+from sim.gateways import published
 from sim.phone import Phone
 from sim.story import FIRST_RUN, OPERATOR, Eyes, StoryError, play, to_transaction
 from sim.twins.display import TwinDisplay
@@ -70,6 +72,7 @@ class Gateways:
         return json.loads(self._process.stdout.readline())
 
     def close(self) -> None:
+        self._process.terminate()
         self._process.communicate(timeout=30)
         assert self._process.returncode == 0
 
@@ -199,6 +202,10 @@ def test_a_shop_sells_refunds_and_queries_by_configuration_and_keys_alone(
         assert [payment.state.value for payment in payments] == ["completed"] * 3
         assert {payment.facts["rail"] for payment in payments} == {wallet}
         assert counter.acquirer.book.qr_orders == ()
+        kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+        assert str(payments[0].facts["order_no"]).encode() in kept, "the search itself must find what is there"
+        for secret in (TEST_API_V3_KEY, *published.private_pem(f"{wallet}-shop").splitlines()[1:-1]):
+            assert secret not in kept
 
 
 def test_without_its_keys_a_wallet_says_so_and_nothing_goes_to_somebody_else(

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -43,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until the input ends or a signal comes. 0: ended; 1: it could not start."""
+    """Serve until a signal comes, also when nobody types any more. 0: ended; 1: it could not start."""
     wallets = tuple(wallet for wallet in published.WALLETS if getattr(args, wallet)) or published.WALLETS
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     try:
         gateways = Gateways(args.data.absolute(), wallets, port=args.port)
     except OSError as error:
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 _say(**told)
             else:
                 print(" ".join(told.values()), flush=True)
+        threading.Event().wait()
     return 0
 
 
