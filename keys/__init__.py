@@ -6,6 +6,7 @@ bytes live in bytearrays that are wiped after use, and only inside this room.
 
 from keys.components import Ceremony, CeremonyRefused, Plan, Reason
 from keys.components import State as CeremonyState
+from keys.contracts import ContractKeys, ContractRef
 from keys.dukpt_handle import DukptTransaction, DukptUse
 from keys.errors import KcvMismatch, KeyRefused
 from keys.loading import KeyLayout, KeyScheme
@@ -18,6 +19,8 @@ __all__ = [
     "Ceremony",
     "CeremonyRefused",
     "CeremonyState",
+    "ContractKeys",
+    "ContractRef",
     "DukptTransaction",
     "DukptUse",
     "KcvMismatch",

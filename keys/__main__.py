@@ -71,6 +71,12 @@ COMMANDS = {
         "remote-accept --data DIR token",
         True,
     ),
+    "wallet": (
+        "contract",
+        "装入与钱包直连的合同密钥 / load the keys of a contract with a wallet",
+        "wallet wechat --data DIR --private-key apiclient_key.pem --public-key pub_key.pem",
+        True,
+    ),
 }
 _ENDS = "结束码 exit status: 0; 1 被拒绝 refused; 2 命令行有误 wrong command line"
 

@@ -5,8 +5,8 @@ the TDK only encrypts tracks, a batch's key only seals that batch's data. Its al
 said by its own record's label, and `usage.check` is asked before a key is opened: any other pair of operation and
 key raises KeyRefused. Clear keys exist only inside one call, in bytearrays that are wiped before it returns.
 
-There is no way out: the store wraps nothing and gives no key away. What it takes, `intake` says; with `test_only` it
-takes published keys and no others.
+There is no way out: the store wraps nothing and gives no key away, but for those of a wallet's contract, which
+`contracts` lends. What it takes, `intake` says; with `test_only` it takes published keys and no others.
 
 Calls may come from two threads, the keys' and the journal's; the vault and DUKPT each have a lock.
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from keys import blocks, intake, mac_methods, pin_formats, tdes, usage
 from keys import pin as pin_blocks
 from keys.components import Ceremony
+from keys.contracts import ContractRoom
 from keys.device_key import DEVICE_KEY_BYTES, DeviceKeySource
 from keys.dukpt import Counters
 from keys.dukpt_handle import (
@@ -43,11 +44,10 @@ from keys.refs import MAC_USAGES, MASTER_USAGES, KeyRef, Usage, working_keys
 from keys.testkeys import TEST_TMK, TEST_TMK_TRIPLE, is_published
 from keys.track import encrypt_track
 from keys.usage import Algorithm, Mode, Operation
-from keys.vault import NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
+from keys.vault import IS_TEST, NONCE_BYTES, TAG_BYTES, Label, Record, Vault, gcm_open, gcm_seal
 
 TMK = KeyRef(Usage.TMK)
 INITIAL_KEY = KeyRef(Usage.INITIAL_KEY)
-IS_TEST = 1  # A record's flag: the key is published.
 BATCH_LIMIT = 0xFFFF_FFFF  # A record's slot has four bytes.
 MAC_BYTES_MIN = 4
 
@@ -78,8 +78,9 @@ class KeyStore:
         self._test_only = test_only
         self._dukpt = DukptRoom(vault, counters, random)
         self.messages = DukptMessages(partial(self.next_transaction, INITIAL_KEY))
+        self.contracts = ContractRoom(vault, test_only=test_only)
         masters = [r for r in vault.records if r.label.usage in {u.value for u in MASTER_USAGES}]
-        if test_only and not all(record.flags & IS_TEST for record in masters):
+        if test_only and (self.contracts.holds_own or not all(record.flags & IS_TEST for record in masters)):
             raise KeyRefused(
                 "the store holds a key that is no published test key:"
                 " allow such keys by name ([keys] real_keys = true), or remove its folder"

@@ -25,6 +25,17 @@ BY_NAME = {
 }
 PUBLISHED = tuple(BY_NAME.values())
 
+# Of wallets' contracts: the simulator's gateways have them (sim/gateways/keys). SHA-256 of each public key.
+CONTRACT_FINGERPRINTS = frozenset(
+    {
+        "E941E8DA7EA2DE423DC63E94562D9C784C418E35D6D28ED2E67AF171AF4CB49D",
+        "01A6107D531699518CD05CA397DA0B6FDF58020D7CE794088CFB0FE1F0839482",
+        "C22FD6553693D4F87E2E264454F038B4AF5943CA03331F48B5D7526BA0230A67",
+        "27C38726797F33126018420F629B84A07BCEFBA3B52ED56779F70AA7491B3BBC",
+    }
+)
+TEST_API_V3_KEY = b"zhanggui-published-api-v3-key-00"
+
 
 def is_published(key: bytearray) -> bool:
     """Whether anybody can have this key."""

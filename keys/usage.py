@@ -6,11 +6,11 @@ the row names the algorithm, and the mode of use covers it; everything else is r
 is a kind of key that we can recognise and have no business with: hosts verify PINs and make card keys.
 
 No operation encrypts data of the caller's choice under a PIN, MAC or key-encrypting key, and none gives a key out
-in the clear.
+in the clear, but for the keys of a wallet's contract, whose library wants them (keys/contracts.py).
 
 Codes of our own, from the range that the standard leaves free (digits): algorithm `4` is SM4, for which X9.143 has
-no code; usage `10` seals the data of one batch. There is no SM2 in the library that we build on, so an SM2 key has
-no row: it cannot be held, and remote loading and certificates are RSA.
+no code; usage `10` seals the data of one batch; `12` to `14` are a wallet's contract. There is no SM2 in the library
+that we build on, so an SM2 key has no row: it cannot be held, and remote loading and certificates are RSA.
 
 Spec: ASC X9.143-2022 (TR-31:2018) §6.3 (usage, algorithm, mode of use); PCI PIN Security requirements 18-3 and 19;
 PCI PTS POI requirement B12, B13. Strengths: NIST SP 800-57 part 1, table 2.
@@ -81,6 +81,7 @@ class Operation(Enum):
     DECRYPT_DATA = "decrypt data"
     SEAL_BATCH = "seal a batch's data"
     UNSEAL_BATCH = "unseal a batch's data"
+    LEND = "be lent to a wallet's library"
     CHECK_VALUE = "give a check value"
 
 
@@ -109,6 +110,7 @@ _MODES = {
     Operation.DECRYPT_DATA: "BDN",
     Operation.SEAL_BATCH: "B",
     Operation.UNSEAL_BATCH: "B",
+    Operation.LEND: "DSV",
     Operation.CHECK_VALUE: "BCDEGNVXY",
 }
 # A check value says which symmetric key this is; a pair has a certificate for that, an HMAC key no such block.
@@ -187,6 +189,9 @@ TABLE = {
         Row("V4", "PIN verification key, X9.132 algorithm 2", "TA", "CGVN"),
         Row("V5", "PIN verification key, X9.132 algorithm 3", "TA", "CGVN"),
         Row("10", "batch sealing key", "A", "B", (Operation.SEAL_BATCH, Operation.UNSEAL_BATCH)),
+        Row("12", "signing key of a wallet's contract", "R", "S", (Operation.LEND,)),
+        Row("13", "public key of a wallet", "R", "V", (Operation.LEND,)),
+        Row("14", "API v3 key of a wallet's contract", "A", "D", (Operation.LEND,)),
     )
 }
 

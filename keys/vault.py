@@ -41,6 +41,7 @@ RECORD_LIMIT = 64  # The TMK, three working keys and a key for each batch not ye
 KEY_LIMIT_BYTES = 2_400  # The largest secret: an RSA key of 4096 bits has 2376 as PKCS #8, DUKPT's registers 1175.
 FILE_LIMIT_BYTES = 163_840  # RECORD_LIMIT records of the largest size, and their headers.
 VERSION = 1
+IS_TEST = 1  # A record's flag: the key is published.
 
 _MAGIC = b"ZGK1"
 _HEADER = struct.Struct(">2sccBBI")

@@ -16,6 +16,7 @@ COMMANDS = {
     "replay": ("sim.swarm.replay", "one world of the swarm again, to the byte"),
     "scenario": ("sim.scenario.command", "stories from files, told in virtual time; each says how it ended"),
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
+    "gateways": ("sim.gateways.command", "the wallets' own gateways, for a shop with contracts of its own"),
     "certify": ("sim.certify.command", "an acquirer's certification script against a terminal, and a signed report"),
     "gallery": ("sim.gallery.command", "every screen and slip on one page; what a change has made of them"),
     "proxy": ("sim.proxy", "a network that breaks, between any terminal and any host"),

@@ -49,8 +49,9 @@ from sim.wire.printer import SerialPrinter
 from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
+from terminal.__main__ import open_gateway
 from terminal.assembly import assemble, open_keys
-from terminal.config import Address, Config, Host
+from terminal.config import Address, Config, ConfigErrors, Host, load_config
 from terminal.config.settings import OFFERABLE
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
@@ -83,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reply-seconds", type=int, default=20, metavar="N", help="how long the host may take (default: %(default)s)"
     )
     parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="before the first run has asked")
+    parser.add_argument("--wallets", type=Path, metavar="FILE", help="[wallets] of the configuration (sim gateways)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,7 +96,11 @@ def run(args: argparse.Namespace) -> int:
     # Nothing but the protocol may reach stdout, whatever a library prints.
     wire = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    config = _config(args, Address(address, int(port)))
+    try:
+        config = _config(args, Address(address, int(port)))
+    except ConfigErrors as errors:
+        print(f"handheld: {errors}", file=sys.stderr)
+        return 2
     Handheld(Voice(wire), config, panel=args.panel).run(FileIO(sys.stdin.fileno(), "rb", closefd=False))
     return 0
 
@@ -169,7 +175,7 @@ class Handheld:
         loop = RealLoop(lambda work: journal.transact(work))
         journal = Journal.open(self._data / "journal.db", wall_ms=lambda: loop.now().wall_ms)
         keys = open_keys(self._config, journal)
-        shop = assemble(self._config, self._devices, loop, keys, font=self._font)
+        shop = assemble(self._config, self._devices, loop, keys, font=self._font, https=open_gateway)
         self._mode = lambda: shop.mode
         for target, name in ((self._watch_pins, "pins"), (lambda: self._listen(stdin), "stdin")):
             threading.Thread(target=target, name=f"bench-{name}", daemon=True).start()
@@ -402,7 +408,10 @@ class WatchedCard:
 
 
 def _config(args: argparse.Namespace, host: Address) -> Config:
-    """The bench's configuration: the test merchant is offered at the first run, the host is the given one."""
+    """The bench's configuration: the test merchant is offered at the first run, the host is the given one.
+
+    Raises ConfigErrors for what is wrong with the file of wallets.
+    """
     default = Config.default()
     return dataclasses.replace(
         default,
@@ -413,6 +422,7 @@ def _config(args: argparse.Namespace, host: Address) -> Config:
         ),
         display=dataclasses.replace(default.display, driver=CONTROLLERS[args.panel]),
         transactions=dataclasses.replace(default.transactions, offered=tuple(args.offered)),
+        wallets=load_config(args.wallets).wallets if args.wallets else default.wallets,
     )
 
 

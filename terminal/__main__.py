@@ -27,11 +27,11 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from drivers.escpos_encoder import PrinterSettings
     from drivers.gpio import Pins
     from drivers.link import TcpLink
-    from drivers.ports import CardReader, DeviceError, Display, Scanner, SignaturePad, StripeReader
-    from terminal.config import Config
+    from drivers.ports import CardReader, DeviceError, Display, Https, Scanner, SignaturePad, StripeReader
+    from terminal.config import Address, Config
     from terminal.journal import Journal
     from terminal.manifest import FileCheck
-    from terminal.shop import Devices
+    from terminal.shop import Devices, Shop
 
 SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
 TOOLS = {
@@ -211,7 +211,9 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
         file_check=file_check(config),
         serial=device_id(config.general.data),
         note=lambda text: print(f"terminal: host: {text}", file=sys.stderr),
+        https=open_gateway,
     )
+    say_what_is_missing(shop)
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)
     watchdog.ready()
@@ -279,6 +281,23 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
         link=link,
     )
     return devices, link
+
+
+def open_gateway(address: Address, ca: Path | None) -> Https:
+    from drivers.https import HttpsClient
+
+    return HttpsClient(address.host, address.port, ca_file=ca)
+
+
+def say_what_is_missing(shop: Shop) -> None:
+    """Contracts with wallets that cannot be used, for the log; the first customer's screen says it, too."""
+    from terminal.strings import LANGUAGES, Words
+    from terminal.wallets.contracts import NotReady
+
+    for wallet, rail in shop.rails.items():
+        if isinstance(rail, NotReady):
+            told = "  ".join(words.about("fault", rail.fault) for words in map(Words, LANGUAGES))
+            print(f"terminal: {wallet}: {told}", file=sys.stderr)
 
 
 def gpio_pins(config: Config) -> Pins:

@@ -24,9 +24,11 @@ from terminal.hostlink.profile import Profile, load_profile
 from terminal.journal import Journal
 from terminal.loop import Loop
 from terminal.manifest import FileCheck
+from terminal.rail import Rail
 from terminal.screens.font import Font, load_font
 from terminal.shop import PASSWORD_COST, Devices, Shop
 from terminal.version import VERSION
+from terminal.wallets.contracts import NotReady, OpenHttps, build_rails
 
 DEVICE_ID = "device-id"
 # 9F33: chip and magnetic stripe; online PIN, both PINs of the card's own, signature, no CVM; SDA, DDA, CDA.
@@ -98,22 +100,27 @@ def assemble(
     serial: str = "",
     note: Callable[[str], None] = lambda text: None,
     password_cost: int = PASSWORD_COST,
+    https: OpenHttps | None = None,
 ) -> Shop:
     """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
 
     `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to;
-    `note` hears what goes wrong on the line to the host, one line of text at a time, without any secret.
+    `note` hears what goes wrong on the line to the host, one line of text at a time, without any secret. `https` opens
+    the way to a wallet's gateway; without it no contract of the configuration can be used.
     Raises CapkError if no `kernel` is given and its CA keys cannot be read; ValueError for a `kernel` that never goes
-    online, because without a sign-in nothing can be told or settled.
+    online, because without a sign-in nothing can be told or settled, and for contracts without `https`.
     """
     kernel = kernel or kernel_profile(config)
     if kernel.offline_only:
         raise ValueError("9F35: this terminal has a host; the type must be one that can go online")
 
+    rails = _rails(config, keys, https, loop)
+    ready = tuple((wallet, not isinstance(rail, NotReady)) for wallet, rail in rails.items())
+
     def self_tests() -> tuple[tuple[str, bool], ...]:
         # Version and checksum of the kernel's options stand among the checks, on the first screen and on the slip.
         crypto = all(passed for _, passed in known_answers())
-        return (("keys", crypto), ("journal", not service_reason), (identity(kernel), True), *device_checks())
+        return (("keys", crypto), ("journal", not service_reason), (identity(kernel), True), *ready, *device_checks())
 
     profile = profile or load_profile(config.link.profile)
     profile = replace(
@@ -139,4 +146,13 @@ def assemble(
         serial=serial,
         note=note,
         password_cost=password_cost,
+        rails=rails,
     )
+
+
+def _rails(config: Config, keys: KeyStore, https: OpenHttps | None, loop: Loop) -> dict[str, Rail]:
+    if https is None:
+        if config.wallets.contracts:
+            raise ValueError("a contract with a wallet needs a way to its gateway")
+        return {}
+    return build_rails(config, keys, https, lambda: loop.now().wall_ms)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHINA = datetime.timezone(datetime.timedelta(hours=8))  # Whose civil time wallets and bills go by.
 ACQUIRER = "acquirer"  # The rail that every terminal with a QR scheme has: the host itself.
+KEY_ID = "key_id"  # A fault: the answer names another key of the wallet's than the configuration.
 ORDER_NO_LIMIT = 32  # Characters, letters and digits: what each of the rails takes.
 
 
@@ -41,6 +42,7 @@ class Fate(Enum):
     SILENT = "silent"  # No answer, or none that can be believed: it may have been done.
 
 
+BOTH_WAYS = frozenset({Method.QR_SHOWN, Method.QR_SCANNED})
 FINAL = frozenset({Fate.PAID, Fate.CLOSED, Fate.REFUNDED})
 
 
@@ -187,6 +189,9 @@ class Rail(Protocol):
 
     @property
     def rules(self) -> Rules: ...
+    @property
+    def takes(self) -> frozenset[Method]:
+        """Which new orders are for it: codes that we show, codes that we scan. Old ones stay with whoever has them."""
 
     @property
     def fee_bp(self) -> int | None:

@@ -127,6 +127,13 @@ def test_a_process_that_may_not_lock_its_memory_is_warned(pi: Bench) -> None:
     assert "LimitMEMLOCK" in found.en
 
 
+def test_a_contract_with_a_wallet_needs_its_library(pi: Bench) -> None:
+    machine = dataclasses.replace(pi, absent=("wechatpayv3", "alipay"))
+    assert "wallets" not in rows(machine)
+    found = rows(machine, configured(pi, '[wallets.alipay]\napp_id = "2021000000000001"\n'))["wallets"]
+    assert (found.state, found.found) == (State.MISSING, "alipay")
+
+
 @pytest.mark.parametrize(
     ("change", "row"),
     [

@@ -88,11 +88,69 @@ def test_every_line_of_the_example_loads_when_its_comment_mark_is_taken_away(tmp
     assert config.link.tls.ca == tmp_path / "acquirer-ca.pem"
     assert config.gpio.tamper == 26
     assert config.printer.address == Address("192.168.1.50", 9100)
+    assert [name for name, _ in config.wallets.contracts] == ["wechat", "alipay"]
 
 
 def test_an_empty_file_is_the_defaults_and_they_obey_their_own_rules() -> None:
     assert parse_config("") == Config.default()
     assert not list(Config.default().gpio.complaints())
+
+
+WECHAT = """[wallets.wechat]
+merchant_id = "1900000001"
+app_id = "wx0000000000000001"
+serial = "5157F09E"
+public_key_id = "PUB_KEY_ID_01"
+"""
+
+
+def test_a_contract_with_a_wallet(tmp_path: Path) -> None:
+    more = 'gateway = "https://localhost:8443/"\nca = "ca.pem"\nkey = "wechat-2"\nfee_bp = 38\n'
+    config = parse_config(WECHAT + more, folder=tmp_path)
+    assert [name for name, _ in config.wallets.contracts] == ["wechat"]
+    wechat = config.wallets.wechat
+    assert (wechat.gateway, wechat.ca, wechat.key) == (Address("localhost", 8443), tmp_path / "ca.pem", "wechat-2")
+    assert (wechat.fee_bp, wechat.direct) == (38, ("shown", "scanned"))
+    assert config.wallets.alipay == Config.default().wallets.alipay
+
+
+def test_everything_that_is_wrong_with_contracts_is_told_at_once() -> None:
+    text = """[wallets.wechat]
+app_id = "wx0000000000000001"
+gateway = "http://api.mch.weixin.qq.com"
+key = "alipay"
+fee_bp = 1.5
+direct = []
+[wallets.alipay]
+store_id = "7"
+[wallets.unionpay]
+"""
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config(text)
+    english, chinese = caught.value.text(), caught.value.text("zh-CN")
+    assert "line 3: wallets.wechat.gateway: refused without TLS: must begin with https://" in english
+    assert "第 3 行: wallets.wechat.gateway: 无 TLS, 拒绝" in chinese
+    assert "line 4: wallets.wechat.key: must be a name in the key store: wechat wechat-2 ... wechat-9" in english
+    assert "line 5: wallets.wechat.fee_bp: must be a whole number" in english
+    assert "line 6: wallets.wechat.direct: must be a list [...] of 1-2 items" in english
+    assert "line 7: wallets.alipay.app_id: a contract needs this one, too" in english
+    assert "line 9: wallets.unionpay: there is no such key" in english
+    assert len(english.splitlines()) == len(chinese.splitlines()) == 6
+
+
+def test_half_a_contract_names_what_is_missing() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config('[wallets.wechat]\nmerchant_id = "1900000001"\n')
+    missing = {problem.key for problem in caught.value.problems}
+    assert missing == {f"wallets.wechat.{name}" for name in ("app_id", "serial", "public_key_id")}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://", "https://host:0", "https://host:70000", "https://host/path", "https://u@host", "ftp://host", 1]
+)
+def test_what_is_no_gateway(url: object) -> None:
+    with pytest.raises(ConfigErrors, match="gateway"):
+        parse_config(WECHAT + f"gateway = {url!r}\n")
 
 
 def test_values_arrive_typed() -> None:

@@ -5,6 +5,7 @@ In virtual time and without sockets: what carries bytes is handed the gateway. B
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from sim.gateways.wechat import Merchant, WeChatGateway
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, press, to_transaction
 from sim.world import World
+from terminal.model import Method
 from terminal.rail import ACQUIRER
 from terminal.wallets.direct import Direct
 from terminal.wallets.wechat import NAME, WeChat
@@ -148,6 +150,74 @@ def test_an_answer_that_cannot_be_believed_leaves_it_unknown_until_a_query(shop:
 
     world.run(people())
     shop.ends("completed", 5_000)
+
+
+def test_another_key_of_the_wallet_than_the_configured_one_is_said(shop: Shop, keys: Keys) -> None:
+    """Whoever mistypes its id hears so at the first sale; the order is unknown, for it may have been charged."""
+    told = dataclasses.replace(wechat_contract(keys), public_key_id="PUB_KEY_ID_02")
+    numbers = itertools.count()
+    wallet = WeChat(told, shop.line, shop.world.world_ms, lambda: f"M{next(numbers):08d}")
+    shop.world.shop.rails = {NAME: Direct(wallet)}
+    shop.plays(sale(shop.code()) + "refused: ENTER\nqr_unknown: CANCEL\ngive_up_order: CANCEL\nidle:")
+    shop.ends("unknown", 5_000)
+
+
+def test_another_merchant_s_number_is_refused_in_the_wallet_s_own_words(shop: Shop, keys: Keys) -> None:
+    told = dataclasses.replace(wechat_contract(keys), serial="SERIAL02")
+    wallet = WeChat(told, shop.line, shop.world.world_ms, lambda: "N")
+    shop.world.shop.rails = {NAME: Direct(wallet)}
+    shop.plays(sale(shop.code()) + "declined: ENTER\nidle:")
+    (payment,) = all_payments(shop.world.journal)
+    assert (payment.state.value, payment.facts["response_code"]) == ("declined", "SIGN_ERROR")
+
+
+def shown(row: int) -> str:
+    return f"idle: 5000 ENTER\nchoose_method: 2\nchoose_wallet: {row}\nshow_qr: "
+
+
+def test_a_shown_code_is_the_chosen_wallet_s_own(shop: Shop) -> None:
+    async def people() -> None:
+        await play(shop.world, FIRST_RUN + OPERATOR + shown(1) + "wait 1")
+        (trade,) = shop.till.trades.values()
+        shop.till.scan(trade.payload, shop.user, shop.world.world_ms())
+        await play(shop.world, "approved:\nidle:")
+
+    shop.world.run(people())
+    shop.ends("completed", 5_000)
+
+
+def test_a_code_for_another_wallet_is_the_acquirer_s(shop: Shop) -> None:
+    shop.plays(shown(2) + "phone alipay\napproved:\nidle:")
+    (payment,) = all_payments(shop.world.journal)
+    assert (payment.facts["rail"], shop.till.trades) == (ACQUIRER, {})
+
+
+def test_who_leaves_the_question_has_no_order(shop: Shop) -> None:
+    shop.plays("idle: 5000 ENTER\nchoose_method: 2\nchoose_wallet: CANCEL\nidle:")
+    assert all_payments(shop.world.journal) == ()
+
+
+def test_codes_that_are_not_asked_for_directly_are_the_acquirer_s(shop: Shop) -> None:
+    direct = shop.world.shop.rails[NAME]
+    assert isinstance(direct, Direct)
+    direct.takes = frozenset({Method.QR_SCANNED})
+    by_acquirer = "idle: 5000 ENTER\nchoose_method: 2\nshow_qr: phone wechat\napproved:\n"
+    shop.plays(by_acquirer + sale(shop.code()) + "approved:\nidle:")
+    payments = tuple(reversed(all_payments(shop.world.journal)))
+    assert [payment.facts["rail"] for payment in payments] == [ACQUIRER, NAME]
+
+
+def test_without_the_acquirer_s_scheme_only_contracts_take_codes(shop: Shop) -> None:
+    terminal = shop.world.shop
+    terminal.own_profile = dataclasses.replace(terminal.own_profile, qr_scheme="none")
+    terminal.profile = terminal.host.profile = terminal.own_profile
+    shop.plays(
+        "idle: 5000 ENTER\nchoose_method: 2\nshow_qr: CANCEL\norder_closed: ENTER\n"
+         "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\nbad_code: ENTER\n"
+        + sale(shop.code())
+        + "approved:\nidle:"
+    )
+    shop.ends("reversed completed", 5_000)
 
 
 def test_a_part_goes_back_and_is_pending_until_its_query(shop: Shop) -> None:

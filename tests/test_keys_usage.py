@@ -41,6 +41,9 @@ MATRIX: tuple[tuple[str, str, dict[Operation, str]], ...] = (
     ("M7", "H", {O.MAKE_HMAC: "CGN", O.CHECK_HMAC: "CVN"}),
     ("P0", "ADT4", {O.ENCRYPT_PIN: "BEN", O.DECRYPT_PIN: "BDN"}),
     ("10", "A", {O.SEAL_BATCH: "B", O.UNSEAL_BATCH: "B"}),
+    ("12", "R", {O.LEND: "S"}),
+    ("13", "R", {O.LEND: "V"}),
+    ("14", "A", {O.LEND: "D"}),
 )
 CODES = (
     *("B0", "B1", "B2", "B3"),
@@ -53,7 +56,7 @@ CODES = (
     *("P0", "P1"),
     *("S0", "S1", "S2"),
     *("V0", "V1", "V2", "V3", "V4", "V5"),
-    *("10",),
+    *("10", "12", "13", "14"),
 )
 
 
@@ -75,7 +78,7 @@ def allows(usage: str, algorithm: str, mode: str, operation: Operation) -> bool:
     return True
 
 
-def test_the_table_has_every_usage_of_the_standard_and_one_of_ours() -> None:
+def test_the_table_has_every_usage_of_the_standard_and_those_of_ours() -> None:
     assert set(TABLE) == set(CODES)
 
 

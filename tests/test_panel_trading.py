@@ -88,8 +88,8 @@ class Clerk:
 
 
 @contextmanager
-def trading(folder: Path, browser: Browser, lang: str) -> Iterator[tuple[Bench, Clerk]]:
-    bench = Bench(folder, port=0, panel="128x64", lang=lang)
+def trading(folder: Path, browser: Browser, lang: str, *, direct: bool = False) -> Iterator[tuple[Bench, Clerk]]:
+    bench = Bench(folder, port=0, panel="128x64", lang=lang, direct=direct)
     bench.start()
     try:
         browser.open(f"{bench.url}&lang={lang}")
@@ -142,6 +142,37 @@ def test_a_morning_at_the_counter(tmp_path: Path) -> None:
         assert any("128.50" in text for text in texts) and any("25.50" in text for text in texts)
         page = browser.run("document.documentElement.outerHTML")
         assert "6225000000000014" not in page  # Its number is nowhere on the page but masked.
+
+
+def test_the_phone_pays_a_shop_with_contracts_of_its_own(tmp_path: Path) -> None:
+    with (
+        Browser(tmp_path / "chromium") as browser,
+        trading(tmp_path / "data", browser, "zh", direct=True) as (bench, clerk),
+    ):
+        clerk.set_up()
+        clerk.sign_in()
+        clerk.start_sale("100", "2")
+        clerk.see("choose_wallet")
+        clerk.press("2")
+        clerk.see("show_qr")
+        clerk.touch('[data-phone="look"]')
+        clerk.touch('[data-phone="confirm"]')
+        clerk.see("approved", "printing", "idle")
+        clerk.picture("direct-sale-zh")
+        clerk.touch('[data-phone="cancel"]')
+
+        clerk.start_sale("2550", "3")
+        clerk.see("scan_code")
+        clerk.touch('[data-phone="code"]')
+        clerk.touch('[data-phone="hold"]')
+        clerk.see("wallet_paying")
+        clerk.touch('[data-phone="confirm"]')
+        clerk.see("approved", "printing", "idle")
+        clerk.see("idle")
+        assert bench.direct is not None
+        tills = bench.direct.gateways.tills
+        assert (tills["alipay"].taken_minor, tills["wechat"].taken_minor) == (2650, 0)
+        assert bench.acquirer.book.qr_orders == ()
 
 
 def test_power_is_cut_while_the_host_is_silent(tmp_path: Path) -> None:

@@ -97,6 +97,26 @@ class Keyboard:
 
     def line(self) -> bytearray:
         """The key on the next line."""
+        typed, used = self._typed()
+        try:
+            return _unhexed(typed, used)
+        finally:
+            tdes.wipe(typed)
+
+    def characters(self, asked: str) -> bytearray:
+        """A secret that is text, on the next line; the caller wipes it. Raises KeyRefused."""
+        self._prompt(asked)
+        typed, used = self._typed()
+        return tdes.trimmed(typed, used)
+
+    @staticmethod
+    def characters_of(path: str) -> bytearray:
+        """The same, from a file of its owner's alone. Raises KeyRefused, OSError."""
+        with _private_file(path) as file:
+            return Keyboard(file).characters("")
+
+    def _typed(self) -> tuple[bytearray, int]:
+        """The next line, in a room that the caller wipes, and how much of it is used."""
         typed, room = bytearray(INPUT_LIMIT_CHARACTERS), bytearray(1)
         used = 0
         try:
@@ -107,13 +127,23 @@ class Keyboard:
                 if room[0] in (_RETURN, _NEW_LINE):
                     break
                 if used == len(typed):
+                    tdes.wipe(typed)
                     raise KeyRefused("the key is too long")
                 typed[used] = room[0]
                 used += 1
-            return _unhexed(typed, used)
+            return typed, used
         finally:
-            tdes.wipe(typed)
             tdes.wipe(room)
+
+
+def private_bytes(path: str, limit: int) -> bytearray:
+    """A file of its owner's alone, one byte more than `limit` at most; the caller wipes it.
+
+    Raises KeyRefused for what others may read; OSError.
+    """
+    with _private_file(path) as file:
+        found = bytearray(limit + 1)
+        return tdes.trimmed(found, file.readinto(found) or 0)
 
 
 def only_published(keys: Iterable[bytearray], *, allow_real: bool) -> bool:

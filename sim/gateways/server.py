@@ -19,7 +19,7 @@ LOST_S = 30  # How long a deaf gateway keeps a client waiting, at most.
 
 
 class GatewayServer:
-    """Serves until it is closed. `wall_ms` is the gateways' clock."""
+    """Serves until it is closed. `wall_ms` is the gateways' clock; `on_exchange` is told after each answer."""
 
     def __init__(
         self,
@@ -28,8 +28,11 @@ class GatewayServer:
         certificates: Certificates,
         wall_ms: Callable[[], int],
         address: tuple[str, int] = ("127.0.0.1", 0),
+        on_exchange: Callable[[], None] = lambda: None,
     ) -> None:
         closing = self._closing = threading.Event()
+        # Requests are taken one after the other, and whoever is a customer takes it, too.
+        lock = self.lock = threading.RLock()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -46,7 +49,9 @@ class GatewayServer:
                     self.send_error(413)
                     return
                 body = self.rfile.read(length)
-                answer = self._answer(body)
+                with lock:
+                    answer = self._answer(body)
+                on_exchange()
                 self.close_connection = True
                 if answer is None:
                     closing.wait(LOST_S)

@@ -17,10 +17,12 @@ from pathlib import Path
 from types import FrameType
 
 from drivers.gpio import LAYOUT
+from keys import KeyRefused
 from sim.acquirer.core import Acquirer
 from sim.acquirer.server import wall_ms
 from sim.arguments import port_number
 from sim.panel.bank import AcquirerBank
+from sim.panel.direct import DirectBench, DirectPhone
 from sim.panel.hub import Hub
 from sim.panel.phone_desk import PhoneOnDesk
 from sim.panel.protocol import JSONObject
@@ -28,6 +30,7 @@ from sim.panel.server import NoPort, PanelServer
 from sim.panel.shelf import cards
 from sim.panel.webfont import block, glyphs_of
 from sim.panel.world import Sight, World
+from sim.phone import Phone
 from terminal.screens.font import load_font
 
 DEFAULT_PORT = 8086
@@ -46,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     parser.add_argument("--panel", choices=PANELS, default=PANELS[0], help="the display (default: %(default)s)")
     parser.add_argument("--lang", choices=sorted(LANGUAGES), default="zh", help="of a new page and a new terminal")
+    parser.add_argument("--direct", action="store_true", help="contracts of the shop's own with WeChat Pay and Alipay")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,9 +62,12 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     try:
-        bench = Bench(args.data, port=args.port, panel=args.panel, lang=args.lang)
+        bench = Bench(args.data, port=args.port, panel=args.panel, lang=args.lang, direct=args.direct)
     except NoPort as error:
         print(f"panel: {error}", file=sys.stderr)
+        return 1
+    except KeyRefused as error:  # Its terminal's store will not take the published keys of contracts.
+        print(f"panel: {args.data}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         if error.errno == errno.EADDRINUSE:  # The host's port, which this folder's terminal calls for ever.
@@ -81,17 +88,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Bench:
-    """Everything that `python -m sim panel` runs, put together. Raises OSError, NoPort."""
+    """Everything that `python -m sim panel` runs, put together. Raises OSError, NoPort, KeyRefused with `direct`."""
 
-    def __init__(self, data: Path, *, port: int, panel: str, lang: str, launcher: Sequence[str] = LAUNCHER) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int,
+        panel: str,
+        lang: str,
+        launcher: Sequence[str] = LAUNCHER,
+        direct: bool = False,
+    ) -> None:
         self._hub = Hub()
         font = glyphs_of(load_font())
+        self.direct = DirectBench(data / "gateways", data / "terminal", self._phone_changed) if direct else None
         self._bank = AcquirerBank(data / "host", self._host_said)
-        self._phone = PhoneOnDesk(self._bank.acquirer, wall_ms)
+        gateway = self._bank.acquirer.gateway
+        phone = DirectPhone(gateway, self.direct.gateways) if self.direct else Phone(gateway)
+        self._phone = PhoneOnDesk(self._bank.acquirer, wall_ms, phone)
         self._world: World | None = None
         command = (
             *(*launcher, "--data", str(data / "terminal"), "--host", f"127.0.0.1:{self._bank.port}"),
             *("--panel", panel, "--lang", LANGUAGES[lang]),
+            *(self.direct.arguments if self.direct else ()),
         )
         try:
             self._server = PanelServer(
@@ -137,12 +157,17 @@ class Bench:
         if self._world is not None:
             self._world.close()
         self._server.close()
+        if self.direct is not None:
+            self.direct.close()
 
     def _host_said(self, message: JSONObject) -> None:
         """What crossed the line; after an answer the phone may have something new to show."""
         self._hub.publish(message)
         if message["is"] == "books":
-            self._hub.publish({"is": "phone", **self._phone.shown()})
+            self._phone_changed()
+
+    def _phone_changed(self) -> None:
+        self._hub.publish({"is": "phone", **self._phone.shown()})
 
 
 def sight_of(message: JSONObject) -> Sight | None:

@@ -41,9 +41,9 @@ REFUSED = two("商户没有收到付款", "The merchant was not paid")
 class PhoneOnDesk:
     """The PhoneDesk of sim.panel.world. Every call takes the acquirer's lock: phone and line share the book."""
 
-    def __init__(self, acquirer: Acquirer, now_ms: Callable[[], int]) -> None:
+    def __init__(self, acquirer: Acquirer, now_ms: Callable[[], int], phone: Phone | None = None) -> None:
         self._acquirer = acquirer
-        self._phone = Phone(acquirer.gateway)
+        self._phone = phone or Phone(acquirer.gateway)
         self._now_ms = now_ms
         self._wallet = WalletKind.ALIPAY
         self._screen = "home"

@@ -4,8 +4,8 @@ What the shop decides once and what the hardware is stands here; what changes wh
 their passwords, the batch, the merchant's numbers typed in at the first run) stands in the journal. A
 password has no default, so there is none in this file.
 
-`settings.py` holds the values, their defaults and their rules; `reading.py` reads a file and reports all of
-its errors at once. A commented example: terminal/zhanggui.example.toml.
+`settings.py` and `wallets.py` hold the values, their defaults and their rules; `reading.py` reads a file and reports
+all of its errors at once. A commented example: terminal/zhanggui.example.toml.
 """
 
 from terminal.config.reading import ConfigErrors, load_config, parse_config
@@ -27,13 +27,16 @@ from terminal.config.settings import (
     Timeouts,
     Tls,
 )
+from terminal.config.wallets import AlipayContract, Contract, Wallets, WeChatContract
 
 __all__ = [
     "Address",
+    "AlipayContract",
     "Card",
     "Checks",
     "Config",
     "ConfigErrors",
+    "Contract",
     "Display",
     "General",
     "Gpio",
@@ -47,6 +50,8 @@ __all__ = [
     "Scanner",
     "Timeouts",
     "Tls",
+    "Wallets",
+    "WeChatContract",
     "load_config",
     "parse_config",
 ]

@@ -17,7 +17,7 @@ from typing import Any
 from terminal.config.rules import Problem, Wrong
 from terminal.config.settings import SECTIONS, Config
 
-SIZE_LIMIT_BYTES = 65_536  # The commented example has 6 KB.
+SIZE_LIMIT_BYTES = 65_536  # The commented example has 10 KB.
 SYNTAX_LIMIT = 20  # Syntax errors reported at most; a file with more is not TOML.
 
 _TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s-]+?)\s*\]\s*(?:#.*)?")
@@ -77,9 +77,11 @@ def parse_config(text: str, *, folder: Path = Path(), name: str = "") -> Config:
     read = {section: _read(section, values.get(section, {}), lines, folder, problems) for section in SECTIONS}
     if problems:
         raise ConfigErrors(problems, name)
-    link = dataclasses.replace(read["link"], tls=read["link.tls"])
-    plain = {section: value for section, value in read.items() if "." not in section}
-    return dataclasses.replace(config, **{**plain, "link": link})
+    for section in SECTIONS:
+        home, _, name = section.rpartition(".")
+        if home:
+            read[home] = dataclasses.replace(read[home], **{name: read.pop(section)})
+    return dataclasses.replace(config, **read)
 
 
 def _parse(text: str) -> tuple[Mapping[str, Any], list[Problem]]:

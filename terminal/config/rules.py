@@ -60,6 +60,9 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+Complaint: TypeAlias = tuple[str, Wrong]  # The key that is blamed, and why.
+
+
 def option(default: T, rule: Rule) -> T:
     """A dataclass field that a file may set, with the rule its value has to pass."""
     value: T = field(default=default, metadata={"rule": rule})

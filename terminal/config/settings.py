@@ -15,6 +15,7 @@ from typing import Any
 
 from terminal.config.rules import (
     Address,
+    Complaint,
     Rule,
     Wrong,
     address,
@@ -28,6 +29,7 @@ from terminal.config.rules import (
     several,
     text,
 )
+from terminal.config.wallets import AlipayContract, Wallets, WeChatContract
 from terminal.scan_patterns import Pattern, Patterns, ScanKind, overlaps, read_pattern
 
 LANGUAGES = ("zh-CN", "en")
@@ -43,8 +45,6 @@ PIN_MAX = 27  # GPIO 0 to 27 are on the 40-pin header.
 
 _pin = number(0, PIN_MAX)
 _wait_ms = number(1_000, 600_000)  # Under a second nobody can act; past ten minutes a counter is blocked.
-
-Complaint = tuple[str, Wrong]
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +407,7 @@ class Config:
     transactions: Transactions = field(default_factory=Transactions)
     bill: Bill = field(default_factory=Bill)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    wallets: Wallets = field(default_factory=Wallets)
 
     @classmethod
     def default(cls) -> Config:
@@ -433,5 +434,8 @@ SECTIONS: Mapping[str, Callable[[], Any]] = MappingProxyType(
         "transactions": Transactions,
         "bill": Bill,
         "timeouts": Timeouts,
+        "wallets": Wallets,
+        "wallets.wechat": WeChatContract,
+        "wallets.alipay": AlipayContract,
     }
 )

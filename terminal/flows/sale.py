@@ -36,7 +36,7 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
 
 async def _pay(shop: Shop, due: Money) -> Money | None:
     """One way to pay, to its end; what is left to be paid in another way, where somebody wants that."""
-    ways = tuple(row for row in offered(shop.profile) if row[0] is Method.CASH or not _cash_only(shop))
+    ways = tuple(row for row in offered(shop) if row[0] is Method.CASH or not _cash_only(shop))
     methods = tuple(method for method, _ in ways)
     chosen = await choose(
         shop, len(ways), lambda at: screens.ChooseMethod(amount=due, methods=methods, selected=at)

@@ -25,7 +25,7 @@ from terminal.methods import host_bill
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.reversal import identity
 from terminal.model import Method
-from terminal.rail import ACQUIRER, Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
+from terminal.rail import ACQUIRER, BOTH_WAYS, Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
 from terminal.shop import Shop
 
 # The wallet's own trouble (error, time-outs, malfunction): it may have been charged, which only a query can tell.
@@ -51,6 +51,7 @@ class HostRail:
 
     name = ACQUIRER
     rules = RULES
+    takes = BOTH_WAYS
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from drivers.ports import DeviceError, Key, Tone
-from terminal.dialogue import acknowledge
+from terminal.dialogue import acknowledge, choose
 from terminal.loop import CallOverdue, Now, Offload, Race, Sleep, Wait
 from terminal.methods import qr_order
-from terminal.methods.rails import rail_for
+from terminal.methods.rails import rail_for, wallets_for
 from terminal.model import Method, Money
 from terminal.printing import print_copy, slip_head
 from terminal.rail import FINAL, Fate, OrderNews, Rail, order_of
@@ -34,9 +34,14 @@ SCANNER_DEADLINE_MS = 2_000
 EXPIRED, CANCELLED = "expired", "cancelled"  # Why an order is given up.
 
 
-async def pay_shown(shop: Shop, due: Money) -> PaymentRecord:
-    """The terminal shows a code. Ends COMPLETED, REVERSED, DECLINED or ABANDONED, or open: UNKNOWN or REVERSING."""
-    rail = rail_for(shop)
+async def pay_shown(shop: Shop, due: Money) -> PaymentRecord | None:
+    """The terminal shows a code. Ends COMPLETED, REVERSED, DECLINED or ABANDONED, or open: UNKNOWN or REVERSING.
+
+    None when nobody said for which wallet.
+    """
+    rail = await _rail_to_show(shop, due)
+    if rail is None:
+        return None
     payment = await qr_order.begin(shop, Method.QR_SHOWN, due, rail, rail.rules.shown_seconds)
     shop.show(screens.Connecting(what="qr_order"))
     news = await rail.create(order_of(payment))
@@ -58,7 +63,10 @@ async def pay_scanned(shop: Shop, due: Money) -> PaymentRecord | None:
     scan = await _scan_payment_code(shop, due)
     if scan is None or scan.kind is None:
         return None
-    rail = rail_for(shop, scan.kind.value)
+    rail = rail_for(shop, Method.QR_SCANNED, scan.kind.value)
+    if rail is None:  # Nobody has a contract for this wallet's codes.
+        await acknowledge(shop, screens.BadCode(reason="consumer"))
+        return None
     payment = await qr_order.begin(
         shop, Method.QR_SCANNED, due, rail, rail.rules.paying_seconds, wallet=scan.kind.value
     )
@@ -90,6 +98,17 @@ async def watch_paying(shop: Shop, payment: PaymentRecord, rail: Rail, charged_m
         shop.show(screens.Connecting(what="qr_close"))
         await Sleep(wait_ms)
     return await qr_order.give_up(shop, payment, ended)
+
+
+async def _rail_to_show(shop: Shop, due: Money) -> Rail | None:
+    """A wallet's own code is for its own customers: somebody asks which wallet, where there is more than one answer."""
+    wallets = wallets_for(shop, Method.QR_SHOWN)
+    if len(wallets) == 1:
+        return rail_for(shop, Method.QR_SHOWN, wallets[0])
+    chosen = await choose(
+        shop, len(wallets), lambda at: screens.ChooseWallet(amount=due, wallets=wallets, selected=at)
+    )
+    return None if chosen is None else rail_for(shop, Method.QR_SHOWN, wallets[chosen])
 
 
 async def _show_until_paid(

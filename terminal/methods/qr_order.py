@@ -28,7 +28,7 @@ from terminal.methods.late_news import LATE, tell_later
 from terminal.methods.rails import RAIL, rail_of
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep, print_kept
-from terminal.rail import FINAL, Fate, Order, OrderNews, Rail, order_of
+from terminal.rail import FINAL, KEY_ID, Fate, Order, OrderNews, Rail, order_of
 from terminal.receipts import Late, QrSlip
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -104,7 +104,10 @@ async def not_begun(shop: Shop, payment: PaymentRecord, news: OrderNews) -> Paym
         done = await _move(payment, PaymentState.ABANDONED, why="withdrawn", fault=news.fault)
         await acknowledge(shop, screens.NothingSent(reason=news.fault))
         return done
-    return await ask_unknown(shop, await _move(payment, PaymentState.UNKNOWN))
+    unknown = await _move(payment, PaymentState.UNKNOWN)
+    if news.fault == KEY_ID:  # Asking again will not help before somebody has looked at the configuration.
+        await acknowledge(shop, screens.Refused(reason="wallet_key_id"))
+    return await ask_unknown(shop, unknown)
 
 
 async def _move(payment: PaymentRecord, state: PaymentState, **facts: str) -> PaymentRecord:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from terminal.hostlink.profile import Profile
 from terminal.methods import card, cash, qr
 from terminal.methods.qr_order import THROUGH_ORDERS
+from terminal.methods.rails import wallets_for
 from terminal.model import Method, Money
 from terminal.shop import Shop
 
@@ -23,6 +23,6 @@ METHODS: tuple[tuple[Method, Pay], ...] = (
 )
 
 
-def offered(profile: Profile) -> tuple[tuple[Method, Pay], ...]:
-    """The rows that this acquirer can carry out: without a QR scheme, none of the wallets'."""
-    return tuple(row for row in METHODS if profile.qr_scheme != "none" or row[0] not in THROUGH_ORDERS)
+def offered(shop: Shop) -> tuple[tuple[Method, Pay], ...]:
+    """The rows that somebody can carry out: a wallet's need the acquirer's QR scheme, or a contract with the wallet."""
+    return tuple(row for row in METHODS if row[0] not in THROUGH_ORDERS or wallets_for(shop, row[0]))

@@ -348,6 +348,20 @@ class ChooseMethod:
 
 
 @value
+class ChooseWallet:
+    """Whose code is to be shown. `wallets` in room "wallet"; "": another one, by the acquirer's code."""
+
+    name: ClassVar[str] = "choose_wallet"
+    amount: Money
+    wallets: tuple[str, ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered(words[f"wallet.{wallet or 'other'}"] for wallet in self.wallets)
+        return MenuList(words["choose_wallet.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@value
 class ChooseTerms:
     """`terms`: numbers of months, two digits each."""
 
@@ -1455,6 +1469,7 @@ REFUSALS = (
     "uploads_wait",
     "no_sales",
     "no_bill",
+    "wallet_key_id",
 )
 SIGN_IN_REASONS = (
     "no-keys", "kcv", "77", "99", "A0", "header", "settled", "signed-out", "age", "changed", "tamper", "new-tmk",
@@ -1473,6 +1488,7 @@ LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_black
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
     Boot("0.1.0", (("keys", True), ("journal", True), ("unsealed", False))),
+    Boot("0.1.0", (("keys", True), ("journal", True), ("K a1b2c3d4", True), ("wechat", False), ("alipay", True))),
     ChooseLanguage(0),
     EnterNumber("merchant_no", "104110070110", "merchant_no"),
     EnterNumber("terminal_no", "", "terminal_no"),
@@ -1523,6 +1539,7 @@ EXAMPLES: tuple[Screen, ...] = (
     EnterAmount(_LARGE),
     *(ChooseMethod(_SALE, tuple(Method), selected) for selected in range(len(Method))),
     ChooseMethod(_LARGE, tuple(Method), 0),
+    ChooseWallet(_SALE, ("wechat", "alipay", ""), 0),
     ChooseMethod(_SALE, (Method.CARD, Method.CASH), 1),
     InsertCard(_SALE, swipe=False, kind="sale"),
     InsertCard(_SALE, swipe=True, kind="sale"),
@@ -1626,6 +1643,7 @@ EXAMPLES: tuple[Screen, ...] = (
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
+    *(NothingSent(reason) for reason in ("wallet_keys", "wallet_library")),
     GiveUpOrder(_SALE),
     OrderClosing(_SALE),
     *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", *_ASKED_FOR)),

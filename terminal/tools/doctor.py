@@ -25,6 +25,7 @@ OLDEST_PYTHON = (3, 11)
 CLOCK_FLOOR = datetime.date(2025, 1, 1)  # Before this program was begun: a clock that says less was never set.
 FREE_BYTES = 100_000_000  # A year's journal of a small shop, twice.
 NEEDED = ("apsw", "cryptography", "PIL", "luma.oled", "serial", "escpos")
+WALLETS = {"wechat": "wechatpayv3", "alipay": "alipay"}  # Of contracts that are configured.
 WORLD = ("websockets", "zxingcpp")  # The simulator's; a terminal sells without them.
 
 
@@ -52,6 +53,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "simulator": ("模拟环境程序包", "simulator's packages"),
     "card-package": ("读卡器程序包", "card reader package"),
     "pi-package": ("GPIO 程序包", "GPIO package"),
+    "wallets": ("钱包直连程序包", "wallets' libraries"),
     "display": ("显示屏总线", "display bus"),
     "gpio": ("键盘与指示灯", "keypad and lamps"),
     "printer": ("打印机", "printer"),
@@ -153,6 +155,9 @@ def _packages(machine: Machine, config: Config) -> Iterator[Row]:
     state = State.MISSING if machine.is_pi() else State.WARN
     yield _modules(machine, "pi-package", ("RPi",), state, "pip install rpi-lgpio")
     yield _modules(machine, "simulator", WORLD, State.WARN, "make venv")
+    libraries = tuple(WALLETS[wallet] for wallet, _ in config.wallets.contracts)
+    if libraries:
+        yield _modules(machine, "wallets", libraries, State.MISSING, "pip install '.[wallets]'")
 
 
 def _modules(machine: Machine, name: str, modules: tuple[str, ...], state: State, command: str) -> Row:

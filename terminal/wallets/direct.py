@@ -15,7 +15,8 @@ from typing import Protocol, TypeVar
 from drivers.ports import LinkDown
 from terminal.journal import harmless
 from terminal.loop import CallOverdue, Offload
-from terminal.rail import Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
+from terminal.model import Method
+from terminal.rail import BOTH_WAYS, Bill, Fate, Order, OrderNews, Refund, RefundFate, RefundNews, Rules
 
 DEADLINE_MS = 90_000  # Of a call, which may be up to three exchanges: past it the thread is stuck, whatever the reason.
 
@@ -55,8 +56,9 @@ class Wallet(Protocol):
 class Direct:
     """Meets `terminal.rail.Rail` with a wallet's blocking calls."""
 
-    def __init__(self, wallet: Wallet, fee_bp: int | None = None) -> None:
+    def __init__(self, wallet: Wallet, takes: frozenset[Method] = BOTH_WAYS, fee_bp: int | None = None) -> None:
         self._wallet = wallet
+        self.takes = takes
         self.fee_bp = fee_bp
 
     @property

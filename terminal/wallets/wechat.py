@@ -28,6 +28,7 @@ from drivers.ports import Https
 from terminal.model import Money
 from terminal.rail import (
     CHINA,
+    KEY_ID,
     Bill,
     BillRow,
     Fate,
@@ -139,7 +140,9 @@ class _Core(Core):  # type: ignore[misc]  # The library has no types.
     def _believe(self, headers: Mapping[str, str], body: bytes) -> None:
         marks = {name.title(): value for name, value in headers.items() if name.startswith("wechatpay-")}
         at = marks.get("Wechatpay-Timestamp", "")
-        if marks.get("Wechatpay-Serial") != self._public_key_id or not at.isdecimal():
+        if marks.get("Wechatpay-Serial") != self._public_key_id:
+            raise Unbelievable(KEY_ID)  # Signed, if at all, by another key than the one that we were told of.
+        if not at.isdecimal():
             raise Unbelievable("unauthenticated")
         try:
             good = self._verify_signature(marks, body.decode("utf-8"))
