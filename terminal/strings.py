@@ -306,6 +306,8 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "what.settlement": ("正在结算", "Settling"),
         "what.sign_in": ("正在签到", "Signing in"),
         "approved.title": ("交易成功", "Approved"),
+        "wallet_paid.customer": ("顾客付 {paid}", "Paid {paid}"),
+        "wallet_paid.disbelieved": ("优惠不符未采信", "Discount ignored"),
         "declined.title": ("交易失败", "Declined"),
         "declined.settling": ("主机拒绝结算", "Settlement refused"),
         "part_approved.title": ("只批准部分金额", "Part approved"),

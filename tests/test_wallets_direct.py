@@ -17,8 +17,8 @@ from wallet_gateways import NOW_MS, Bench, Keys, alipay_contract, bench, order, 
 from drivers.https import HttpsClient
 from drivers.ports import LinkDown, LinkFault
 from sim.gateways.till import State
-from terminal.model import Method, Money
-from terminal.rail import Fate, Payer, Refund, RefundFate
+from terminal.model import Method, Money, Payer
+from terminal.rail import Fate, Refund, RefundFate
 from terminal.wallets.alipay import CHINA, Alipay
 from terminal.wallets.direct import Unbelievable
 from terminal.wallets.wechat import WeChat

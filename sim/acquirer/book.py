@@ -92,6 +92,14 @@ class Order:
     paid_ms: int = 0
     code: str = "00"  # Why a scanned one was refused.
     told: bool = False  # The merchant has had PAID for an answer: from now on it is refunded, not reversed.
+    merchant_minor: int = 0  # Discounts, if it is paid: what the merchant bears,
+    platform_minor: int = 0  # and what a platform pays in the customer's place.
+    extra: str = ""  # What comes with the payment: a line for the slip.
+
+    @property
+    def customer_minor(self) -> int:
+        """What its payer pays."""
+        return self.amount_minor - self.merchant_minor - self.platform_minor
 
     @property
     def prevented(self) -> bool:

@@ -297,5 +297,11 @@ ORDER_TAGS: Mapping[str, Words] = MappingProxyType(
         OrderTag.SECONDS_LEFT: Words("剩余秒数", "seconds left"),
         OrderTag.WALLET: Words("钱包", "wallet"),
         OrderTag.WALLET_NO: Words("钱包流水号", "wallet's number"),
+        OrderTag.REFUND_NO: Words("退款单号", "refund"),
+        OrderTag.REFUND_STATE: Words("退款状态", "state of the refund"),
+        OrderTag.CUSTOMER_PAID: Words("顾客实付", "customer paid"),
+        OrderTag.PROMOTIONS: Words("优惠", "discounts"),
+        OrderTag.EXTRAS: Words("随单所得", "came with it"),
+        OrderTag.ESLIP_KEY: Words("电子小票口令", "key of the e-slip"),
     }
 )

@@ -28,6 +28,10 @@ class OrderTag:
     WALLET_NO = "A9"
     REFUND_NO = "B0"
     REFUND_STATE = "B1"
+    CUSTOMER_PAID = "B6"
+    PROMOTIONS = "B7"
+    EXTRAS = "B8"
+    ESLIP_KEY = "B9"
 
 
 class OrderState(Enum):

@@ -184,6 +184,9 @@ def read_news(answer: Answered, order: Order) -> OrderNews:
         wallet_no=harmless("wallet_no", said.wallet_no),
         payload=said.payload,
         seconds=said.expires_s or 0,
+        promotions=said.came_with.promotions,
+        customer=said.came_with.customer,
+        extras=said.came_with.extras,
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from terminal.model import Kind, Method, Money, Notice, PaymentState
+from terminal.model import Kind, Method, Money, Notice, PaymentState, Promotion
 
 CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
 
@@ -186,6 +186,8 @@ class QrSlip:
     """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's.
 
     `late`: it came after its order was given up; all of it goes back under `refund_no`, if there is one.
+    `customer`: what the customer paid of it after `promotions`, None where there were none; `disbelieved`: some were
+    told, and their figures do not come to the amount. `extras`: lines that came with the payment.
     """
 
     record_kind: ClassVar[str] = "qr"
@@ -200,6 +202,10 @@ class QrSlip:
     ref_no: str = ""
     late: Late = Late.NOT
     refund_no: str = ""
+    promotions: tuple[Promotion, ...] = ()
+    customer: Money | None = None
+    extras: tuple[str, ...] = ()
+    disbelieved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from terminal.model import Kind, Method, Notice, PaymentState
+from terminal.model import Kind, Method, Notice, Payer, PaymentState
 from terminal.receipts.slips import Balance, Ending
 
 LANGUAGES = ("zh-CN", "en")
@@ -57,6 +57,9 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "refund_no": ("退款单号", "REFUND NO"),
+        "customer_paid": ("顾客实付", "CUSTOMER PAID"),
+        "extras": ("随单所得", "WITH THIS PAYMENT"),
+        "disbelieved": ("钱包所报优惠与金额不符，未采信", "REPORTED DISCOUNTS DO NOT ADD UP: NOT BELIEVED"),
         "wallet": ("付款方式", "WALLET"),
         "wallet_no": ("钱包流水号", "WALLET TRANS NO"),
         "receipt_no": ("收据号", "RECEIPT NO"),
@@ -191,6 +194,11 @@ METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
         Method.QR_SCANNED: ("扫码(被扫)", "QR SCANNED"),
         Method.CASH: ("现金", "CASH"),
     }
+)
+
+# Who bears a discount, behind its name.
+PAYERS: MappingProxyType[Payer, tuple[str, str]] = MappingProxyType(
+    {Payer.MERCHANT: ("商户承担", "MERCHANT"), Payer.PLATFORM: ("平台承担", "PLATFORM")}
 )
 
 CLOSING = ("正在关单", "BEING CLOSED")  # REVERSING of a wallet's order.

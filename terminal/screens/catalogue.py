@@ -29,6 +29,9 @@ class Screen(Protocol):
         ...
 
 
+CORNER_CHARACTERS = 7  # Beside a title on the narrowest panel.
+
+
 def rows_a_page(height: int) -> int:
     """How many rows of Today a panel of that height (pixels) shows at once."""
     return height // 16 - (2 if height >= TALL_PANEL_PX else 1)
@@ -549,6 +552,32 @@ class Approved:
         lines: tuple[str, ...] = (words.about("next", self.then),) if self.then else ()
         lines += (words.say("authorisation_code", code=self.code),) if self.code else ()
         return Notice(words["approved.title"], amount=words.money(self.amount), lines=lines, mark=Mark.DONE)
+
+
+@value
+class WalletPaid:
+    """A wallet's order is paid. `customer`: what the customer paid of it, None where there was no discount.
+
+    A discount that fits stands in the corner. `believed`: whether its figures come to the order. `extra`: a line that
+    came with the payment, or "".
+    """
+
+    name: ClassVar[str] = "approved"
+    amount: Money
+    customer: Money | None
+    believed: bool
+    extra: str
+
+    def lay(self, words: Words) -> Layout:
+        lines: tuple[str, ...] = () if self.believed else (words["wallet_paid.disbelieved"],)
+        corner = ""
+        if self.customer is not None:
+            off = f"-{self.amount - self.customer}"
+            corner = off if len(off) <= CORNER_CHARACTERS else ""
+            lines += (words.say("wallet_paid.customer", paid=words.money(self.customer)),)
+        lines += (self.extra,) if self.extra else ()
+        amount = words.money(self.amount)
+        return Notice(words["approved.title"], amount=amount, lines=lines, corner=corner, mark=Mark.DONE)
 
 
 @value
@@ -1510,6 +1539,11 @@ EXAMPLES: tuple[Screen, ...] = (
     Declined("XQ", "unknown answer XQ", "acquirer"),
     Approved(_SALE, "A12345", "confirm"),
     Approved(_LARGE, "A12345", "confirm"),
+    WalletPaid(_SALE, None, believed=True, extra=""),
+    WalletPaid(_SALE, Money(12_050), believed=True, extra=""),
+    WalletPaid(Money(9_999_999), Money(9_000_000), believed=True, extra=""),
+    WalletPaid(_SALE, None, believed=True, extra="获得红包 ¥0.88"),
+    WalletPaid(_SALE, None, believed=False, extra=""),
     KeepCard(),
     PartApproved(Money(6425), Money(6425)),
     PartApproved(Money(9_999_999), Money(90_000_000)),
