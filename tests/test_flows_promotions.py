@@ -14,15 +14,19 @@ from test_flows_stories import START
 
 from drivers.ports import Text
 from sim.books import all_payments, discrepancies
-from sim.story import play, to_transaction
+from sim.story import play, to_menu, to_transaction
 from sim.world import PHONE_BALANCE_MINOR, World
 from terminal.journal import PaymentRecord
+from terminal.model import Kind, Money
+from terminal.receipts import Balance, Discounts, SettlementSlip, from_record
 
 pytestmark = pytest.mark.slow  # Whole stories.
 
 GIVEN = "idle: fault merchant-discount,minor=500 fault platform-discount,minor=300 fault red-packet,minor=88\n"
 SHOWN = "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 2 phone wechat\napproved:\nidle:"
 SCANNED = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\nidle:"
+REPORTS = to_menu("reports")
+SETTLE = to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\nidle:"
 FALSE = "idle: fault merchant-discount,minor=500 fault false-discount,times=every\n"
 
 
@@ -95,3 +99,39 @@ def test_refunds_are_by_the_order_and_give_back_what_was_paid() -> None:
         assert tuple(map(sum, zip(*map(parts, refunds), strict=True))) == parts(sale)
         assert left_minor(world, "wechat") == 0
         assert discrepancies(world.journal, world.acquirer) == []
+
+
+def settlement_of(world: World) -> SettlementSlip:
+    record = world.journal.transact(lambda tx: tx.last_slip(SettlementSlip.record_kind))
+    assert record is not None
+    slip = from_record(record.body)
+    assert isinstance(slip, SettlementSlip)
+    return slip
+
+
+def test_a_settlement_counts_orders_and_says_who_bore_what() -> None:
+    """Two orders with discounts, one whose figures are false, and a part of the first given back: the host agrees."""
+    back = to_transaction("order-refund") + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 2570 ENTER\n"
+    sales = GIVEN + SHOWN.removesuffix("idle:") + GIVEN + SCANNED.removesuffix("idle:")
+    story = START + sales + back + SUPERVISOR + "approved:\n"
+    with World("promotions-settled") as world:
+        world.run(play(world, story + FALSE + SHOWN.removesuffix("idle:") + REPORTS + "menu: 1\n" + SETTLE))
+        slip = settlement_of(world)
+        report, settled = (
+            "\n".join(line.text for line in paper if isinstance(line, Text)) for paper in world.printer.slips[-2:]
+        )
+        assert (slip.domestic, slip.total) == (Balance.BALANCED, Money(12_850 + 5_000 - 2_570 + 12_850))
+        assert slip.discounts == Discounts(Money(500 + 500 - 100), Money(300 + 300 - 60), disbelieved=1)
+        counted = [p for p in payments(world) if "customer_minor" in p.facts]
+        signs = [-1 if p.kind is Kind.REFUND else 1 for p in counted]
+        assert sum(s * parts(p)[0] for s, p in zip(signs, counted, strict=True)) == 12_050 + 4_200 - 2_410
+        assert discrepancies(world.journal, world.acquirer) == []
+        for paper in (report, settled):
+            assert "281.30" in paper and "-9.00" in paper and "272.30" in paper and "5.40" in paper
+
+
+def test_nobody_reads_of_discounts_where_there_were_none() -> None:
+    with World("no-promotions") as world:
+        world.run(play(world, START + SHOWN.removesuffix("idle:") + SETTLE))
+        assert settlement_of(world).discounts is None
+        assert "DISCOUNT" not in printed(world)

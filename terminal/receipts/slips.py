@@ -243,6 +243,18 @@ class TotalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Discounts:
+    """What wallets' orders of a batch were cheaper by, less what refunds took back: who bore how much of the total.
+
+    `disbelieved`: of how many payments the figures do not come to the order, and are in neither sum.
+    """
+
+    merchant: Money
+    platform: Money
+    disbelieved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OpenRow:
     """What is open: a pending reversal, an unknown wallet order, a failed upload.
 
@@ -282,6 +294,7 @@ class UploadRow:
 class SettlementSlip:
     """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them.
 
+    `total` is by the orders' amounts, `discounts` what is in it that customers have not paid, None for nothing.
     `uploaded` and `not_taken` count the records of the batch upload. Not `closed`: an X report (交易统计单), which
     settles nothing.
     """
@@ -298,6 +311,7 @@ class SettlementSlip:
     uploaded: int = 0
     not_taken: int = 0
     closed: bool = True
+    discounts: Discounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
