@@ -68,7 +68,7 @@ class OrderNews:
     "bad_code" for a payment code that cannot be charged. `said`: the wallet's own words for people, if it has any.
     `promotions`: None where discounts were told that cannot be read. `customer`: what the customer paid, None where it
     was not said. Neither is checked here (`methods/qr_split.py`). `extras`: lines for the slip that came with the
-    payment (a red packet won, a voucher given).
+    payment (a red packet won, a voucher given). `eslip_url`: where the customer finds the slip, "" for nowhere.
     """
 
     fate: Fate
@@ -83,6 +83,7 @@ class OrderNews:
     promotions: tuple[Promotion, ...] | None = ()
     customer: Money | None = None
     extras: tuple[str, ...] = ()
+    eslip_url: str = ""
 
 
 class RefundFate(Enum):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from sim.acquirer.book import Batch, Book, Order
+from sim.acquirer.eslips import ESlips
 from sim.acquirer.faults import FaultKind
 from sim.acquirer.requests import (
     APPROVED,
@@ -39,8 +40,9 @@ GIVING = (FaultKind.MERCHANT_DISCOUNT, FaultKind.PLATFORM_DISCOUNT, FaultKind.RE
 class OrderDesk:
     """Answers the five order requests of a signed-in terminal."""
 
-    def __init__(self, gateway: WalletGateway, book: Book, profile: Profile) -> None:
+    def __init__(self, gateway: WalletGateway, book: Book, profile: Profile, eslips: ESlips) -> None:
         self._gateway = gateway
+        self._eslips = eslips
         self._book = book
         self._profile = profile
 
@@ -71,7 +73,7 @@ class OrderDesk:
             elif message.text(3) == QR_REVERSE:
                 self._gateway.reverse(known, now_ms)
         self._gateway.tell(known)
-        return _order_answer(known, APPROVED, request)
+        return self._told(known, APPROVED, request)
 
     def _customer_acts(self, request: Request, order: Order) -> None:
         """What the fault plan has the customer do in the last moment before this request."""
@@ -104,7 +106,7 @@ class OrderDesk:
                 raise Refused(DUPLICATE)
             self._gateway.refresh(known, now_ms)
             self._gateway.tell(known)
-            return _order_answer(known, _pay_code(known) if scanned else APPROVED, request)
+            return self._told(known, _pay_code(known) if scanned else APPROVED, request)
         order_no, stan, terminal = tags[OrderTag.ORDER_NO], message.text(11), request.terminal
         self._gateway.offer = _offer(request) or self._gateway.offer
         life_ms = _life_ms(tags, CONFIRM_LIFE_MS if scanned else ORDER_LIFE_MS)
@@ -112,12 +114,32 @@ class OrderDesk:
             order = self._gateway.create(
                 batch, terminal, order_no, stan, amount_minor, now_ms, life_ms=life_ms
             )
-            return _order_answer(order, APPROVED, request)
+            return self._told(order, APPROVED, request)
         order = self._gateway.pay_by_code(
             batch, terminal, order_no, stan, amount_minor, code, now_ms, life_ms=life_ms
         )
         self._gateway.tell(order)
-        return _order_answer(order, _pay_code(order), request)
+        return self._told(order, _pay_code(order), request)
+
+    def _told(self, order: Order, code: str, request: Request) -> Answer:
+        tags = {OrderTag.ORDER_NO: order.order_no}
+        if order.payload:
+            tags[OrderTag.PAYLOAD] = order.payload
+        tags[OrderTag.STATE] = order.state.value
+        if order.state in (OrderState.WAITING, OrderState.PAYING):
+            tags[OrderTag.SECONDS_LEFT] = str(max(0, (order.expires_ms - request.now_ms) // 1000))
+        if order.wallet:
+            tags[OrderTag.WALLET] = order.wallet
+        if order.wallet_no:
+            tags[OrderTag.WALLET_NO] = order.wallet_no
+        if order.state is OrderState.PAID:
+            tags |= _came_with(order, lies=FaultKind.FALSE_DISCOUNT in request.faults)
+            if self._profile.eslip_address:
+                tags[OrderTag.ESLIP_KEY] = self._eslips.key(order)
+        fields: dict[int, str | bytes] = {59: write_tlv(tags)}
+        if order.amount_minor:
+            fields[4] = f"{order.amount_minor:012d}"
+        return Answer(code, fields)
 
 
 def _life_ms(tags: dict[str, str], otherwise_ms: int) -> int:
@@ -165,22 +187,3 @@ def _came_with(order: Order, *, lies: bool) -> dict[str, str]:
     if order.extra:
         tags[OrderTag.EXTRAS] = write_extras((order.extra,))
     return tags
-
-
-def _order_answer(order: Order, code: str, request: Request) -> Answer:
-    tags = {OrderTag.ORDER_NO: order.order_no}
-    if order.payload:
-        tags[OrderTag.PAYLOAD] = order.payload
-    tags[OrderTag.STATE] = order.state.value
-    if order.state in (OrderState.WAITING, OrderState.PAYING):
-        tags[OrderTag.SECONDS_LEFT] = str(max(0, (order.expires_ms - request.now_ms) // 1000))
-    if order.wallet:
-        tags[OrderTag.WALLET] = order.wallet
-    if order.wallet_no:
-        tags[OrderTag.WALLET_NO] = order.wallet_no
-    if order.state is OrderState.PAID:
-        tags |= _came_with(order, lies=FaultKind.FALSE_DISCOUNT in request.faults)
-    fields: dict[int, str | bytes] = {59: write_tlv(tags)}
-    if order.amount_minor:
-        fields[4] = f"{order.amount_minor:012d}"
-    return Answer(code, fields)

@@ -11,6 +11,7 @@ its errors at once. A commented example: terminal/zhanggui.example.toml.
 from terminal.config.reading import ConfigErrors, load_config, parse_config
 from terminal.config.rules import Address, Problem
 from terminal.config.settings import (
+    NO_PRINTER,
     Card,
     Checks,
     Config,
@@ -29,6 +30,7 @@ from terminal.config.settings import (
 )
 
 __all__ = [
+    "NO_PRINTER",
     "Address",
     "Card",
     "Checks",

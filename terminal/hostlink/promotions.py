@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from terminal.hostlink.codec import FrameError
+from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, read_tlv, write_tlv
 from terminal.model import Money, Payer, Promotion
 from terminal.rail import EXTRAS_LIMIT, PROMOTIONS_LIMIT
@@ -33,19 +34,25 @@ class CameWith:
     key: str = ""
 
 
+def eslip_url(profile: Profile, number: str, key: str) -> str:
+    """Where the customer finds the slip of this order, or of a card's reference number; "" where there is none."""
+    return f"{profile.eslip_address}{number}/{key}" if profile.eslip_address and number and key else ""
+
+
+def read_eslip_key(tags: Mapping[str, str]) -> str:
+    """Tag B9, "" for none that can be read."""
+    key = tags.get(OrderTag.ESLIP_KEY, "")
+    return key if re.fullmatch(r"[0-9A-Z]{6,16}", key) else ""
+
+
 def read_came_with(tags: Mapping[str, str]) -> CameWith:
     """Tags B6 to B9 of F59, each of them optional. Never raises."""
     paid = tags.get(OrderTag.CUSTOMER_PAID)
     promotions = _promotions(tags.get(OrderTag.PROMOTIONS, ""))
     if paid is not None and not re.fullmatch(r"[0-9]{12}", paid):
         promotions, paid = None, None
-    key = tags.get(OrderTag.ESLIP_KEY, "")
-    return CameWith(
-        promotions,
-        None if paid is None else Money(int(paid)),
-        _extras(tags.get(OrderTag.EXTRAS, "")),
-        key if re.fullmatch(r"[0-9A-Z]{6,16}", key) else "",
-    )
+    customer = None if paid is None else Money(int(paid))
+    return CameWith(promotions, customer, _extras(tags.get(OrderTag.EXTRAS, "")), read_eslip_key(tags))
 
 
 def write_promotions(promotions: Iterable[Promotion]) -> str:

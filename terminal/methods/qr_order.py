@@ -263,6 +263,7 @@ def _paid(shop: Shop, tx: Tx, payment: PaymentRecord, news: OrderNews, *, quiet:
         customer=came.customer,
         extras=came.extras,
         disbelieved=came.disbelieved,
+        eslip_url=news.eslip_url,
     )
     slip_id = keep(tx, slip, payment.id)
     if quiet:

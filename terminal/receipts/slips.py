@@ -108,7 +108,7 @@ class CardSlip:
     `original` is the number of the transaction that this one is about, `original_by` which (voucher, rrn, auth_code),
     `original_date` its MMDD where it may be of another day; `terms` is an instalment's number of months, `base`
     the sale that a tip (`amount`) is added to. `asked`: what was asked for, where only `amount`
-    of it was approved. `then`: what is to be done about it, a word of the table NEXT.
+    of it was approved. `then`: what is to be done about it, a word of the table NEXT. `eslip_url` as in QrSlip.
     """
 
     record_kind: ClassVar[str] = "card"
@@ -132,6 +132,7 @@ class CardSlip:
     base: Money | None = None
     asked: Money | None = None
     then: str = ""
+    eslip_url: str = ""
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
@@ -187,7 +188,8 @@ class QrSlip:
 
     `late`: it came after its order was given up; all of it goes back under `refund_no`, if there is one.
     `customer`: what the customer paid of it after `promotions`, None where there were none; `disbelieved`: some were
-    told, and their figures do not come to the amount. `extras`: lines that came with the payment.
+    told, and their figures do not come to the amount. `extras`: lines that came with the payment. `eslip_url`: where
+    the customer finds this slip, shown where there is no paper.
     """
 
     record_kind: ClassVar[str] = "qr"
@@ -206,6 +208,7 @@ class QrSlip:
     customer: Money | None = None
     extras: tuple[str, ...] = ()
     disbelieved: bool = False
+    eslip_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -853,6 +853,25 @@ class ShowQr:
 
 
 @value
+class ShowESlip:
+    """The customer scans the slip: no panel lets it look like a code to pay. Only if `qr.qr_fits` says that it fits."""
+
+    name: ClassVar[str] = "show_eslip"
+    amount: Money
+    payload: str
+
+    def lay(self, words: Words) -> Layout:
+        return QrLayout(
+            self.payload,
+            amount=words.money(self.amount),
+            caption=words["show_eslip.no_charge"],
+            corner=words["show_eslip.corner"],
+            hint=Hint(),
+            too_big=words["show_qr.too_big"],
+        )
+
+
+@value
 class QrOnPaper:
     name: ClassVar[str] = "qr_on_paper"
     amount: Money
@@ -1365,6 +1384,7 @@ _SALE = Money(12850)
 _LARGE = Money(999_999_999_99)
 _CHECKS = (("display", True), ("keypad", True), ("printer", True), ("reader", True), ("scanner", False))
 _CODE = "https://pay.example/q/8F3kQz81LmT0"
+_ESLIP = "HTTPS://Q.EXAMPLE/S/10000001000001000000021798761600/ABCDEFGH23"  # Digits and capitals: 29 modules.
 _LONG_CODE = "https://qr.example.com/unionpay/order?no=" + "26112201352900010001" + "&sign=" + "A7f3" * 16
 _ROWS = (
     TodayRow("14:05", "card", _SALE, "completed"),
@@ -1385,6 +1405,7 @@ REFUSALS = (
     "amount_limit",
     "batch_full",
     "no_slip",
+    "no_printer",
     "nothing_to_settle",
     "too_late",
     "not_supervisor",
@@ -1578,6 +1599,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ShowQr(_SALE, _CODE, 58),
     ShowQr(Money(12345678), _CODE, 118),
     ShowQr(_SALE, _LONG_CODE, 58),
+    ShowESlip(_SALE, _ESLIP),
     QrOnPaper(_SALE, 118),
     ScanCode(_SALE, 58),
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
