@@ -155,9 +155,19 @@ def test_who_bears_a_discount_is_told(place: Bench, platform: bool) -> None:
     place.till.discount_minor = 500
     place.till.trades[order().number].platform = platform
     place.till.scan(made.payload, place.user, NOW_MS)
-    (promotion,) = place.wallet.query(order()).promotions
+    news = place.wallet.query(order())
+    (promotion,) = news.promotions or ()
+    assert news.customer == Money(12_350)
     assert (promotion.amount, promotion.payer) == (Money(500), Payer.PLATFORM if platform else Payer.MERCHANT)
     assert place.user.balance_minor == 100_000 - 12_350
+
+
+def test_a_discount_that_is_no_amount_loses_no_payment(place: Bench) -> None:
+    made = place.wallet.create(order())
+    place.till.discount_minor, place.till.mood.odd_discount = 500, True
+    place.till.scan(made.payload, place.user, NOW_MS)
+    news = place.wallet.query(order())
+    assert (news.fate, news.promotions) == (Fate.PAID, None)
 
 
 def test_nothing_is_believed_that_the_wallet_has_not_signed(place: Bench) -> None:
