@@ -226,7 +226,7 @@ async def end(shop: Shop, payment: PaymentRecord, news: OrderNews) -> PaymentRec
 def _paid_screens(amount: Money, came: CameWith) -> tuple[screens.WalletPaid, ...]:
     """One, or two where a discount and something else came: a low panel has room for one line."""
     believed, extra = not came.disbelieved, came.extras[0] if came.extras else ""
-    if extra and (came.customer or not believed):
+    if extra and (came.customer is not None or not believed):
         first = screens.WalletPaid(amount=amount, customer=came.customer, believed=believed, extra="")
         return first, screens.WalletPaid(amount=amount, customer=None, believed=True, extra=extra)
     return (screens.WalletPaid(amount=amount, customer=came.customer, believed=believed, extra=extra),)
