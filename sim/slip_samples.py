@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from terminal.model import Finding, Kind, Method, Money, Notice, PaymentState
+from terminal.model import Finding, Kind, Method, Money, Notice, Payer, PaymentState, Promotion
 from terminal.receipts import (
     Balance,
     BillSlip,
@@ -14,6 +14,7 @@ from terminal.receipts import (
     DetailRow,
     DetailSlip,
     DifferenceRow,
+    Discounts,
     Ending,
     Entry,
     Head,
@@ -99,6 +100,17 @@ QR = QrSlip(
     ref_no="260305142300",
 )
 QR_LATE = replace(QR, late=Late.REFUNDED, refund_no="10000001000001000000030000000000")
+QR_DISCOUNT = replace(
+    QR,
+    promotions=(
+        Promotion("开业立减", Money(50), Payer.MERCHANT),
+        Promotion("A discount with a name that is long", Money(30), Payer.PLATFORM),
+        Promotion("", Money(1), Payer.PLATFORM),
+    ),
+    customer=Money(799),
+    extras=("获得红包 ¥0.88", "满100减5券 1张"),
+)
+QR_DISBELIEVED = replace(QR, disbelieved=True)
 QR_ORDER = QrOrderSlip(
     HEAD, Money(880), "https://qr.example.cn/pay?o=20260305000042", "12345678202603050000420000000001", 300
 )
@@ -115,6 +127,7 @@ SETTLEMENT = SettlementSlip(
     28,
     Money(1314260),
 )
+SETTLEMENT_DISCOUNTS = replace(SETTLEMENT, discounts=Discounts(Money(1250), Money(3080), 1))
 UNBALANCED = SettlementSlip(
     HEAD,
     (TotalRow(Method.CARD, Kind.SALE, 2, Money(20000)),),
@@ -227,10 +240,13 @@ SAMPLES: dict[str, Slip] = {
     "notice-reversing": NOTICE_REVERSING,
     "qr": QR,
     "qr-late": QR_LATE,
+    "qr-discount": QR_DISCOUNT,
+    "qr-disbelieved": QR_DISBELIEVED,
     "qr-order": QR_ORDER,
     "cash": CASH,
     "settlement": SETTLEMENT,
     "settlement-unbalanced": UNBALANCED,
+    "settlement-discounts": SETTLEMENT_DISCOUNTS,
     "x-report": X_REPORT,
     "details": DETAILS,
     "bill": BILL,

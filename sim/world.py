@@ -36,7 +36,7 @@ from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
 from terminal.assembly import assemble
-from terminal.config import Config, Keys, Merchant
+from terminal.config import NO_PRINTER, Config, Keys, Merchant, Printer
 from terminal.config.settings import Bill
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import Profile
@@ -91,6 +91,7 @@ class World:
         serial: str = "simulated",
         pad: TwinSignaturePad | None = None,
         offered: tuple[str, ...] | None = None,
+        has_printer: bool = True,
         scratch: Path | None = None,
         vfs: str | None = None,
     ) -> None:
@@ -120,6 +121,7 @@ class World:
             merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
             keys=keys or Keys(),
             bill=Bill(fee_bp=FEE_BP),
+            printer=Printer() if has_printer else Printer(transport=NO_PRINTER),
             transactions=rights if offered is None else dataclasses.replace(rights, offered=offered),
         )
         self.shop: Shop = assemble(

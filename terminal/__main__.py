@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from drivers.escpos_encoder import PrinterSettings
     from drivers.gpio import Pins
     from drivers.link import TcpLink
-    from drivers.ports import CardReader, DeviceError, Display, Https, Scanner, SignaturePad, StripeReader
+    from drivers.ports import CardReader, DeviceError, Display, Https, Printer, Scanner, SignaturePad, StripeReader
     from terminal.config import Address, Config
     from terminal.journal import Journal
     from terminal.manifest import FileCheck
@@ -259,7 +259,6 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
     from drivers.absent import AbsentTamperSwitch
     from drivers.gpio import Gpio, GpioBuzzer, GpioKeypad, GpioLamps, GpioTamperSwitch
     from drivers.link import TcpLink
-    from drivers.printer import EscPosPrinter
     from terminal.hostlink.profile import load_profile
     from terminal.shop import Devices
     from terminal.tools.hosts import routes
@@ -273,7 +272,7 @@ def open_devices(config: Config, display: Display) -> tuple[Devices, TcpLink]:
         buzzer=GpioBuzzer(gpio),
         lamps=GpioLamps(gpio),
         tamper=GpioTamperSwitch(gpio, _report) if fitted else AbsentTamperSwitch(),
-        printer=EscPosPrinter(printer_settings(config)),
+        printer=open_printer(config),
         reader=_or_absent(lambda: open_reader(config)),
         scanner=open_scanner(config),
         stripe=open_stripe(config),
@@ -318,6 +317,18 @@ def gpio_pins(config: Config) -> Pins:
         lamps={lamp: pin for lamp, pin in lamps.items() if pin is not None},
         tamper=gpio.tamper,
     )
+
+
+def open_printer(config: Config) -> Printer:
+    from terminal.config import NO_PRINTER
+
+    if config.printer.transport == NO_PRINTER:
+        from drivers.absent import AbsentPrinter
+
+        return AbsentPrinter(config.printer.cells)
+    from drivers.printer import EscPosPrinter
+
+    return EscPosPrinter(printer_settings(config))
 
 
 def printer_settings(config: Config) -> PrinterSettings:

@@ -66,6 +66,22 @@ class Money:
         return f"{sign}{whole}.{part:0{self.currency.exponent}d}" if self.currency.exponent else f"{sign}{whole}"
 
 
+class Payer(Enum):
+    """Who bears a discount: the shop sold for less, or somebody else pays that part."""
+
+    MERCHANT = "merchant"
+    PLATFORM = "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A wallet's discount on an order: what it is called there, how much, and who bears it."""
+
+    name: str
+    amount: Money
+    payer: Payer
+
+
 class Method(Enum):
     CARD = "card"
     QR_SHOWN = "qr-shown"  # Merchant-presented: the terminal shows, the phone scans.

@@ -1,7 +1,8 @@
 """From a kept slip to paper. The slip is in the journal before it is printed, so paper never decides about money.
 
 Paper out, cover open or a dead printer stop here: the person mends it and the slip is printed again from its top, or
-gives up with CANCEL and prints it later as a reprint.
+gives up with CANCEL and prints it later as a reprint. A terminal may have no printer at all: slips are kept all the
+same, and where the acquirer has a page for them the customer is shown its code.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
+from terminal.config import NO_PRINTER
+from terminal.dialogue import acknowledge
 from terminal.hostlink.messages import master_key
 from terminal.loop import CallOverdue, Commit, Offload, Race, Sleep, Wait
 from terminal.receipts import CardSlip, Copy, Head, QrSlip, Slip, SlipError, from_record, lay_out, to_record
 from terminal.screens import catalogue as screens
+from terminal.screens.qr import qr_fits
 from terminal.shop import Shop, wall_ms
 
 if TYPE_CHECKING:
@@ -52,15 +56,39 @@ def keep(tx: Tx, slip: Slip, payment_id: int | None = None) -> int:
     return tx.keep_slip(slip.record_kind, to_record(slip), payment_id)
 
 
+def has_printer(shop: Shop) -> bool:
+    """Whether slips go onto paper here; if not, a customer may look at an e-slip, and all stay in the journal."""
+    return shop.config.printer.transport != NO_PRINTER
+
+
+async def show_eslip(shop: Shop, slip: Slip) -> bool:
+    """The code behind which the customer finds this slip, until a key; False where there is none that fits."""
+    display = shop.devices.display
+    if not isinstance(slip, CardSlip | QrSlip) or not slip.eslip_url:
+        return False
+    if not qr_fits(slip.eslip_url, display.width, display.height):
+        return False
+    screen = screens.ShowESlip(amount=slip.amount, payload=slip.eslip_url)
+    await acknowledge(shop, screen, shop.config.timeouts.key_ms)
+    return True
+
+
 async def print_kept(
     shop: Shop, slip_id: int, slip: Slip, between: Callable[[], Coroutine[Any, Any, bool]] | None = None
 ) -> None:
     """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted).
 
+    Without a printer, or when the person gives up on the paper, the customer is shown the e-slip, if there is one.
     `between` is asked after the first copy; False wants no other.
     """
+    if not has_printer(shop):
+        await show_eslip(shop, slip)
+        await Commit(lambda tx: tx.slip_printed(slip_id))
+        return
     first, *others = copies_of(slip)
     going_on = await print_copy(shop, slip, first, reprint=False)
+    if not going_on:
+        await show_eslip(shop, slip)
     if going_on and between is not None:
         going_on = await between()
     for copy in others:
@@ -70,7 +98,7 @@ async def print_kept(
 
 async def print_unseen(shop: Shop, slip_id: int, slip: Slip) -> bool:
     """One try with nobody before the screen; False when there was no paper, and the slip is as unprinted as it was."""
-    for copy in copies_of(slip):
+    for copy in copies_of(slip) if has_printer(shop) else ():
         if await _print_once(shop, slip, copy, reprint=False) is not None:
             return False
     await Commit(lambda tx: tx.slip_printed(slip_id))
@@ -78,7 +106,10 @@ async def print_unseen(shop: Shop, slip_id: int, slip: Slip) -> bool:
 
 
 async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bool:
-    """One copy on paper; False when the person gave up."""
+    """One copy on paper; False when the person gave up, or (said here) when there is no printer."""
+    if not has_printer(shop):
+        await acknowledge(shop, screens.Refused(reason="no_printer"))
+        return False
     while True:
         stopped = await _print_once(shop, slip, copy, reprint=reprint)
         if stopped is None:
@@ -137,11 +168,16 @@ async def reprint_last(shop: Shop) -> bool:
 
 
 async def print_record(shop: Shop, record: SlipRecord) -> bool:
-    """A kept slip again, every copy marked 重打印. False for another version's, which stays kept."""
+    """A kept slip again, every copy marked 重打印; without a printer its e-slip. False for another version's.
+
+    That stays kept.
+    """
     try:
         slip = from_record(record.body)
     except SlipError:
         return False
+    if not has_printer(shop) and await show_eslip(shop, slip):
+        return True
     for copy in copies_of(slip):
         if not await print_copy(shop, slip, copy, reprint=True):
             break

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from terminal.model import Method, Money
+from terminal.model import Method, Money, Promotion
 
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CHINA = datetime.timezone(datetime.timedelta(hours=8))  # Whose civil time wallets and bills go by.
 ACQUIRER = "acquirer"  # The rail that every terminal with a QR scheme has: the host itself.
 KEY_ID = "key_id"  # A fault: the answer names another key of the wallet's than the configuration.
+PROMOTIONS_LIMIT = 8  # Of an order; more are not believed: nobody prints a receipt of discounts.
+EXTRAS_LIMIT = 4
 ORDER_NO_LIMIT = 32  # Characters, letters and digits: what each of the rails takes.
 
 
@@ -44,22 +46,6 @@ class Fate(Enum):
 
 BOTH_WAYS = frozenset({Method.QR_SHOWN, Method.QR_SCANNED})
 FINAL = frozenset({Fate.PAID, Fate.CLOSED, Fate.REFUNDED})
-
-
-class Payer(Enum):
-    """Who bears a discount: the shop sold for less, or somebody else pays that part."""
-
-    MERCHANT = "merchant"
-    PLATFORM = "platform"
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """A wallet's discount on an order: what it is called there, how much, and who bears it."""
-
-    name: str
-    amount: Money
-    payer: Payer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +70,9 @@ class OrderNews:
     `payload`: what the shown code must hold, from `create`. `seconds`: how long the order lives still, 0 when not said.
     `code`: the rail's own code of a refusal. `fault`: a stable word, of room "fault" for UNSENT and SILENT, of room
     "bad_code" for a payment code that cannot be charged. `said`: the wallet's own words for people, if it has any.
-    `extras`: lines for the slip that came with the payment (a red packet won, a voucher given).
+    `promotions`: None where discounts were told that cannot be read. `customer`: what the customer paid, None where it
+    was not said. Neither is checked here (`methods/qr_split.py`). `extras`: lines for the slip that came with the
+    payment (a red packet won, a voucher given). `eslip_url`: where the customer finds the slip, "" for nowhere.
     """
 
     fate: Fate
@@ -96,8 +84,10 @@ class OrderNews:
     payload: str = ""
     seconds: int = 0
     paid_ms: int = 0
-    promotions: tuple[Promotion, ...] = ()
+    promotions: tuple[Promotion, ...] | None = ()
+    customer: Money | None = None
     extras: tuple[str, ...] = ()
+    eslip_url: str = ""
 
 
 class RefundFate(Enum):

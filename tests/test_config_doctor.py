@@ -205,6 +205,11 @@ def test_network_and_usb_printers(pi: Bench) -> None:
     assert rows(pi, usb)["printer"].state is State.OK
 
 
+def test_a_terminal_without_a_printer_misses_none(pi: Bench) -> None:
+    config = configured(pi, '[printer]\ntransport = "none"\n')
+    assert "printer" not in rows(pi, config)
+
+
 def test_a_broken_configuration_is_reported_whole(pi: Bench) -> None:
     row = rows(pi, configured(pi, "[printer]\nwidth_mm = 57\nbuad = 3\n"))["config"]
     assert row.state is State.MISSING

@@ -504,7 +504,7 @@ def test_a_part_is_no_payment_of_an_order() -> None:
     order = Order("1", Method.QR_SHOWN, Money(100), expires_ms=0, seconds=120, batch_no="000001", stan="000001")
     for code, fate in (("00", Fate.PAID), ("10", Fate.SILENT)):
         reply = Message("0210", {39: code, 59: tags})
-        news = read_news(Answered(reply, Verdict(VerdictKind.APPROVED, code), 0), order)
+        news = read_news(Answered(reply, Verdict(VerdictKind.APPROVED, code), 0), order, load_profile("unionpay"))
         assert news.fate is fate
 
 

@@ -237,3 +237,31 @@ def test_other_wallets_still_go_to_the_acquirer(shop: Shop) -> None:
     shop.plays("idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\nidle:")
     (payment,) = all_payments(shop.world.journal)
     assert (payment.facts["rail"], shop.till.trades) == (ACQUIRER, {})
+
+
+@pytest.mark.parametrize("platform", [True, False])
+def test_a_discount_is_booked_and_the_whole_goes_back(shop: Shop, platform: bool) -> None:
+    """The wallet's order is for all of it, and so is the void; the customer has paid, and gets back, less."""
+    shop.till.discount_minor, shop.till.by_platform = 500, platform
+    world = shop.world
+    void = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + SUPERVISOR + "approved:\nidle:"
+
+    async def people() -> None:
+        await play(world, FIRST_RUN + OPERATOR + sale(shop.code()) + "approved:\n")
+        (paid,) = all_payments(world.journal)
+        merchant, by_platform = (0, 500) if platform else (500, 0)
+        assert [paid.facts[name] for name in ("customer_minor", "discount_minor", "platform_minor")] == [
+            4_500, merchant, by_platform,
+        ]  # fmt: skip
+        assert shop.user.balance_minor == BEFORE_MINOR - 4_500
+        await play(world, void)
+
+    world.run(people())
+    shop.ends("voided completed", 0)
+
+
+def test_a_discount_that_cannot_be_read_is_said_and_sold(shop: Shop) -> None:
+    shop.till.discount_minor, shop.till.mood = 500, Mood(odd_discount=True)
+    shop.plays(sale(shop.code()) + "approved:\nidle:")
+    (paid,) = all_payments(shop.world.journal)
+    assert (paid.state.value, paid.facts["discounts_disbelieved"]) == ("completed", True)

@@ -32,7 +32,7 @@ FLOORS = {
     "hostlink": 5,
     "shop": 6,
     "dialogue": 7,
-    "printing": 7,
+    "printing": 8,
     "operators": 8,
     "methods": 9,
     "flows": 10,

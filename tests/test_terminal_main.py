@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from drivers.absent import AbsentPrinter
+from drivers.ports import DeviceError, Paper
 from sim.twins.display import TwinDisplay
-from terminal.__main__ import is_running, out_of_service
-from terminal.config import Config
+from terminal.__main__ import is_running, open_printer, out_of_service
+from terminal.config import Config, parse_config
 from terminal.journal import Journal
 
 SIGN_IN = (
@@ -100,3 +102,11 @@ def test_decode_ends_with_one_json_object() -> None:
     assert done.returncode == 0
     assert json.loads(done.stdout.splitlines()[-1])["mti"] == "0800"
     assert terminal("decode", SIGN_IN[:-4]).returncode == 1
+
+
+def test_a_terminal_without_a_printer_opens_none() -> None:
+    printer = open_printer(parse_config('[printer]\ntransport = "none"\nwidth_mm = 80\n'))
+    assert isinstance(printer, AbsentPrinter) and printer.cells == 48
+    assert printer.status() is Paper.OFFLINE
+    with pytest.raises(DeviceError):
+        printer.print(())

@@ -17,8 +17,8 @@ from wallet_gateways import NOW_MS, Bench, Keys, alipay_contract, bench, order, 
 from drivers.https import HttpsClient
 from drivers.ports import LinkDown, LinkFault
 from sim.gateways.till import State
-from terminal.model import Method, Money
-from terminal.rail import Fate, Payer, Refund, RefundFate
+from terminal.model import Method, Money, Payer
+from terminal.rail import Fate, Refund, RefundFate
 from terminal.wallets.alipay import CHINA, Alipay
 from terminal.wallets.direct import Unbelievable
 from terminal.wallets.wechat import WeChat
@@ -155,9 +155,19 @@ def test_who_bears_a_discount_is_told(place: Bench, platform: bool) -> None:
     place.till.discount_minor = 500
     place.till.trades[order().number].platform = platform
     place.till.scan(made.payload, place.user, NOW_MS)
-    (promotion,) = place.wallet.query(order()).promotions
+    news = place.wallet.query(order())
+    (promotion,) = news.promotions or ()
+    assert news.customer == Money(12_350)
     assert (promotion.amount, promotion.payer) == (Money(500), Payer.PLATFORM if platform else Payer.MERCHANT)
     assert place.user.balance_minor == 100_000 - 12_350
+
+
+def test_a_discount_that_is_no_amount_loses_no_payment(place: Bench) -> None:
+    made = place.wallet.create(order())
+    place.till.discount_minor, place.till.mood.odd_discount = 500, True
+    place.till.scan(made.payload, place.user, NOW_MS)
+    news = place.wallet.query(order())
+    assert (news.fate, news.promotions) == (Fate.PAID, None)
 
 
 def test_nothing_is_believed_that_the_wallet_has_not_signed(place: Bench) -> None:

@@ -68,6 +68,7 @@ class Entry:
     asked_minor: int = 0  # What the request said, where only a part (`amount_minor`) was approved.
     organisation: str = ""  # Whose card it is, as its answer has said in F63.1; "" in a book of before.
     refund_no: str = ""  # Of a QR order's refund, whose number is `original`.
+    eslip_key: str = field(default="", repr=False)
 
     @property
     def standing(self) -> bool:
@@ -92,6 +93,15 @@ class Order:
     paid_ms: int = 0
     code: str = "00"  # Why a scanned one was refused.
     told: bool = False  # The merchant has had PAID for an answer: from now on it is refunded, not reversed.
+    merchant_minor: int = 0  # Discounts, if it is paid: what the merchant bears,
+    platform_minor: int = 0  # and what a platform pays in the customer's place.
+    extra: str = ""  # What comes with the payment: a line for the slip.
+    eslip_key: str = field(default="", repr=False)
+
+    @property
+    def customer_minor(self) -> int:
+        """What its payer pays."""
+        return self.amount_minor - self.merchant_minor - self.platform_minor
 
     @property
     def prevented(self) -> bool:
@@ -225,6 +235,11 @@ class Book:
     def any_order(self, merchant_no: str, order_no: str) -> Order | None:
         """An order of this merchant, of whichever of its terminals: numbers are unique for a merchant."""
         return self.orders.get((merchant_no, order_no))
+
+    def payment(self, number: str) -> Order | Entry | None:
+        """A QR order by its number, or a card's transaction by its reference number, of whichever merchant."""
+        found = (order for (_, order_no), order in self.orders.items() if order_no == number)
+        return next(found, None) or self._by_rrn.get(number)
 
     def all_batches(self) -> Iterator[Batch]:
         for batches in self.batches.values():

@@ -20,7 +20,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from sim.acquirer.book import Order
+from sim.acquirer.book import Entry, Order
+from sim.acquirer.eslips import PATH as ESLIP_PATH
+from sim.acquirer.eslips import Slip
 from sim.acquirer.wallets import PayResult, Wallet, WalletGateway, WalletKind
 from terminal.hostlink.subfields import OrderState
 
@@ -47,8 +49,13 @@ RESULTS: Mapping[PayResult, str] = MappingProxyType(
         PayResult.UNKNOWN_CODE: "不是收款码 Not a payment code",
     }
 )
+PAID, TAKEN_BACK = "已支付 Paid", "已撤销 Taken back"
+ORDER_STATES: Mapping[OrderState, str] = MappingProxyType(
+    {OrderState.PAID: PAID, OrderState.REFUNDED: TAKEN_BACK}
+)
+NO_SLIP = "没有这张小票 No such slip"
 OPEN_WITH = "请用微信、支付宝或云闪付扫码 Scan it with WeChat, Alipay or UnionPay"
-PATH_LIMIT = 64  # "/", ten characters and "/pay"; the rest is somebody's play.
+PATH_LIMIT = 64  # "/S/", an order's number and ten characters are the longest; the rest is somebody's play.
 READ_S = 5.0  # A client that sends nothing is let go.
 
 
@@ -63,16 +70,21 @@ def wallet_of(agent: str) -> WalletKind | None:
 
 
 class CashierPage:
-    """Serves until it is closed. `merchant` is the name for an order; `wall_ms` the gateway's clock."""
+    """Serves until it is closed. `merchant` is the name for a payment; `wall_ms` the gateway's clock.
+
+    With `find_slip` (of the acquirer's `ESlips`) it also shows slips: below `S/`, by number and key, to any browser.
+    """
 
     def __init__(
         self,
         gateway: WalletGateway,
         payer: Callable[[WalletKind], Wallet],
-        merchant: Callable[[Order], str],
+        merchant: Callable[[Order | Entry], str],
         wall_ms: Callable[[], int],
         address: tuple[str, int] = ("127.0.0.1", 0),
+        find_slip: Callable[[str, str], Slip | None] = lambda number, key: None,
     ) -> None:
+        self._find_slip = find_slip
         self._gateway = gateway
         self._payer = payer
         self._merchant = merchant
@@ -89,7 +101,10 @@ class CashierPage:
                 self._answer(paying=True)
 
             def _answer(self, *, paying: bool) -> None:
-                status, text = page.answer(self.path, self.headers.get("User-Agent", ""), paying=paying)
+                if self.path.startswith(f"/{ESLIP_PATH}") and not paying:
+                    status, text = page.eslip(self.path)
+                else:
+                    status, text = page.answer(self.path, self.headers.get("User-Agent", ""), paying=paying)
                 body = text.encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -136,6 +151,15 @@ class CashierPage:
             return HTTPStatus.OK, _page(*lines, RESULTS[PayResult.EXPIRED])
         return HTTPStatus.OK, _page(*lines, pay=f"/{token}/pay")
 
+    def eslip(self, path: str) -> tuple[HTTPStatus, str]:
+        """The slip of a payment for whoever has its key: nothing of the card, nothing of the customer."""
+        number, _, key = path.removeprefix(f"/{ESLIP_PATH}").partition("/")
+        found = self._find_slip(number, key) if len(path) <= PATH_LIMIT else None
+        if found is None:
+            return HTTPStatus.NOT_FOUND, _page(NO_SLIP)
+        payment, given_minor = found
+        return HTTPStatus.OK, _page(self._merchant(payment), *_slip_lines(number, payment, given_minor))
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -148,8 +172,28 @@ class CashierPage:
         self.close()
 
 
+def _slip_lines(number: str, payment: Order | Entry, given_minor: int) -> list[str]:
+    lines = [f"单号 No. {number}", f"金额 Amount {_money(payment.amount_minor)}"]
+    if isinstance(payment, Order):
+        off = {"商户优惠 Merchant discount": payment.merchant_minor, "平台优惠 By platform": payment.platform_minor}
+        lines += [f"{word} -{_money(minor)}" for word, minor in off.items() if minor]
+        if payment.customer_minor != payment.amount_minor:
+            lines.append(f"实付 Paid {_money(payment.customer_minor)}")
+        lines += [payment.extra] if payment.extra else []
+        state = ORDER_STATES.get(payment.state, "")
+    else:
+        lines.append(f"授权码 Auth code {payment.auth_code}")
+        state = PAID if payment.standing else TAKEN_BACK
+    lines += [f"已退 Given back {_money(given_minor)}"] if given_minor else []
+    return [*lines, state]
+
+
 def _yuan(order: Order) -> str:
-    return f"¥{order.amount_minor // 100:,}.{order.amount_minor % 100:02d}"
+    return _money(order.amount_minor)
+
+
+def _money(minor: int) -> str:
+    return f"¥{minor // 100:,}.{minor % 100:02d}"
 
 
 def _page(*lines: str, pay: str = "") -> str:

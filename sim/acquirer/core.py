@@ -23,6 +23,7 @@ from sim.acquirer.book import BATCH_LIMIT, Batch, Book, Entry, EntryState, Termi
 from sim.acquirer.desk import TransactionDesk
 from sim.acquirer.downloads import DownloadDesk
 from sim.acquirer.dukpt_keys import DukptDesk
+from sim.acquirer.eslips import ESlips
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.hostkeys import SCHEMES, HostKeys, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
@@ -57,7 +58,7 @@ from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.messages import QR_BILL, mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
-from terminal.hostlink.subfields import read_f60
+from terminal.hostlink.subfields import OrderTag, read_f60, write_tlv
 from terminal.hostlink.transactions import Effect, Row
 
 CHINA = timezone(timedelta(hours=8))
@@ -108,7 +109,8 @@ class Acquirer:
         self.undecodable = 0
         self._draw = draw or random.Random(seed).randbytes
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
-        self._orders = OrderDesk(self.gateway, self.book, self.profile)
+        self.eslips = ESlips(self.book, self._draw, self.lock)
+        self._orders = OrderDesk(self.gateway, self.book, self.profile, self.eslips)
         self._order_refunds = OrderRefundDesk(self.gateway, self.book)
         self.bills = BillDesk(self.book)
         self.downloads = DownloadDesk()
@@ -368,6 +370,8 @@ class Acquirer:
         if row is None:
             raise Refused(NOT_SUPPORTED)
         answer = self._transactions.transact(request, row, batch)
+        if answer.code == APPROVED and self.profile.eslip_address:
+            answer.fields[59] = write_tlv({OrderTag.ESLIP_KEY: self.eslips.key(batch.entries[stan])})
         icc = answer.fields.get(55)
         if FaultKind.BAD_ARPC in request.faults and isinstance(icc, bytes):
             answer.fields[55] = icc[:2] + bytes((icc[2] ^ 0xFF,)) + icc[3:]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from terminal.hostlink.codec import Message
+from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_REVERSE
 
 EVERY = 1_000_000_000  # `times` of a fault that never stops.
 
@@ -35,6 +36,11 @@ class FaultKind(Enum):
     PARTIAL = "partial"  # Approve a sale for half of its amount: code 10.
     APPROVE = "approve"  # Approve, book it, and say so with `code` in place of 00.
     CODE = "code"  # Refuse with `code`, and do nothing.
+    # Of the next QR order.
+    MERCHANT_DISCOUNT = "merchant-discount"  # It is cheaper by `minor`, which the merchant bears,
+    PLATFORM_DISCOUNT = "platform-discount"  # or the wallet.
+    RED_PACKET = "red-packet"  # The customer gets `minor` with the payment; the wallet's own affair.
+    FALSE_DISCOUNT = "false-discount"  # The answer's figures do not come to the order.
     # Of a QR order, and of the customer who has it before the eyes: what happens just before the request is looked at.
     EARLY_CLOSE = "early-close"  # The wallet closes nothing that is younger than `ms`.
     UNSCANNED = "unscanned"  # The wallet does not know an order that nobody has scanned: 25.
@@ -53,6 +59,12 @@ class FaultKind(Enum):
 
 # Elsewhere they cannot happen, nor count.
 _ONLY_IN = {FaultKind.BAD_KCV: "0800", FaultKind.BAD_ARPC: "0200", FaultKind.PARTIAL: "0200"}
+_ONLY_OF = {
+    FaultKind.MERCHANT_DISCOUNT: (QR_CREATE, QR_PAY),
+    FaultKind.PLATFORM_DISCOUNT: (QR_CREATE, QR_PAY),
+    FaultKind.RED_PACKET: (QR_CREATE, QR_PAY),
+    FaultKind.FALSE_DISCOUNT: (QR_CREATE, QR_PAY, QR_QUERY, QR_CLOSE, QR_REVERSE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +80,15 @@ class Fault:
     code: str = "96"
     digit: int = 3
     bp: int = 68
+    minor: int = 500
     when: Callable[[Message], bool] | None = None
 
     def matches(self, request: Message) -> bool:
         mti = self.mti or _ONLY_IN.get(self.kind, "")
+        codes = (self.processing_code,) if self.processing_code else _ONLY_OF.get(self.kind, ())
         return (
             (not mti or request.mti == mti)
-            and (not self.processing_code or request.fields.get(3) == self.processing_code)
+            and (not codes or request.fields.get(3) in codes)
             and (self.when is None or self.when(request))
         )
 
@@ -107,7 +121,9 @@ class FaultPlan:
 
 
 def parse_fault(text: str) -> Fault:
-    """`KIND[,mti=0200][,code=51][,nth=2][,times=3|every][,ms=500][,f3=700000][,digit=3][,bp=68]`. Raises ValueError.
+    """`KIND[,mti=0200][,code=51][,nth=2][,times=3|every][,ms=500][,f3=700000][,digit=3][,bp=68][,minor=500]`.
+
+    Raises ValueError.
 
     >>> parse_fault("drop-reply,mti=0200,nth=2").nth
     2
@@ -116,7 +132,7 @@ def parse_fault(text: str) -> Fault:
     values: dict[str, str | int] = {}
     for option in options:
         name, _, value = option.partition("=")
-        if name in ("nth", "times", "ms", "digit", "bp"):
+        if name in ("nth", "times", "ms", "digit", "bp", "minor"):
             if not value.isdecimal() and (name, value) != ("times", "every"):
                 raise ValueError(f"fault {text!r}: {name} is a number")
             values[name] = EVERY if value == "every" else int(value)

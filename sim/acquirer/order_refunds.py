@@ -93,6 +93,6 @@ class OrderRefundDesk:
             original=order.order_no,
             refund_no=refund_no,
         )
-        self._gateway.give_back(order, entry.amount_minor)
+        self._gateway.give_back(order, entry.amount_minor, before)
         self._book.add_entry(batch, entry)
         return entry

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from sim.acquirer.book import Batch, Book, Order
+from sim.acquirer.eslips import ESlips
 from sim.acquirer.faults import FaultKind
 from sim.acquirer.requests import (
     APPROVED,
@@ -24,20 +25,24 @@ from sim.acquirer.requests import (
     Refused,
     Request,
 )
-from sim.acquirer.wallets import CONFIRM_LIFE_MS, ORDER_LIFE_MS, WalletGateway
+from sim.acquirer.wallets import CONFIRM_LIFE_MS, ORDER_LIFE_MS, Offer, WalletGateway
 from terminal.hostlink.messages import ORDER_NO_LIMIT, QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_REVERSE
 from terminal.hostlink.profile import Profile
+from terminal.hostlink.promotions import write_extras, write_promotions
 from terminal.hostlink.subfields import OrderState, OrderTag, read_tlv, write_tlv
+from terminal.model import Money, Payer, Promotion
 
 MAKING = (QR_CREATE, QR_PAY)
 ABOUT = (QR_QUERY, QR_CLOSE, QR_REVERSE)  # An order that is there already, of a settled batch too.
+GIVING = (FaultKind.MERCHANT_DISCOUNT, FaultKind.PLATFORM_DISCOUNT, FaultKind.RED_PACKET)
 
 
 class OrderDesk:
     """Answers the five order requests of a signed-in terminal."""
 
-    def __init__(self, gateway: WalletGateway, book: Book, profile: Profile) -> None:
+    def __init__(self, gateway: WalletGateway, book: Book, profile: Profile, eslips: ESlips) -> None:
         self._gateway = gateway
+        self._eslips = eslips
         self._book = book
         self._profile = profile
 
@@ -68,7 +73,7 @@ class OrderDesk:
             elif message.text(3) == QR_REVERSE:
                 self._gateway.reverse(known, now_ms)
         self._gateway.tell(known)
-        return _order_answer(known, APPROVED, now_ms)
+        return self._told(known, APPROVED, request)
 
     def _customer_acts(self, request: Request, order: Order) -> None:
         """What the fault plan has the customer do in the last moment before this request."""
@@ -101,19 +106,40 @@ class OrderDesk:
                 raise Refused(DUPLICATE)
             self._gateway.refresh(known, now_ms)
             self._gateway.tell(known)
-            return _order_answer(known, _pay_code(known) if scanned else APPROVED, now_ms)
+            return self._told(known, _pay_code(known) if scanned else APPROVED, request)
         order_no, stan, terminal = tags[OrderTag.ORDER_NO], message.text(11), request.terminal
+        self._gateway.offer = _offer(request) or self._gateway.offer
         life_ms = _life_ms(tags, CONFIRM_LIFE_MS if scanned else ORDER_LIFE_MS)
         if not scanned:
             order = self._gateway.create(
                 batch, terminal, order_no, stan, amount_minor, now_ms, life_ms=life_ms
             )
-            return _order_answer(order, APPROVED, now_ms)
+            return self._told(order, APPROVED, request)
         order = self._gateway.pay_by_code(
             batch, terminal, order_no, stan, amount_minor, code, now_ms, life_ms=life_ms
         )
         self._gateway.tell(order)
-        return _order_answer(order, _pay_code(order), now_ms)
+        return self._told(order, _pay_code(order), request)
+
+    def _told(self, order: Order, code: str, request: Request) -> Answer:
+        tags = {OrderTag.ORDER_NO: order.order_no}
+        if order.payload:
+            tags[OrderTag.PAYLOAD] = order.payload
+        tags[OrderTag.STATE] = order.state.value
+        if order.state in (OrderState.WAITING, OrderState.PAYING):
+            tags[OrderTag.SECONDS_LEFT] = str(max(0, (order.expires_ms - request.now_ms) // 1000))
+        if order.wallet:
+            tags[OrderTag.WALLET] = order.wallet
+        if order.wallet_no:
+            tags[OrderTag.WALLET_NO] = order.wallet_no
+        if order.state is OrderState.PAID:
+            tags |= _came_with(order, lies=FaultKind.FALSE_DISCOUNT in request.faults)
+            if self._profile.eslip_address:
+                tags[OrderTag.ESLIP_KEY] = self._eslips.key(order)
+        fields: dict[int, str | bytes] = {59: write_tlv(tags)}
+        if order.amount_minor:
+            fields[4] = f"{order.amount_minor:012d}"
+        return Answer(code, fields)
 
 
 def _life_ms(tags: dict[str, str], otherwise_ms: int) -> int:
@@ -135,18 +161,29 @@ def _pay_code(order: Order) -> str:
     return order.code if order.code not in (APPROVED, USER_PAYING) else INVALID_TRANSACTION
 
 
-def _order_answer(order: Order, code: str, now_ms: int) -> Answer:
-    tags = {OrderTag.ORDER_NO: order.order_no}
-    if order.payload:
-        tags[OrderTag.PAYLOAD] = order.payload
-    tags[OrderTag.STATE] = order.state.value
-    if order.state in (OrderState.WAITING, OrderState.PAYING):
-        tags[OrderTag.SECONDS_LEFT] = str(max(0, (order.expires_ms - now_ms) // 1000))
-    if order.wallet:
-        tags[OrderTag.WALLET] = order.wallet
-    if order.wallet_no:
-        tags[OrderTag.WALLET_NO] = order.wallet_no
-    fields: dict[int, str | bytes] = {59: write_tlv(tags)}
-    if order.amount_minor:
-        fields[4] = f"{order.amount_minor:012d}"
-    return Answer(code, fields)
+def _offer(request: Request) -> Offer | None:
+    """What the fault plan has the wallets give with this order; None: nothing but what was offered already."""
+    named = {kind: fault.minor for kind, fault in request.faults.items() if kind in GIVING}
+    if not named:
+        return None
+    packet = named.get(FaultKind.RED_PACKET, 0)
+    return Offer(
+        named.get(FaultKind.MERCHANT_DISCOUNT, 0),
+        named.get(FaultKind.PLATFORM_DISCOUNT, 0),
+        f"获得红包 ¥{packet // 100}.{packet % 100:02d}" if packet else "",
+    )
+
+
+def _came_with(order: Order, *, lies: bool) -> dict[str, str]:
+    """Tags B6 to B8 of an order that is paid; `lies`: the customer is said to have paid a cent more."""
+    given = (
+        Promotion("商家立减", Money(order.merchant_minor), Payer.MERCHANT),
+        Promotion("平台立减", Money(order.platform_minor), Payer.PLATFORM),
+    )
+    tags: dict[str, str] = {}
+    if order.customer_minor != order.amount_minor or lies:
+        tags[OrderTag.CUSTOMER_PAID] = f"{order.customer_minor + lies:012d}"
+        tags[OrderTag.PROMOTIONS] = write_promotions(each for each in given if each.amount.amount_minor)
+    if order.extra:
+        tags[OrderTag.EXTRAS] = write_extras((order.extra,))
+    return tags

@@ -69,6 +69,21 @@ class PayResult(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What an order is cheaper by, for the merchant or for the wallet, and a line that comes with its payment."""
+
+    merchant_minor: int = 0
+    platform_minor: int = 0
+    extra: str = ""
+
+    def put_on(self, order: Order) -> None:
+        """No order is cheaper by more than itself."""
+        order.merchant_minor = min(self.merchant_minor, order.amount_minor)
+        order.platform_minor = min(self.platform_minor, order.amount_minor - order.merchant_minor)
+        order.extra = self.extra
+
+
+@dataclass(frozen=True, slots=True)
 class _Code:
     wallet: Wallet
     expires_ms: int
@@ -84,6 +99,7 @@ class WalletGateway:
         self, book: Book, draw: Callable[[int], bytes], lock: AbstractContextManager[object]
     ) -> None:
         self.prefix = PAYLOAD_PREFIX  # A real acquirer's is longer, sometimes too long for a small panel.
+        self.offer = Offer()  # Of the next order that is made, and of no other.
         self._lock = lock
         self._book = book
         self._draw = draw
@@ -189,6 +205,7 @@ class WalletGateway:
             terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.WAITING, now_ms, now_ms + life_ms
         )
         order.payload = payload
+        self._make_offer(order)
         self._shown[payload] = order
         self._book.add_order(batch, order)
         return order
@@ -212,10 +229,11 @@ class WalletGateway:
         order = Order(
             terminal, order_no, batch.batch_no, stan, amount_minor, OrderState.CLOSED, now_ms, now_ms + life_ms
         )
+        self._make_offer(order)
         known = self._codes.pop(code, None)  # Single use, whatever comes of it.
         if known is None or known.expires_ms <= now_ms:
             order.code = INVALID_CODE
-        elif known.wallet.balance_minor < amount_minor:
+        elif known.wallet.balance_minor < order.customer_minor:
             order.code = INSUFFICIENT_FUNDS
         elif amount_minor >= known.wallet.confirm_from_minor:
             self._book.add_order(batch, order)
@@ -243,11 +261,16 @@ class WalletGateway:
             order.state = OrderState.REFUNDED
             self._book.keep(order)
 
-    def give_back(self, order: Order, amount_minor: int) -> None:
-        """A refund. After a restart nobody knows the phone any more whose wallet has paid."""
+    def give_back(self, order: Order, amount_minor: int, before_minor: int = 0) -> None:
+        """A refund, after refunds of so much: the payer has back the share that was paid, a discount's giver the rest.
+
+        After a restart nobody knows the phone any more whose wallet has paid.
+        """
         payer = self._payers.get(_key(order))
         if payer is not None:
-            payer.balance_minor += amount_minor
+            # By the whole so far, not by each refund: so that all refunds together are what was paid.
+            whole, paid = order.amount_minor, order.customer_minor
+            payer.balance_minor += (before_minor + amount_minor) * paid // whole - before_minor * paid // whole
 
     def tell(self, order: Order) -> None:
         """The merchant hears of it."""
@@ -270,6 +293,10 @@ class WalletGateway:
                 self._payers.pop(_key(order), None)
                 self._book.keep(order)
 
+    def _make_offer(self, order: Order) -> None:
+        self.offer.put_on(order)
+        self.offer = Offer()
+
     def _ask(self, order: Order, wallet: Wallet, now_ms: int, life_ms: int = CONFIRM_LIFE_MS) -> None:
         order.state = OrderState.PAYING
         order.wallet = wallet.kind.value
@@ -278,9 +305,9 @@ class WalletGateway:
         self._book.keep(order)
 
     def _debit(self, order: Order, wallet: Wallet, now_ms: int) -> PayResult:
-        if wallet.balance_minor < order.amount_minor:
+        if wallet.balance_minor < order.customer_minor:
             return PayResult.INSUFFICIENT_FUNDS
-        wallet.balance_minor -= order.amount_minor
+        wallet.balance_minor -= order.customer_minor
         self._paid += 1
         self._payers[_key(order)] = wallet
         order.state = OrderState.PAID

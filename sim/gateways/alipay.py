@@ -180,7 +180,7 @@ class AlipayGateway:
                     "id": "2015102600073002039000002D5O",
                     "name": "立减优惠",
                     "type": "ALIPAY_COMMON_ITEM_VOUCHER",
-                    "amount": _yuan(trade.discount_minor),
+                    "amount": "some" if self.till.mood.odd_discount else _yuan(trade.discount_minor),
                     "merchant_contribute": _yuan(ours),
                     "other_contribute": _yuan(theirs),
                 }

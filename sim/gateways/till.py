@@ -83,7 +83,7 @@ class Mood:
     minutes ago; `busy` says so; `pending_ms` is how long a refund takes; `no_early_close_ms` refuses to close an order
     that is younger; `unscanned_unknown` does not know an order whose code nobody has scanned; `bill_late` has not
     published its bill, whose first row is `bill_first`: missing, twice, of another amount, at a fee of 0.68 %;
-    `other_order` answers about another one.
+    `other_order` answers about another one; `odd_discount` tells of a discount that is no amount.
     """
 
     deaf: bool = False
@@ -96,6 +96,7 @@ class Mood:
     bill_late: bool = False
     bill_first: str = ""  # missing, twice, amount, fee
     other_order: bool = False
+    odd_discount: bool = False
 
 
 RATE_BP = 60  # What the wallets keep.
@@ -129,7 +130,8 @@ class Till:
         self._draw = draw
         self.mood = Mood()
         self.trades: dict[str, Trade] = {}
-        self.discount_minor = 0  # What the next order that is paid is cheaper by.
+        self.discount_minor = 0  # What the next order that is paid is cheaper by,
+        self.by_platform = True  # and whether the wallet bears it, of the orders made from now on.
         self._codes: dict[str, tuple[Wallet, int]] = {}
         self._counted = 0
 
@@ -291,7 +293,7 @@ class Till:
     def _new(self, number: str, amount_minor: int, now_ms: int, expires_ms: int) -> Trade:
         if len(self.trades) >= ORDERS_LIMIT:
             raise Refused(No.NUMBER_USED)
-        trade = self.trades[number] = Trade(number, amount_minor, now_ms, expires_ms)
+        trade = self.trades[number] = Trade(number, amount_minor, now_ms, expires_ms, platform=self.by_platform)
         return trade
 
     def _look(self, trade: Trade, now_ms: int) -> None:

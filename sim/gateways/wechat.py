@@ -219,7 +219,7 @@ class WeChatGateway:
                     "name": "立减优惠",
                     "scope": "GLOBAL",
                     "type": "CASH" if trade.platform else "NOCASH",
-                    "amount": trade.discount_minor,
+                    "amount": "some" if self.till.mood.odd_discount else trade.discount_minor,
                     "wechatpay_contribute": trade.discount_minor if trade.platform else 0,
                     "merchant_contribute": 0 if trade.platform else trade.discount_minor,
                     "currency": "CNY",

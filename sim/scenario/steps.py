@@ -25,7 +25,7 @@ TEXT_LIMIT = 200
 LIST_LIMIT = 100
 SHOWN_LINES = 40  # Of a slip that is not the expected one.
 _NAMES = (getattr(thing, "name", None) for thing in vars(catalogue).values() if isinstance(thing, type))
-SCREENS = sorted(name for name in _NAMES if isinstance(name, str))
+SCREENS = sorted({name for name in _NAMES if isinstance(name, str)})
 
 
 class Bench(Counter, Protocol):

@@ -11,6 +11,7 @@ all of its errors at once. A commented example: terminal/zhanggui.example.toml.
 from terminal.config.reading import ConfigErrors, load_config, parse_config
 from terminal.config.rules import Address, Problem
 from terminal.config.settings import (
+    NO_PRINTER,
     Card,
     Checks,
     Config,
@@ -30,6 +31,7 @@ from terminal.config.settings import (
 from terminal.config.wallets import AlipayContract, Contract, Wallets, WeChatContract
 
 __all__ = [
+    "NO_PRINTER",
     "Address",
     "AlipayContract",
     "Card",

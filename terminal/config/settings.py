@@ -202,11 +202,14 @@ class Display:
             yield "rotate", Wrong("128x64 屏只能旋转 0 或 180", "a 128x64 panel turns by 0 or 180 only")
 
 
+NO_PRINTER = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """`cells` follow from `width_mm`: 58 mm has 32, 80 mm has 48."""
+    """`cells` follow from `width_mm`: 58 mm has 32, 80 mm has 48. `transport` "none": there is no printer."""
 
-    transport: str = option("serial", one_of("serial", "file", "network"))
+    transport: str = option("serial", one_of("serial", "file", "network", NO_PRINTER))
     device: str = option("/dev/serial0", text())
     baud: int = option(9600, one_of(*BAUDS))
     address: Address | None = option(None, address())

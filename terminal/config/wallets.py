@@ -45,6 +45,7 @@ def gateway() -> Rule:
     return check
 
 
+MAY_BE_ABSENT = ("ca", "fee_bp")
 _app_id = matching(r"[0-9A-Za-z]{8,32}", "须为 8 至 32 位数字或字母", "must have 8 to 32 digits or letters")
 _store_id = matching(r"[0-9A-Za-z_-]{1,32}", "须为 1 至 32 位数字或字母", "must have 1 to 32 digits or letters")
 _direct = several(one_of(*DIRECT), 1, len(DIRECT))
@@ -59,8 +60,9 @@ def _key(wallet: str) -> Rule:
 class Contract:
     """What both wallets' contracts have. One without `app_id` is no contract.
 
-    `fee_bp`: the fee that was agreed, in basis points of the amount; None: not checked. `direct`: which codes are asked for directly; the
-    others are the acquirer's. `store_id` is the shop's own name for this counter. `ca` None: the system's authorities.
+    `fee_bp`: the fee that was agreed, in basis points of the amount; None: not checked. `direct`: which codes are asked
+    for directly; the others are the acquirer's. `store_id` is the shop's own name for this counter. `ca` None: the
+    system's authorities.
     """
 
     app_id: str | None = option(None, _app_id)
@@ -75,7 +77,8 @@ class Contract:
 
     def complaints(self) -> Iterator[Complaint]:
         """A contract is all there or not at all: half of one would leave its orders to somebody else."""
-        missing = [f.name for f in fields(self) if f.default is None and f.name != "ca" and not getattr(self, f.name)]
+        needed = [f.name for f in fields(self) if f.default is None and f.name not in MAY_BE_ABSENT]
+        missing = [name for name in needed if not getattr(self, name)]
         if missing and self != type(self)():
             for name in missing:
                 yield name, Wrong("直连合同须有此项", "a contract needs this one, too")

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.card_messages import INSERTED
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT, Totals
 from terminal.hostlink.transactions import Card, Effect, Row, Silence
+from terminal.methods.qr_split import DISBELIEVED, split_in
 from terminal.model import HELD_STATES, Kind, Method, Money, PaymentState
-from terminal.receipts import OpenRow, TotalRow, UploadRow
+from terminal.receipts import Discounts, OpenRow, TotalRow, UploadRow
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ PAGE = 16  # Payments read at once: a step of the upload wants one, or a message
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is to be settled. `domestic` and `foreign` are what the host should have, too."""
+    """What is to be settled. `domestic` and `foreign` are what the host should have, too.
+
+    All of these count an order by its amount, whoever paid it; `discounts` says who did, None where only customers did.
+    """
 
     number: int  # Ours, ever growing.
     batch_no: str  # The host's.
@@ -40,6 +44,7 @@ class Batch:
     upload_rows: tuple[UploadRow, ...]
     domestic: Totals
     foreign: Totals
+    discounts: Discounts | None
 
     @property
     def count(self) -> int:
@@ -59,9 +64,11 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
     number = tx.get("batch", 1)
     sums: dict[tuple[Method, Kind], list[int]] = {}
     sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
+    counted: list[PaymentRecord] = []
     for payment in of_batch(tx, number):
         if worth(shop, payment) is None:
             continue
+        counted.append(payment)
         effect = shop.profile.transactions[payment.kind].effect
         _add(sums.setdefault((payment.method, payment.kind), [0, 0]), payment)
         if _in_host(shop, payment.method):
@@ -80,7 +87,20 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
         Totals(*sides[abroad, Effect.DEBIT], *sides[abroad, Effect.CREDIT]) for abroad in (False, True)
     )
     batch_no = tx.get("batch_no", "000001")
-    return Batch(number, batch_no, rows, open_rows(tx), upload_rows(tx, number), domestic, foreign)
+    late = open_rows(tx), upload_rows(tx, number)
+    return Batch(number, batch_no, rows, *late, domestic, foreign, _discounts(shop, counted))
+
+
+def _discounts(shop: Shop, payments: list[PaymentRecord]) -> Discounts | None:
+    """Who bore what of these payments, refunds taken off."""
+    merchant_minor = platform_minor = 0
+    disbelieved = sum(payment.facts.get(DISBELIEVED) is True for payment in payments)
+    splits = [(payment, split) for payment in payments if (split := split_in(payment.facts)) is not None]
+    for payment, split in splits:
+        sign = -1 if shop.profile.transactions[payment.kind].effect is Effect.CREDIT else 1
+        merchant_minor += sign * split.merchant_minor
+        platform_minor += sign * split.platform_minor
+    return Discounts(Money(merchant_minor), Money(platform_minor), disbelieved) if splits or disbelieved else None
 
 
 def worth(shop: Shop, payment: PaymentRecord) -> Money | None:

@@ -55,6 +55,7 @@ async def x_report(shop: Shop) -> None:
         open_rows=batch.open_rows,
         upload_rows=batch.upload_rows,
         closed=False,
+        discounts=batch.discounts,
     )
     await print_copy(shop, slip, Copy.MERCHANT, reprint=False)
 

@@ -239,4 +239,5 @@ def _slip(shop: Shop, tx: Tx, batch: Batch, known: Progress) -> SettlementSlip:
         upload_rows=batch.upload_rows,
         uploaded=known.sent,
         not_taken=known.refused,
+        discounts=batch.discounts,
     )

@@ -302,5 +302,11 @@ ORDER_TAGS: Mapping[str, Words] = MappingProxyType(
         OrderTag.BILL_FROM: Words("已收行数", "rows before"),
         OrderTag.BILL_COUNT: Words("账单行数", "rows in all"),
         OrderTag.BILL_ROWS: Words("账单", "rows"),
+        OrderTag.REFUND_NO: Words("退款单号", "refund"),
+        OrderTag.REFUND_STATE: Words("退款状态", "state of the refund"),
+        OrderTag.CUSTOMER_PAID: Words("顾客实付", "customer paid"),
+        OrderTag.PROMOTIONS: Words("优惠", "discounts"),
+        OrderTag.EXTRAS: Words("随单所得", "came with it"),
+        OrderTag.ESLIP_KEY: Words("电子小票口令", "key of the e-slip"),
     }
 )

@@ -116,6 +116,7 @@ class Profile:
     qr_transaction_type: str
     qr_terminal_capability: str
     qr_in_totals: bool
+    eslip_address: str  # Where the acquirer shows slips to customers, "" for nowhere.
     currency: str
     domestic_organisations: tuple[str, ...]  # 63.1 of an answer; empty: every card is domestic.
     sign_out_after_settlement: bool
@@ -256,6 +257,7 @@ class _Setting:
 
 
 _CODE = r"[0-9A-Z]{2}"
+_ADDRESS = r"(https?|HTTPS?)://[0-9A-Za-z.:/_~%-]{1,52}/"  # Short, or no small panel can show it.
 _MACS = (MacMethod.UNIONPAY, MacMethod.X9_19, MacMethod.CMAC)
 _SCHEMES = tuple(sorted({layout.code for layout in KeyLayout}))
 _SETTINGS = (
@@ -304,6 +306,7 @@ _SETTINGS = (
     _Setting("qr.transaction_type", "qr_transaction_type", pattern(r"[0-9]{2}", "two digits")),
     _Setting("qr.terminal_capability", "qr_terminal_capability", pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", flag),
+    _Setting("eslip.address", "eslip_address", pattern(rf"({_ADDRESS})?", "a short http(s) address, or none")),
     _Setting("batch.currency", "currency", pattern(r"[0-9]{3}", "three digits")),
     _Setting("batch.domestic", "domestic_organisations", list_of(r"[0-9A-Z]{3}", "three-character organisations")),
     _Setting("batch.sign_out", "sign_out_after_settlement", flag),

@@ -19,6 +19,7 @@ from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import APPROVING_CODES, PARTIAL_APPROVAL
 from terminal.hostlink.messages import MAC_FIELD, mac_is_good
 from terminal.hostlink.profile import Profile
+from terminal.hostlink.promotions import CameWith, read_came_with
 from terminal.hostlink.subfields import OrderState, OrderTag, RefundState, read_f60, read_tlv
 
 MTI_FIELD = 0
@@ -134,6 +135,7 @@ class OrderReply:
     expires_s: int | None = None
     wallet: str = ""
     wallet_no: str = ""
+    came_with: CameWith = CameWith()
 
     def __repr__(self) -> str:
         return f"OrderReply({self.state.value}, {self.order_no})"
@@ -155,4 +157,5 @@ def read_order(reply: Message) -> OrderReply:
         None if expires is None else int(expires),
         tags.get(OrderTag.WALLET, ""),
         tags.get(OrderTag.WALLET_NO, ""),
+        read_came_with(tags),
     )

@@ -32,6 +32,10 @@ class OrderTag:
     BILL_FROM = "C2"
     BILL_COUNT = "C3"
     BILL_ROWS = "C4"
+    CUSTOMER_PAID = "B6"
+    PROMOTIONS = "B7"
+    EXTRAS = "B8"
+    ESLIP_KEY = "B9"
 
 
 class OrderState(Enum):

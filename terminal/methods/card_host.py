@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from keys import KeyRef, Usage
 from terminal.hostlink.card_messages import CardFields, Original, card_request
-from terminal.hostlink.codec import Message, encode
+from terminal.hostlink.codec import FrameError, Message, encode
 from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word
+from terminal.hostlink.promotions import eslip_url, read_eslip_key
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
+from terminal.hostlink.subfields import read_tlv
 from terminal.journal import harmless
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated, organisation_named
@@ -128,7 +130,7 @@ async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | 
         return None
     attempt.host_code = verdict.code
     attempt.balance = reply.text(54)
-    facts = _said(verdict.code, reply)
+    facts = _said(verdict.code, reply) | _eslip(shop, reply)
     reversible = shop.profile.transactions[attempt.deal.kind].reversible
     if verdict.code == PARTIAL_APPROVAL and reversible:
         part = await accepted_part(shop, attempt.payment, reply)
@@ -166,3 +168,13 @@ def _said(code: str, reply: Message) -> dict[str, str]:
         "acquirer": reply.text(44)[11:].strip(),
     }
     return {name: harmless(name, text) for name, text in said.items()} | organisation_named(reply)
+
+
+def _eslip(shop: Shop, reply: Message) -> dict[str, str]:
+    """Where the cardholder finds the slip, if the acquirer shows slips and has said the key of this one."""
+    try:
+        key = read_eslip_key(read_tlv(reply.text(59)))
+    except FrameError:
+        key = ""
+    url = eslip_url(shop.profile, reply.text(37).strip(), key)
+    return {"eslip_url": url} if url else {}

@@ -63,6 +63,7 @@ def card_slip(
         base=Money(int(facts["base_minor"])) if "base_minor" in facts else None,
         asked=asked_for(payment) if ASKED in facts else None,
         then=_after_approval(facts),
+        eslip_url=str(facts.get("eslip_url", "")),
         chip=chip,
     )
 

@@ -16,6 +16,8 @@ from types import MappingProxyType
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import PARTIAL_APPROVAL, is_last_word, lookup
+from terminal.hostlink.profile import Profile
+from terminal.hostlink.promotions import eslip_url
 from terminal.hostlink.reply import VerdictKind, read_order, read_refund
 from terminal.hostlink.session import Answered, Silence
 from terminal.hostlink.subfields import OrderState
@@ -149,7 +151,7 @@ class HostRail:
         answer = await ask_authenticated(self._shop, request, what, within_ms)
         if isinstance(answer, Silence):
             return OrderNews(Fate.SILENT if answer.sent else Fate.UNSENT, fault=answer.reason)
-        return read_news(answer, order)
+        return read_news(answer, order, self._shop.profile)
 
     async def _ask_refund(self, order: Order, refund: Refund, request: Message) -> RefundNews:
         answer = await ask_authenticated(self._shop, request, "qr_refund")
@@ -162,7 +164,7 @@ def _entry(order: Order) -> str:
     return messages.SHOWN if order.method is Method.QR_SHOWN else messages.SCANNED
 
 
-def read_news(answer: Answered, order: Order) -> OrderNews:
+def read_news(answer: Answered, order: Order, profile: Profile) -> OrderNews:
     """What an answer says of this order. Never raises."""
     code, told = answer.verdict.code, answer.reply.text(59)
     refused = answer.verdict.kind is VerdictKind.DECLINED
@@ -194,6 +196,10 @@ def read_news(answer: Answered, order: Order) -> OrderNews:
         wallet_no=harmless("wallet_no", said.wallet_no),
         payload=said.payload,
         seconds=said.expires_s or 0,
+        promotions=said.came_with.promotions,
+        customer=said.came_with.customer,
+        extras=said.came_with.extras,
+        eslip_url=eslip_url(profile, order.number, said.came_with.key),
     )
 
 

@@ -31,7 +31,7 @@ TICK_MS = 1_000
 SHOWN_SECONDS_MAX = 900  # Nobody stands before a code for longer; a rail could say a day.
 SCAN_SECONDS = 60
 SCANNER_DEADLINE_MS = 2_000
-EXPIRED, CANCELLED = "expired", "cancelled"  # Why an order is given up.
+EXPIRED, CANCELLED, NO_CODE = "expired", "cancelled", "no-code"  # Why an order is given up.
 
 
 async def pay_shown(shop: Shop, due: Money) -> PaymentRecord | None:
@@ -50,7 +50,7 @@ async def pay_shown(shop: Shop, due: Money) -> PaymentRecord | None:
     if news.fate not in (Fate.WAITING, Fate.PAYING):
         return await qr_order.not_begun(shop, payment, news)
     if not news.payload:  # An order without a code to show: nobody can pay it.
-        return await qr_order.give_up(shop, payment, "no-code")
+        return await qr_order.give_up(shop, payment, NO_CODE)
     payment = await qr_order.about_to_show(payment, news)
     ended = await _show_until_paid(shop, rail, payment, news)
     if isinstance(ended, str):
@@ -127,7 +127,8 @@ async def _show_until_paid(
             order_no=str(payment.facts["order_no"]),
             valid_seconds=seconds,
         )
-        await print_copy(shop, slip, Copy.CARDHOLDER, reprint=False)
+        if not await print_copy(shop, slip, Copy.CARDHOLDER, reprint=False):
+            return NO_CODE  # Nobody can pay what nobody sees.
 
     def screen(left: int) -> screens.Screen:
         if on_paper:

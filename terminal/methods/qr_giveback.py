@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.codes import lookup
 from terminal.loop import Commit
 from terminal.methods.late_news import LATE, tell_later
+from terminal.methods.qr_split import split_in
 from terminal.methods.rails import RAIL, rail_of
 from terminal.methods.reversal import identity
 from terminal.model import Kind, Money, PaymentState
@@ -132,12 +133,19 @@ def _done(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews, *, said_h
     """The customer has it: the refund, its sale and its slip in one commit."""
     sale = tx.payment(int(refund.facts["undoes"]))
     late = was_late(sale)
-    ended = {} if late else {LATE: "given_back"}
-    told = {"response_code": news.code, "wallet_no": news.wallet_no, **ended}
-    tx.move(refund.id, PaymentState.APPROVED, done_ms=tx.now_ms, **told)
+    facts: dict[str, str | int | bool] = {"response_code": news.code, "wallet_no": news.wallet_no}
+    if not late:
+        facts[LATE] = "given_back"
+    before = refunds_of(tx, sale, BACK)
+    left = split_in(sale.facts)
+    if left is not None:
+        for each in before:
+            left -= split_in(each.facts) or left.part(each.amount.amount_minor)
+        facts |= left.part(refund.amount.amount_minor).facts
+    tx.move(refund.id, PaymentState.APPROVED, stan=None, done_ms=tx.now_ms, **facts)
     done = tx.move(refund.id, PaymentState.COMPLETED)
-    back = sum(p.amount.amount_minor for p in refunds_of(tx, sale, BACK))
-    if sale.state is PaymentState.COMPLETED and back == sale.amount.amount_minor:
+    back_minor = sum(each.amount.amount_minor for each in (*before, done))
+    if sale.state is PaymentState.COMPLETED and back_minor == sale.amount.amount_minor:
         tx.move(sale.id, PaymentState.VOIDED)
     if late:
         return done

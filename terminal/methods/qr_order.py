@@ -25,6 +25,7 @@ from terminal.loop import Commit, Now, Sleep
 from terminal.methods import qr_giveback
 from terminal.methods.answers import refusal_screen
 from terminal.methods.late_news import LATE, tell_later
+from terminal.methods.qr_split import CameWith, came_with
 from terminal.methods.rails import RAIL, rail_of
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep, print_kept
@@ -213,8 +214,9 @@ async def end(shop: Shop, payment: PaymentRecord, news: OrderNews) -> PaymentRec
         return ended.payment
     if ended.refund is None:
         shop.sound(Tone.SUCCESS)
-        shop.show(screens.Approved(amount=payment.amount, code="", then=""))
-        await Sleep(shop.config.timeouts.result_ms)
+        for screen in _paid_screens(payment.amount, came_with(payment.amount, news)):
+            shop.show(screen)
+            await Sleep(shop.config.timeouts.result_ms)
     else:
         shop.sound(Tone.ATTENTION)
         await acknowledge(shop, screens.OrderLate(amount=payment.amount, late=ended.slip.late.value))
@@ -222,6 +224,15 @@ async def end(shop: Shop, payment: PaymentRecord, news: OrderNews) -> PaymentRec
     if ended.refund is not None:
         await qr_giveback.send(shop, ended.refund)
     return ended.payment
+
+
+def _paid_screens(amount: Money, came: CameWith) -> tuple[screens.WalletPaid, ...]:
+    """One, or two where a discount and something else came: a low panel has room for one line."""
+    believed, extra = not came.disbelieved, came.extras[0] if came.extras else ""
+    if extra and (came.customer is not None or not believed):
+        first = screens.WalletPaid(amount=amount, customer=came.customer, believed=believed, extra="")
+        return first, screens.WalletPaid(amount=amount, customer=None, believed=True, extra=extra)
+    return (screens.WalletPaid(amount=amount, customer=came.customer, believed=believed, extra=extra),)
 
 
 def _not_paid(tx: Tx, payment: PaymentRecord, news: OrderNews) -> PaymentRecord:
@@ -236,8 +247,9 @@ def _paid(shop: Shop, tx: Tx, payment: PaymentRecord, news: OrderNews, *, quiet:
     if tx.payment(payment.id).state is PaymentState.REVERSING:
         late = Late.COMPLETED if is_sale_open(shop, tx, payment) else Late.REFUNDED
     wallet = news.wallet or str(payment.facts.get("wallet", ""))
-    facts = {"wallet": wallet, "wallet_no": news.wallet_no, LATE: late.value}
-    tx.move(payment.id, PaymentState.APPROVED, **facts)
+    came = came_with(payment.amount, news)
+    facts = {"wallet": wallet, "wallet_no": news.wallet_no, LATE: late.value, **came.facts}
+    tx.move(payment.id, PaymentState.APPROVED, stan=None, **facts)
     done = tx.move(payment.id, PaymentState.COMPLETED)
     refund = qr_giveback.begin(shop, tx, done) if late is Late.REFUNDED else None
     slip = QrSlip(
@@ -250,6 +262,11 @@ def _paid(shop: Shop, tx: Tx, payment: PaymentRecord, news: OrderNews, *, quiet:
         wallet_transaction_no=news.wallet_no,
         late=late,
         refund_no=str(refund.facts["refund_no"]) if refund else "",
+        promotions=came.promotions,
+        customer=came.customer,
+        extras=came.extras,
+        disbelieved=came.disbelieved,
+        eslip_url=news.eslip_url,
     )
     slip_id = keep(tx, slip, payment.id)
     if quiet:

@@ -8,10 +8,10 @@ Spec: host-link digest §10.
 from __future__ import annotations
 
 from drivers.ports import Text
-from terminal.model import Finding, Method, Notice, PaymentState
+from terminal.model import Finding, Method, Money, Notice, PaymentState
 from terminal.receipts.lines import cells_of, columns
 from terminal.receipts.page import Page, head, when
-from terminal.receipts.slips import Balance, BillSlip, DetailSlip, OpenRow, SettlementSlip, UploadRow
+from terminal.receipts.slips import Balance, BillSlip, DetailSlip, Discounts, OpenRow, SettlementSlip, UploadRow
 from terminal.receipts.words import (
     BALANCES,
     CLOSING,
@@ -52,6 +52,8 @@ def settlement(page: Page, slip: SettlementSlip) -> None:
     page.rule()
     total = (PHRASES["total"][zh_or_en], str(slip.total_count), str(slip.total))
     page.lines.append(Text(columns(total, widths), bold=True))
+    if slip.discounts is not None:
+        _discounts(page, slip.total, slip.discounts)
     if any(not row.in_host_totals for row in slip.rows):
         chinese, english = PHRASES["not_in_host_totals"]
         page.text(chinese if page.chinese else english)
@@ -69,6 +71,19 @@ def settlement(page: Page, slip: SettlementSlip) -> None:
     page.rule()
     open_rows(page, slip.open_rows)
     upload_rows(page, slip.upload_rows)
+
+
+def _discounts(page: Page, total: Money, discounts: Discounts) -> None:
+    """From what was sold to what the shop gets of it, and how much of that comes from platforms."""
+    rows = (
+        ("merchant_discount", str(Money(0) - discounts.merchant)),
+        ("net", str(total - discounts.merchant)),
+        ("from_platforms", str(discounts.platform)),
+    )
+    for key, figure in rows:
+        page.row(page.word(PHRASES[key], " "), figure, bold=key == "net")
+    if discounts.disbelieved:
+        page.row(page.word(PHRASES["discounts_disbelieved"], " "), str(discounts.disbelieved), bold=True)
 
 
 def details(page: Page, slip: DetailSlip) -> None:

@@ -41,6 +41,7 @@ from terminal.receipts.words import (
     LOCKS,
     METHODS,
     NEXT,
+    PAYERS,
     PHRASES,
     WALLETS,
 )
@@ -202,12 +203,28 @@ def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
     page.pair("ref_no", slip.ref_no)
     page.pair("at", when(slip.head))
     page.amount("amount", slip.amount)
+    _came_with(page, slip)
     if slip.late is not Late.NOT:
         page.rule()
         page.say(f"late_{slip.late.value}", bold=True)
     if slip.refund_no:
         page.pair("refund_no", slip.refund_no)
     _copy(page, copy, "customer_copy")
+
+
+def _came_with(page: Page, slip: QrSlip) -> None:
+    """Each discount with who bears it, what the customer paid after them, and what else the payment brought."""
+    for each in slip.promotions:
+        page.row(f"{each.name} {page.word(PAYERS[each.payer])}".lstrip(), f"-{each.amount}")
+    if slip.customer is not None:
+        page.pair("customer_paid", f"RMB {slip.customer}", bold=True)
+    if slip.disbelieved:
+        page.sentence(PHRASES["disbelieved"], bold=True)
+    if slip.extras:
+        page.rule()
+        page.text(page.label("extras"))
+        for line in slip.extras:
+            page.text(line)
 
 
 def _wallet(page: Page, slip: QrSlip) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from terminal.model import Finding, Kind, Method, Money, Notice, PaymentState
+from terminal.model import Finding, Kind, Method, Money, Notice, PaymentState, Promotion
 
 CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
 
@@ -108,7 +108,7 @@ class CardSlip:
     `original` is the number of the transaction that this one is about, `original_by` which (voucher, rrn, auth_code),
     `original_date` its MMDD where it may be of another day; `terms` is an instalment's number of months, `base`
     the sale that a tip (`amount`) is added to. `asked`: what was asked for, where only `amount`
-    of it was approved. `then`: what is to be done about it, a word of the table NEXT.
+    of it was approved. `then`: what is to be done about it, a word of the table NEXT. `eslip_url` as in QrSlip.
     """
 
     record_kind: ClassVar[str] = "card"
@@ -132,6 +132,7 @@ class CardSlip:
     base: Money | None = None
     asked: Money | None = None
     then: str = ""
+    eslip_url: str = ""
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
@@ -186,6 +187,9 @@ class QrSlip:
     """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's.
 
     `late`: it came after its order was given up; all of it goes back under `refund_no`, if there is one.
+    `customer`: what the customer paid of it after `promotions`, None where there were none; `disbelieved`: some were
+    told, and their figures do not come to the amount. `extras`: lines that came with the payment. `eslip_url`: where
+    the customer finds this slip, shown where there is no paper.
     """
 
     record_kind: ClassVar[str] = "qr"
@@ -200,6 +204,11 @@ class QrSlip:
     ref_no: str = ""
     late: Late = Late.NOT
     refund_no: str = ""
+    promotions: tuple[Promotion, ...] = ()
+    customer: Money | None = None
+    extras: tuple[str, ...] = ()
+    disbelieved: bool = False
+    eslip_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +243,18 @@ class TotalRow:
     count: int
     amount: Money
     in_host_totals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Discounts:
+    """What wallets' orders of a batch were cheaper by, less what refunds took back: who bore how much of the total.
+
+    `disbelieved`: of how many payments the figures do not come to the order, and are in neither sum.
+    """
+
+    merchant: Money
+    platform: Money
+    disbelieved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +297,7 @@ class UploadRow:
 class SettlementSlip:
     """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them.
 
+    `total` is by the orders' amounts, `discounts` what is in it that customers have not paid, None for nothing.
     `uploaded` and `not_taken` count the records of the batch upload. Not `closed`: an X report (交易统计单), which
     settles nothing.
     """
@@ -292,6 +314,7 @@ class SettlementSlip:
     uploaded: int = 0
     not_taken: int = 0
     closed: bool = True
+    discounts: Discounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from terminal.model import Finding, Kind, Method, Notice, PaymentState
+from terminal.model import Finding, Kind, Method, Notice, Payer, PaymentState
 from terminal.receipts.slips import Balance, Ending
 
 LANGUAGES = ("zh-CN", "en")
@@ -68,6 +68,9 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "terms": ("分期期数", "TERMS"),
         "order_no": ("商户订单号", "ORDER NO"),
         "refund_no": ("退款单号", "REFUND NO"),
+        "customer_paid": ("顾客实付", "CUSTOMER PAID"),
+        "extras": ("随单所得", "WITH THIS PAYMENT"),
+        "disbelieved": ("钱包所报优惠与金额不符，未采信", "REPORTED DISCOUNTS DO NOT ADD UP: NOT BELIEVED"),
         "wallet": ("付款方式", "WALLET"),
         "wallet_no": ("钱包流水号", "WALLET TRANS NO"),
         "receipt_no": ("收据号", "RECEIPT NO"),
@@ -85,6 +88,10 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "col_count": ("笔数/SUM", "COUNT"),
         "col_amount": ("金额/AMT", "AMOUNT"),
         "total": ("合计/TOTAL", "TOTAL"),
+        "merchant_discount": ("商户优惠", "MERCHANT DISCOUNT"),
+        "net": ("净额", "NET"),
+        "from_platforms": ("其中平台付", "OF IT BY PLATFORMS"),
+        "discounts_disbelieved": ("优惠未采信笔数", "DISCOUNTS NOT BELIEVED"),
         "domestic": ("内卡", "DOMESTIC CARDS"),
         "foreign": ("外卡", "FOREIGN CARDS"),
         "not_in_host_totals": ("* 不计入主机总计", "* NOT IN THE HOST'S TOTALS"),
@@ -202,6 +209,11 @@ METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
         Method.QR_SCANNED: ("扫码(被扫)", "QR SCANNED"),
         Method.CASH: ("现金", "CASH"),
     }
+)
+
+# Who bears a discount, behind its name.
+PAYERS: MappingProxyType[Payer, tuple[str, str]] = MappingProxyType(
+    {Payer.MERCHANT: ("商户承担", "MERCHANT"), Payer.PLATFORM: ("平台承担", "PLATFORM")}
 )
 
 CLOSING = ("正在关单", "BEING CLOSED")  # REVERSING of a wallet's order.

@@ -29,6 +29,9 @@ class Screen(Protocol):
         ...
 
 
+CORNER_CHARACTERS = 7  # Beside a title on the narrowest panel.
+
+
 def rows_a_page(height: int) -> int:
     """How many rows of Today a panel of that height (pixels) shows at once."""
     return height // 16 - (2 if height >= TALL_PANEL_PX else 1)
@@ -566,6 +569,32 @@ class Approved:
 
 
 @value
+class WalletPaid:
+    """A wallet's order is paid. `customer`: what the customer paid of it, None where there was no discount.
+
+    A discount that fits stands in the corner. `believed`: whether its figures come to the order. `extra`: a line that
+    came with the payment, or "".
+    """
+
+    name: ClassVar[str] = "approved"
+    amount: Money
+    customer: Money | None
+    believed: bool
+    extra: str
+
+    def lay(self, words: Words) -> Layout:
+        lines: tuple[str, ...] = () if self.believed else (words["wallet_paid.disbelieved"],)
+        corner = ""
+        if self.customer is not None:
+            off = f"-{self.amount - self.customer}"
+            corner = off if len(off) <= CORNER_CHARACTERS else ""
+            lines += (words.say("wallet_paid.customer", paid=words.money(self.customer)),)
+        lines += (self.extra,) if self.extra else ()
+        amount = words.money(self.amount)
+        return Notice(words["approved.title"], amount=amount, lines=lines, corner=corner, mark=Mark.DONE)
+
+
+@value
 class Declined:
     """`code` is the host's answer (field 39); `text` its words, or a word of the room "declined".
 
@@ -833,6 +862,25 @@ class ShowQr:
             caption=words["show_qr.caption"],
             corner=words.say("seconds", seconds=self.seconds_left),
             hint=_hint(words, "stop", ""),
+            too_big=words["show_qr.too_big"],
+        )
+
+
+@value
+class ShowESlip:
+    """The customer scans the slip: no panel lets it look like a code to pay. Only if `qr.qr_fits` says that it fits."""
+
+    name: ClassVar[str] = "show_eslip"
+    amount: Money
+    payload: str
+
+    def lay(self, words: Words) -> Layout:
+        return QrLayout(
+            self.payload,
+            amount=words.money(self.amount),
+            caption=words["show_eslip.no_charge"],
+            corner=words["show_eslip.corner"],
+            hint=Hint(),
             too_big=words["show_qr.too_big"],
         )
 
@@ -1426,6 +1474,7 @@ _SALE = Money(12850)
 _LARGE = Money(999_999_999_99)
 _CHECKS = (("display", True), ("keypad", True), ("printer", True), ("reader", True), ("scanner", False))
 _CODE = "https://pay.example/q/8F3kQz81LmT0"
+_ESLIP = "HTTPS://Q.EXAMPLE/S/10000001000001000000021798761600/ABCDEFGH23"  # Digits and capitals: 29 modules.
 _LONG_CODE = "https://qr.example.com/unionpay/order?no=" + "26112201352900010001" + "&sign=" + "A7f3" * 16
 _ROWS = (
     TodayRow("14:05", "card", _SALE, "completed"),
@@ -1446,6 +1495,7 @@ REFUSALS = (
     "amount_limit",
     "batch_full",
     "no_slip",
+    "no_printer",
     "nothing_to_settle",
     "too_late",
     "not_supervisor",
@@ -1604,6 +1654,11 @@ EXAMPLES: tuple[Screen, ...] = (
     Declined("XQ", "unknown answer XQ", "acquirer"),
     Approved(_SALE, "A12345", "confirm"),
     Approved(_LARGE, "A12345", "confirm"),
+    WalletPaid(_SALE, None, believed=True, extra=""),
+    WalletPaid(_SALE, Money(12_050), believed=True, extra=""),
+    WalletPaid(Money(9_999_999), Money(9_000_000), believed=True, extra=""),
+    WalletPaid(_SALE, None, believed=True, extra="获得红包 ¥0.88"),
+    WalletPaid(_SALE, None, believed=False, extra=""),
     KeepCard(),
     PartApproved(Money(6425), Money(6425)),
     PartApproved(Money(9_999_999), Money(90_000_000)),
@@ -1638,6 +1693,7 @@ EXAMPLES: tuple[Screen, ...] = (
     ShowQr(_SALE, _CODE, 58),
     ShowQr(Money(12345678), _CODE, 118),
     ShowQr(_SALE, _LONG_CODE, 58),
+    ShowESlip(_SALE, _ESLIP),
     QrOnPaper(_SALE, 118),
     ScanCode(_SALE, 58),
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from terminal.config import Config, ConfigErrors, Tls, load_config
+from terminal.config import NO_PRINTER, Config, ConfigErrors, Tls, load_config
 from terminal.screens.font import FontError, load_font
 from terminal.tools.hosts import REMEDIES, routes
 from terminal.tools.machine import Machine
@@ -196,6 +196,8 @@ def _gpio(machine: Machine, config: Config) -> Iterator[Row]:
 
 def _printer(machine: Machine, config: Config) -> Iterator[Row]:
     printer = config.printer
+    if printer.transport == NO_PRINTER:
+        return
     if printer.transport == "network" and printer.address is not None:
         if machine.reachable(printer.address.host, printer.address.port):
             yield Row("printer", State.OK, str(printer.address))

@@ -22,7 +22,7 @@ from alipay import AliPay, AliPayConfig
 from alipay.exceptions import AliPayException, AliPayValidationError
 
 from drivers.ports import HTTP_WITHIN_S, Https
-from terminal.model import Method, Money
+from terminal.model import Method, Money, Payer, Promotion
 from terminal.rail import (
     CHINA,
     Bill,
@@ -30,8 +30,6 @@ from terminal.rail import (
     Fate,
     Order,
     OrderNews,
-    Payer,
-    Promotion,
     Refund,
     RefundFate,
     RefundNews,
@@ -243,6 +241,7 @@ class Alipay:
             wallet_no=text_in(told, "trade_no"),
             paid_ms=_civil_ms(text_in(told, "send_pay_date") or text_in(told, "gmt_payment")),
             promotions=_promotions(told),
+            customer=_customer(text_in(told, "buyer_pay_amount")),
         )
 
     def _refused(self, order: Order, told: Mapping[str, Any], *, asked: bool = False) -> OrderNews:
@@ -281,8 +280,16 @@ def _ms(text: str) -> int:
     return int(datetime.datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
 
 
-def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...]:
-    """Each voucher by who bears it. Raises Unbelievable for one whose parts are no amounts."""
+def _customer(yuan: str) -> Money | None:
+    """What the buyer has paid; None where the answer does not say it, or not as an amount."""
+    try:
+        return Money(minor(yuan, 0, "buyer")) if yuan else None
+    except (BillError, ValueError):
+        return None
+
+
+def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...] | None:
+    """Each voucher by who bears it; None for what cannot be read: the payment stands all the same."""
     found = []
     try:
         for row in told.get("voucher_detail_list", ()):
@@ -294,8 +301,8 @@ def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...]:
                 for part, payer in ((ours, Payer.MERCHANT), (theirs, Payer.PLATFORM))
                 if part
             ]
-    except (AttributeError, BillError, KeyError, TypeError) as error:
-        raise Unbelievable("garbled") from error
+    except (AttributeError, BillError, KeyError, TypeError, ValueError):
+        return None
     return tuple(found)
 
 

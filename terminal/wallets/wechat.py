@@ -25,7 +25,7 @@ from wechatpayv3.type import RequestType
 from wechatpayv3.utils import rsa_sign
 
 from drivers.ports import Https
-from terminal.model import Money
+from terminal.model import AMOUNT_MAX_MINOR, Money, Payer, Promotion
 from terminal.rail import (
     CHINA,
     KEY_ID,
@@ -34,8 +34,6 @@ from terminal.rail import (
     Fate,
     Order,
     OrderNews,
-    Payer,
-    Promotion,
     Refund,
     RefundFate,
     RefundNews,
@@ -272,6 +270,7 @@ class WeChat:
             wallet_no=text_in(told, "transaction_id"),
             paid_ms=_time(text_in(told, "success_time")),
             promotions=_promotions(told),
+            customer=_customer(amount),
         )
 
     def _refused(self, order: Order, status: int, told: Mapping[str, Any]) -> OrderNews:
@@ -330,8 +329,14 @@ def _time(text: str) -> int:
         raise Unbelievable("garbled") from error
 
 
-def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...]:
-    """Each discount by who bears it. Raises Unbelievable for one whose parts are not numbers."""
+def _customer(amount: object) -> Money | None:
+    """What the payer has paid; None where the answer does not say it, or not as an amount."""
+    paid = amount.get("payer_total") if isinstance(amount, dict) else None
+    return Money(paid) if type(paid) is int and 0 <= paid <= AMOUNT_MAX_MINOR else None
+
+
+def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...] | None:
+    """Each discount by who bears it; None for what cannot be read: the payment stands all the same."""
     found = []
     try:
         for row in told.get("promotion_detail", ()):
@@ -343,8 +348,8 @@ def _promotions(told: Mapping[str, Any]) -> tuple[Promotion, ...]:
                 for part, payer in ((ours, Payer.MERCHANT), (theirs, Payer.PLATFORM))
                 if part
             ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unbelievable("garbled") from error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
     return tuple(found)
 
 
