@@ -550,6 +550,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         # What was done behind the idle screen
         "menu.news": ("通知", "News"),
         "news.balanced": ("结算平账", "Settled"),
+        "news.order": ("扫码结果", "QR result"),
         "news.none": ("没有新通知", "Nothing new"),
         "news.refused": ("结算被拒", "Declined"),
         "news.unbalanced": ("结算不平", "Mismatch"),

@@ -80,6 +80,12 @@ STORIES = (
         3800, faults=(fault(K.REFUND_PENDING, REFUND), fault(K.REFUND_PENDING, REFUND_QUERY, times=2)),
     ),
     Story(
+        "how it ended comes up once; what nobody has read stays in the news",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: wait 60\nidle: ENTER\n"
+        + "order_late: ENTER\n" + to_menu("news") + "problem: ENTER\nidle:", "completed completed", 3800,
+        faults=(fault(K.REFUND_PENDING, REFUND),),
+    ),
+    Story(
         "its answer is lost: what may be back counts as back, and is asked about",
         SALE + back("1200") + "refund_open: ENTER\n" + back("3801") + "refused: ENTER\n"
         + "idle: wait 400\norder_late: ENTER\nidle:", "completed completed", 3800,

@@ -27,7 +27,7 @@ from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Wait
-from terminal.methods import late_news, qr_order, sign_in_due
+from terminal.methods import qr_order, sign_in_due
 from terminal.methods.order import refusal
 from terminal.methods.requirements import untold
 from terminal.methods.reversal import clear_reversals, is_card_reversal
@@ -109,18 +109,15 @@ async def _idle(shop: Shop) -> None:
     shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
-    pending, nearly_full, told, untold_orders, shop.behind.owed = await Commit(
+    await news.tell(shop)
+    pending, nearly_full, told, shop.behind.owed = await Commit(
         lambda tx: (
             sum(is_card_reversal(p) for p in tx.open_payments()),
             held(tx) >= NEARLY_FULL,
             news.word(tx),
-            late_news.untold(tx),
             errands.owed(shop, tx),
         )
     )
-    if untold_orders:  # They ended behind this screen, and nobody has read it yet.
-        await late_news.tell(shop)
-        await recovery.print_unprinted(shop)
     shop.lamp(Lamp.ALERT, pending > 0)
     if shop.mode is Mode.SETTLING:  # Somebody has just asked for it.
         await errands.look(shop)

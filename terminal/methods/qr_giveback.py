@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from terminal.hostlink.codes import lookup
 from terminal.loop import Commit
-from terminal.methods.late_news import LATE, tell_later
+from terminal.methods.news import LATE, tell_later
 from terminal.methods.rails import RAIL, rail_of
 from terminal.methods.reversal import identity
 from terminal.model import Kind, Money, PaymentState

@@ -24,7 +24,7 @@ from terminal.hostlink.transactions import Effect
 from terminal.loop import Commit, Now, Sleep
 from terminal.methods import qr_giveback
 from terminal.methods.answers import refusal_screen
-from terminal.methods.late_news import LATE, tell_later
+from terminal.methods.news import LATE, tell_later
 from terminal.methods.rails import RAIL, rail_of
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep, print_kept
@@ -137,7 +137,7 @@ async def chase(
     """Ask about an order of nobody, and undo it if it can still be paid; the payment and the last news.
 
     `patient`: somebody stands here and has not given it up, so a customer who is being asked is not interrupted.
-    May be repeated at any time. Behind the idle screen nothing is said: that is `late_news`'s.
+    May be repeated at any time. Behind the idle screen nothing is said: that is `news`'s.
     """
     rail = rail_of(shop, payment)
     if rail is None:

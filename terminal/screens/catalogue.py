@@ -1391,7 +1391,7 @@ CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
 )
-NEWS = ("balanced", "unbalanced", "refused", "unprinted")
+NEWS = ("balanced", "unbalanced", "refused", "unprinted", "order")
 LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
