@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from emv import qr
 from terminal.model import Kind, Method, Money, Notice, PaymentState
 from terminal.receipts import (
     Balance,
@@ -25,6 +26,7 @@ from terminal.receipts import (
     SelfTestSlip,
     SettlementSlip,
     Slip,
+    StaticCodeSlip,
     TotalRow,
     UploadRow,
     Verification,
@@ -97,6 +99,31 @@ QR = QrSlip(
     ref_no="260305142300",
 )
 QR_LATE = replace(QR, late=Late.REFUNDED, refund_no="10000001000001000000030000000000")
+QR_STATIC = QrSlip(
+    HEAD,
+    Money(1200),
+    order_no="",
+    voucher_no="",
+    method=Method.QR_STATIC,
+    wallet="wechat",
+    wallet_transaction_no="TS00000042",
+    receipt_no="S00000042",
+)
+STATIC_CODE = StaticCodeSlip(
+    HEAD,
+    qr.build(
+        {
+            "01": "11",
+            "26": {"00": "q.test", "01": "898440153110001"},
+            "52": "5411",
+            "53": "156",
+            "58": "CN",
+            "59": "898440153110001",
+            "60": "SHANGHAI",
+            "62": {"07": "10000001"},
+        }
+    ),
+)
 QR_ORDER = QrOrderSlip(
     HEAD, Money(880), "https://qr.example.cn/pay?o=20260305000042", "12345678202603050000420000000001", 300
 )
@@ -195,6 +222,8 @@ SAMPLES: dict[str, Slip] = {
     "qr": QR,
     "qr-late": QR_LATE,
     "qr-order": QR_ORDER,
+    "qr-static": QR_STATIC,
+    "static-code": STATIC_CODE,
     "cash": CASH,
     "settlement": SETTLEMENT,
     "settlement-unbalanced": UNBALANCED,

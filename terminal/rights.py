@@ -74,6 +74,7 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "host":               (_Y, _Y, _Y),
         "reports":            (_Y, _Y, _Y),
         "news":               (_Y, _Y, _Y),
+        "static_code":        (_Y, _Y, _Y),
     }
 )
 # fmt: on

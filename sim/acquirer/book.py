@@ -100,6 +100,19 @@ class Order:
 
 
 @dataclass(slots=True)
+class Receipt:
+    """What a wallet has paid to a shop's printed code. `taken`: the terminal has said that it is durable there."""
+
+    terminal: TerminalId
+    number: str
+    amount_minor: int
+    wallet: str
+    wallet_no: str
+    paid_ms: int
+    taken: bool = False
+
+
+@dataclass(slots=True)
 class Settlement:
     """How a batch was closed: what the terminal said, what the book says, of domestic cards and of foreign ones."""
 
@@ -174,7 +187,7 @@ class Batch:
         return domestic, foreign
 
 
-Row = Entry | Order | Batch | Account
+Row = Entry | Order | Batch | Account | Receipt
 
 
 class Book:
@@ -183,6 +196,7 @@ class Book:
     def __init__(self) -> None:
         self.batches: dict[TerminalId, dict[str, Batch]] = {}
         self.orders: dict[tuple[str, str], Order] = {}  # By merchant and order number: unique for a merchant.
+        self.receipts: dict[TerminalId, dict[str, Receipt]] = {}  # By number, oldest first.
         self.last_rrn = 0
         self._by_rrn: dict[str, Entry] = {}
         self._by_code: dict[str, list[Entry]] = {}  # Authorisations by their code.
@@ -225,6 +239,10 @@ class Book:
     def any_order(self, merchant_no: str, order_no: str) -> Order | None:
         """An order of this merchant, of whichever of its terminals: numbers are unique for a merchant."""
         return self.orders.get((merchant_no, order_no))
+
+    def receipts_of(self, terminal: TerminalId) -> dict[str, Receipt]:
+        """What was paid to this terminal's printed code, by number, oldest first."""
+        return self.receipts.get(terminal, {})
 
     def all_batches(self) -> Iterator[Batch]:
         for batches in self.batches.values():
@@ -276,6 +294,10 @@ class Book:
         batch.orders[order.order_no] = order
         self.orders[order.terminal[0], order.order_no] = order
         self.keep(order)
+
+    def add_receipt(self, receipt: Receipt) -> None:
+        self.receipts.setdefault(receipt.terminal, {})[receipt.number] = receipt
+        self.keep(receipt)
 
     def close_batch(self, batch: Batch, settlement: Settlement) -> None:
         batch.settlement = settlement

@@ -5,7 +5,16 @@ from __future__ import annotations
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.downloads import DOWNLOADS, ListName
 from terminal.hostlink.frame import unwrap
-from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_REFUND, QR_REFUND_QUERY, QR_REVERSE
+from terminal.hostlink.messages import (
+    QR_CLOSE,
+    QR_CREATE,
+    QR_PAY,
+    QR_QUERY,
+    QR_RECEIPTS,
+    QR_REFUND,
+    QR_REFUND_QUERY,
+    QR_REVERSE,
+)
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, read_f60, read_tlv
 from terminal.model import mask_pan
@@ -46,6 +55,7 @@ _ORDERS = {
     QR_REVERSE: "付款码撤销 QR reverse",
     QR_REFUND: "扫码退款 QR refund",
     QR_REFUND_QUERY: "退款查询 QR refund query",
+    QR_RECEIPTS: "静态码到账 QR receipts",
 }
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.card_messages import INSERTED
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT, Totals
 from terminal.hostlink.transactions import Card, Effect, Row, Silence
+from terminal.methods.qr_giveback import REFUND_NO
+from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import HELD_STATES, Kind, Method, Money, PaymentState
 from terminal.receipts import OpenRow, TotalRow, UploadRow
 from terminal.shop import Shop
@@ -105,6 +107,17 @@ def leave_unanswered(tx: Tx, batch: int) -> None:
             tx.note(payment.id, **{UNANSWERED: True})
 
 
+def carry_on(tx: Tx, batch: int) -> None:
+    """Inside the same commit: what stays open and is to count where it ends belongs to the next batch.
+
+    That is what was typed at the till and not paid to the printed code, and refunds of orders.
+    """
+    for payment in tx.open_payments():
+        waits = payment.method is Method.QR_STATIC or REFUND_NO in payment.facts
+        if waits and payment.batch == batch and payment.state is PaymentState.UNKNOWN:
+            tx.carry(payment.id, batch + 1)
+
+
 def is_unknown(payment: PaymentRecord) -> bool:
     """Whether nobody knows its end, before its settlement or after it."""
     return payment.state is PaymentState.UNKNOWN or payment.facts.get(UNANSWERED) is True
@@ -121,7 +134,7 @@ def _add(sums: list[int], payment: PaymentRecord) -> None:
 
 
 def _in_host(shop: Shop, method: Method) -> bool:
-    return method is Method.CARD or (method is not Method.CASH and shop.profile.qr_in_totals)
+    return method is Method.CARD or (method in THROUGH_ORDERS and shop.profile.qr_in_totals)
 
 
 def is_foreign(shop: Shop, payment: PaymentRecord) -> bool:

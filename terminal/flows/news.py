@@ -14,6 +14,7 @@ from terminal.dialogue import acknowledge
 from terminal.flows.recovery import print_unprinted
 from terminal.hostlink.codes import Action
 from terminal.loop import Commit
+from terminal.methods import qr_static
 from terminal.methods.news import LATE, About, News, drop, kept, mark_said
 from terminal.model import Money
 from terminal.screens import catalogue as screens
@@ -26,14 +27,17 @@ UNPRINTED = "unprinted"  # The word while a settlement's slip has found no paper
 COMES_UP = (About.ORDER,)
 
 
-def word(tx: Tx) -> str:
+def word(tx: Tx) -> str | screens.Received:
     """What the idle screen says of the newest, in the room "news"; "" when nothing waits to be read."""
     unread = kept(tx)
     if not unread:
         return ""
     newest = unread[-1]
-    if newest.about is not About.SETTLEMENT:
-        return newest.about.value
+    if newest.about is About.RECEIPT:
+        payment = tx.payment(newest.payment_id)
+        return screens.Received(str(payment.facts.get("wallet", "")), payment.amount)
+    if newest.about is About.ORDER:
+        return "order"
     if newest.code:
         return "refused"
     return UNPRINTED if tx.unprinted() else "balanced" if newest.balanced else "unbalanced"
@@ -44,7 +48,7 @@ async def tell(shop: Shop) -> None:
     fresh = [each for each in await Commit(kept) if each.about in COMES_UP and not each.said]
     for news in fresh:
         shop.sound(Tone.ATTENTION)
-        seen = await acknowledge(shop, await _screen(news)) is not None
+        seen = await acknowledge(shop, await _screen(shop, news)) is not None
         await Commit(partial(_after, seen, news))
     if fresh:
         await print_unprinted(shop)
@@ -61,7 +65,7 @@ async def read(shop: Shop) -> bool:
     """
     unread = await Commit(kept)
     for news in unread:
-        if await acknowledge(shop, await _screen(news)) is None:
+        if await acknowledge(shop, await _screen(shop, news)) is None:
             return True
         await Commit(partial(_after, True, news))
     if unread:
@@ -69,12 +73,14 @@ async def read(shop: Shop) -> bool:
     return bool(unread)
 
 
-async def _screen(news: News) -> screens.Screen:
+async def _screen(shop: Shop, news: News) -> screens.Screen:
     if news.about is About.SETTLEMENT:
         if news.code:
             return refused(news.code, Action(news.then))
         return screens.Settled(balanced=news.balanced, count=news.count, total=Money(news.total_minor))
     payment = await Commit(lambda tx: tx.payment(news.payment_id))
+    if news.about is About.RECEIPT:
+        return qr_static.found(shop, payment, "ok")
     return screens.OrderLate(amount=payment.amount, late=str(payment.facts.get(LATE, "")) or "completed")
 
 

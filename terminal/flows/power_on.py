@@ -23,11 +23,12 @@ from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
 from terminal.flows.signature import take_back_left
+from terminal.flows.static_code import static_codes
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Wait
-from terminal.methods import qr_order, sign_in_due
+from terminal.methods import qr_order, qr_static, sign_in_due, static_code
 from terminal.methods.order import refusal
 from terminal.methods.requirements import untold
 from terminal.methods.reversal import clear_reversals, is_card_reversal
@@ -197,6 +198,8 @@ async def menu(shop: Shop) -> None:
         case "menu.news":
             if not await news.read(shop):
                 await acknowledge(shop, screens.Problem(title="menu.news", text="news.none"))
+        case "menu.static_code":
+            await static_codes(shop)
 
 
 MENU = (
@@ -216,6 +219,7 @@ MENU = (
     "menu.host",
     "menu.reports",
     "menu.news",
+    "menu.static_code",
 )
 
 
@@ -228,7 +232,10 @@ async def _open_orders(shop: Shop) -> None:
     orders = await recovery.unknown_orders(shop)
     for order in orders:
         await qr_order.ask_unknown(shop, order)
-    if not orders:
+    awaited = await Commit(static_code.waits)
+    for payment in awaited:
+        await qr_static.ask(shop, payment)
+    if not orders and not awaited:
         await acknowledge(shop, screens.Problem(title="menu.query", text="query.none"))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
-from terminal.flows.batch import Batch, count_batch, leave_unanswered
+from terminal.flows.batch import Batch, carry_on, count_batch, leave_unanswered
 from terminal.flows.batch_upload import (
     LOST_BATCH,
     PROGRESS,
@@ -204,6 +204,7 @@ async def _close(shop: Shop, known: Progress) -> None:
         if not still_needed(tx, batch.number):
             tx.drop_sealed(batch.number)
         tx.set("batch", batch.number + 1)
+        carry_on(tx, batch.number)
         tx.set("host_batch_no", None)
         tx.set(PROGRESS, None)
         slip_id = keep(tx, slip)

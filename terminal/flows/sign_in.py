@@ -155,7 +155,9 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
     def enter(tx: Tx) -> str:
         held = tx.get("batch_no", "")
         open_batch = any(
-            total.method is not Method.CASH and total.state in HELD_STATES and total.state is not PaymentState.NEW
+            total.method not in (Method.CASH, Method.QR_STATIC)
+            and total.state in HELD_STATES
+            and total.state is not PaymentState.NEW
             for total in tx.totals(tx.get("batch", 1))
         )
         signing_in(shop, tx, now_ms)

@@ -28,6 +28,8 @@ class OrderTag:
     WALLET_NO = "A9"
     REFUND_NO = "B0"
     REFUND_STATE = "B1"
+    RECEIPT_NO = "B2"  # Of the printed code: what was paid to it.
+    PAID_AT = "B3"
 
 
 class OrderState(Enum):

@@ -24,10 +24,11 @@ LATE = "late"  # Fact of a payment that is news: a word of the room "order_late"
 class About(Enum):
     SETTLEMENT = "settlement"
     ORDER = "order"
+    RECEIPT = "receipt"  # Money that came over the printed code, and no sale has waited for it.
 
 
 # How many of each are kept: an evening of them. What is older stands on its slip and in today's list.
-LIMITS = MappingProxyType({About.SETTLEMENT: 1, About.ORDER: 20})
+LIMITS = MappingProxyType({About.SETTLEMENT: 1, About.ORDER: 20, About.RECEIPT: 20})
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from terminal.methods import qr_giveback
 from terminal.methods.answers import refusal_screen
 from terminal.methods.news import LATE, tell_later
 from terminal.methods.rails import RAIL, rail_of
+from terminal.methods.static_code import ASKED
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep, print_kept
 from terminal.rail import FINAL, Fate, Order, OrderNews, Rail, order_of
@@ -261,9 +262,17 @@ def is_sale_open(shop: Shop, tx: Tx, payment: PaymentRecord) -> bool:
     if payment.batch != tx.get("batch", 1):
         return False
     return not any(
-        shop.profile.transactions[later.kind].effect is Effect.DEBIT and later.state not in NOT_STANDING
+        shop.profile.transactions[later.kind].effect is Effect.DEBIT
+        and later.state not in NOT_STANDING
+        and not _is_another_customers(later, payment)
         for later in tx.payments(after=payment.id, newest_first=False)
     )
+
+
+def _is_another_customers(later: PaymentRecord, payment: PaymentRecord) -> bool:
+    """A receipt of the printed code that nobody has asked for, and of another amount."""
+    by_itself = later.method is Method.QR_STATIC and not later.facts.get(ASKED)
+    return by_itself and later.amount != payment.amount
 
 
 # Behind the idle screen

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from terminal.hostlink.profile import Profile
-from terminal.methods import card, cash, qr
+from terminal.methods import card, cash, qr, qr_static
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Method, Money
 from terminal.shop import Shop
@@ -20,9 +20,13 @@ METHODS: tuple[tuple[Method, Pay], ...] = (
     (Method.QR_SHOWN, qr.pay_shown),
     (Method.QR_SCANNED, qr.pay_scanned),
     (Method.CASH, cash.pay),
+    (Method.QR_STATIC, qr_static.pay),
 )
 
 
 def offered(profile: Profile) -> tuple[tuple[Method, Pay], ...]:
     """The rows that this acquirer can carry out: without a QR scheme, none of the wallets'."""
-    return tuple(row for row in METHODS if profile.qr_scheme != "none" or row[0] not in THROUGH_ORDERS)
+    none = set() if profile.qr_scheme != "none" else {*THROUGH_ORDERS, Method.QR_STATIC}
+    if not profile.qr_static_account:
+        none.add(Method.QR_STATIC)
+    return tuple(row for row in METHODS if row[0] not in none)

@@ -29,6 +29,7 @@ from terminal.receipts.slips import (
     SelfTestSlip,
     SettlementSlip,
     Slip,
+    StaticCodeSlip,
     Verification,
 )
 from terminal.receipts.words import (
@@ -80,6 +81,8 @@ def lay_out(
         _qr(page, slip, copy)
     elif isinstance(slip, QrOrderSlip):
         _qr_order(page, slip)
+    elif isinstance(slip, StaticCodeSlip):
+        _static_code(page, slip)
     elif isinstance(slip, CashSlip):
         _cash(page, slip, copy)
     elif isinstance(slip, SettlementSlip):
@@ -193,6 +196,7 @@ def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
     _kind(page, slip.kind)
     page.pair("wallet", _wallet(page, slip), bold=True)
     page.pair("order_no", slip.order_no)
+    page.pair("receipt_no", slip.receipt_no)
     page.pair("wallet_no", slip.wallet_transaction_no)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
@@ -245,6 +249,14 @@ def _qr_order(page: Page, slip: QrOrderSlip) -> None:
     page.pair("valid_until", until.strftime("%H:%M:%S"))
     page.rule()
     page.say("no_receipt", bold=True)
+
+
+def _static_code(page: Page, slip: StaticCodeSlip) -> None:
+    page.title("static_title")
+    head(page, slip.head)
+    page.rule()
+    page.lines.append(Qr(slip.payload))
+    page.say("static_how", bold=True)
 
 
 def _cash(page: Page, slip: CashSlip, copy: Copy) -> None:

@@ -185,6 +185,7 @@ class Late(Enum):
 class QrSlip:
     """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's.
 
+    Of the shop's printed code it has no order but the host's `receipt_no`.
     `late`: it came after its order was given up; all of it goes back under `refund_no`, if there is one.
     """
 
@@ -200,6 +201,7 @@ class QrSlip:
     ref_no: str = ""
     late: Late = Late.NOT
     refund_no: str = ""
+    receipt_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,15 @@ class QrOrderSlip:
     payload: str
     order_no: str
     valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class StaticCodeSlip:
+    """The shop's printed code, to be put up at the till: no amount, no order, and it does not expire."""
+
+    record_kind: ClassVar[str] = "static-code"
+    head: Head
+    payload: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +377,7 @@ Slip = (
     | NoticeSlip
     | QrSlip
     | QrOrderSlip
+    | StaticCodeSlip
     | CashSlip
     | SettlementSlip
     | DetailSlip
@@ -378,6 +390,7 @@ SLIPS: tuple[type[Slip], ...] = (
     NoticeSlip,
     QrSlip,
     QrOrderSlip,
+    StaticCodeSlip,
     CashSlip,
     SettlementSlip,
     DetailSlip,

@@ -20,6 +20,8 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "card_title": ("POS 签购单", "SALES SLIP"),
         "notice_title": ("交易未成功", "NOT A SALE"),
         "qr_title": ("扫码支付凭证", "QR PAYMENT"),
+        "static_title": ("扫码付款", "SCAN TO PAY"),
+        "static_how": ("请扫码，输入金额后付款", "SCAN, TYPE THE AMOUNT, PAY"),
         "qr_order_title": ("请扫码付款", "SCAN TO PAY"),
         "cash_title": ("现金收款凭证", "CASH RECEIPT"),
         "x_report_title": ("交易统计单", "X REPORT"),
@@ -190,6 +192,7 @@ METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
         Method.QR_SHOWN: ("扫码(主扫)", "QR SHOWN"),
         Method.QR_SCANNED: ("扫码(被扫)", "QR SCANNED"),
         Method.CASH: ("现金", "CASH"),
+        Method.QR_STATIC: ("静态码", "PRINTED CODE"),
     }
 )
 
