@@ -14,6 +14,7 @@ import pytest
 from test_flows_qr_life import QUERY, SHOWN, fault, moved_minor, slips_of
 from test_flows_stories import START
 
+from drivers.ports import PaperLine, Qr
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.faults import EVERY
 from sim.books import all_payments, discrepancies
@@ -154,6 +155,53 @@ def test_a_settled_order_is_refunded_and_no_longer_voided() -> None:
         assert refund.batch == sale.batch + 1
         assert moved_minor(world) == 0
         assert discrepancies(world.journal, world.acquirer) == []
+
+
+def scanned(code: str) -> str:
+    return to_transaction("order-refund") + f"enter_number: UP\nscan_slip: scan {code}\n"
+
+
+REST = "order_found: ENTER\nenter_amount: 5000 ENTER\n" + SUPERVISOR + "approved:\nidle:"
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_an_order_is_found_by_the_code_on_its_slip_even_of_last_week(language: str) -> None:
+    """What was printed is scanned: its number has more digits than anybody types, and may have letters."""
+    settled = to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\nidle: ENTER\nsigning_in:\nidle:\n"
+    with World("scan", language=language) as world:
+        papers: list[PaperLine] = []
+        world.printer_said = papers.extend
+        world.run(play(world, START + SALE + settled + SALE + settled + SALE + settled))
+        code = next(line.payload for line in papers if isinstance(line, Qr) and " " not in line.payload)
+        assert code == slips_of(world)[0].order_no
+        wrong = "enter_number: UP\nscan_slip: scan 6901-x\nproblem: ENTER\nscan_slip: scan 100000010000019\n"
+        wrong += "enter_number: CANCEL\nidle:\n"
+        world.run(play(world, to_transaction("order-refund") + wrong + scanned(code) + REST))
+        first = all_payments(world.journal)[-1]
+        refund = all_payments(world.journal)[0]
+        assert (refund.kind, refund.facts["undoes"]) == (Kind.REFUND, first.id)
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_an_order_is_chosen_from_todays(language: str) -> None:
+    """The newest stands first; what is no order is not in the list."""
+    cash = "idle: 5000 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
+    with World("list", language=language) as world:
+        listed = to_transaction("order-refund") + "enter_number: DOWN\npick_payment: DOWN ENTER\n" + REST
+        world.run(play(world, START + SALE + SALE + cash + listed))
+        refund, _, _, first = all_payments(world.journal)
+        assert refund.facts["undoes"] == first.id
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_void_finds_an_order_by_its_slip_too() -> None:
+    with World("void by slip") as world:
+        world.run(play(world, START + SALE))
+        code = slips_of(world)[0].order_no
+        found = to_transaction("void") + f"enter_number: UP\nscan_slip: scan {code}\norder_found: ENTER\n"
+        world.run(play(world, found + SUPERVISOR + "approved:\nidle:"))
+        assert [p.state.value for p in all_payments(world.journal)] == ["completed", "voided"]
 
 
 def test_a_refund_that_stays_pending_stays_open() -> None:

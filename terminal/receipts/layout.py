@@ -208,6 +208,8 @@ def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
         page.say(f"late_{slip.late.value}", bold=True)
     if slip.refund_no:
         page.pair("refund_no", slip.refund_no)
+    if slip.order_no and slip.kind is Kind.SALE:  # It has letters: whoever is to find the order scans it.
+        page.lines.append(Qr(slip.order_no))
     _copy(page, copy, "customer_copy")
 
 

@@ -862,6 +862,20 @@ class ScanCode:
 
 
 @value
+class ScanSlip:
+    """The code on an order's slip is to be scanned."""
+
+    name: ClassVar[str] = "scan_slip"
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        corner = words.say("seconds", seconds=self.seconds_left)
+        hint = _hint(words, "back", "")
+        text = words["scan_slip.text"]
+        return Notice(words["scan_slip.title"], headline=text, corner=corner, mark=Mark.PAPER, hint=hint)
+
+
+@value
 class BadCode:
     """`reason` in room "bad_code": what the scan is instead of a payment code, or why the host cannot charge it."""
 
@@ -1644,6 +1658,10 @@ EXAMPLES: tuple[Screen, ...] = (
     ShowQr(_SALE, _LONG_CODE, 58),
     QrOnPaper(_SALE, 118),
     ScanCode(_SALE, 58),
+    ScanSlip(58),
+    Problem("scan_slip.title", "scan_slip.wrong"),
+    EnterNumber("order_no", "", "order_no"),
+    EnterNumber("order_no", "42", "not_found"),
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
