@@ -415,7 +415,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "qr_on_paper.title": ("请扫小票", "Scan slip"),
         "scan_code.title": ("请扫付款码", "Scan code"),
         "scan_slip.title": ("扫小票", "Scan slip"),
-        "scan_slip.text": ("对准小票上的码", "Its code, please"),
+        "scan_slip.text": ("小票上的码", "Its code, please"),
         "scan_slip.wrong": ("不是订单小票的码", "Not the code of an order's slip"),
         "bad_code.title": ("付款码无效", "Not a pay code"),
         "bad_code.badge": ("这是工牌，请扫付款码", "A staff badge. Scan a pay code"),

@@ -34,6 +34,7 @@ class EntryState(Enum):
     PREVENTED = "prevented"  # Its reversal came first; the transaction itself is refused when it comes.
     VOIDED = "voided"  # A void stands against it: both are counted, each on its side.
     COMPLETED = "completed"  # An authorisation that has had its completion.
+    PENDING = "pending"  # A refund of an order that its wallet has taken and not done: counted where it ends.
 
 
 # What an entry is counted in a settlement's totals in: it has happened, whatever came after it.
@@ -68,6 +69,7 @@ class Entry:
     asked_minor: int = 0  # What the request said, where only a part (`amount_minor`) was approved.
     organisation: str = ""  # Whose card it is, as its answer has said in F63.1; "" in a book of before.
     refund_no: str = ""  # Of a QR order's refund, whose number is `original`.
+    ended_in: str = ""  # The batch that counts it, where that is another than its own.
 
     @property
     def standing(self) -> bool:
@@ -152,6 +154,7 @@ class Batch:
     stans: set[str] = field(default_factory=set)  # Every STAN used about money: a second use is a duplicate.
     settlement: Settlement | None = None
     upload: Upload | None = None
+    carried: dict[str, Entry] = field(default_factory=dict)  # Of earlier batches, ended in this one, by refund number.
     signatures: dict[str, Signature] = field(default_factory=dict)  # By the STAN of what was signed.
 
     @property
@@ -168,7 +171,8 @@ class Batch:
         Paid QR orders are domestic, if the profile counts them.
         """
         sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
-        for entry in self.entries.values():
+        own = (entry for entry in self.entries.values() if entry.ended_in in ("", self.batch_no))
+        for entry in (*own, *self.carried.values()):
             effect = TRANSACTIONS[entry.kind].effect
             if entry.refund_no and not with_qr:
                 continue
@@ -284,6 +288,18 @@ class Book:
             self._by_code.setdefault(entry.auth_code, []).append(entry)
         if entry.original:
             self._about.setdefault(entry.original, []).append(entry)
+        self._carry(entry)
+
+    def _carry(self, entry: Entry) -> None:
+        if entry.ended_in:
+            self.batches[entry.terminal][entry.ended_in].carried[entry.refund_no] = entry
+
+    def end_refund(self, entry: Entry, batch: Batch) -> None:
+        """A pending refund is done, and counts in the batch in which its terminal is told so."""
+        entry.state = EntryState.APPROVED
+        entry.ended_in = "" if batch.batch_no == entry.batch_no else batch.batch_no
+        self._carry(entry)
+        self.keep(entry)
 
     def _unfile(self, entry: Entry) -> None:
         self._by_rrn.pop(entry.rrn, None)

@@ -169,7 +169,8 @@ class SqlBook(Book):
         if known is None:
             self._file(batch, entry)
         else:  # Whoever holds the entry sees the change.
-            known.state, known.script = entry.state, entry.script
+            known.state, known.script, known.ended_in = entry.state, entry.script, entry.ended_in
+            self._carry(known)
 
     def take_order(self, order: Order) -> None:
         batch = self.batches[order.terminal][order.batch_no]

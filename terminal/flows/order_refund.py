@@ -23,7 +23,7 @@ from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Kind, Money, PaymentState
 from terminal.operators import allowed
 from terminal.printing import print_kept
-from terminal.rail import ORDER_NO_LIMIT, RefundFate
+from terminal.rail import ORDER_NO_LIMIT
 from terminal.receipts import from_record
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -149,7 +149,7 @@ async def _tell(shop: Shop, refund: PaymentRecord) -> None:
         await acknowledge(shop, refusal_screen(shop, refund))
     else:
         shop.sound(Tone.ATTENTION)
-        pending = refund.facts.get("why") == RefundFate.PENDING.value
-        await acknowledge(shop, screens.RefundOpen(amount=refund.amount, why="pending" if pending else "silent"))
+        why = "pending" if qr_giveback.is_pending(refund) else "silent"
+        await acknowledge(shop, screens.RefundOpen(amount=refund.amount, why=why))
     for kept in await Commit(lambda tx: qr_giveback.unprinted_of(tx, refund)):
         await print_kept(shop, kept.id, from_record(kept.body))

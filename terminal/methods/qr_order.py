@@ -292,6 +292,13 @@ def is_owed(tx: Tx) -> bool:
     return bool(open_orders(tx) or qr_giveback.open_refunds(tx))
 
 
+def is_in_the_way(tx: Tx) -> bool:
+    """Whether a settlement has to wait: for orders without an end, and refunds of which nobody knows whether they are
+    done. One that is pending stays open, and counts in the batch in which it ends.
+    """
+    return bool(open_orders(tx)) or not all(qr_giveback.is_pending(each) for each in qr_giveback.open_refunds(tx))
+
+
 async def ask_all(shop: Shop) -> bool:
     """Ask about each order and each refund that is open once; True when none is left."""
     for payment in await Commit(open_orders):

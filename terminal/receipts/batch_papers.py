@@ -10,7 +10,7 @@ from terminal.model import Method, Notice, PaymentState
 from terminal.receipts.lines import cells_of, columns
 from terminal.receipts.page import Page, head, when
 from terminal.receipts.slips import Balance, DetailSlip, OpenRow, SettlementSlip, UploadRow
-from terminal.receipts.words import BALANCES, CLOSING, KINDS, LETTERS, METHODS, NOTICES, PHRASES, STATES
+from terminal.receipts.words import BALANCES, CLOSING, KINDS, LETTERS, METHODS, NOTICES, PENDING, PHRASES, STATES
 
 
 def settlement(page: Page, slip: SettlementSlip) -> None:
@@ -83,7 +83,9 @@ def upload_rows(page: Page, rows: tuple[UploadRow, ...]) -> None:
 
 
 def _state(row: OpenRow) -> tuple[str, str]:
-    """A wallet's order is not reversed but closed."""
+    """A wallet's order is not reversed but closed; its refund that is taken is not unknown."""
+    if row.pending:
+        return PENDING
     closing = row.state is PaymentState.REVERSING and row.method is not Method.CARD
     return CLOSING if closing else STATES[row.state]
 

@@ -251,6 +251,7 @@ class TotalRow:
 class OpenRow:
     """What is open: a pending reversal, an unknown wallet order, a failed upload.
 
+    `pending`: a refund that the wallet has taken and not done; it counts in the batch in which it ends.
     `masked_pan` and `batch_no` where somebody has to find it at the host by telephone.
     """
 
@@ -261,6 +262,7 @@ class OpenRow:
     order_no: str = ""
     masked_pan: str = ""
     batch_no: str = ""
+    pending: bool = False
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):

@@ -196,6 +196,7 @@ METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
     }
 )
 
+PENDING = ("退款处理中", "REFUND PENDING")  # UNKNOWN of a refund that its wallet has taken.
 CLOSING = ("正在关单", "BEING CLOSED")  # REVERSING of a wallet's order.
 STATES: MappingProxyType[PaymentState, tuple[str, str]] = MappingProxyType(
     {
