@@ -152,6 +152,7 @@ UNBALANCED = SettlementSlip(
         OpenRow(
             Method.QR_SHOWN, PaymentState.UNKNOWN, Money(880), order_no="12345678202603050000420000000001"
         ),
+        OpenRow(Method.QR_SCANNED, PaymentState.UNKNOWN, Money(1200), voucher_no="000048", pending=True),
     ),
     (
         UploadRow(Notice.ADVICE, Kind.TIP, Money(1000), "000043", "622500******0014", "61"),

@@ -75,6 +75,11 @@ STORIES = (
         1200, matched=1,
     ),
     Story(
+        "left open, and typed again: what waits is shown first", PRINT + TILL
+        + "await_receipt: CANCEL\nnot_received: CANCEL\ngive_up_order: CANCEL\nidle: 1200 ENTER\nsame_amount_open: 1\n"
+        + "not_received: pay-printed wechat:1200 ENTER\napproved:\nidle:", "completed", 1200, matched=1,
+    ),
+    Story(
         "nobody pays for three minutes: it is left open", PRINT + TILL
         + "await_receipt: wait 190\nnot_received: wait 120\nidle:", "unknown", 0,
     ),

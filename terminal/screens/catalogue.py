@@ -932,6 +932,20 @@ class GiveUpOrder:
 
 
 @value
+class SameAmountOpen:
+    """An amount was typed of which a sale of `at` "14:05" is still open: that one, or another on purpose."""
+
+    name: ClassVar[str] = "same_amount_open"
+    amount: Money
+    at: str
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered((words.say("same_amount.query", at=self.at), words["same_amount.new"]))
+        return MenuList(words["same_amount.title"], items, self.selected, corner=words.money(self.amount))
+
+
+@value
 class OrderClosing:
     """Given up, and not closed yet: it may still be paid, and is asked about until it cannot be."""
 
@@ -1666,6 +1680,7 @@ EXAMPLES: tuple[Screen, ...] = (
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
     GiveUpOrder(_SALE),
+    *(SameAmountOpen(_SALE, "14:05", selected) for selected in (0, 1)),
     OrderClosing(_SALE),
     *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", *_ASKED_FOR)),
     OrderFound(_SALE, Money(0), "", "11-25 14:05", "completed", "000123"),
