@@ -27,7 +27,7 @@ from terminal.model import Method
 from terminal.receipts import QrSlip, SettlementSlip, from_record
 
 ROOT = Path(__file__).parent
-RECEIPTS = "770000"
+RECEIPTS = "780000"
 PRINT = to_menu("static_code") + "menu: 2\nidle:\n"
 TILL = "idle: 1200 ENTER\nchoose_method: 5\n"
 K = FaultKind

@@ -256,7 +256,7 @@ PROCESSING: Mapping[str, Words] = MappingProxyType(
         "740000": Words("付款码撤销", "take a scanned code's order back"),
         "750000": Words("扫码退款", "refund an order"),
         "760000": Words("退款查询", "query a refund"),
-        "770000": Words("静态码到账", "receipts of the printed code"),
+        "780000": Words("静态码到账", "receipts of the printed code"),
     }
 )
 ENTRY_MODES: Mapping[str, Words] = MappingProxyType(

@@ -3,7 +3,7 @@
 A builder gives a Message without field 64; `with_mac` adds it just before sending, so that a reversal
 repeated after a new sign-in is authenticated under the new MAK while F11 and F60.2 stay what they were.
 
-Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 770000, F59 A3 to B3) are a convention of our
+Spec: docs/host-link.md §3, §5, §6, §7. QR orders (F3 700000 to 780000, F59 A3 to B3) are a convention of our
 own.
 """
 
@@ -33,7 +33,7 @@ QR_PAY = "730000"
 QR_REVERSE = "740000"
 QR_REFUND = "750000"
 QR_REFUND_QUERY = "760000"
-QR_RECEIPTS = "770000"
+QR_RECEIPTS = "780000"
 SHOWN = "032"  # F22 of a code that the terminal shows.
 SCANNED = "031"  # F22 of a code that the terminal scans.
 
@@ -209,7 +209,7 @@ def qr_refund_query(
 
 
 def qr_receipts(terminal: Terminal, profile: Profile, *, stan: str, taken: str = "") -> Message:
-    """0200/770000: the next receipt of the shop's printed code. `taken`: the last one, which is durable here."""
+    """0200/780000: the next receipt of the shop's printed code. `taken`: the last one, which is durable here."""
     tags = {OrderTag.RECEIPT_NO: taken} if taken else {}
     return _qr(terminal, profile, stan, QR_RECEIPTS, SHOWN, None, tags)
 
