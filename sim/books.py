@@ -7,6 +7,7 @@ from functools import partial
 from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
 from terminal.hostlink.transactions import TRANSACTIONS, Silence
 from terminal.journal import Journal, PaymentRecord, Tx
+from terminal.methods.static_code import RECEIPT_NO, is_receipt
 from terminal.model import Kind, Method, PaymentState
 
 PAGE = 500
@@ -32,6 +33,9 @@ def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
     """The rows that a host could know of: not cash, only what was ever asked, and no balance: it moves nothing."""
     rows: list[PaymentRow] = []
     for payment in payments:
+        if is_receipt(payment):
+            amount, number = payment.amount.amount_minor, str(payment.facts[RECEIPT_NO])
+            rows.append(PaymentRow("", "", amount, Net.CHARGED, receipt_no=number))
         if payment.method is Method.CASH or payment.stan is None or payment.kind is Kind.BALANCE:
             continue
         rows.append(

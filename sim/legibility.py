@@ -34,7 +34,7 @@ from sim.wire.paper import PaperPrinter
 from sim.wire.roll import image_of
 from terminal.model import Money
 from terminal.receipts import Copy, QrOrderSlip, lay_out
-from terminal.receipts.slips import Head
+from terminal.receipts.parts import Head
 from terminal.screens.catalogue import ShowQr
 from terminal.screens.font import Font, load_font
 from terminal.screens.qr import qr_fits

@@ -63,6 +63,12 @@ class Phone:
         """Pay what a scanned code asks for; without `confirmed` the user still thinks about it."""
         return self._gateway.pay(payload, self.wallets[wallet], now_ms, confirmed=confirmed)
 
+    def pay_printed(
+        self, payload: str, amount_minor: int, now_ms: int, *, wallet: WalletKind = WalletKind.WECHAT
+    ) -> PayResult:
+        """Pay an amount to a shop's printed code."""
+        return self._gateway.pay_printed(payload, self.wallets[wallet], amount_minor, now_ms)
+
     def show_code(self, now_ms: int, *, wallet: WalletKind = WalletKind.WECHAT) -> str:
         """A one-time payment code for the merchant's scanner."""
         return self._gateway.new_code(self.wallets[wallet], now_ms)
@@ -90,7 +96,8 @@ class Phone:
 class PhoneInHand:
     """A phone with one wallet open, before one display: what people in a story do with it.
 
-    `now_ms()` gives milliseconds since 1970; `display()` the pixels that are lit now, with width and height.
+    `now_ms()` gives milliseconds since 1970; `display()` the pixels that are lit now, with width and height;
+    `printed()` what the code says that hangs at the till.
     """
 
     def __init__(
@@ -100,11 +107,13 @@ class PhoneInHand:
         *,
         now_ms: Callable[[], int],
         display: Callable[[], tuple[bytes, int, int]],
+        printed: Callable[[], str] = lambda: "",
     ) -> None:
         self.phone = phone
         self.wallet = phone.wallets[wallet]
         self._now_ms = now_ms
         self._display = display
+        self._printed = printed
 
     def scan_display(self, *, confirmed: bool = True) -> PayResult | None:
         """Look at the display and pay; None when no code is to be seen."""
@@ -112,6 +121,10 @@ class PhoneInHand:
         if payload is None:
             return None
         return self.phone.pay(payload, self._now_ms(), wallet=self.wallet.kind, confirmed=confirmed)
+
+    def pay_printed(self, amount_minor: int) -> PayResult:
+        """Scan the printed code and type an amount."""
+        return self.phone.pay_printed(self._printed(), amount_minor, self._now_ms(), wallet=self.wallet.kind)
 
     def show_code(self) -> str:
         return self.phone.show_code(self._now_ms(), wallet=self.wallet.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from emv import qr
 from terminal.model import Finding, Kind, Method, Money, Notice, Payer, PaymentState, Promotion
 from terminal.receipts import (
     Balance,
@@ -28,6 +29,7 @@ from terminal.receipts import (
     SelfTestSlip,
     SettlementSlip,
     Slip,
+    StaticCodeSlip,
     TotalRow,
     UploadRow,
     Verification,
@@ -111,6 +113,31 @@ QR_DISCOUNT = replace(
     extras=("获得红包 ¥0.88", "满100减5券 1张"),
 )
 QR_DISBELIEVED = replace(QR, disbelieved=True)
+QR_STATIC = QrSlip(
+    HEAD,
+    Money(1200),
+    order_no="",
+    voucher_no="",
+    method=Method.QR_STATIC,
+    wallet="wechat",
+    wallet_transaction_no="TS00000042",
+    receipt_no="S00000042",
+)
+STATIC_CODE = StaticCodeSlip(
+    HEAD,
+    qr.build(
+        {
+            "01": "11",
+            "26": {"00": "q.test", "01": "898440153110001"},
+            "52": "5411",
+            "53": "156",
+            "58": "CN",
+            "59": "898440153110001",
+            "60": "SHANGHAI",
+            "62": {"07": "10000001"},
+        }
+    ),
+)
 QR_ORDER = QrOrderSlip(
     HEAD, Money(880), "https://qr.example.cn/pay?o=20260305000042", "12345678202603050000420000000001", 300
 )
@@ -140,6 +167,7 @@ UNBALANCED = SettlementSlip(
         OpenRow(
             Method.QR_SHOWN, PaymentState.UNKNOWN, Money(880), order_no="12345678202603050000420000000001"
         ),
+        OpenRow(Method.QR_SCANNED, PaymentState.UNKNOWN, Money(1200), voucher_no="000048", pending=True),
     ),
     (
         UploadRow(Notice.ADVICE, Kind.TIP, Money(1000), "000043", "622500******0014", "61"),
@@ -243,6 +271,8 @@ SAMPLES: dict[str, Slip] = {
     "qr-discount": QR_DISCOUNT,
     "qr-disbelieved": QR_DISBELIEVED,
     "qr-order": QR_ORDER,
+    "qr-static": QR_STATIC,
+    "static-code": STATIC_CODE,
     "cash": CASH,
     "settlement": SETTLEMENT,
     "settlement-unbalanced": UNBALANCED,

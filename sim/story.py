@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from drivers.ports import Key, Paper
 from sim.acquirer.faults import parse_fault
-from sim.acquirer.wallets import WalletKind
+from sim.acquirer.wallets import PayResult, WalletKind
 from sim.card.stripe import FAULTS as STRIPE_FAULTS
 from sim.cut_loop import MOMENTS
 from sim.line_faults import parse_line_fault
@@ -242,6 +242,14 @@ async def _phone(world: Counter, wallet: str) -> None:
     world.phone(wallet).scan_display()
 
 
+async def _pay_printed(world: Counter, payment: str) -> None:
+    await Sleep(KEY_MS)
+    wallet, _, amount = payment.partition(":")
+    result = world.phone(wallet).pay_printed(int(amount))
+    if result is not PayResult.PAID:
+        raise StoryError(f"the wallet says {result.value}: is the code up at the till?")
+
+
 async def _confirm(world: Counter, wallet: str) -> None:
     await Sleep(KEY_MS)
     world.phone(wallet).confirm()
@@ -286,6 +294,7 @@ class Action:
 CARD = like(r"[a-z0-9][a-z0-9-]*", "a card's name")  # A world may have cards of its own beside those that are shipped.
 SWIPE = like(f"((?:{'|'.join(STRIPE_FAULTS)}):)?[a-z0-9][a-z0-9-]*", "CARD or FAULT:CARD")
 WALLET = one_of(*(kind.value for kind in WalletKind))
+PAYMENT = like(f"({'|'.join(kind.value for kind in WalletKind)}):[1-9][0-9]{{0,8}}", "WALLET:AMOUNT in fen")
 SECONDS_LIMIT = 7 * 24 * 3600  # A week covers every timer of the terminal.
 # What befalls a world, beside what people do at the counter: see sim.mishaps.
 MISHAPS = {
@@ -309,6 +318,7 @@ ACTIONS = {
     "scan": Action(like(rf"\S{{1,{CODE_CHARACTERS}}}", "a code without spaces"), _scan),
     "show": Action(WALLET, _show),
     "phone": Action(WALLET, _phone),
+    "pay-printed": Action(PAYMENT, _pay_printed),
     "confirm": Action(WALLET, _confirm),
     "refuse": Action(WALLET, _refuse),
     "paper": Action(one_of(*(state.value for state in Paper)), _paper),

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture
+from drivers.ports import Key, LinkFault, Paper, PaperLine, Picture, Qr
 from keys import KeyStore, selftest
 from sim.acquirer import Acquirer
 from sim.acquirer.bills import FEE_BP
@@ -47,6 +47,7 @@ from terminal.screens.font import Font
 from terminal.shop import Devices, Shop
 
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
+STATIC = "000201010211"  # An EMVCo payload begins so that is not made for one payment.
 PHONE_BALANCE_MINOR = 100_000_000
 PASSWORD_COST = 2  # Nobody in here guesses at passwords, and a day has hundreds of them.
 MEMORY = Path("/dev/shm")  # Linux's folder in memory: the keys of a world that nobody keeps cost no disk's sync.
@@ -108,6 +109,7 @@ class World:
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
         self.behaviour = "ok"
+        self.printed_code = ""  # What hangs at the till.
         self.line_faults = LinePlan()
         self.tear_at: int | None = None  # The command during which the next card leaves.
         self.network = self._troubled(network or Network())
@@ -154,7 +156,7 @@ class World:
         self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
         self.buzzer, self.lamps, self.tamper = TwinBuzzer(), TwinLamps(), TwinTamperSwitch()
-        self.printer = TwinPrinter(on_slip=lambda lines: self.printer_said(lines))
+        self.printer = TwinPrinter(on_slip=self._printed)
         self.reader = TwinCardReader(spend=spend, command_ms=card_command_ms)
         self.scanner = TwinScanner()
         self.stripe = TwinStripeReader(fitted=stripe)
@@ -266,9 +268,16 @@ class World:
             WalletKind(wallet),
             now_ms=self.world_ms,
             display=lambda: (self.display.pixels(), self.display.width, self.display.height),
+            printed=lambda: self.printed_code,
         )
 
     # What people see
+
+    def _printed(self, lines: tuple[PaperLine, ...]) -> None:
+        """A code of the shop's own that comes out of the printer is put up at the till."""
+        codes = [line.payload for line in lines if isinstance(line, Qr) and line.payload.startswith(STATIC)]
+        self.printed_code = codes[0] if codes else self.printed_code
+        self.printer_said(lines)
 
     def _shown(self, picture: Picture) -> None:
         self.on_show(picture)
@@ -295,7 +304,7 @@ class World:
         self.cards, self.behaviour, self.line_faults = before.cards, before.behaviour, before.line_faults
         for card in self.cards.values():
             card.waits_with(self.loop.spend)
-        self._phone = before._phone
+        self._phone, self.printed_code = before._phone, before.printed_code
         self.printer.take_over(before.printer)
         self.reader.take_over(before.reader)
         self.tear_at = before.tear_at

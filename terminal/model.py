@@ -87,6 +87,7 @@ class Method(Enum):
     QR_SHOWN = "qr-shown"  # Merchant-presented: the terminal shows, the phone scans.
     QR_SCANNED = "qr-scanned"  # Consumer-presented: the phone shows, the terminal scans.
     CASH = "cash"
+    QR_STATIC = "qr-static"  # Paid to the shop's printed code, with an amount that the customer has typed.
 
 
 class Kind(Enum):

@@ -76,6 +76,7 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right]] = MappingProxyType(
         "news":               (_Y, _Y, _Y),
         # On the menu of reports.
         "reconcile":          (_A, _Y, _Y),  # What the shop has taken, and what is kept of it.
+        "static_code":        (_Y, _Y, _Y),
     }
 )
 # fmt: on

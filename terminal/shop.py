@@ -119,6 +119,7 @@ class Behind:
     task: Task | None = None
     over: Mailbox[None] = field(default_factory=lambda: Mailbox("errand", keep_newest=True))
     owed: frozenset[str] = frozenset()
+    receipts_ms: int = 0  # Not sooner is the host asked what was paid to the printed code.
     tried: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 

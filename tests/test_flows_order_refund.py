@@ -12,16 +12,20 @@ from pathlib import Path
 
 import pytest
 from test_flows_qr_life import QUERY, SHOWN, fault, moved_minor, slips_of
+from test_flows_static_code import kept
 from test_flows_stories import START
 
+from drivers.ports import PaperLine, Qr
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.faults import EVERY
 from sim.books import all_payments, discrepancies
 from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
-from sim.world import World
+from sim.world import MERCHANT_NO, TERMINAL_NO, World
+from terminal.hostlink.codec import Message
 from terminal.model import Kind, PaymentState
+from terminal.receipts import SettlementSlip
 
 K = FaultKind
 REFUND, REFUND_QUERY = "750000", "760000"
@@ -78,6 +82,12 @@ STORIES = (
         "taken and not done: asked about behind the idle screen until it is",
         SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
         3800, faults=(fault(K.REFUND_PENDING, REFUND), fault(K.REFUND_PENDING, REFUND_QUERY, times=2)),
+    ),
+    Story(
+        "how it ended comes up once; what nobody has read stays in the news",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: wait 60\nidle: ENTER\n"
+        + "order_late: ENTER\n" + to_menu("news") + "problem: ENTER\nidle:", "completed completed", 3800,
+        faults=(fault(K.REFUND_PENDING, REFUND),),
     ),
     Story(
         "its answer is lost: what may be back counts as back, and is asked about",
@@ -150,6 +160,53 @@ def test_a_settled_order_is_refunded_and_no_longer_voided() -> None:
         assert discrepancies(world.journal, world.acquirer) == []
 
 
+def scanned(code: str) -> str:
+    return to_transaction("order-refund") + f"enter_number: UP\nscan_slip: scan {code}\n"
+
+
+REST = "order_found: ENTER\nenter_amount: 5000 ENTER\n" + SUPERVISOR + "approved:\nidle:"
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_an_order_is_found_by_the_code_on_its_slip_even_of_last_week(language: str) -> None:
+    """What was printed is scanned: its number has more digits than anybody types, and may have letters."""
+    settled = to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\nidle: ENTER\nsigning_in:\nidle:\n"
+    with World("scan", language=language) as world:
+        papers: list[PaperLine] = []
+        world.printer_said = papers.extend
+        world.run(play(world, START + SALE + settled + SALE + settled + SALE + settled))
+        code = next(line.payload for line in papers if isinstance(line, Qr) and " " not in line.payload)
+        assert code == slips_of(world)[0].order_no
+        wrong = "enter_number: UP\nscan_slip: scan 6901-x\nproblem: ENTER\nscan_slip: scan 100000010000019\n"
+        wrong += "enter_number: CANCEL\nidle:\n"
+        world.run(play(world, to_transaction("order-refund") + wrong + scanned(code) + REST))
+        first = all_payments(world.journal)[-1]
+        refund = all_payments(world.journal)[0]
+        assert (refund.kind, refund.facts["undoes"]) == (Kind.REFUND, first.id)
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_an_order_is_chosen_from_todays(language: str) -> None:
+    """The newest stands first; what is no order is not in the list."""
+    cash = "idle: 5000 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\n"
+    with World("list", language=language) as world:
+        listed = to_transaction("order-refund") + "enter_number: DOWN\npick_payment: DOWN ENTER\n" + REST
+        world.run(play(world, START + SALE + SALE + cash + listed))
+        refund, _, _, first = all_payments(world.journal)
+        assert refund.facts["undoes"] == first.id
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_void_finds_an_order_by_its_slip_too() -> None:
+    with World("void by slip") as world:
+        world.run(play(world, START + SALE))
+        code = slips_of(world)[0].order_no
+        found = to_transaction("void") + f"enter_number: UP\nscan_slip: scan {code}\norder_found: ENTER\n"
+        world.run(play(world, found + SUPERVISOR + "approved:\nidle:"))
+        assert [p.state.value for p in all_payments(world.journal)] == ["completed", "voided"]
+
+
 def test_a_refund_that_stays_pending_stays_open() -> None:
     """And no second one is sent for it."""
     with World("pending for ever") as world:
@@ -161,12 +218,70 @@ def test_a_refund_that_stays_pending_stays_open() -> None:
         assert len([e for e in world.acquirer.book.entries if e.kind is Kind.REFUND]) == 1
 
 
+SETTLE = to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\n"
+SIGN_IN = "idle: ENTER\nsigning_in:\nidle:\n"
+
+
+def pending_in(host: Acquirer, batch_no: str = "000001") -> None:
+    """The wallet takes refunds and does none while this is the terminal's batch."""
+
+    def is_now(request: Message) -> bool:
+        batch = host.book.current((MERCHANT_NO, TERMINAL_NO))
+        return batch is not None and batch.batch_no == batch_no
+
+    for code in (REFUND, REFUND_QUERY):
+        host.faults.add(Fault(K.REFUND_PENDING, processing_code=code, times=EVERY, when=is_now))
+
+
+def batches(host: Acquirer) -> list[tuple[bool, int, int]]:
+    """Of each settled batch: whether it balanced, its debit and its credit."""
+    settled = [batch.settlement for batch in host.book.all_batches() if batch.settlement is not None]
+    return [(each.balanced, each.booked.debit_minor, each.booked.credit_minor) for each in settled]
+
+
+def test_a_pending_refund_stays_open_over_the_settlement_and_counts_where_it_ends() -> None:
+    with World("pending") as world:
+        pending_in(world.acquirer)
+        world.run(play(world, START + SALE + back("1200") + "refund_open: ENTER\n" + SETTLE))
+        (slip,) = (slip for slip in kept(world) if isinstance(slip, SettlementSlip))
+        assert [(row.amount.amount_minor, row.pending) for row in slip.open_rows] == [(1200, True)]
+        assert batches(world.acquirer) == [(True, 5000, 0)]
+        assert moved_minor(world) == 5000
+        world.run(play(world, SIGN_IN + "order_late: ENTER\n" + SALE + SETTLE + "idle:"))
+        assert batches(world.acquirer) == [(True, 5000, 0), (True, 5000, 1200)]
+        _, refund, sale = all_payments(world.journal)
+        assert (sale.batch, refund.batch, refund.state.value, refund.amount.amount_minor) == (1, 2, "settled", 1200)
+        assert moved_minor(world) == 8800
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_refund_of_which_nobody_knows_whether_it_is_done_holds_the_settlement_up() -> None:
+    """The host may have counted it already."""
+    with World("silent") as world:
+        for kind in (fault(K.REFUND_PENDING, REFUND), fault(K.DROP_REPLY, REFUND_QUERY)):
+            world.acquirer.faults.add(kind)
+        text = SALE + back("1200") + "refund_open: ENTER\n" + to_menu("settlement") + "refused: ENTER\n" + SETTLE
+        world.run(play(world, START + text + "idle:"))
+        assert batches(world.acquirer) == [(True, 5000, 1200)]
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_batch_with_nothing_but_a_pending_refund_is_no_reason_to_keep_the_hosts_number_away() -> None:
+    with World("number") as world:
+        pending_in(world.acquirer)
+        world.run(play(world, START + SALE + back("1200") + "refund_open: ENTER\n" + SETTLE + SIGN_IN))
+        assert world.shop.mode.value == "signed-in"
+        assert world.journal.transact(lambda tx: tx.get("batch_no")) == "000002"
+
+
 class Told(Acquirer):
     """Remembers its frames, so that another one can be brought to the same point."""
 
-    def __init__(self, frames: tuple[tuple[bytes, int], ...] = ()) -> None:
+    def __init__(self, frames: tuple[tuple[bytes, int], ...] = (), *, pending: bool = False) -> None:
         super().__init__()
-        self.faults.add(fault(K.CUSTOMER_PAYS, QUERY))  # No phone of the first life is there in the second.
+        if pending:
+            pending_in(self)
+        self.faults.add(fault(K.CUSTOMER_PAYS, QUERY, times=EVERY))  # No phone of the first life is there later.
         self.told: list[tuple[bytes, int]] = []
         for frame, now_ms in frames:
             self.handle(frame, now_ms)
@@ -204,6 +319,33 @@ def wrongs(data: Path, host: Told) -> list[str]:
             found.append("a refund without its slip")
         world.journal.verify()
     return found
+
+
+def test_the_power_is_cut_at_every_moment_of_a_settlement_with_a_pending_refund(tmp_path: Path) -> None:
+    """Whatever is settled balances, and the refund counts once, in the same batch of both books."""
+    ready, before = tmp_path / "ready", Told(pending=True)
+    refunded = back("1200") + "refund_open: ENTER\nidle:"
+    live(ready, before, FIRST_RUN + OPERATOR + "idle:\n" + SHOWN + "show_qr:\napproved:\nidle: CANCEL\n" + refunded, 0)
+    text = OPERATOR + SETTLE + SIGN_IN + "idle: wait 400\norder_late: ENTER\nidle:"
+    shutil.copytree(ready, tmp_path / "whole")
+    total = live(tmp_path / "whole", Told(tuple(before.told), pending=True), text, 1).passed
+    assert total > 20
+    wrong: list[str] = []
+    for cut_at in range(1, total + 1):
+        data, host = tmp_path / f"{cut_at}", Told(tuple(before.told), pending=True)
+        shutil.copytree(ready, data)
+        where = live(data, host, text, 1, cut_at).where
+        live(data, host, OPERATOR + "idle: wait 400\n", 2)
+        if not batches(host):  # The cut came before the settlement had begun.
+            live(data, host, OPERATOR + SETTLE + SIGN_IN + "idle: wait 400\n", 3)
+        live(data, host, OPERATOR + "idle:\n" + SHOWN + "show_qr:\napproved:\n" + SETTLE + "idle:", 4)
+        with World(data=data, acquirer=host) as world:
+            if batches(host) != [(True, 12850, 0), (True, 12850, 1200)]:
+                wrong.append(f"{where} ({cut_at}): {batches(host)}")
+            wrong += [f"{where} ({cut_at}): {each}" for each in discrepancies(world.journal, host)]
+            world.journal.verify()
+        shutil.rmtree(data)
+    assert wrong == []
 
 
 def test_the_power_is_cut_at_every_moment_of_a_refund(tmp_path: Path) -> None:

@@ -96,8 +96,10 @@ async def people(world: World, life: Life) -> None:
         if world.display.picture and world.display.picture.name in ("show_qr", "wallet_paying"):
             await play(world, f"{world.display.picture.name}: CANCEL")
     await until_idle(world)
-    if life.otherwise and not any(p.state is PaymentState.COMPLETED for p in all_payments(world.journal)):
-        await play(world, CASH)
+    payments = all_payments(world.journal)
+    if life.otherwise and not any(p.state is PaymentState.COMPLETED for p in payments):
+        open_first = any(p.state is PaymentState.UNKNOWN for p in payments)  # And then this sale, on purpose.
+        await play(world, CASH.replace("choose", "same_amount_open: 2\nchoose") if open_first else CASH)
     await Sleep(120_000)
 
 

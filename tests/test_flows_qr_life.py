@@ -339,3 +339,38 @@ def test_the_countdown_travels_to_the_wallet() -> None:
             assert world.phone("wechat").phone.pay(order.payload, world.loop.now().wall_ms) is PayResult.EXPIRED
 
         world.run(people())
+
+
+LEFT = "qr_unknown: CANCEL\ngive_up_order: CANCEL\n"
+SAME = "idle: 12850 ENTER\nsame_amount_open: "
+TWICE = (
+    ("queried and paid, it is the sale", "1\nqr_unknown: ENTER\napproved:\nidle:", "completed", (K.CUSTOMER_PAYS,)),
+    (
+        "queried and closed, a new one begins",
+        "1\nqr_unknown: CANCEL\ngive_up_order: ENTER\norder_closed: ENTER\nchoose_method: CANCEL\nidle:",
+        "reversed",
+        (),
+    ),
+    (
+        "on purpose there are two",
+        "2\nchoose_method: 3\nscan_code: show wechat\napproved:\nidle:",
+        "unknown completed",
+        (),
+    ),
+    ("neither: it is as open as it was", "CANCEL\nidle:", "unknown", ()),
+)
+
+
+@pytest.mark.parametrize(("name", "text", "states", "customer"), TWICE, ids=[case[0] for case in TWICE])
+def test_the_same_amount_typed_again_shows_what_is_open(
+    name: str, text: str, states: str, customer: tuple[FaultKind, ...]
+) -> None:
+    """Its creation was not answered, and the cashier left it open; another amount is asked nothing."""
+    with World(name) as world:
+        world.acquirer.faults.add(fault(K.DROP_REPLY, CREATE))
+        other = "idle: 12851 ENTER\nchoose_method: CANCEL\n"
+        for each in customer:
+            world.acquirer.faults.add(fault(each, QUERY))
+        world.run(play(world, START + SHOWN + LEFT + other + SAME + text))
+        found = [payment.state.value for payment in reversed(all_payments(world.journal))]
+        assert found == states.split()

@@ -17,9 +17,9 @@ from sim.story import play, to_menu, to_transaction
 from sim.twins.link import Network, Trip
 from sim.world import World
 from terminal.flows.batch_upload import PROGRESS
-from terminal.flows.news import kept
 from terminal.hostlink.profile import load_profile
 from terminal.loop import Now, Sleep
+from terminal.methods.news import kept
 from terminal.model import Method, Mode, PaymentState
 from terminal.receipts import Balance
 
@@ -158,9 +158,8 @@ def test_a_refusal_is_told_and_the_settlement_is_tried_again() -> None:
 
         here.run(people())
         assert [m.mti for m in host.heard].count("0500") == 2
-        told = here.journal.transact(kept)
-        assert told is not None
-        assert (told.word, told.count) == ("balanced", 1)
+        (told,) = here.journal.transact(kept)
+        assert (told.code, told.balanced, told.count) == ("", True, 1)
 
 
 def test_a_sign_in_that_the_host_wants_in_the_middle_is_nobodys_work() -> None:
@@ -189,7 +188,7 @@ def test_whoever_wants_to_see_it_has_it_in_front() -> None:
             await play(here, "idle: wait 90\nidle: host ok ENTER\nsettled: ENTER\nidle:")
 
         here.run(people())
-        assert here.journal.transact(kept) is None
+        assert here.journal.transact(kept) == ()
         assert last_slip(here).uploaded == 1
 
 

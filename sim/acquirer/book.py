@@ -34,6 +34,7 @@ class EntryState(Enum):
     PREVENTED = "prevented"  # Its reversal came first; the transaction itself is refused when it comes.
     VOIDED = "voided"  # A void stands against it: both are counted, each on its side.
     COMPLETED = "completed"  # An authorisation that has had its completion.
+    PENDING = "pending"  # A refund of an order that its wallet has taken and not done: counted where it ends.
 
 
 # What an entry is counted in a settlement's totals in: it has happened, whatever came after it.
@@ -69,6 +70,7 @@ class Entry:
     organisation: str = ""  # Whose card it is, as its answer has said in F63.1; "" in a book of before.
     refund_no: str = ""  # Of a QR order's refund, whose number is `original`.
     eslip_key: str = field(default="", repr=False)
+    ended_in: str = ""  # The batch that counts it, where that is another than its own.
 
     @property
     def standing(self) -> bool:
@@ -107,6 +109,19 @@ class Order:
     def prevented(self) -> bool:
         """It was asked about (or closed) before it came: remembered without amount, never to be paid."""
         return self.amount_minor == 0
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What a wallet has paid to a shop's printed code. `taken`: the terminal has said that it is durable there."""
+
+    terminal: TerminalId
+    number: str
+    amount_minor: int
+    wallet: str
+    wallet_no: str
+    paid_ms: int
+    taken: bool = False
 
 
 @dataclass(slots=True)
@@ -149,6 +164,7 @@ class Batch:
     stans: set[str] = field(default_factory=set)  # Every STAN used about money: a second use is a duplicate.
     settlement: Settlement | None = None
     upload: Upload | None = None
+    carried: dict[str, Entry] = field(default_factory=dict)  # Of earlier batches, ended in this one, by refund number.
     signatures: dict[str, Signature] = field(default_factory=dict)  # By the STAN of what was signed.
 
     @property
@@ -165,7 +181,8 @@ class Batch:
         Paid QR orders are domestic, if the profile counts them.
         """
         sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
-        for entry in self.entries.values():
+        own = (entry for entry in self.entries.values() if entry.ended_in in ("", self.batch_no))
+        for entry in (*own, *self.carried.values()):
             effect = TRANSACTIONS[entry.kind].effect
             if entry.refund_no and not with_qr:
                 continue
@@ -184,7 +201,7 @@ class Batch:
         return domestic, foreign
 
 
-Row = Entry | Order | Batch | Account
+Row = Entry | Order | Batch | Account | Receipt
 
 
 class Book:
@@ -193,6 +210,7 @@ class Book:
     def __init__(self) -> None:
         self.batches: dict[TerminalId, dict[str, Batch]] = {}
         self.orders: dict[tuple[str, str], Order] = {}  # By merchant and order number: unique for a merchant.
+        self.receipts: dict[TerminalId, dict[str, Receipt]] = {}  # By number, oldest first.
         self.last_rrn = 0
         self._by_rrn: dict[str, Entry] = {}
         self._by_code: dict[str, list[Entry]] = {}  # Authorisations by their code.
@@ -240,6 +258,9 @@ class Book:
         """A QR order by its number, or a card's transaction by its reference number, of whichever merchant."""
         found = (order for (_, order_no), order in self.orders.items() if order_no == number)
         return next(found, None) or self._by_rrn.get(number)
+    def receipts_of(self, terminal: TerminalId) -> dict[str, Receipt]:
+        """What was paid to this terminal's printed code, by number, oldest first."""
+        return self.receipts.get(terminal, {})
 
     def all_batches(self) -> Iterator[Batch]:
         for batches in self.batches.values():
@@ -281,6 +302,18 @@ class Book:
             self._by_code.setdefault(entry.auth_code, []).append(entry)
         if entry.original:
             self._about.setdefault(entry.original, []).append(entry)
+        self._carry(entry)
+
+    def _carry(self, entry: Entry) -> None:
+        if entry.ended_in:
+            self.batches[entry.terminal][entry.ended_in].carried[entry.refund_no] = entry
+
+    def end_refund(self, entry: Entry, batch: Batch) -> None:
+        """A pending refund is done, and counts in the batch in which its terminal is told so."""
+        entry.state = EntryState.APPROVED
+        entry.ended_in = "" if batch.batch_no == entry.batch_no else batch.batch_no
+        self._carry(entry)
+        self.keep(entry)
 
     def _unfile(self, entry: Entry) -> None:
         self._by_rrn.pop(entry.rrn, None)
@@ -291,6 +324,10 @@ class Book:
         batch.orders[order.order_no] = order
         self.orders[order.terminal[0], order.order_no] = order
         self.keep(order)
+
+    def add_receipt(self, receipt: Receipt) -> None:
+        self.receipts.setdefault(receipt.terminal, {})[receipt.number] = receipt
+        self.keep(receipt)
 
     def close_batch(self, batch: Batch, settlement: Settlement) -> None:
         batch.settlement = settlement

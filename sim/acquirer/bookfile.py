@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sim.acquirer.registry import Account
 from sim.acquirer.sql import Sql, SqliteSql
-from sim.acquirer.sqlbook import SCHEMA, SqlBook, read_entry, read_order
+from sim.acquirer.sqlbook import SCHEMA, SqlBook, read_entry, read_order, read_receipt
 
 VERSION = 3
 # What versions 1 (which wrote no number) and 2 lack. The defaults serve: all is read from the bodies.
@@ -47,6 +47,8 @@ class BookFile(SqlBook):
             self.last_rrn = max(self.last_rrn, int(entry.rrn[4:] or 0))
         for (body,) in sql.rows("select body from qr_order order by place"):
             self.take_order(read_order(body))
+        for (body,) in sql.rows("select body from receipt order by number"):
+            self.take_receipt(read_receipt(body))
 
     def restore(self, account: Account) -> None:
         for (body,) in self._sql.rows("select body from account where card = ?", account.card):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from sim.acquirer.book import Book, Entry, Order, TerminalId
+from sim.acquirer.book import Book, Entry, Order, Receipt, TerminalId
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Silence
 from terminal.model import Kind
@@ -36,6 +36,7 @@ class PaymentRow:
     net: Net
     order_no: str = ""
     kind: Kind = Kind.SALE
+    receipt_no: str = ""  # Of what was paid to the printed code.
 
 
 def books_agree(
@@ -45,7 +46,9 @@ def books_agree(
     found: list[str] = []
     cards: dict[tuple[str, str], PaymentRow] = {}
     orders: dict[str, PaymentRow] = {}
-    for row in payments:
+    payments = tuple(payments)
+    found += _compare_receipts(book, [row for row in payments if row.receipt_no], terminal)
+    for row in (row for row in payments if not row.receipt_no):
         name = _name(row)
         if row.net is Net.OPEN:
             found.append(f"{name}: open at the terminal")
@@ -67,6 +70,25 @@ def books_agree(
         if row.net is Net.CHARGED and TRANSACTIONS[row.kind].silence is not Silence.NOTHING:
             found.append(f"{_name(row)}: charged at the terminal, unknown at the host")
     return found
+
+
+def _compare_receipts(book: Book, rows: list[PaymentRow], terminal: TerminalId | None) -> list[str]:
+    """What was paid to printed codes. What a terminal was not told yet is no difference."""
+    mine = [book.receipts_of(terminal)] if terminal else list(book.receipts.values())
+    told: dict[str, Receipt] = {number: receipt for known in mine for number, receipt in known.items()}
+    found: list[str] = []
+    seen: set[str] = set()
+    for row in rows:
+        name, receipt = f"receipt {row.receipt_no}", told.get(row.receipt_no)
+        if row.receipt_no in seen:
+            found.append(f"{name}: twice at the terminal")
+        seen.add(row.receipt_no)
+        if receipt is None:
+            found.append(f"{name}: received at the terminal, unknown at the host")
+        elif receipt.amount_minor != row.amount_minor:
+            found.append(f"{name}: {receipt.amount_minor} at the host, {row.amount_minor} at the terminal")
+    lost = (number for number, receipt in told.items() if receipt.taken and number not in seen)
+    return found + [f"receipt {number}: taken, and unknown at the terminal" for number in lost]
 
 
 def _name(row: PaymentRow) -> str:

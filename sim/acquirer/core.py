@@ -50,13 +50,14 @@ from sim.acquirer.requests import (
 from sim.acquirer.settling import SettlementDesk
 from sim.acquirer.signins import SignIns
 from sim.acquirer.sql import Conflict
+from sim.acquirer.static_codes import StaticDesk
 from sim.acquirer.uploads import UploadDesk
 from sim.acquirer.wallets import WalletGateway
 from sim.issuer import Issuer
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.frame import unwrap
-from terminal.hostlink.messages import QR_BILL, mac_wire_bytes
+from terminal.hostlink.messages import QR_BILL, QR_RECEIPTS, mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import OrderTag, read_f60, write_tlv
 from terminal.hostlink.transactions import Effect, Row
@@ -111,6 +112,8 @@ class Acquirer:
         self.gateway = WalletGateway(self.book, self._draw, self.lock)
         self.eslips = ESlips(self.book, self._draw, self.lock)
         self._orders = OrderDesk(self.gateway, self.book, self.profile, self.eslips)
+        self.static_codes = StaticDesk(self.book, self.profile)
+        self.gateway.printed = self.static_codes.pay
         self._order_refunds = OrderRefundDesk(self.gateway, self.book)
         self.bills = BillDesk(self.book)
         self.downloads = DownloadDesk()
@@ -350,6 +353,8 @@ class Acquirer:
 
     def _money(self, request: Request) -> Answer:
         stan, code = request.message.text(11), request.message.text(3)
+        if request.message.mti == "0200" and code == QR_RECEIPTS:
+            return self.static_codes.answer(request)
         order = request.message.mti == "0200" and code in (*MAKING, *ABOUT, *REFUNDING, QR_BILL)
         if order and code in (*ABOUT, QR_BILL):
             # An order of a settled batch may still be asked about.

@@ -45,6 +45,7 @@ class FaultKind(Enum):
     EARLY_CLOSE = "early-close"  # The wallet closes nothing that is younger than `ms`.
     UNSCANNED = "unscanned"  # The wallet does not know an order that nobody has scanned: 25.
     REFUND_PENDING = "refund-pending"  # The acquirer has taken the refund; the wallet has not done it yet.
+    TOLD_AGAIN = "told-again"  # A receipt of the printed code that the terminal has is told once more.
     CUSTOMER_SCANS = "customer-scans"  # And thinks about it: PAYING.
     CUSTOMER_PAYS = "customer-pays"
     CUSTOMER_REFUSES = "customer-refuses"

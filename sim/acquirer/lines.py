@@ -11,6 +11,7 @@ from terminal.hostlink.messages import (
     QR_CREATE,
     QR_PAY,
     QR_QUERY,
+    QR_RECEIPTS,
     QR_REFUND,
     QR_REFUND_QUERY,
     QR_REVERSE,
@@ -56,6 +57,7 @@ _ORDERS = {
     QR_REFUND: "扫码退款 QR refund",
     QR_REFUND_QUERY: "退款查询 QR refund query",
     QR_BILL: "对账单 trade bill",
+    QR_RECEIPTS: "静态码到账 QR receipts",
 }
 
 

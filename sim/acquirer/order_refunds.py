@@ -1,12 +1,15 @@
 """Refunds of QR orders on the wire: give back, and what became of it.
 
 A refund stands in the book as an entry like a card's, under its own number, so that totals and the comparison of the
-books count it. The same number again is the same refund; all refunds of an order together are at most the order.
+books count it. One that is pending is in no total until its terminal is told that it is done. The same number again is
+the same refund; all refunds of an order together are at most the order.
 
 Spec: docs/host-link.md, "acquirer-orders".
 """
 
 from __future__ import annotations
+
+from itertools import takewhile
 
 from sim.acquirer.book import Batch, Book, Entry, EntryState, Order
 from sim.acquirer.faults import FaultKind
@@ -49,7 +52,12 @@ class OrderRefundDesk:
             known = self._refund(request, batch, order, known, refund_no)
         if known is None:
             raise Refused(NOT_FOUND)
-        pending = FaultKind.REFUND_PENDING in request.faults
+        if known.state is EntryState.PENDING and FaultKind.REFUND_PENDING not in request.faults:
+            self._book.end_refund(known, batch)
+            if order is not None:
+                earlier = takewhile(lambda entry: entry is not known, self._book.refunds_of(order))
+                self._gateway.give_back(order, known.amount_minor, sum(entry.amount_minor for entry in earlier))
+        pending = known.state is EntryState.PENDING
         fields: dict[int, str | bytes] = {
             4: f"{known.amount_minor:012d}",
             59: write_tlv(
@@ -85,7 +93,7 @@ class OrderRefundDesk:
             batch.batch_no,
             request.message.text(11),
             int(amount),
-            EntryState.APPROVED,
+            EntryState.PENDING if FaultKind.REFUND_PENDING in request.faults else EntryState.APPROVED,
             APPROVED,
             request.now_ms,
             rrn=self._book.next_rrn(request.date),
@@ -93,6 +101,7 @@ class OrderRefundDesk:
             original=order.order_no,
             refund_no=refund_no,
         )
-        self._gateway.give_back(order, entry.amount_minor, before)
+        if entry.state is EntryState.APPROVED:
+            self._gateway.give_back(order, entry.amount_minor, before)
         self._book.add_entry(batch, entry)
         return entry

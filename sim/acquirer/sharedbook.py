@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from sim.acquirer.book import Entry, Order, TerminalId
 from sim.acquirer.registry import Account
 from sim.acquirer.sql import Sql
-from sim.acquirer.sqlbook import SCHEMA, SqlBook, account_body, read_entry, read_order
+from sim.acquirer.sqlbook import SCHEMA, SqlBook, account_body, read_entry, read_order, read_receipt
 
 _SHARED = (
     "create table if not exists cryptogram (arqc text primary key)",
@@ -88,10 +88,13 @@ class SharedBook(SqlBook):
         orders = [read_order(body) for (body,) in self._sql.rows(f"select body from qr_order {where}", *since)]
         for order in sorted(orders, key=lambda each: each.created_ms):
             self.take_order(order)
+        for (body,) in self._sql.rows(f"select body from receipt {where} order by number", *since):
+            self.take_receipt(read_receipt(body))
 
     def _forget(self, terminal: TerminalId) -> None:
         """What was changed here and not written is not true: read it all again."""
         self._versions.pop(terminal, None)
+        self.receipts.pop(terminal, None)
         for batch in self.batches.pop(terminal, {}).values():
             for entry in batch.entries.values():
                 self._unfile(entry)

@@ -20,6 +20,7 @@ from sim.acquirer.book import (
     Entry,
     EntryState,
     Order,
+    Receipt,
     Row,
     Settlement,
     Signature,
@@ -42,6 +43,8 @@ SCHEMA = (
     " primary key (merchant, terminal, batch_no, stan))"),
     ("create table if not exists qr_order (merchant text, order_no text, place integer, body text,"
     " terminal text default '', version bigint default 0, primary key (merchant, order_no))"),
+    ("create table if not exists receipt (merchant text, terminal text, number text, body text, version bigint,"
+     " primary key (merchant, terminal, number))"),
     "create table if not exists account (card text primary key, body text)",
 )
 _TERMINAL = (
@@ -62,6 +65,10 @@ _ENTRY = (
 _ORDER = (
     "insert into qr_order (merchant, order_no, place, body, terminal, version) values (?, ?, ?, ?, ?, ?)"
     " on conflict (merchant, order_no) do update set body = excluded.body, version = excluded.version"
+)
+_RECEIPT = (
+    "insert into receipt (merchant, terminal, number, body, version) values (?, ?, ?, ?, ?)"
+    " on conflict (merchant, terminal, number) do update set body = excluded.body, version = excluded.version"
 )
 _ACCOUNT = "insert into account (card, body) values (?, ?) on conflict (card) do update set body = excluded.body"
 # What a bank knows of an account beside who it is; the rest is the registry's.
@@ -135,6 +142,8 @@ class SqlBook(Book):
             signatures = json.dumps([asdict(s) | {"image": s.image.hex()} for s in row.signatures.values()])
             place = len(self.batches[row.terminal])
             return _BATCH, (*row.terminal, row.batch_no, place, settlement, upload, signatures, version)
+        if isinstance(row, Receipt):
+            return _RECEIPT, (*row.terminal, row.number, json.dumps(asdict(row)), version)
         body = asdict(row) | {"state": row.state.value}
         if isinstance(row, Entry):
             body |= {"pan": mask_pan(row.pan), "kind": row.kind.value}
@@ -160,13 +169,17 @@ class SqlBook(Book):
         if known is None:
             self._file(batch, entry)
         else:  # Whoever holds the entry sees the change.
-            known.state, known.script = entry.state, entry.script
+            known.state, known.script, known.ended_in = entry.state, entry.script, entry.ended_in
+            self._carry(known)
 
     def take_order(self, order: Order) -> None:
         batch = self.batches[order.terminal][order.batch_no]
         batch.stans.add(order.stan)
         batch.orders[order.order_no] = order
         self.orders[order.terminal[0], order.order_no] = order
+
+    def take_receipt(self, receipt: Receipt) -> None:
+        self.receipts.setdefault(receipt.terminal, {})[receipt.number] = receipt
 
     def take_account(self, account: Account, body: str) -> None:
         for name, value in json.loads(body).items():
@@ -184,6 +197,8 @@ def _name(row: Row) -> tuple[str, ...]:
         return ("batch", *row.terminal, row.batch_no)
     if isinstance(row, Entry):
         return ("entry", *row.terminal, row.batch_no, row.stan)
+    if isinstance(row, Receipt):
+        return ("receipt", *row.terminal, row.number)
     return ("order", *row.terminal, row.order_no)
 
 
@@ -200,6 +215,10 @@ def read_entry(text: str) -> Entry:
 def read_order(text: str) -> Order:
     body = json.loads(text)
     return Order(**_typed(body) | {"state": OrderState(body["state"])})
+
+
+def read_receipt(text: str) -> Receipt:
+    return Receipt(**_typed(json.loads(text)))
 
 
 def _typed(body: dict[str, Any]) -> dict[str, Any]:

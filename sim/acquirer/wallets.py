@@ -98,6 +98,8 @@ class WalletGateway:
     def __init__(
         self, book: Book, draw: Callable[[int], bytes], lock: AbstractContextManager[object]
     ) -> None:
+        # Who takes what is paid to printed codes.
+        self.printed: Callable[[str, Wallet, int, int], PayResult] | None = None
         self.prefix = PAYLOAD_PREFIX  # A real acquirer's is longer, sometimes too long for a small panel.
         self.offer = Offer()  # Of the next order that is made, and of no other.
         self._lock = lock
@@ -126,6 +128,13 @@ class WalletGateway:
                 self._ask(order, wallet, now_ms)
                 return PayResult.PAYING
             return self._debit(order, wallet, now_ms)
+
+    def pay_printed(self, payload: str, wallet: Wallet, amount_minor: int, now_ms: int) -> PayResult:
+        """The user scanned a shop's printed code and typed an amount."""
+        with self._lock:
+            if self.printed is None:
+                return PayResult.UNKNOWN_CODE
+            return self.printed(payload, wallet, amount_minor, now_ms)
 
     def shown(self, payload: str, now_ms: int) -> Order | None:
         """The order that a shown code asks for, as it stands now."""

@@ -81,6 +81,9 @@ class Ledger:
             case "reduced":
                 self.payments[body["id"]].amount_minor = body["amount_minor"]
                 return self.payments[body["id"]]
+            case "carried":
+                self.payments[body["id"]].batch = body["batch"]
+                return self.payments[body["id"]]
             case "noted":
                 self.payments[body["id"]].facts.update(body["facts"])
                 return self.payments[body["id"]]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from terminal.hostlink.card_messages import INSERTED
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT, Totals
 from terminal.hostlink.transactions import Card, Effect, Row, Silence
+from terminal.methods.qr_giveback import OPEN_REFUND, REFUND_NO, is_pending
+from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.methods.qr_split import DISBELIEVED, split_in
 from terminal.model import HELD_STATES, Kind, Method, Money, PaymentState
 from terminal.receipts import Discounts, OpenRow, TotalRow, UploadRow
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx, UploadRecord
 
 NEARLY_FULL = TOTAL_COUNT_LIMIT * 9 // 10  # From here on the idle screen says that a settlement is due.
+CARRIED = "carried"  # Fact of a payment that was open when its batch was settled, and ends in another.
 UNANSWERED = "unanswered"  # Fact of a payment that was UNKNOWN when its batch was settled.
 COUNTED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
 PAGE = 16  # Payments read at once: a step of the upload wants one, or a message's few, of a batch of 999.
@@ -125,6 +128,18 @@ def leave_unanswered(tx: Tx, batch: int) -> None:
             tx.note(payment.id, **{UNANSWERED: True})
 
 
+def carry_on(tx: Tx, batch: int) -> None:
+    """Inside the same commit: what stays open and is to count where it ends belongs to the next batch.
+
+    That is what was typed at the till and not paid to the printed code, and refunds of orders.
+    """
+    for payment in tx.open_payments():
+        waits = payment.method is Method.QR_STATIC or REFUND_NO in payment.facts
+        if waits and payment.batch == batch and payment.state in OPEN_REFUND:
+            tx.carry(payment.id, batch + 1)
+            tx.note(payment.id, **{CARRIED: True})
+
+
 def is_unknown(payment: PaymentRecord) -> bool:
     """Whether nobody knows its end, before its settlement or after it."""
     return payment.state is PaymentState.UNKNOWN or payment.facts.get(UNANSWERED) is True
@@ -141,7 +156,7 @@ def _add(sums: list[int], payment: PaymentRecord) -> None:
 
 
 def _in_host(shop: Shop, method: Method) -> bool:
-    return method is Method.CARD or (method is not Method.CASH and shop.profile.qr_in_totals)
+    return method is Method.CARD or (method in THROUGH_ORDERS and shop.profile.qr_in_totals)
 
 
 def is_foreign(shop: Shop, payment: PaymentRecord) -> bool:
@@ -161,6 +176,23 @@ def held(tx: Tx) -> int:
     return tx.count_payments(tx.get("batch", 1), HELD_STATES)
 
 
+def is_open(tx: Tx) -> bool:
+    """Whether the open batch holds anything that its host should know under this very number.
+
+    Not cash, nor what came over the printed code, nor what an earlier batch has left open.
+    """
+    batch = tx.get("batch", 1)
+    counted = sum(
+        total.count
+        for total in tx.totals(batch)
+        if total.method not in (Method.CASH, Method.QR_STATIC)
+        and total.state in HELD_STATES
+        and total.state is not PaymentState.NEW
+    )
+    left = (p for p in tx.open_payments() if p.batch == batch and p.method is not Method.QR_STATIC)
+    return counted > sum(p.facts.get(CARRIED) is True for p in left)
+
+
 def open_rows(tx: Tx) -> tuple[OpenRow, ...]:
     """Of any batch: what nobody knows the end of, and reversals that the host has not taken."""
     return tuple(
@@ -172,6 +204,7 @@ def open_rows(tx: Tx) -> tuple[OpenRow, ...]:
             str(p.facts.get("order_no", "")),
             str(p.facts.get("masked_pan", "")),
             str(p.facts.get("batch_no", "")),
+            is_pending(p),
         )
         for p in tx.open_payments()
     )

@@ -1,11 +1,11 @@
 """Behind the idle screen: what a terminal does with its host while nobody is waiting.
 
-A sign-in that found no host, reversals, wallets' orders without an end, what waits to be sent, routes that failed, the
-echo that proves a kept connection; and a settlement, where the profile lets it. One at a time, looked for at each tick
-of the idle screen's clock; what fails is tried again after a wait that doubles and is half drawn (`hostlink.backoff`).
-Nothing of it is shown, and nobody waits for it: the first key makes it give way (`make_way`), in the middle of an
-exchange if need be, which is then as if the host had not answered. So only what may be asked twice is done here, and
-never two things at once with what a person has begun.
+A sign-in that found no host, reversals, wallets' orders without an end, receipts of the printed code, what waits to be
+sent, routes that failed, the echo that proves a kept connection; and a settlement, where the profile lets it. One at a
+time, looked for at each tick of the idle screen's clock; what fails is tried again after a wait that doubles and is
+half drawn (`hostlink.backoff`). Nothing of it is shown, and nobody waits for it: the first key makes it give way
+(`make_way`), in the middle of an exchange if need be, which is then as if the host had not answered. So only what may
+be asked twice is done here, and never two things at once with what a person has begun.
 
 A settlement's answer may not be had twice, so it gives way after the exchange, not in it, and the person is shown what
 there is to be waited for.
@@ -26,7 +26,7 @@ from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
 from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Draw, Now, Spawn, Wait
-from terminal.methods import qr_order
+from terminal.methods import qr_order, static_code
 from terminal.methods.order import uploads_due
 from terminal.methods.reversal import clear_reversals, identity, is_card_reversal, pending_reversals
 from terminal.methods.uploads import send_uploads, worn_out
@@ -129,6 +129,8 @@ def owed(shop: Shop, tx: Tx) -> frozenset[str]:
         found.add("uploads")
     if qr_order.is_owed(tx):
         found.add("orders")
+    if static_code.is_in_use(shop, tx):
+        found.add("receipts")
     return frozenset(found)
 
 
@@ -147,6 +149,18 @@ async def _uploads_wait(shop: Shop) -> bool:
 
 async def _orders_open(shop: Shop) -> bool:
     return shop.mode is Mode.SIGNED_IN and "orders" in shop.behind.owed
+
+
+async def _receipts_due(shop: Shop) -> bool:
+    owed = shop.mode is Mode.SIGNED_IN and "receipts" in shop.behind.owed
+    return owed and (await Now()).mono_ms >= shop.behind.receipts_ms
+
+
+async def _ask_for_receipts(shop: Shop) -> bool:
+    """What was paid to the printed code; then not again for a while, since each question is durable."""
+    told = await static_code.fetch(shop)
+    shop.behind.receipts_ms = (await Now()).mono_ms + shop.profile.qr_static_ask_s * 1000
+    return told
 
 
 async def _routes_rest(shop: Shop) -> bool:
@@ -184,6 +198,7 @@ ERRANDS = (
     Errand("sign-in", _sign_in_owed, sign_in_unseen),
     Errand("reversals", _reversals_open, _reverse),
     Errand("orders", _orders_open, qr_order.ask_all),
+    Errand("receipts", _receipts_due, _ask_for_receipts, spread=False),
     Errand("uploads", _uploads_wait, send_uploads, spread=False),
     Errand("routes", _routes_rest, _check_routes),
     Errand("echo", _echo_due, _echo, spread=False),

@@ -1,20 +1,21 @@
-"""通知: what a settlement behind the idle screen has to say, kept until somebody has read it.
+"""通知 told: by itself where it concerns a customer who may still be near, else by a word on the idle screen.
 
-Nobody is asked anything from behind: how it ended stands on the idle screen in a word, and in the menu (通知) in full.
-Paper that ran out there is asked for when the news are read. They are durable in the commit that makes them true.
-
-Source: docs/host-link.md §6.
+Nobody is asked anything from behind: how it ended is read in the menu (通知) or with ENTER, one after the other. Paper
+that ran out there is asked for then. What is kept, and since when, is methods/news.py's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
+from drivers.ports import Tone
 from terminal.dialogue import acknowledge
 from terminal.flows.recovery import print_unprinted
 from terminal.hostlink.codes import Action
 from terminal.loop import Commit
+from terminal.methods import qr_static
+from terminal.methods.news import LATE, About, News, drop, kept, mark_said
 from terminal.model import Money
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -22,55 +23,65 @@ from terminal.shop import Shop
 if TYPE_CHECKING:
     from terminal.journal import Tx
 
-NEWS = "news"  # Setting.
-UNPRINTED = "unprinted"  # The word while its slip has found no paper.
+UNPRINTED = "unprinted"  # The word while a settlement's slip has found no paper.
+COMES_UP = (About.ORDER,)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """How a settlement ended: closed with `count` payments of `total_minor`, or refused with `code`."""
-
-    balanced: bool = False
-    count: int = 0
-    total_minor: int = 0
-    code: str = ""
-    then: str = ""  # Of a refusal: a value of Action.
-
-    @property
-    def word(self) -> str:
-        """In the room "news"."""
-        return "refused" if self.code else "balanced" if self.balanced else "unbalanced"
-
-    def keep(self, tx: Tx) -> None:
-        """Inside the commit that makes it true; what was not read yet is no news any more."""
-        tx.set(NEWS, {name: getattr(self, name) for name in self.__slots__})
-
-
-def kept(tx: Tx) -> News | None:
-    told: dict[str, Any] | None = tx.get(NEWS)
-    return News(**told) if told else None
-
-
-def word(tx: Tx) -> str:
-    """What the idle screen says of it; "" when nothing waits to be read."""
-    news = kept(tx)
-    if news is None:
+def word(tx: Tx) -> str | screens.Received:
+    """What the idle screen says of the newest, in the room "news"; "" when nothing waits to be read."""
+    unread = kept(tx)
+    if not unread:
         return ""
-    return UNPRINTED if tx.unprinted() and not news.code else news.word
+    newest = unread[-1]
+    if newest.about is About.RECEIPT:
+        payment = tx.payment(newest.payment_id)
+        return screens.Received(str(payment.facts.get("wallet", "")), payment.amount)
+    if newest.about is About.ORDER:
+        return "order"
+    if newest.code:
+        return "refused"
+    return UNPRINTED if tx.unprinted() else "balanced" if newest.balanced else "unbalanced"
+
+
+async def tell(shop: Shop) -> None:
+    """What comes up by itself, one by one, each until a key. What no key answers stays to be read."""
+    fresh = [each for each in await Commit(kept) if each.about in COMES_UP and not each.said]
+    for news in fresh:
+        shop.sound(Tone.ATTENTION)
+        seen = await acknowledge(shop, await _screen(shop, news)) is not None
+        await Commit(partial(_after, seen, news))
+    if fresh:
+        await print_unprinted(shop)
+
+
+def _after(seen: bool, news: News, tx: Tx) -> None:
+    (drop if seen else mark_said)(tx, news)
 
 
 async def read(shop: Shop) -> bool:
-    """Show what waits, and print what found no paper; False when there is nothing. Nobody's reading leaves it there."""
-    news = await Commit(kept)
-    if news is None:
-        return False
-    screen: screens.Screen = screens.Settled(balanced=news.balanced, count=news.count, total=Money(news.total_minor))
-    if news.code:
-        screen = refused(news.code, Action(news.then))
-    if await acknowledge(shop, screen) is not None:
-        await Commit(lambda tx: tx.set(NEWS, None))
+    """Show all that waits, and print what found no paper; False when there is nothing.
+
+    Nobody's reading leaves the rest there.
+    """
+    unread = await Commit(kept)
+    for news in unread:
+        if await acknowledge(shop, await _screen(shop, news)) is None:
+            return True
+        await Commit(partial(_after, True, news))
+    if unread:
         await print_unprinted(shop)
-    return True
+    return bool(unread)
+
+
+async def _screen(shop: Shop, news: News) -> screens.Screen:
+    if news.about is About.SETTLEMENT:
+        if news.code:
+            return refused(news.code, Action(news.then))
+        return screens.Settled(balanced=news.balanced, count=news.count, total=Money(news.total_minor))
+    payment = await Commit(lambda tx: tx.payment(news.payment_id))
+    if news.about is About.RECEIPT:
+        return qr_static.found(shop, payment, "ok")
+    return screens.OrderLate(amount=payment.amount, late=str(payment.facts.get(LATE, "")) or "completed")
 
 
 def refused(code: str, then: Action) -> screens.Screen:

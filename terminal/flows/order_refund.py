@@ -1,4 +1,4 @@
-"""撤销, 退款, 查询 of a wallet's order that was paid: found by its voucher number or its order number.
+"""撤销, 退款, 查询 of a wallet's order that was paid: found by its numbers, its slip's code, or in today's list.
 
 A void is a refund of all that is left while the order's batch is open. Each refund has a number of its own and is
 durable before it is sent; what nobody has answered, or the wallet has taken and not done, is asked about behind the
@@ -18,12 +18,12 @@ from terminal.flows.sale import why_not_selling
 from terminal.loop import Commit, Sleep
 from terminal.methods import qr_giveback, qr_order
 from terminal.methods.answers import refusal_screen
-from terminal.methods.original import STAN_DIGITS, by_voucher, typed
+from terminal.methods.original import STAN_DIGITS, by_order_no, by_voucher, find_original
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Kind, Money, PaymentState
 from terminal.operators import allowed
 from terminal.printing import print_kept
-from terminal.rail import ORDER_NO_LIMIT, RefundFate
+from terminal.rail import ORDER_NO_LIMIT
 from terminal.receipts import from_record
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -77,16 +77,20 @@ async def query(shop: Shop) -> None:
 
 
 async def _found(shop: Shop) -> PaymentRecord | None:
-    """The order of a typed number; None when nobody wants one any more, or nothing may be asked now."""
+    """The order that somebody means; None when nobody wants one any more, or nothing may be asked now."""
     if await _is_refused(shop, why_not_selling(shop)):
         return None
-    return await typed(shop, "order_no", ORDER_NO_LIMIT, _ours)
+    return await find_original(shop, "order_no", ORDER_NO_LIMIT, _ours, _is_ours)
 
 
 def _ours(number: str, tx: Tx) -> PaymentRecord | None:
     """By its order number; six digits and less are a voucher number."""
-    found = (by_voucher(number, tx),) if len(number) <= STAN_DIGITS else tx.with_fact("order_no", number)
-    return next((p for p in found if p and p.kind is Kind.SALE and p.method in THROUGH_ORDERS), None)
+    found = (by_voucher if len(number) <= STAN_DIGITS else by_order_no)(number, tx)
+    return found if found is not None and _is_ours(found) else None
+
+
+def _is_ours(payment: PaymentRecord) -> bool:
+    return payment.kind is Kind.SALE and payment.method in THROUGH_ORDERS
 
 
 def _why_not(sale: PaymentRecord, tx: Tx) -> str:
@@ -145,7 +149,7 @@ async def _tell(shop: Shop, refund: PaymentRecord) -> None:
         await acknowledge(shop, refusal_screen(shop, refund))
     else:
         shop.sound(Tone.ATTENTION)
-        pending = refund.facts.get("why") == RefundFate.PENDING.value
-        await acknowledge(shop, screens.RefundOpen(amount=refund.amount, why="pending" if pending else "silent"))
+        why = "pending" if qr_giveback.is_pending(refund) else "silent"
+        await acknowledge(shop, screens.RefundOpen(amount=refund.amount, why=why))
     for kept in await Commit(lambda tx: qr_giveback.unprinted_of(tx, refund)):
         await print_kept(shop, kept.id, from_record(kept.body))

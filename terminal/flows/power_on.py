@@ -23,11 +23,12 @@ from terminal.flows.self_test import print_self_test
 from terminal.flows.settlement import settle
 from terminal.flows.sign_in import sign_in
 from terminal.flows.signature import take_back_left
+from terminal.flows.static_code import static_codes
 from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Wait
-from terminal.methods import late_news, qr_order, sign_in_due
+from terminal.methods import qr_order, qr_static, sign_in_due, static_code
 from terminal.methods.order import refusal
 from terminal.methods.requirements import untold
 from terminal.methods.reversal import clear_reversals, is_card_reversal
@@ -109,18 +110,15 @@ async def _idle(shop: Shop) -> None:
     shop.keys.messages.wipe()  # Whatever was asked has been answered, or will not be.
     shop.boxes.keys.renew()
     shop.lamp(Lamp.ONLINE, shop.mode is Mode.SIGNED_IN)
-    pending, nearly_full, told, untold_orders, shop.behind.owed = await Commit(
+    await news.tell(shop)
+    pending, nearly_full, told, shop.behind.owed = await Commit(
         lambda tx: (
             sum(is_card_reversal(p) for p in tx.open_payments()),
             held(tx) >= NEARLY_FULL,
             news.word(tx),
-            late_news.untold(tx),
             errands.owed(shop, tx),
         )
     )
-    if untold_orders:  # They ended behind this screen, and nobody has read it yet.
-        await late_news.tell(shop)
-        await recovery.print_unprinted(shop)
     shop.lamp(Lamp.ALERT, pending > 0)
     if shop.mode is Mode.SETTLING:  # Somebody has just asked for it.
         await errands.look(shop)
@@ -200,6 +198,8 @@ async def menu(shop: Shop) -> None:
         case "menu.news":
             if not await news.read(shop):
                 await acknowledge(shop, screens.Problem(title="menu.news", text="news.none"))
+        case "menu.static_code":
+            await static_codes(shop)
 
 
 MENU = (
@@ -219,6 +219,7 @@ MENU = (
     "menu.host",
     "menu.reports",
     "menu.news",
+    "menu.static_code",
 )
 
 
@@ -231,7 +232,10 @@ async def _open_orders(shop: Shop) -> None:
     orders = await recovery.unknown_orders(shop)
     for order in orders:
         await qr_order.ask_unknown(shop, order)
-    if not orders:
+    awaited = await Commit(static_code.waits)
+    for payment in awaited:
+        await qr_static.ask(shop, payment)
+    if not orders and not awaited:
         await acknowledge(shop, screens.Problem(title="menu.query", text="query.none"))
 
 

@@ -102,8 +102,9 @@ async def unknown_orders(shop: Shop) -> tuple[PaymentRecord, ...]:
 
 
 async def query_orders(shop: Shop) -> bool:
-    """Ask about each open order and refund once; whether any stays open. Needs working keys."""
-    return not await qr_order.ask_all(shop)
+    """Ask about each open order and refund once; whether a settlement has to wait for any. Needs working keys."""
+    await qr_order.ask_all(shop)
+    return await Commit(qr_order.is_in_the_way)
 
 
 async def print_unprinted(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
@@ -10,15 +11,16 @@ from terminal.flows.batch import held
 from terminal.flows.signature import take_back_unsigned
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
 from terminal.loop import Commit
+from terminal.methods import qr_order, qr_static, static_code
 from terminal.methods.order import refusal
 from terminal.methods.part_payment import still_due
 from terminal.methods.table import offered
-from terminal.model import Method, Mode, Money
+from terminal.model import Method, Mode, Money, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import Tx
+    from terminal.journal import PaymentRecord, Tx
 
 
 async def sale(shop: Shop, first_key: Key | None = None) -> None:
@@ -30,8 +32,31 @@ async def sale(shop: Shop, first_key: Key | None = None) -> None:
         await acknowledge(shop, await refusal(shop, refused))
         return
     due = await type_amount(shop, first_key)
+    if due is not None and not await _is_meant_anew(shop, due):
+        return
     while due is not None:
         due = await _pay(shop, due)
+
+
+async def _is_meant_anew(shop: Shop, due: Money) -> bool:
+    """Whether a sale of `due` is to be begun. One of that amount that was left open is shown first: it may be paid."""
+    while shop.mode is Mode.SIGNED_IN and (left := await Commit(partial(_left_open, due))) is not None:
+        at = f"{shop.local_time(left.created_ms):%H:%M}"
+        chosen = await choose(shop, 2, partial(screens.SameAmountOpen, due, at))
+        if chosen is None:
+            return False
+        if chosen == 1:  # On purpose: two sales.
+            return True
+        ask = qr_static.ask if left.method is Method.QR_STATIC else qr_order.ask_unknown
+        if (await ask(shop, left)).state is PaymentState.COMPLETED:
+            return False
+    return True
+
+
+def _left_open(due: Money, tx: Tx) -> PaymentRecord | None:
+    """The oldest sale of this amount whose end nobody knows, and that nobody has given up."""
+    found = (p for p in (*qr_order.open_orders(tx), *static_code.waits(tx)) if p.amount == due)
+    return next((p for p in found if p.state is PaymentState.UNKNOWN), None)
 
 
 async def _pay(shop: Shop, due: Money) -> Money | None:

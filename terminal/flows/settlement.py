@@ -6,7 +6,7 @@ the batch is closed in the same commit that keeps the settlement slip, so that p
 host's totals; whether QR is, the profile says.
 
 Where the profile lets it (`batch.background`) all of it from the merchant's yes on goes on behind the idle screen. Then
-nobody is asked anything: how it ends is news (flows/news.py). Source: docs/host-link.md §6; host-link digest §6, §11.
+nobody is asked anything: how it ends is news (methods/news.py). Source: docs/host-link.md §6; host-link digest §6, §11.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
-from terminal.flows.batch import Batch, count_batch, leave_unanswered
+from terminal.flows.batch import Batch, carry_on, count_batch, leave_unanswered
 from terminal.flows.batch_upload import (
     LOST_BATCH,
     PROGRESS,
@@ -26,7 +26,7 @@ from terminal.flows.batch_upload import (
     upload_batch,
 )
 from terminal.flows.line import leave
-from terminal.flows.news import News, refused
+from terminal.flows.news import refused
 from terminal.flows.recovery import destroy_settled, query_orders, still_needed
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
@@ -35,6 +35,7 @@ from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import TotalsResult, read_totals_result
 from terminal.loop import Commit
 from terminal.methods.asking import ask
+from terminal.methods.news import About, News, keep_news
 from terminal.methods.order import refusal
 from terminal.methods.reversal import blocking_reversals, clear_reversals, identity
 from terminal.methods.sign_in_due import Due
@@ -96,7 +97,7 @@ async def _say(shop: Shop, screen: screens.Screen, news: News | None = None) -> 
     if not shop.behind.running:
         await acknowledge(shop, screen)
     elif news is not None:
-        await Commit(news.keep)
+        await Commit(lambda tx: keep_news(tx, news))
 
 
 async def _tell_totals(shop: Shop) -> bool:
@@ -114,7 +115,7 @@ async def _tell_totals(shop: Shop) -> bool:
         return False
     if code != "00":
         then = Action.WAIT if lookup(code).action is Action.WAIT else Action.ACQUIRER
-        await _say(shop, refused(code, then), News(code=code, then=then.value))
+        await _say(shop, refused(code, then), News(About.SETTLEMENT, code=code, then=then.value))
         return False
     try:
         domestic, foreign = read_totals_result(answer.reply.text(48))
@@ -203,11 +204,18 @@ async def _close(shop: Shop, known: Progress) -> None:
         if not still_needed(tx, batch.number):
             tx.drop_sealed(batch.number)
         tx.set("batch", batch.number + 1)
+        carry_on(tx, batch.number)
         tx.set("host_batch_no", None)
         tx.set(PROGRESS, None)
         slip_id = keep(tx, slip)
         if unseen:
-            News(known.balanced, batch.count, batch.total.amount_minor).keep(tx)
+            ended = News(
+                About.SETTLEMENT,
+                balanced=known.balanced,
+                count=batch.count,
+                total_minor=batch.total.amount_minor,
+            )
+            keep_news(tx, ended)
         tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
         return slip_id, slip
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, LinkFault, Tone
 from keys import KcvMismatch, KeyLayout, KeyRefused
 from terminal.dialogue import acknowledge
+from terminal.flows.batch import is_open
 from terminal.flows.batch_upload import PROGRESS
 from terminal.flows.clock import set_clock
 from terminal.flows.master_key import tell
@@ -27,7 +28,7 @@ from terminal.methods.asking import authenticated
 from terminal.methods.requirements import forget
 from terminal.methods.reversal import blocking_reversals, clear_reversals, grant_tries, identity
 from terminal.methods.sign_in_due import Due, signing_in
-from terminal.model import HELD_STATES, Method, Mode, PaymentState, infer_year
+from terminal.model import Mode, infer_year
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop, wall_ms
 
@@ -154,10 +155,7 @@ async def _enter(shop: Shop, given: SignedIn) -> str:
 
     def enter(tx: Tx) -> str:
         held = tx.get("batch_no", "")
-        open_batch = any(
-            total.method is not Method.CASH and total.state in HELD_STATES and total.state is not PaymentState.NEW
-            for total in tx.totals(tx.get("batch", 1))
-        )
+        open_batch = is_open(tx)
         signing_in(shop, tx, now_ms)
         if offset_ms is not None:
             tx.set("clock_offset_ms", offset_ms)

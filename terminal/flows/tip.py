@@ -20,7 +20,7 @@ from terminal.loop import Commit
 from terminal.methods import deals
 from terminal.methods.card_attempt import Deal
 from terminal.methods.card_ending import DIFFERS, SIGNATURE
-from terminal.methods.original import typed_voucher
+from terminal.methods.original import find_voucher
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.operators import allowed
 from terminal.screens import catalogue as screens
@@ -34,7 +34,7 @@ async def tip(shop: Shop) -> None:
     """From the voucher number to the tip's slip; whatever stands against it is said on the glass."""
     if not await may_ask(shop) or not await allowed(shop, Kind.TIP.value):
         return
-    sale = await typed_voucher(shop)
+    sale = await find_voucher(shop)
     if sale is None:
         return
     refused = await Commit(partial(_why_not, shop, sale))

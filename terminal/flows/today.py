@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key
 from terminal.dialogue import next_key
 from terminal.flows.batch import is_unknown, worth
-from terminal.loop import Commit
+from terminal.methods.pick import todays
+from terminal.methods.static_code import ASKED, is_receipt
 from terminal.model import Method, Money, PaymentState
 from terminal.screens import catalogue as screens
-from terminal.shop import Shop, wall_ms
+from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord, Tx
-
-SCAN_LIMIT = 10_000  # Payments looked at for one day; a handheld that sells more in a day is a queue of handhelds.
-PAGE = 500
+    from terminal.journal import PaymentRecord
 
 
 async def today(shop: Shop) -> None:
-    payments = await _todays(shop)
+    payments = await todays(shop)
     total = sum((worth(shop, payment) or Money(0) for payment in payments), Money(0))
     a_page = screens.rows_a_page(shop.devices.display.height)
     pages = max(1, -(-len(payments) // a_page))
@@ -53,21 +51,7 @@ def _state_of(payment: PaymentRecord) -> str:
     """A wallet's order is not reversed but closed; a settled refund that nobody answered is still unknown."""
     if is_unknown(payment):
         return PaymentState.UNKNOWN.value
+    if is_receipt(payment) and not payment.facts.get(ASKED):
+        return "unmatched"
     closing = payment.state is PaymentState.REVERSING and payment.method is not Method.CARD
     return "closing" if closing else payment.state.value
-
-
-async def _todays(shop: Shop) -> tuple[PaymentRecord, ...]:
-    """Newest first. Abandoned ones are left out: nothing was asked of anybody."""
-    day = shop.local_time(await wall_ms()).date()
-
-    def read(tx: Tx) -> tuple[PaymentRecord, ...]:
-        found: list[PaymentRecord] = []
-        for offset in range(0, SCAN_LIMIT, PAGE):
-            rows = tx.payments(limit=PAGE, offset=offset)
-            found += [p for p in rows if shop.local_time(p.created_ms).date() == day]
-            if len(rows) < PAGE or shop.local_time(rows[-1].created_ms).date() != day:
-                break
-        return tuple(p for p in found if p.state is not PaymentState.ABANDONED)
-
-    return await Commit(read)

@@ -17,7 +17,7 @@ from terminal.flows.signature import last_signed, take_back, void_deal
 from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods import deals
-from terminal.methods.original import typed_voucher
+from terminal.methods.original import find_voucher
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Kind, Method, PaymentState
 from terminal.operators import allowed
@@ -37,7 +37,7 @@ NOT_NOW = {
 async def void(shop: Shop) -> None:
     """From the voucher number to the void's slip; whatever stands against it is said on the glass."""
     refused = why_not_selling(shop)
-    original = None if refused else await typed_voucher(shop)
+    original = None if refused else await find_voucher(shop)
     if original is not None and original.method in THROUGH_ORDERS and original.kind is Kind.SALE:
         await order_refund.void(shop, original)
         return

@@ -257,6 +257,7 @@ PROCESSING: Mapping[str, Words] = MappingProxyType(
         "750000": Words("扫码退款", "refund an order"),
         "760000": Words("退款查询", "query a refund"),
         "770000": Words("对账单", "trade bill"),
+        "780000": Words("静态码到账", "receipts of the printed code"),
     }
 )
 ENTRY_MODES: Mapping[str, Words] = MappingProxyType(

@@ -3,8 +3,8 @@
 A builder gives a Message without field 64; `with_mac` adds it just before sending, so that a reversal
 repeated after a new sign-in is authenticated under the new MAK while F11 and F60.2 stay what they were.
 
-Spec: docs/host-link.md §3, §5, §6, §7. QR orders and their bill (F3 700000 to 770000, F59 A3 to C4) are a
-convention of our own.
+Spec: docs/host-link.md §3, §5, §6, §7. QR orders, their bill and the printed code's receipts (F3 700000 to 780000,
+F59 A3 to C4) are a convention of our own.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ QR_REVERSE = "740000"
 QR_REFUND = "750000"
 QR_REFUND_QUERY = "760000"
 QR_BILL = "770000"
+QR_RECEIPTS = "780000"
 SHOWN = "032"  # F22 of a code that the terminal shows.
 SCANNED = "031"  # F22 of a code that the terminal scans.
 
@@ -146,11 +147,13 @@ def _qr(
     amount: Money | None,
     tags: Mapping[str, str],
 ) -> Message:
-    if code != QR_BILL and not 0 < len(tags[OrderTag.ORDER_NO]) <= ORDER_NO_LIMIT:
-        raise ValueError(f"an order number has 1 to {ORDER_NO_LIMIT} characters")
+    if not all(0 < len(tags[tag]) <= ORDER_NO_LIMIT for tag in (OrderTag.ORDER_NO, OrderTag.RECEIPT_NO) if tag in tags):
+        raise ValueError(f"an order number, or a receipt's, has 1 to {ORDER_NO_LIMIT} characters")
     f60 = f"{profile.qr_transaction_type}{terminal.batch_no}000{profile.qr_terminal_capability}0"
     fields = base(terminal, stan, f60)
-    fields |= {3: code, 22: entry, 25: "00", 59: write_tlv(tags)}
+    fields |= {3: code, 22: entry, 25: "00"}
+    if tags:
+        fields[59] = write_tlv(tags)
     if amount is not None:
         fields |= {4: f"{amount.amount_minor:012d}", 49: profile.currency}
     return Message("0200", fields)
@@ -211,6 +214,12 @@ def qr_bill(terminal: Terminal, profile: Profile, *, stan: str, day: datetime.da
     """0200/770000: the trade bill of a day, from the row after `received` on; may be asked any number of times."""
     tags = {OrderTag.BILL_DAY: f"{day:%Y%m%d}", OrderTag.BILL_FROM: str(received)}
     return _qr(terminal, profile, stan, QR_BILL, SHOWN, None, tags)
+
+
+def qr_receipts(terminal: Terminal, profile: Profile, *, stan: str, taken: str = "") -> Message:
+    """0200/780000: the next receipt of the shop's printed code. `taken`: the last one, which is durable here."""
+    tags = {OrderTag.RECEIPT_NO: taken} if taken else {}
+    return _qr(terminal, profile, stan, QR_RECEIPTS, SHOWN, None, tags)
 
 
 # Protection: the seam between the two ways that keys are managed. Session keys lie in the store from one sign-in to the

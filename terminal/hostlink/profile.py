@@ -117,6 +117,10 @@ class Profile:
     qr_terminal_capability: str
     qr_in_totals: bool
     eslip_address: str  # Where the acquirer shows slips to customers, "" for nowhere.
+    qr_static_account: str  # The acquirer's identifier in the shop's printed code; "": there is no such code.
+    qr_static_category: str
+    qr_static_city: str
+    qr_static_ask_s: int  # How often the host is asked for receipts while nobody is served.
     currency: str
     domestic_organisations: tuple[str, ...]  # 63.1 of an answer; empty: every card is domestic.
     sign_out_after_settlement: bool
@@ -307,6 +311,10 @@ _SETTINGS = (
     _Setting("qr.terminal_capability", "qr_terminal_capability", pattern(r"[0-9]", "one digit")),
     _Setting("qr.in_totals", "qr_in_totals", flag),
     _Setting("eslip.address", "eslip_address", pattern(rf"({_ADDRESS})?", "a short http(s) address, or none")),
+    _Setting("qr.static_account", "qr_static_account", pattern(r"[\x20-\x7e]{0,32}", "at most 32 ASCII characters")),
+    _Setting("qr.static_category", "qr_static_category", pattern(r"[0-9]{4}", "four digits")),
+    _Setting("qr.static_city", "qr_static_city", pattern(r"[\x20-\x7e]{1,15}", "1 to 15 ASCII characters")),
+    _Setting("qr.static_ask_s", "qr_static_ask_s", whole(10, 3600)),
     _Setting("batch.currency", "currency", pattern(r"[0-9]{3}", "three digits")),
     _Setting("batch.domestic", "domestic_organisations", list_of(r"[0-9A-Z]{3}", "three-character organisations")),
     _Setting("batch.sign_out", "sign_out_after_settlement", flag),

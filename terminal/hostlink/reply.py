@@ -21,6 +21,7 @@ from terminal.hostlink.messages import MAC_FIELD, mac_is_good
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.promotions import CameWith, read_came_with
 from terminal.hostlink.subfields import OrderState, OrderTag, RefundState, read_f60, read_tlv
+from terminal.model import Money
 
 MTI_FIELD = 0
 RESPONSE_CODE = 39
@@ -123,6 +124,32 @@ def read_refund(reply: Message) -> RefundReply:
         tags.get(OrderTag.REFUND_NO, ""),
         tags.get(OrderTag.WALLET_NO, ""),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was paid to the shop's printed code. `paid_at` is YYYYMMDDhhmmss of the host's clock, or ""."""
+
+    number: str
+    amount: Money
+    wallet: str = ""
+    wallet_no: str = ""
+    paid_at: str = ""
+
+
+def read_receipt(reply: Message) -> Receipt:
+    """Raises FrameError(4 or 59, …) for a receipt without a usable number, amount or time."""
+    tags = read_tlv(reply.text(59))
+    number, paid_at = tags.get(OrderTag.RECEIPT_NO, ""), tags.get(OrderTag.PAID_AT, "")
+    if not re.fullmatch(r"[0-9A-Za-z]{1,32}", number):
+        raise FrameError(59, 0, "element B2 is no number of a receipt")
+    if not re.fullmatch(r"([0-9]{14})?", paid_at):
+        raise FrameError(59, 0, "element B3 is no date and time")
+    amount_minor = int(reply.text(4) or 0)
+    if not amount_minor:
+        raise FrameError(4, 0, "a receipt without an amount")
+    wallet, wallet_no = tags.get(OrderTag.WALLET, ""), tags.get(OrderTag.WALLET_NO, "")
+    return Receipt(number, Money(amount_minor), wallet, wallet_no, paid_at)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -36,6 +36,8 @@ class OrderTag:
     PROMOTIONS = "B7"
     EXTRAS = "B8"
     ESLIP_KEY = "B9"
+    RECEIPT_NO = "B2"  # Of the printed code: what was paid to it.
+    PAID_AT = "B3"
 
 
 class OrderState(Enum):

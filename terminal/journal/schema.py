@@ -18,7 +18,8 @@ from terminal.journal.errors import JournalError
 from terminal.journal.events import JSON, canonical
 from terminal.model import OPEN_STATES, PAYMENT_EDGES, Method, PaymentState, UploadState
 
-SCHEMA = 4  # 1: payments without a kind. 2: no uploads. 3: a settlement took wallets' open orders along.
+SCHEMA = 5  # 1: payments without a kind. 2: no uploads. 3: a settlement took wallets' open orders along. 4: nothing
+# was carried into the next batch.
 APPLICATION_ID = 0x5A474A4E  # "ZGJN": tells our file from any other database.
 
 EVENTS_TABLE = """
@@ -119,6 +120,10 @@ def _reduced(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     )
 
 
+def _carried(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
+    db.execute("UPDATE payments SET batch = ?, changed_ms = ? WHERE id = ?", (body["batch"], at_ms, body["id"]))
+
+
 def _noted(db: apsw.Connection, at_ms: int, body: Mapping[str, JSON]) -> None:
     facts = _merged(db, body["id"], body["facts"])
     db.execute("UPDATE payments SET changed_ms = ?, facts = ? WHERE id = ?", (at_ms, facts, body["id"]))
@@ -200,6 +205,7 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
         "payment": Kind(2, _payment, MappingProxyType({1: _with_kind})),
         "moved": Kind(1, _moved, _NO_UPCAST),  # id, from, to, [stan], facts
         "reduced": Kind(1, _reduced, _NO_UPCAST),  # id, amount_minor: a part was approved
+        "carried": Kind(1, _carried, _NO_UPCAST),  # id, batch: open over a settlement
         "noted": Kind(1, _noted, _NO_UPCAST),  # id, facts
         # batch: every completed, voided or unanswered payment of it; orders_stay: but wallets' unknown orders
         "batch-settled": Kind(2, _settled, MappingProxyType({1: _orders_settled})),

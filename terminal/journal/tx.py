@@ -225,6 +225,13 @@ class Tx:
         self._append("noted", {"id": payment_id, "facts": facts})
         return self.payment(payment_id)
 
+    def carry(self, payment_id: int, batch: int) -> PaymentRecord:
+        """Its batch is settled and it has no end yet: it belongs to this one now. Raises JournalError."""
+        if self.payment(payment_id).state not in (PaymentState.REQUESTED, PaymentState.UNKNOWN):
+            raise JournalError(f"payment {payment_id} is not open: it stays in its batch")
+        self._append("carried", {"id": payment_id, "batch": batch})
+        return self.payment(payment_id)
+
     def settle(self, batch: int) -> int:
         """Every completed or voided payment of the batch becomes SETTLED, in one event; how many.
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from drivers.ports import DeviceError, Key, Tone
+from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.loop import CallOverdue, Now, Offload, Race, Sleep, Wait
+from terminal.loop import Now, Race, Sleep, Wait
 from terminal.methods import qr_order
 from terminal.methods.rails import rail_for, wallets_for
+from terminal.methods.scanning import scan
 from terminal.model import Method, Money
 from terminal.printing import print_copy, slip_head
 from terminal.rail import FINAL, Fate, OrderNews, Rail, order_of
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 TICK_MS = 1_000
 SHOWN_SECONDS_MAX = 900  # Nobody stands before a code for longer; a rail could say a day.
-SCAN_SECONDS = 60
-SCANNER_DEADLINE_MS = 2_000
 EXPIRED, CANCELLED, NO_CODE = "expired", "cancelled", "no-code"  # Why an order is given up.
 
 
@@ -60,20 +59,20 @@ async def pay_shown(shop: Shop, due: Money) -> PaymentRecord | None:
 
 async def pay_scanned(shop: Shop, due: Money) -> PaymentRecord | None:
     """The scanner reads a one-time payment code; the same endings, and None when no code was ever scanned."""
-    scan = await _scan_payment_code(shop, due)
-    if scan is None or scan.kind is None:
+    scanned = await _scan_payment_code(shop, due)
+    if scanned is None or scanned.kind is None:
         return None
-    rail = rail_for(shop, Method.QR_SCANNED, scan.kind.value)
+    rail = rail_for(shop, Method.QR_SCANNED, scanned.kind.value)
     if rail is None:  # Nobody has a contract for this wallet's codes.
         await acknowledge(shop, screens.BadCode(reason="consumer"))
         return None
     payment = await qr_order.begin(
-        shop, Method.QR_SCANNED, due, rail, rail.rules.paying_seconds, wallet=scan.kind.value
+        shop, Method.QR_SCANNED, due, rail, rail.rules.paying_seconds, wallet=scanned.kind.value
     )
     shop.show(screens.Connecting(what="qr_pay"))
     order = order_of(payment)
     charged_ms = (await Now()).mono_ms
-    news = await rail.pay_by_code(order, scan.text)
+    news = await rail.pay_by_code(order, scanned.text)
     if news.fate is Fate.SILENT:  # It may have been charged, and the customer may be asked just now.
         asked = await rail.query(order)
         news = asked if asked.fate in (*FINAL, Fate.PAYING) else news
@@ -171,46 +170,21 @@ async def _poll(
 
 async def _scan_payment_code(shop: Shop, due: Money) -> Scan | None:
     """Light the scanner until it reads a payment code; None when cancelled or nobody showed one."""
-    shop.boxes.scans.renew()
-    shop.boxes.keys.renew()
-    if not await _trigger(shop, True):
-        await acknowledge(shop, screens.Refused(reason="no_scanner"))
-        return None
-    started_ms = (await Now()).mono_ms
-    found: Scan | None = None
-    while found is None:
-        left = SCAN_SECONDS - ((await Now()).mono_ms - started_ms) // 1000
-        if left <= 0:
-            break
-        shop.show(screens.ScanCode(amount=due, seconds_left=left))
-        won, value = await Race(Wait(shop.boxes.scans), Wait(shop.boxes.keys), Sleep(TICK_MS))
-        if won == 1:
-            shop.sound(Tone.KEY)
-            if value is Key.CANCEL:
-                break
-        elif won == 0:
-            scan = classify(value, shop.config.scans.patterns)
-            if scan.kind in PAYMENT:
-                found = scan
-            else:
-                shop.sound(Tone.FAILURE)
-                if await acknowledge(shop, screens.BadCode(reason=_what_it_is(scan))) is Key.CANCEL:
-                    break
-                await _trigger(shop, True)
-    await _trigger(shop, False)
-    return found
+
+    def read(raw: bytes) -> Scan | None:
+        found = classify(raw, shop.config.scans.patterns)
+        return found if found.kind in PAYMENT else None
+
+    return await scan(
+        shop,
+        lambda left: screens.ScanCode(amount=due, seconds_left=left),
+        read,
+        lambda raw: screens.BadCode(reason=_what_it_is(classify(raw, shop.config.scans.patterns))),
+    )
 
 
-def _what_it_is(scan: Scan) -> str:
+def _what_it_is(seen: Scan) -> str:
     """A word of room "bad_code" for what is no payment code."""
-    if scan.kind:
-        return scan.kind.value
-    return "not_payment" if scan.why in (None, Why.UNKNOWN) else scan.why.value
-
-
-async def _trigger(shop: Shop, on: bool) -> bool:
-    try:
-        await Offload("scanner", lambda: shop.devices.scanner.trigger(on), SCANNER_DEADLINE_MS)
-        return True
-    except (DeviceError, CallOverdue):
-        return False
+    if seen.kind:
+        return seen.kind.value
+    return "not_payment" if seen.why in (None, Why.UNKNOWN) else seen.why.value

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from terminal.hostlink.codes import lookup
 from terminal.loop import Commit
-from terminal.methods.late_news import LATE, tell_later
+from terminal.methods.news import LATE, tell_later
 from terminal.methods.qr_split import split_in
 from terminal.methods.rails import RAIL, rail_of
 from terminal.methods.reversal import identity
@@ -69,6 +69,11 @@ def open_refunds(tx: Tx) -> tuple[PaymentRecord, ...]:
     return tuple(p for p in tx.open_payments() if REFUND_NO in p.facts and p.state in OPEN_REFUND)
 
 
+def is_pending(refund: PaymentRecord) -> bool:
+    """Whether the last word was that it is taken and not done: it ends when somebody is told so, and not before."""
+    return refund.state is PaymentState.UNKNOWN and refund.facts.get("why") == RefundFate.PENDING.value
+
+
 async def send(shop: Shop, refund: PaymentRecord, *, said_here: bool = False) -> PaymentRecord:
     """Send it, or ask what became of it, once; COMPLETED or DECLINED when that is certain.
 
@@ -110,7 +115,7 @@ def _end(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews, *, said_he
         words = lookup(news.code)
         late = "refused" if was_late(tx.payment(int(refund.facts["undoes"]))) else "not_given_back"
         slip = NoticeSlip(
-            head=head_at(shop, str(refund.facts["batch_no"]), tx.now_ms),
+            head=head_at(shop, tx.get("batch_no", ""), tx.now_ms),
             amount=refund.amount,
             masked_pan="",
             voucher_no=str(refund.stan),
@@ -150,7 +155,7 @@ def _done(shop: Shop, tx: Tx, refund: PaymentRecord, news: RefundNews, *, said_h
     if late:
         return done
     slip = QrSlip(
-        head=head_at(shop, str(refund.facts["batch_no"]), tx.now_ms),
+        head=head_at(shop, tx.get("batch_no", ""), tx.now_ms),
         amount=refund.amount,
         order_no=str(sale.facts["order_no"]),
         voucher_no=str(refund.stan),

@@ -24,9 +24,10 @@ from terminal.hostlink.transactions import Effect
 from terminal.loop import Commit, Now, Sleep
 from terminal.methods import qr_giveback
 from terminal.methods.answers import refusal_screen
-from terminal.methods.late_news import LATE, tell_later
+from terminal.methods.news import LATE, tell_later
 from terminal.methods.qr_split import CameWith, came_with
 from terminal.methods.rails import RAIL, rail_of
+from terminal.methods.static_code import ASKED
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep, print_kept
 from terminal.rail import FINAL, KEY_ID, Fate, Order, OrderNews, Rail, order_of
@@ -141,7 +142,7 @@ async def chase(
     """Ask about an order of nobody, and undo it if it can still be paid; the payment and the last news.
 
     `patient`: somebody stands here and has not given it up, so a customer who is being asked is not interrupted.
-    May be repeated at any time. Behind the idle screen nothing is said: that is `late_news`'s.
+    May be repeated at any time. Behind the idle screen nothing is said: that is `news`'s.
     """
     rail = rail_of(shop, payment)
     if rail is None:
@@ -281,9 +282,17 @@ def is_sale_open(shop: Shop, tx: Tx, payment: PaymentRecord) -> bool:
     if payment.batch != tx.get("batch", 1):
         return False
     return not any(
-        shop.profile.transactions[later.kind].effect is Effect.DEBIT and later.state not in NOT_STANDING
+        shop.profile.transactions[later.kind].effect is Effect.DEBIT
+        and later.state not in NOT_STANDING
+        and not _is_another_customers(later, payment)
         for later in tx.payments(after=payment.id, newest_first=False)
     )
+
+
+def _is_another_customers(later: PaymentRecord, payment: PaymentRecord) -> bool:
+    """A receipt of the printed code that nobody has asked for, and of another amount."""
+    by_itself = later.method is Method.QR_STATIC and not later.facts.get(ASKED)
+    return by_itself and later.amount != payment.amount
 
 
 # Behind the idle screen
@@ -301,6 +310,13 @@ def open_orders(tx: Tx) -> tuple[PaymentRecord, ...]:
 def is_owed(tx: Tx) -> bool:
     """Whether there is anything to ask a rail about."""
     return bool(open_orders(tx) or qr_giveback.open_refunds(tx))
+
+
+def is_in_the_way(tx: Tx) -> bool:
+    """Whether a settlement has to wait: for orders without an end, and refunds of which nobody knows whether they are
+    done. One that is pending stays open, and counts in the batch in which it ends.
+    """
+    return bool(open_orders(tx)) or not all(qr_giveback.is_pending(each) for each in qr_giveback.open_refunds(tx))
 
 
 async def ask_all(shop: Shop) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from terminal.methods import card, cash, qr
+from terminal.methods import card, cash, qr, qr_static
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.methods.rails import wallets_for
 from terminal.model import Method, Money
@@ -20,9 +20,17 @@ METHODS: tuple[tuple[Method, Pay], ...] = (
     (Method.QR_SHOWN, qr.pay_shown),
     (Method.QR_SCANNED, qr.pay_scanned),
     (Method.CASH, cash.pay),
+    (Method.QR_STATIC, qr_static.pay),
 )
 
 
 def offered(shop: Shop) -> tuple[tuple[Method, Pay], ...]:
     """The rows that somebody can carry out: a wallet's need the acquirer's QR scheme, or a contract with the wallet."""
-    return tuple(row for row in METHODS if row[0] not in THROUGH_ORDERS or wallets_for(shop, row[0]))
+    printed = shop.profile.qr_scheme != "none" and bool(shop.profile.qr_static_account)
+
+    def possible(method: Method) -> bool:
+        if method is Method.QR_STATIC:
+            return printed
+        return method not in THROUGH_ORDERS or bool(wallets_for(shop, method))
+
+    return tuple(row for row in METHODS if possible(row[0]))

@@ -6,21 +6,18 @@ Spec: host-link digest §10.
 """
 
 from terminal.receipts.layout import lay_out
+from terminal.receipts.parts import Balance, Copy, Entry, Head, SlipError, Verification
 from terminal.receipts.records import from_record, to_record
 from terminal.receipts.slips import (
-    Balance,
     BillSlip,
     CardSlip,
     CashSlip,
     Chip,
-    Copy,
     DetailRow,
     DetailSlip,
     DifferenceRow,
     Discounts,
     Ending,
-    Entry,
-    Head,
     KeySlip,
     Late,
     LockSlip,
@@ -31,10 +28,9 @@ from terminal.receipts.slips import (
     SelfTestSlip,
     SettlementSlip,
     Slip,
-    SlipError,
+    StaticCodeSlip,
     TotalRow,
     UploadRow,
-    Verification,
 )
 
 __all__ = [
@@ -62,6 +58,7 @@ __all__ = [
     "SettlementSlip",
     "Slip",
     "SlipError",
+    "StaticCodeSlip",
     "TotalRow",
     "UploadRow",
     "Verification",

@@ -11,7 +11,8 @@ from drivers.ports import Text
 from terminal.model import Finding, Method, Money, Notice, PaymentState
 from terminal.receipts.lines import cells_of, columns
 from terminal.receipts.page import Page, head, when
-from terminal.receipts.slips import Balance, BillSlip, DetailSlip, Discounts, OpenRow, SettlementSlip, UploadRow
+from terminal.receipts.parts import Balance
+from terminal.receipts.slips import BillSlip, DetailSlip, Discounts, OpenRow, SettlementSlip, UploadRow
 from terminal.receipts.words import (
     BALANCES,
     CLOSING,
@@ -20,6 +21,7 @@ from terminal.receipts.words import (
     LETTERS,
     METHODS,
     NOTICES,
+    PENDING,
     PHRASES,
     RAILS,
     STATES,
@@ -142,7 +144,9 @@ def upload_rows(page: Page, rows: tuple[UploadRow, ...]) -> None:
 
 
 def _state(row: OpenRow) -> tuple[str, str]:
-    """A wallet's order is not reversed but closed."""
+    """A wallet's order is not reversed but closed; its refund that is taken is not unknown."""
+    if row.pending:
+        return PENDING
     closing = row.state is PaymentState.REVERSING and row.method is not Method.CARD
     return CLOSING if closing else STATES[row.state]
 

@@ -14,12 +14,12 @@ from drivers.ports import Align, Cut, Feed, PaperLine, Qr
 from terminal.model import Kind
 from terminal.receipts.batch_papers import bill, details, open_rows, settlement
 from terminal.receipts.page import Page, head, when
+from terminal.receipts.parts import Copy, Verification
 from terminal.receipts.slips import (
     BillSlip,
     CardSlip,
     CashSlip,
     Chip,
-    Copy,
     DetailSlip,
     KeySlip,
     Late,
@@ -30,7 +30,7 @@ from terminal.receipts.slips import (
     SelfTestSlip,
     SettlementSlip,
     Slip,
-    Verification,
+    StaticCodeSlip,
 )
 from terminal.receipts.words import (
     CHECKS,
@@ -82,6 +82,8 @@ def lay_out(
         _qr(page, slip, copy)
     elif isinstance(slip, QrOrderSlip):
         _qr_order(page, slip)
+    elif isinstance(slip, StaticCodeSlip):
+        _static_code(page, slip)
     elif isinstance(slip, CashSlip):
         _cash(page, slip, copy)
     elif isinstance(slip, SettlementSlip):
@@ -197,6 +199,7 @@ def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
     _kind(page, slip.kind)
     page.pair("wallet", _wallet(page, slip), bold=True)
     page.pair("order_no", slip.order_no)
+    page.pair("receipt_no", slip.receipt_no)
     page.pair("wallet_no", slip.wallet_transaction_no)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("voucher_no", slip.voucher_no)
@@ -209,6 +212,8 @@ def _qr(page: Page, slip: QrSlip, copy: Copy) -> None:
         page.say(f"late_{slip.late.value}", bold=True)
     if slip.refund_no:
         page.pair("refund_no", slip.refund_no)
+    if slip.order_no and slip.kind is Kind.SALE:  # It has letters: whoever is to find the order scans it.
+        page.lines.append(Qr(slip.order_no))
     _copy(page, copy, "customer_copy")
 
 
@@ -265,6 +270,14 @@ def _qr_order(page: Page, slip: QrOrderSlip) -> None:
     page.pair("valid_until", until.strftime("%H:%M:%S"))
     page.rule()
     page.say("no_receipt", bold=True)
+
+
+def _static_code(page: Page, slip: StaticCodeSlip) -> None:
+    page.title("static_title")
+    head(page, slip.head)
+    page.rule()
+    page.lines.append(Qr(slip.payload))
+    page.say("static_how", bold=True)
 
 
 def _cash(page: Page, slip: CashSlip, copy: Copy) -> None:

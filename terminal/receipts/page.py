@@ -10,7 +10,7 @@ import datetime
 from drivers.ports import Align, PaperLine, Text
 from terminal.model import Money
 from terminal.receipts.lines import cells_of, two_columns, wrap
-from terminal.receipts.slips import Head
+from terminal.receipts.parts import Head
 from terminal.receipts.words import PHRASES
 
 

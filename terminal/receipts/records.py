@@ -13,7 +13,8 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from terminal.model import CNY, Money
-from terminal.receipts.slips import SLIPS, Slip, SlipError
+from terminal.receipts.parts import SlipError
+from terminal.receipts.slips import SLIPS, Slip
 
 RECORD_VERSION = 1  # Of the JSON form; a newer one is refused rather than misread.
 

@@ -8,74 +8,12 @@ Spec: host-link digest §10 (签购单, 结算总计单).
 
 from __future__ import annotations
 
-import datetime
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
 from terminal.model import Finding, Kind, Method, Money, Notice, PaymentState, Promotion
-
-CLEAR_DIGITS = re.compile(r"\d{12,}")  # A clear card number is 12 to 19 digits in a row (ISO/IEC 7812-1).
-
-
-class SlipError(ValueError):
-    """A slip may not hold this, or a record is not a slip. The message never repeats the value."""
-
-
-class Copy(Enum):
-    MERCHANT = "merchant"
-    CARDHOLDER = "cardholder"
-
-
-class Entry(Enum):
-    """How the card number got in: the letter after it on the slip."""
-
-    CHIP = "I"
-    SWIPE = "S"
-    CONTACTLESS = "C"
-    MANUAL = "M"
-    FALLBACK = "F"
-
-
-class Verification(Enum):
-    """What the cardholder has done, and so what the slip asks for."""
-
-    SIGNATURE = "signature"  # The merchant's copy has a line to sign on.
-    PIN = "pin"
-    PIN_AND_SIGNATURE = "pin-and-signature"
-    NONE = "none"  # No PIN and no signature asked for (免密免签 or No CVM).
-    ON_PAD = "on-pad"  # The signature is a picture, and on its way to the host.
-    PIN_AND_PAD = "pin-and-pad"
-    ABSENT = "absent"  # No card took part: its number was typed, or was ours.
-
-
-class Balance(Enum):
-    """What the host said of our totals (field 48, position 31 or 62)."""
-
-    BALANCED = "balanced"
-    UNBALANCED = "unbalanced"
-    ERROR = "error"
-    NOT_REPORTED = "not-reported"
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Who sold, where and when: the top of each slip. `at` is local time, ISO 8601 to the second."""
-
-    merchant_name: str
-    merchant_no: str
-    terminal_no: str
-    operator: str
-    batch_no: str
-    at: str
-    test_keys: bool = True
-
-    def __post_init__(self) -> None:
-        try:
-            datetime.datetime.fromisoformat(self.at)
-        except ValueError:
-            raise SlipError("Head.at is an ISO 8601 date and time") from None
+from terminal.receipts.parts import CLEAR_DIGITS, Balance, Entry, Head, SlipError, Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +124,7 @@ class Late(Enum):
 class QrSlip:
     """A sale paid from a wallet. `order_no` is ours, `wallet_transaction_no` the wallet's.
 
+    Of the shop's printed code it has no order but the host's `receipt_no`.
     `late`: it came after its order was given up; all of it goes back under `refund_no`, if there is one.
     `customer`: what the customer paid of it after `promotions`, None where there were none; `disbelieved`: some were
     told, and their figures do not come to the amount. `extras`: lines that came with the payment. `eslip_url`: where
@@ -209,6 +148,7 @@ class QrSlip:
     extras: tuple[str, ...] = ()
     disbelieved: bool = False
     eslip_url: str = ""
+    receipt_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +161,15 @@ class QrOrderSlip:
     payload: str
     order_no: str
     valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class StaticCodeSlip:
+    """The shop's printed code, to be put up at the till: no amount, no order, and it does not expire."""
+
+    record_kind: ClassVar[str] = "static-code"
+    head: Head
+    payload: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +210,7 @@ class Discounts:
 class OpenRow:
     """What is open: a pending reversal, an unknown wallet order, a failed upload.
 
+    `pending`: a refund that the wallet has taken and not done; it counts in the batch in which it ends.
     `masked_pan` and `batch_no` where somebody has to find it at the host by telephone.
     """
 
@@ -271,6 +221,7 @@ class OpenRow:
     order_no: str = ""
     masked_pan: str = ""
     batch_no: str = ""
+    pending: bool = False
 
     def __post_init__(self) -> None:
         if CLEAR_DIGITS.search(self.masked_pan):
@@ -423,6 +374,7 @@ Slip = (
     | NoticeSlip
     | QrSlip
     | QrOrderSlip
+    | StaticCodeSlip
     | CashSlip
     | SettlementSlip
     | DetailSlip
@@ -436,6 +388,7 @@ SLIPS: tuple[type[Slip], ...] = (
     NoticeSlip,
     QrSlip,
     QrOrderSlip,
+    StaticCodeSlip,
     CashSlip,
     SettlementSlip,
     DetailSlip,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from terminal.model import Finding, Kind, Method, Notice, Payer, PaymentState
-from terminal.receipts.slips import Balance, Ending
+from terminal.receipts.parts import Balance
+from terminal.receipts.slips import Ending
 
 LANGUAGES = ("zh-CN", "en")
 
@@ -20,6 +21,8 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "card_title": ("POS 签购单", "SALES SLIP"),
         "notice_title": ("交易未成功", "NOT A SALE"),
         "qr_title": ("扫码支付凭证", "QR PAYMENT"),
+        "static_title": ("扫码付款", "SCAN TO PAY"),
+        "static_how": ("请扫码，输入金额后付款", "SCAN, TYPE THE AMOUNT, PAY"),
         "qr_order_title": ("请扫码付款", "SCAN TO PAY"),
         "cash_title": ("现金收款凭证", "CASH RECEIPT"),
         "x_report_title": ("交易统计单", "X REPORT"),
@@ -208,6 +211,7 @@ METHODS: MappingProxyType[Method, tuple[str, str]] = MappingProxyType(
         Method.QR_SHOWN: ("扫码(主扫)", "QR SHOWN"),
         Method.QR_SCANNED: ("扫码(被扫)", "QR SCANNED"),
         Method.CASH: ("现金", "CASH"),
+        Method.QR_STATIC: ("静态码", "PRINTED CODE"),
     }
 )
 
@@ -216,6 +220,7 @@ PAYERS: MappingProxyType[Payer, tuple[str, str]] = MappingProxyType(
     {Payer.MERCHANT: ("商户承担", "MERCHANT"), Payer.PLATFORM: ("平台承担", "PLATFORM")}
 )
 
+PENDING = ("退款处理中", "REFUND PENDING")  # UNKNOWN of a refund that its wallet has taken.
 CLOSING = ("正在关单", "BEING CLOSED")  # REVERSING of a wallet's order.
 STATES: MappingProxyType[PaymentState, tuple[str, str]] = MappingProxyType(
     {

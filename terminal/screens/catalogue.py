@@ -261,10 +261,19 @@ class SignInFailed:
 
 
 @value
+class Received:
+    """What came over the shop's printed code: `wallet` as the host names it."""
+
+    wallet: str
+    amount: Money
+
+
+@value
 class Idle:
     """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon.
 
-    `news` in room "news": what was done behind this screen and nobody has read yet; "" for nothing.
+    `news` in room "news": what was done behind this screen and nobody has read yet; "" for nothing. Money that was
+    received stands in the clock's place until somebody has read it.
     """
 
     name: ClassVar[str] = "idle"
@@ -272,7 +281,7 @@ class Idle:
     clock: str
     pending: int
     nearly_full: bool
-    news: str
+    news: str | Received
 
     def lay(self, words: Words) -> Layout:
         left, right = {
@@ -283,16 +292,25 @@ class Idle:
             Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
         told = words["idle.nearly_full"] if self.nearly_full else ""
-        if self.news:
+        headline = self.clock
+        if isinstance(self.news, Received):
+            headline = _received(words, self.news)
+            told, right = words["news.receipt"], "hint.read"
+        elif self.news:
             told, right = words[f"news.{self.news}"], "hint.read"
         elif self.pending:
             told = words.say("idle.pending", count=self.pending)
         return Notice(
             words["brand"],
-            headline=self.clock,
+            headline=headline,
             corner=words[f"mode.{self.mode.value}"],
             hint=Hint(told or (words[left] if left else ""), words[right] if right else ""),
         )
+
+
+def _received(words: Words, received: Received) -> str:
+    wallet = words.phrase(f"paid_by.{received.wallet}") if f"paid_by.{received.wallet}" in words else ""
+    return f"{wallet} {words.money(received.amount)}".strip()
 
 
 @value
@@ -906,6 +924,20 @@ class ScanCode:
 
 
 @value
+class ScanSlip:
+    """The code on an order's slip is to be scanned."""
+
+    name: ClassVar[str] = "scan_slip"
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        corner = words.say("seconds", seconds=self.seconds_left)
+        hint = _hint(words, "back", "")
+        text = words["scan_slip.text"]
+        return Notice(words["scan_slip.title"], headline=text, corner=corner, mark=Mark.PAPER, hint=hint)
+
+
+@value
 class BadCode:
     """`reason` in room "bad_code": what the scan is instead of a payment code, or why the host cannot charge it."""
 
@@ -959,6 +991,20 @@ class GiveUpOrder:
             mark=Mark.CAUTION,
             hint=_hint(words, "no", "yes"),
         )
+
+
+@value
+class SameAmountOpen:
+    """An amount was typed of which a sale of `at` "14:05" is still open: that one, or another on purpose."""
+
+    name: ClassVar[str] = "same_amount_open"
+    amount: Money
+    at: str
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = _numbered((words.say("same_amount.query", at=self.at), words["same_amount.new"]))
+        return MenuList(words["same_amount.title"], items, self.selected, corner=words.money(self.amount))
 
 
 @value
@@ -1017,6 +1063,72 @@ class OrderFound:
         )
         title = words.about("wallet", self.wallet) if self.wallet else words["order_found.title"]
         return Listing(title, rows)
+
+
+@value
+class AwaitReceipt:
+    """The customer pays to the shop's printed code, and the amount typed here is waited for."""
+
+    name: ClassVar[str] = "await_receipt"
+    amount: Money
+    seconds_left: int
+
+    def lay(self, words: Words) -> Layout:
+        return _timed(words, "await_receipt.title", self.amount, self.seconds_left, Mark.PHONE)
+
+
+@value
+class NotReceived:
+    """Nobody has paid this amount to the printed code yet. It stays open until somebody has, or it is given up."""
+
+    name: ClassVar[str] = "not_received"
+    amount: Money
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["not_received.title"],
+            amount=words.money(self.amount),
+            lines=(words["not_received.text"],),
+            mark=Mark.CAUTION,
+            hint=_hint(words, "back", "query"),
+        )
+
+
+@value
+class ReceiptFound:
+    """What was paid to the printed code. `at` "11-25 14:05"; `wallet` as the host names it, or "".
+
+    `green` in room "hint": what the green key does with it: print, yes (it is this sale's), ok.
+    """
+
+    name: ClassVar[str] = "receipt_found"
+    wallet: str
+    amount: Money
+    at: str
+    number: str
+    green: str
+
+    def lay(self, words: Words) -> Layout:
+        known = f"wallet.{self.wallet}" in words
+        return Notice(
+            words[f"wallet.{self.wallet}"] if known else words["news.receipt"],
+            amount=words.money(self.amount),
+            lines=(self.at, self.number),
+            corner=self.at[-5:],
+            hint=_hint(words, "" if self.green == "ok" else "back", self.green),
+        )
+
+
+@value
+class ShowStatic:
+    """The shop's own code, without amount or end."""
+
+    name: ClassVar[str] = "show_static"
+    payload: str
+
+    def lay(self, words: Words) -> Layout:
+        hint, too_big = _hint(words, "back", ""), words["show_qr.too_big"]
+        return QrLayout(self.payload, "", words["show_qr.caption"], "", hint, too_big)
 
 
 @value
@@ -1120,6 +1232,20 @@ class Today:
             title += " " + words.say("page", page=self.page, pages=self.pages)
         footer = (words["total"], words.money(self.total))
         return Listing(title, rows, footer=footer, empty=words["today.none"])
+
+
+@value
+class PickPayment:
+    """One of today's payments is to be chosen: `rows` are (time "14:05", amount), newest first."""
+
+    name: ClassVar[str] = "pick_payment"
+    rows: tuple[tuple[str, Money], ...]
+    selected: int
+
+    def lay(self, words: Words) -> Layout:
+        items = tuple(f"{time} {amount}" for time, amount in self.rows)
+        corner = f"{self.selected + 1}/{len(items)}"
+        return MenuList(words["today.title"], items, self.selected, corner=corner)
 
 
 @value
@@ -1533,7 +1659,7 @@ CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
 )
-NEWS = ("balanced", "unbalanced", "refused", "unprinted")
+NEWS = ("balanced", "unbalanced", "refused", "unprinted", "order", Received("wechat", _SALE), Received("", _LARGE))
 LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
@@ -1696,16 +1822,27 @@ EXAMPLES: tuple[Screen, ...] = (
     ShowESlip(_SALE, _ESLIP),
     QrOnPaper(_SALE, 118),
     ScanCode(_SALE, 58),
+    ScanSlip(58),
+    Problem("scan_slip.title", "scan_slip.wrong"),
+    EnterNumber("order_no", "", "order_no"),
+    EnterNumber("order_no", "42", "not_found"),
     *(BadCode(reason) for reason in ("not_payment", "unreadable", "goods", "used", "expired")),
     WalletPaying(_SALE, 30),
     QrUnknown(_SALE, "2611220135290001"),
     *(NothingSent(reason) for reason in ("wallet_keys", "wallet_library")),
     GiveUpOrder(_SALE),
+    *(SameAmountOpen(_SALE, "14:05", selected) for selected in (0, 1)),
     OrderClosing(_SALE),
     *(OrderLate(_SALE, late) for late in ("completed", "refunded", "refused", *_ASKED_FOR)),
     OrderFound(_SALE, Money(0), "", "11-25 14:05", "completed", "000123"),
     OrderFound(_SALE, Money(1200), "wechat", "11-25 14:05", "settled", "000123"),
     OrderFound(_SALE, Money(0), "unionpay", "11-25 14:05", "closing", "000123"),
+    AwaitReceipt(_SALE, 178),
+    NotReceived(_SALE),
+    ReceiptFound("wechat", _SALE, "11-25 14:05", "S00000042", "print"),
+    ReceiptFound("", _LARGE, "11-25 14:05", "S00000043", "ok"),
+    ReceiptFound("alipay", _SALE, "11-25 14:05", "S00000044", "yes"),
+    ShowStatic(_CODE),
     *(RefundOpen(_SALE, why) for why in ("pending", "silent")),
     OrderClosed(_SALE),
     CashTendered(_SALE, Money(0)),
@@ -1714,6 +1851,9 @@ EXAMPLES: tuple[Screen, ...] = (
     Today(_ROWS, 1, 3, Money(98925738)),
     Today(_ROWS[:2], 1, 1, _SALE),
     Today((), 1, 1, Money(0)),
+    PickPayment((("14:05", _SALE), ("13:58", Money(99_999_999)), ("09:00", Money(1))), 1),
+    Menu("menu.static_code", ("menu.receipts", "menu.print_code", "menu.show_code"), 0),
+    Problem("menu.receipts", "receipts.none"),
     ConfirmSettlement(12, _SALE),
     ConfirmSettlement(9999, _LARGE),
     *(Settling(step) for step in ("recover", "reversals", "notices", "totals", "upload", "print", "close", "finish")),

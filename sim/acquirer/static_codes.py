@@ -1,0 +1,76 @@
+"""The shops' printed codes: a wallet pays an amount of its own choice, and the terminal is told when it asks.
+
+One receipt an answer, oldest first; the next question says that it is durable there, and only then is it told no more.
+25 when nothing waits. No receipt is in a batch.
+
+Spec: docs/host-link.md §12.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from emv import qr
+from sim.acquirer.book import Book, Receipt, TerminalId
+from sim.acquirer.faults import FaultKind
+from sim.acquirer.requests import APPROVED, NOT_FOUND, Answer, Refused, Request
+from sim.acquirer.wallets import PayResult, Wallet
+from terminal.hostlink.profile import Profile
+from terminal.hostlink.subfields import OrderTag, read_tlv, write_tlv
+
+CHINA = timezone(timedelta(hours=8))
+
+
+class StaticDesk:
+    """Takes what wallets pay to printed codes, and announces it. `account`: the acquirer's identifier in its codes."""
+
+    def __init__(self, book: Book, profile: Profile) -> None:
+        self._book = book
+        self._account = profile.qr_static_account
+
+    def pay(self, payload: str, wallet: Wallet, amount_minor: int, now_ms: int) -> PayResult:
+        """A user has scanned a printed code and typed an amount. Whoever calls holds the acquirer's lock."""
+        terminal = self._terminal_of(payload)
+        if terminal is None:
+            return PayResult.UNKNOWN_CODE
+        if wallet.balance_minor < amount_minor:
+            return PayResult.INSUFFICIENT_FUNDS
+        wallet.balance_minor -= amount_minor
+        number = f"S{len(self._book.receipts_of(terminal)) + 1:08d}"
+        kind = wallet.kind.value
+        self._book.add_receipt(Receipt(terminal, number, amount_minor, kind, f"T{number}", now_ms))
+        return PayResult.PAID
+
+    def _terminal_of(self, payload: str) -> TerminalId | None:
+        try:
+            code = qr.parse(payload)
+        except qr.QrError:
+            return None
+        if code.dynamic or not self._account or code.text("26", "00") != self._account:
+            return None
+        return code.text("26", "01"), code.text("62", "07")
+
+    def answer(self, request: Request) -> Answer:
+        """Raises Refused: 25 when nothing waits to be told."""
+        receipts = self._book.receipts_of(request.terminal)
+        text = request.message.text(59)
+        taken = receipts.get(read_tlv(text).get(OrderTag.RECEIPT_NO, "")) if text else None
+        if taken is not None and not taken.taken:
+            taken.taken = True
+            self._book.keep(taken)
+        if taken is not None and FaultKind.TOLD_AGAIN in request.faults:
+            return _announced(taken)
+        waiting = next((receipt for receipt in receipts.values() if not receipt.taken), None)
+        if waiting is None:
+            raise Refused(NOT_FOUND)
+        return _announced(waiting)
+
+
+def _announced(receipt: Receipt) -> Answer:
+    tags = {
+        OrderTag.WALLET: receipt.wallet,
+        OrderTag.WALLET_NO: receipt.wallet_no,
+        OrderTag.RECEIPT_NO: receipt.number,
+        OrderTag.PAID_AT: f"{datetime.fromtimestamp(receipt.paid_ms / 1000, CHINA):%Y%m%d%H%M%S}",
+    }
+    return Answer(APPROVED, {4: f"{receipt.amount_minor:012d}", 59: write_tlv(tags)})

@@ -1,0 +1,155 @@
+"""The shop's printed code: what it holds, and the receipts that were paid to it, each durable once.
+
+The customer types the amount, so the terminal has no part in it until the host announces the receipt. It is asked for
+one receipt at a time; the same request says which one is durable here, so none is lost and none counts twice: told
+again, it is known by its number. A receipt is a payment of its own, completed when it is booked. If somebody has typed
+that amount at the till and waits for it (methods/qr_static.py), it is that sale.
+
+Source: docs/host-link.md §12.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.ports import Tone
+from emv import qr
+from terminal.hostlink import messages
+from terminal.hostlink.codec import FrameError, Message
+from terminal.hostlink.reply import Receipt, VerdictKind, read_receipt
+from terminal.hostlink.session import Silence
+from terminal.journal import harmless
+from terminal.loop import Commit
+from terminal.methods.asking import ask_authenticated
+from terminal.methods.host_rail import NOT_KNOWN, QUERY_MS
+from terminal.methods.news import LATE, About, News, keep_news, tell_later
+from terminal.methods.reversal import identity
+from terminal.model import Kind, Method, Money, PaymentState
+from terminal.printing import head_at, keep
+from terminal.receipts import QrSlip
+from terminal.shop import Shop
+
+if TYPE_CHECKING:
+    from terminal.journal import PaymentRecord, Tx
+
+IN_USE = "static_code_in_use"  # Setting: the code was shown or printed, so money may come at any time.
+TAKEN = "receipt_taken_no"  # Setting: the last receipt that became durable; the host is told so with the next question.
+RECEIPT_NO = "receipt_no"  # Fact: the host's number of a receipt.
+ASKED = "asked_for"  # Fact: somebody has typed this amount at the till; without it nobody was waiting.
+WAITING = (PaymentState.REQUESTED, PaymentState.UNKNOWN)
+FETCH_LIMIT = 50  # Receipts at once: more are had with the next question, and somebody may want the terminal.
+NAME_CHARACTERS = 25  # EMVCo's objects 59 and 64.
+
+
+def payload(shop: Shop) -> str:
+    """What the code holds; "" where the acquirer has none. Built here, so that it can be printed without a host."""
+    profile, numbers = shop.profile, shop.activation
+    if not profile.qr_static_account or numbers is None:
+        return ""
+    name = shop.merchant_name
+    objects: dict[str, qr.Value] = {
+        "01": "11",
+        "26": {"00": profile.qr_static_account, "01": numbers.merchant_no},
+        "52": profile.qr_static_category,
+        "53": profile.currency,
+        "58": "CN",
+        "59": (name if name.isascii() and name else numbers.merchant_no)[:NAME_CHARACTERS],
+        "60": profile.qr_static_city,
+        "62": {"07": numbers.terminal_no},
+    }
+    if not name.isascii():
+        objects["64"] = {"00": "ZH", "01": name[:NAME_CHARACTERS]}
+    return qr.build(objects)
+
+
+def is_in_use(shop: Shop, tx: Tx) -> bool:
+    """Whether anything may have been paid to it."""
+    return bool(shop.profile.qr_static_account) and tx.get(IN_USE, False)
+
+
+def waits(tx: Tx) -> tuple[PaymentRecord, ...]:
+    """Amounts that somebody has typed and nobody has paid yet, oldest first."""
+    return tuple(p for p in tx.open_payments() if p.method is Method.QR_STATIC and p.state in WAITING)
+
+
+async def fetch(shop: Shop, waiting: int = 0) -> bool:
+    """Ask for what was paid; True when the host has told all of it.
+
+    `waiting`: the payment that somebody stands before and will be told of by the caller.
+    """
+    for _ in range(FETCH_LIMIT):
+        answer = await ask_authenticated(shop, await Commit(partial(_question, shop)), "", QUERY_MS)
+        if isinstance(answer, Silence) or not answer.verdict.answered:
+            return False
+        if answer.verdict.kind is VerdictKind.DECLINED:
+            return answer.verdict.code == NOT_KNOWN
+        try:
+            told = read_receipt(answer.reply)
+        except FrameError:
+            return False  # Not acknowledged, so it will be told again.
+        booked = await Commit(partial(book, shop, told, waiting))
+        if booked is not None and booked.id != waiting:
+            shop.sound(Tone.SUCCESS)
+    return False
+
+
+def _question(shop: Shop, tx: Tx) -> Message:
+    stan = f"{tx.count('stan', limit=999_999):06d}"
+    terminal = identity(shop, tx.get("batch_no", "000001"))
+    return messages.qr_receipts(terminal, shop.profile, stan=stan, taken=tx.get(TAKEN, ""))
+
+
+def book(shop: Shop, told: Receipt, waiting: int, tx: Tx) -> PaymentRecord | None:
+    """A receipt becomes durable: the sale that waited for it longest, or a payment of its own; None: it is known."""
+    tx.set(TAKEN, told.number)
+    if tx.with_fact(RECEIPT_NO, told.number):
+        return None
+    facts = {
+        RECEIPT_NO: told.number,
+        "wallet": harmless("wallet", told.wallet),
+        "wallet_no": harmless("wallet_no", told.wallet_no),
+        "paid_time": told.paid_at,
+    }
+    sale = next((p for p in waits(tx) if p.amount == told.amount), None)
+    if sale is None:
+        payment = tx.new_payment(Method.QR_STATIC, told.amount, shop.operator, Kind.SALE, **facts)
+        keep_news(tx, News(About.RECEIPT, payment.id))
+        return tx.move(payment.id, PaymentState.COMPLETED)
+    tx.move(sale.id, PaymentState.APPROVED, **facts, **({} if sale.id == waiting else {LATE: "completed"}))
+    done = tx.move(sale.id, PaymentState.COMPLETED)
+    keep(tx, slip_of(shop, done, tx.get("batch_no", ""), tx.now_ms), done.id)
+    if sale.id != waiting:
+        tell_later(tx, sale.id)
+    return done
+
+
+def match(shop: Shop, payment: PaymentRecord, tx: Tx) -> PaymentRecord:
+    """Somebody says that this receipt, which came before its amount was typed, is the sale's."""
+    keep(tx, slip_of(shop, payment, tx.get("batch_no", ""), tx.now_ms), payment.id)
+    return tx.note(payment.id, **{ASKED: True})
+
+
+def unmatched(tx: Tx, amount: Money, since_ms: int) -> PaymentRecord | None:
+    """The newest receipt of this amount that is no sale's yet."""
+    found = (p for p in tx.payments(batch=tx.get("batch", 1)) if is_receipt(p) and not p.facts.get(ASKED))
+    return next((p for p in found if p.amount == amount and p.created_ms >= since_ms), None)
+
+
+def is_receipt(payment: PaymentRecord) -> bool:
+    """Whether it is money that came over the printed code."""
+    return payment.method is Method.QR_STATIC and RECEIPT_NO in payment.facts
+
+
+def slip_of(shop: Shop, payment: PaymentRecord, batch_no: str, at_ms: int) -> QrSlip:
+    """The slip of a receipt, as often as somebody wants it."""
+    return QrSlip(
+        head=head_at(shop, batch_no, at_ms),
+        amount=payment.amount,
+        order_no="",
+        voucher_no="",
+        method=Method.QR_STATIC,
+        wallet=str(payment.facts.get("wallet", "")),
+        wallet_transaction_no=str(payment.facts.get("wallet_no", "")),
+        receipt_no=str(payment.facts.get(RECEIPT_NO, "")),
+    )

@@ -1,0 +1,259 @@
+"""Storyboards of the shop's printed code: its receipts are told, listed, matched and settled, each of them once.
+
+The code is the one that came out of the printer. After each story both books agree, and the shop has what the wallets
+have less.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from test_flows_stories import START
+
+from emv import qr
+from sim.acquirer import Acquirer, Fault, FaultKind
+from sim.books import all_payments, discrepancies
+from sim.cut_loop import CutLoop, PowerCut
+from sim.loop import START_WALL_MS
+from sim.phone import Phone
+from sim.slip_samples import STATIC_CODE
+from sim.story import FIRST_RUN, OPERATOR, play, to_menu
+from sim.world import PHONE_BALANCE_MINOR, World
+from terminal.methods.static_code import ASKED, RECEIPT_NO
+from terminal.model import Method
+from terminal.receipts import QrSlip, SettlementSlip, from_record
+
+ROOT = Path(__file__).parent
+RECEIPTS = "780000"
+PRINT = to_menu("static_code") + "menu: 2\nidle:\n"
+TILL = "idle: 1200 ENTER\nchoose_method: 5\n"
+K = FaultKind
+
+
+@dataclass(frozen=True)
+class Story:
+    """`states`: of each payment, oldest first. `matched`: how many of the receipts are a sale's."""
+
+    name: str
+    text: str
+    states: str
+    got_minor: int
+    matched: int = 0
+    faults: tuple[Fault, ...] = ()
+
+
+def lost(kind: K, nth: int = 1, times: int = 1, code: str = "96") -> Fault:
+    return Fault(kind, processing_code=RECEIPTS, nth=nth, times=times, code=code)
+
+
+STORIES = (
+    Story(
+        "told behind the idle screen, sounded, and read", PRINT
+        + "idle: pay-printed wechat:1200 wait 60\nidle: ENTER\nreceipt_found: ENTER\nidle:", "completed", 1200,
+    ),
+    Story(
+        "typed at the till, and paid before it", PRINT + TILL
+        + "await_receipt: pay-printed alipay:1200\napproved:\nidle:", "completed", 1200, matched=1,
+    ),
+    Story(
+        "another amount is another receipt", PRINT + TILL
+        + "await_receipt: pay-printed alipay:1199 wait 8 CANCEL\nnot_received: CANCEL\ngive_up_order: ENTER\n"
+        + "idle: ENTER\nreceipt_found: ENTER\nidle:", "declined completed", 1199,
+    ),
+    Story(
+        "left open, and paid behind the idle screen: it comes up and is printed", PRINT + TILL
+        + "await_receipt: CANCEL\nnot_received: CANCEL\ngive_up_order: CANCEL\nidle: pay-printed wechat:1200 wait 60\n"
+        + "order_late: ENTER\nidle:", "completed", 1200, matched=1,
+    ),
+    Story(
+        "left open, asked for in the menu, and paid", PRINT + TILL
+        + "await_receipt: CANCEL\nnot_received: CANCEL\ngive_up_order: CANCEL\n" + to_menu("query")
+        + "not_received: ENTER\nnot_received: pay-printed wechat:1200 ENTER\napproved:\nidle:", "completed",
+        1200, matched=1,
+    ),
+    Story(
+        "left open, and typed again: what waits is shown first", PRINT + TILL
+        + "await_receipt: CANCEL\nnot_received: CANCEL\ngive_up_order: CANCEL\nidle: 1200 ENTER\nsame_amount_open: 1\n"
+        + "not_received: pay-printed wechat:1200 ENTER\napproved:\nidle:", "completed", 1200, matched=1,
+    ),
+    Story(
+        "nobody pays for three minutes: it is left open", PRINT + TILL
+        + "await_receipt: wait 190\nnot_received: wait 120\nidle:", "unknown", 0,
+    ),
+    Story(
+        "paid before it was typed: the receipt that is there is offered", PRINT
+        + "idle: pay-printed wechat:1200 wait 60\n" + TILL + "receipt_found: ENTER\napproved:\nidle:",
+        "completed", 1200, matched=1,
+    ),
+    Story(
+        "two customers pay the same amount, one of them at the till", PRINT + TILL
+        + "await_receipt: pay-printed wechat:1200 pay-printed alipay:1200\napproved:\nidle: wait 60\nidle:",
+        "completed completed", 2400, matched=1,
+    ),
+    Story(
+        "the announcement is lost, and told again", PRINT + "idle: pay-printed wechat:1200 wait 300\nidle:",
+        "completed", 1200, faults=(lost(K.DROP_REPLY, times=2),),
+    ),
+    Story(
+        "told again and again: it is booked once", PRINT
+        + "idle: pay-printed wechat:1200 pay-printed wechat:700 wait 300\nidle:", "completed completed", 1900,
+        faults=(lost(K.TOLD_AGAIN, times=60),),
+    ),
+    Story(
+        "the host tells of it late", PRINT + "idle: pay-printed wechat:1200 wait 200\nidle: wait 60\nidle:",
+        "completed", 1200, faults=(lost(K.CODE, times=4, code="25"),),
+    ),
+    Story(
+        "an announcement that nobody can believe is none", PRINT + "idle: pay-printed wechat:1200 wait 300\nidle:",
+        "completed", 1200, faults=(lost(K.WRONG_MAC), lost(K.NO_MAC, nth=2)),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_story(story: Story) -> None:
+    with World(story.name) as world:
+        for each in story.faults:
+            world.acquirer.faults.add(each)
+        world.run(play(world, START + story.text))
+        payments = tuple(reversed(all_payments(world.journal)))
+        assert [p.state.value for p in payments] == story.states.split()
+        receipts = [p for p in payments if RECEIPT_NO in p.facts]
+        assert sum(p.amount.amount_minor for p in receipts) == story.got_minor == spent(world)
+        assert sum(bool(p.facts.get(ASKED)) for p in receipts) == story.matched
+        slips = [slip for slip in kept(world) if isinstance(slip, QrSlip)]
+        assert [slip.method for slip in slips] == [Method.QR_STATIC] * story.matched
+        assert world.journal.transact(lambda tx: tx.unprinted()) == ()
+        assert all(r.taken for known in world.acquirer.book.receipts.values() for r in known.values())
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def spent(world: World) -> int:
+    return sum(PHONE_BALANCE_MINOR - wallet.balance_minor for wallet in world._phone.wallets.values())
+
+
+def kept(world: World) -> list[object]:
+    """Every slip that is kept, oldest first."""
+    return [
+        from_record(event.body["body"])
+        for event in world.journal.events_after(0, 10_000)
+        if event.kind == "slip"
+    ]
+
+
+def test_before_the_code_was_printed_nobody_is_asked() -> None:
+    with World("not in use") as world:
+        frames: list[bytes] = []
+        world.on_frame = frames.append
+        world.run(play(world, START + "idle:\n"))
+        frames.clear()
+        world.run(play(world, "idle: wait 900\nidle:"))
+        assert frames == []
+
+
+def test_it_stands_beside_the_hosts_totals() -> None:
+    """Counted on the slip, in no total of the host's, and settled with the batch in which it was received."""
+    sale = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
+    with World("settled") as world:
+        text = PRINT + "idle: pay-printed wechat:1200 wait 60\n" + sale
+        world.run(play(world, START + text + to_menu("settlement") + "confirm_settlement: ENTER\nsettled:\nidle:"))
+        (slip,) = (slip for slip in kept(world) if isinstance(slip, SettlementSlip))
+        rows = {row.method: (row.count, row.amount.amount_minor, row.in_host_totals) for row in slip.rows}
+        assert rows == {Method.QR_STATIC: (1, 1200, False), Method.QR_SCANNED: (1, 5000, True)}
+        (batch,) = (b for b in world.acquirer.book.all_batches() if b.settlement is not None)
+        assert batch.settlement is not None
+        assert batch.settlement.balanced
+        assert batch.settlement.booked.debit_minor == 5000
+        assert {p.state.value for p in all_payments(world.journal)} == {"settled"}
+
+
+def test_what_waits_goes_on_waiting_over_a_settlement() -> None:
+    """And counts in the batch in which it is paid."""
+    sale = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
+    left = TILL + "await_receipt: CANCEL\nnot_received: CANCEL\ngive_up_order: CANCEL\n"
+    settled = to_menu("settlement") + "confirm_settlement: ENTER\nsettled:\nidle: ENTER\nsigning_in:\nidle:\n"
+    with World("waits") as world:
+        text = PRINT + sale + left + settled + "idle: pay-printed wechat:1200 wait 60\norder_late: ENTER\nidle:"
+        world.run(play(world, START + text))
+        waited, sold = all_payments(world.journal)
+        assert (sold.state.value, waited.state.value, waited.batch - sold.batch) == ("settled", "completed", 1)
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_receipt_is_listed_and_printed_on_demand() -> None:
+    with World("list") as world:
+        slips: list[object] = []
+        listed = to_menu("static_code") + "menu: 1\npick_payment: ENTER\nreceipt_found: ENTER\nprinting:\nidle:"
+        world.printer_said = lambda lines: slips.append(lines)
+        world.run(play(world, START + PRINT + "idle: pay-printed unionpay:880\n" + listed))
+        assert "S00000001" in str(slips[-1])
+
+
+def test_a_phone_reads_the_code_from_the_paper_and_from_a_panel_that_can_carry_it() -> None:
+    with World("paper", panel=(128, 128), language="zh-CN") as world:
+        show = to_menu("static_code") + "menu: 3\nshow_static:"
+        world.run(play(world, START + PRINT + show))
+        phone = Phone(world.acquirer.gateway)
+        seen = phone.look(world.display.pixels(), 128, 128)
+        assert seen == world.printed_code
+        paper = ROOT / "goldens" / "slips" / "static-code-zh-CN-32.png"
+        assert phone.look_at_png(paper.read_bytes(), blur_px=1.0) == STATIC_CODE.payload
+        code = qr.parse(world.printed_code)
+        assert (code.dynamic, code.text("54"), code.text("62", "07")) == (False, "", "10000001")
+
+
+class Told(Acquirer):
+    """Remembers its frames and payments, so that another one can be brought to the same point."""
+
+    def __init__(self, before: Told | None = None) -> None:
+        super().__init__()
+        self.told: list[tuple[bytes, int]] = []
+        for frame, now_ms in before.told if before else ():
+            self.handle(frame, now_ms)
+
+    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        self.told.append((frame, now_ms))
+        return super().handle(frame, now_ms)
+
+
+def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0, code: str = "") -> tuple[CutLoop, str]:
+    loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * 600_000)
+    try:
+        with World(loop=loop, data=data, acquirer=host) as world:
+            world.printed_code = code
+            world.run(play(world, text))
+            code = world.printed_code
+    except PowerCut:
+        pass
+    return loop, code
+
+
+def test_the_power_is_cut_at_every_moment_of_a_receipt(tmp_path: Path) -> None:
+    """After the next start each receipt is booked once, whether somebody waited for it or not."""
+    ready, before = tmp_path / "ready", Told()
+    _, code = live(ready, before, FIRST_RUN + OPERATOR + PRINT, 0)
+    text = OPERATOR + TILL + "await_receipt: pay-printed alipay:1200 pay-printed wechat:700\napproved:\n"
+    text += "idle: wait 40\nidle:"
+    shutil.copytree(ready, tmp_path / "whole")
+    loop, _ = live(tmp_path / "whole", Told(before), text, 1, code=code)
+    assert loop.passed > 10
+    wrong: list[str] = []
+    for cut_at in range(1, loop.passed + 1):
+        data, host = tmp_path / f"{cut_at}", Told(before)
+        shutil.copytree(ready, data)
+        where = live(data, host, text, 1, cut_at, code)[0].where
+        live(data, host, OPERATOR + "idle: wait 200\n", 2, code=code)
+        with World(data=data, acquirer=host) as world:
+            paid = [r for known in host.book.receipts.values() for r in known.values()]
+            booked = [p for p in all_payments(world.journal) if RECEIPT_NO in p.facts]
+            if sorted(p.facts[RECEIPT_NO] for p in booked) != [r.number for r in paid]:
+                wrong.append(f"{where} ({cut_at}): {len(paid)} paid, {len(booked)} booked")
+            if not all(r.taken for r in paid):
+                wrong.append(f"{where} ({cut_at}): one is not acknowledged")
+            wrong += [f"{where} ({cut_at}): {each}" for each in discrepancies(world.journal, host)]
+            world.journal.verify()
+        shutil.rmtree(data)
+    assert wrong == []
