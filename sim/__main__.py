@@ -13,7 +13,7 @@ COMMANDS = {
     "demo": ("sim.demo", "a short day without a browser; every screen and slip as PNG and text"),
     "day": ("sim.day", "a trading day in virtual time, from one seed"),
     "swarm": ("sim.swarm.command", "many worlds with every fault, each watched by checkers of money"),
-    "replay": ("sim.swarm.replay", "one world of the swarm again, to the byte"),
+    "replay": ("sim.swarm.replay", "a recording, or one world of the swarm, again to the byte"),
     "scenario": ("sim.scenario.command", "stories from files, told in virtual time; each says how it ended"),
     "api": ("sim.api.command", "a world over HTTP, for tests in any language"),
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),

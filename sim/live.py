@@ -22,6 +22,8 @@ must change nothing. `play` performs the steps of a scenario from the place wher
     screen   Picture                     slip     tuple of PaperLine       tone    Tone
     frame    bytes, either way           apdu     (command, answer)        lamp    (Lamp, lit)
     journal  terminal.journal.Event      power    on, off                  step    the Step about to be done
+    key      Key                         code     what was held before     draw    random bytes
+                                                  the scanner
     time     the speed                   begun    the Terms                broken  the exception
 
 `told` must not wait for the world. What the terminal itself raises breaks the world: every deed then raises Broken,

@@ -27,13 +27,20 @@ class Interrupted(Exception):
 class PacedLoop(CutLoop):
     """A CutLoop with a limit (TimeIsUp is raised there), and with a say in when time may jump.
 
-    `pace(ms)` is asked before each jump, with the moment to which time would jump. It returns when it may.
+    `pace(ms)` is asked before each jump, with the moment to which time would jump. It returns when it may. `drawn` is
+    told each random draw.
     """
 
     def __init__(self, seed: int | str, *, cut_at: int = 0, start_wall_ms: int = START_WALL_MS) -> None:
         super().__init__(seed, cut_at=cut_at, start_wall_ms=start_wall_ms)
         self.limit_ms: int | None = None
         self.pace: Callable[[int], None] = lambda ms: None
+        self.drawn: Callable[[bytes], None] = lambda data: None
+
+    def draw(self, count: int) -> bytes:
+        data = super().draw(count)
+        self.drawn(data)
+        return data
 
     def has_outside(self) -> bool:
         """People: a world in which nothing happens by itself is no deadlock."""

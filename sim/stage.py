@@ -108,6 +108,7 @@ class Stage:
         begun_ms = self._wall_ms - START_WALL_MS
         loop = PacedLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms)
         loop.pace = lambda ms: self.pace(begun_ms + ms)
+        loop.drawn = lambda data: self.told("draw", data)
         world = World(
             loop=loop,
             data=Path(self._folder.name) / "terminal",
@@ -244,6 +245,7 @@ class Stage:
         return self.world.eyes
 
     def press(self, key: Key) -> None:
+        self.told("key", key)
         self.world.press(key)
 
     def insert(self, profile: str) -> None:
@@ -256,6 +258,7 @@ class Stage:
         self.world.remove()
 
     def scan(self, code: str) -> None:
+        self.told("code", code)
         self.world.scan(code)
 
     def phone(self, wallet: str) -> PhoneInHand:

@@ -1,0 +1,33 @@
+"""What `python -m sim replay FILE` says of a recording."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from sim.recording.playing import replay
+from sim.recording.reading import RecordingError
+from sim.story import StoryError
+from terminal.hostlink.profile import ProfileError
+
+TOLD = 300  # Characters of a line that differs.
+
+
+def run(path: Path, *, as_json: bool) -> int:
+    """Exit status 0: the same to the byte; 1: not; 2: no recording."""
+    try:
+        found = replay(path)
+    except (RecordingError, OSError, UnicodeDecodeError, StoryError, ProfileError) as why:
+        print(f"{path}: {why}", file=sys.stderr)
+        return 2
+    if as_json:
+        print(json.dumps({**asdict(found), "same": found.same}, ensure_ascii=False))
+    elif found.same:
+        print(f"{path}: {found.deeds} deeds, {found.lines} lines, the same to the byte")
+    else:
+        print(f"{path}:{found.line}: made at commit {found.commit}, and not what comes about here")
+        print(f"  recorded  {found.recorded[:TOLD]}")
+        print(f"  here      {found.seen[:TOLD] or '(nothing)'}")
+    return 0 if found.same else 1
