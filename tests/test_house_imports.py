@@ -30,6 +30,8 @@ FLOORS = {
     "wallets": 5,
     "hostlink": 5,
     "shop": 6,
+    "recording": 6,
+    "recorded": 7,
     "dialogue": 7,
     "printing": 7,
     "operators": 8,

@@ -11,7 +11,7 @@ from typing import TextIO
 from sim.deeds import Entry
 from sim.measured import commit
 from sim.recording.lines import Line, header, lines_of
-from sim.recording.reading import RecordingError, read_deeds, read_header, read_lines, read_terms
+from sim.recording.reading import read_deeds, read_header, read_lines, read_terms
 from sim.stage import Terms
 from terminal.version import VERSION
 
@@ -51,6 +51,14 @@ def text_of(line: Line) -> str:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
+def is_full(path: Path) -> bool:
+    """Whether it can be played to the byte, or only followed. Raises RecordingError, OSError, UnicodeDecodeError."""
+    with path.open(encoding="utf-8") as file:
+        number, first = next(read_lines(file), (1, {}))
+    read_header(number, first)
+    return bool(first["full"])
+
+
 def replay(path: Path) -> Replayed:
     """The world of a full recording once more, compared line by line.
 
@@ -60,8 +68,6 @@ def replay(path: Path) -> Replayed:
         lines = read_lines(file)
         number, first = next(lines, (1, {}))
         read_header(number, first)
-        if not first["full"]:
-            raise RecordingError(number, "a redacted recording")
         terms, entries = read_terms(number, first.get("terms")), read_deeds(lines)
     made_at = str(first.get("commit", ""))
     with path.open(encoding="utf-8") as file:
