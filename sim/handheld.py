@@ -49,7 +49,7 @@ from sim.wire.printer import SerialPrinter
 from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
-from terminal.__main__ import open_gateway
+from terminal.__main__ import begin_recording, open_gateway
 from terminal.assembly import assemble, open_keys
 from terminal.config import Address, Config, ConfigErrors, Host, load_config
 from terminal.config.settings import OFFERABLE
@@ -58,6 +58,8 @@ from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
 from terminal.model import Mode
 from terminal.real_loop import RealLoop
+from terminal.recorded import recorded
+from terminal.recording import Recording
 from terminal.screens.font import Font, load_font
 from terminal.shop import Devices
 
@@ -83,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reply-seconds", type=int, default=20, metavar="N", help="how long the host may take (default: %(default)s)"
     )
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write what happens, with no secret in it")
     parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="before the first run has asked")
     parser.add_argument("--wallets", type=Path, metavar="FILE", help="[wallets] of the configuration (sim gateways)")
 
@@ -101,7 +104,9 @@ def run(args: argparse.Namespace) -> int:
     except ConfigErrors as errors:
         print(f"handheld: {errors}", file=sys.stderr)
         return 2
-    Handheld(Voice(wire), config, panel=args.panel).run(FileIO(sys.stdin.fileno(), "rb", closefd=False))
+    recording = begin_recording(args.record, config) if args.record else None
+    handheld = Handheld(Voice(wire), config, panel=args.panel, recording=recording)
+    handheld.run(FileIO(sys.stdin.fileno(), "rb", closefd=False))
     return 0
 
 
@@ -125,8 +130,9 @@ class Voice:
 class Handheld:
     """One terminal with a twin at the end of each wire."""
 
-    def __init__(self, voice: Voice, config: Config, *, panel: str) -> None:
+    def __init__(self, voice: Voice, config: Config, *, panel: str, recording: Recording | None = None) -> None:
         self._voice = voice
+        self._recording = recording
         self._data = config.general.data
         self._font = load_font()
         self._config = config
@@ -172,10 +178,13 @@ class Handheld:
         `stdin` has no buffer: a thread that waits in one would hold its lock for ever when the process ends.
         """
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        loop = RealLoop(lambda work: journal.transact(work))
-        journal = Journal.open(self._data / "journal.db", wall_ms=lambda: loop.now().wall_ms)
+        journal = Journal.open(self._data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
+        devices, recording = self._devices, self._recording
+        loop = RealLoop(recording.rows(journal), drawn=recording.drawn) if recording else RealLoop(journal.transact)
+        if recording:
+            devices = recorded(devices, recording)
         keys = open_keys(self._config, journal)
-        shop = assemble(self._config, self._devices, loop, keys, font=self._font, https=open_gateway)
+        shop = assemble(self._config, devices, loop, keys, font=self._font, https=open_gateway)
         self._mode = lambda: shop.mode
         for target, name in ((self._watch_pins, "pins"), (lambda: self._listen(stdin), "stdin")):
             threading.Thread(target=target, name=f"bench-{name}", daemon=True).start()

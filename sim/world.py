@@ -52,6 +52,7 @@ PHONE_BALANCE_MINOR = 100_000_000
 PASSWORD_COST = 2  # Nobody in here guesses at passwords, and a day has hundreds of them.
 MEMORY = Path("/dev/shm")  # Linux's folder in memory: the keys of a world that nobody keeps cost no disk's sync.
 T = TypeVar("T")
+HostAnswers = Callable[[bytes, int], tuple[bytes, ...]]  # Of a frame and the time in ms since 1970; see TwinLink.
 
 
 @cache
@@ -66,7 +67,7 @@ class World:
     `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
     the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
     of `scratch` (None: in memory). `loop` may be one with a mind of its own (a power cut at a chosen moment); it then
-    decides seed and clock.
+    decides seed and clock. `answers`: a host that answers in place of the acquirer.
     """
 
     def __init__(
@@ -95,7 +96,9 @@ class World:
         has_printer: bool = True,
         scratch: Path | None = None,
         vfs: str | None = None,
+        answers: HostAnswers | None = None,
     ) -> None:
+        self._answers = answers
         self._folder = tempfile.TemporaryDirectory(dir=scratch or _memory()) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
@@ -107,6 +110,7 @@ class World:
         self.on_show: Callable[[Picture], None] = lambda picture: None
         self.on_frame: Callable[[bytes], None] = lambda frame: None
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
+        self.on_sense: Callable[[str, Any], None] = lambda what, value: None  # A tone, a lamp, an APDU.
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
         self.behaviour = "ok"
         self.printed_code = ""  # What hangs at the till.
@@ -155,9 +159,12 @@ class World:
         spend = self.loop.spend
         self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
-        self.buzzer, self.lamps, self.tamper = TwinBuzzer(), TwinLamps(), TwinTamperSwitch()
+        self.buzzer = TwinBuzzer(lambda tone: self.on_sense("tone", tone))
+        self.lamps = TwinLamps(lambda lamp, lit: self.on_sense("lamp", (lamp, lit)))
+        self.tamper = TwinTamperSwitch()
         self.printer = TwinPrinter(on_slip=self._printed)
         self.reader = TwinCardReader(spend=spend, command_ms=card_command_ms)
+        self.reader.on_apdu = lambda command, answer: self.on_sense("apdu", (command, answer))
         self.scanner = TwinScanner()
         self.stripe = TwinStripeReader(fitted=stripe)
         self.link = TwinLink(self.loop, self._host, self.network, others=self._other_lines, spend=spend)
@@ -183,7 +190,7 @@ class World:
             return ()
         # The host's clock is right, whatever the terminal's says.
         now_ms -= self.loop.clock_error_ms
-        replies = self.acquirer.handle(frame, now_ms)
+        replies = (self._answers or self.acquirer.handle)(frame, now_ms)
         for reply in replies:
             self.on_frame(reply)
         if self.behaviour == "mute":  # Acts, but nobody hears it.
@@ -213,7 +220,8 @@ class World:
         if behaviour not in BEHAVIOURS:
             raise StoryError(f"no such behaviour of the host: {behaviour}")
         if behaviour == "new":
-            self.acquirer = Acquirer(seed=hash_seed("another host"), faults=FaultPlan())
+            seed = hash_seed("another host")
+            self.acquirer = Acquirer(seed=seed, profile=self.acquirer.profile, faults=FaultPlan())
             self._phone = Phone(self.acquirer.gateway, self._balances())
         self.behaviour = "ok" if behaviour == "new" else behaviour
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it 
     from terminal.config import Address, Config
     from terminal.journal import Journal
     from terminal.manifest import FileCheck
+    from terminal.recording import Recording
     from terminal.shop import Devices, Shop
 
 SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="python -m terminal", description=__doc__)
     parser.add_argument("--config", type=Path, help=f"the configuration (else {SYSTEM_CONFIG}, else the defaults)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write what happens, without a secret, to FILE")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, words_of_help in TOOLS.items():
         command = commands.add_parser(name, help=words_of_help)
@@ -62,15 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     if args.command:
         return int(_tool(args.command).run(args))
-    return run_terminal(args.config)
+    return run_terminal(args.config, args.record)
 
 
 def _tool(name: str) -> ModuleType:
     return importlib.import_module(f"terminal.tools.{name}")
 
 
-def run_terminal(config_path: Path | None) -> int:
-    """Run until told to stop; the exit status."""
+def run_terminal(config_path: Path | None, record: Path | None = None) -> int:
+    """Run until told to stop, with a recording if `record` names its file; the exit status."""
     from terminal.hygiene import seal_process
 
     if not seal_process().locked:
@@ -106,7 +108,13 @@ def run_terminal(config_path: Path | None) -> int:
         print(f"terminal: {error}", file=sys.stderr)
         return out_of_service(config, display, "journal")
     try:
-        return _trade(config, journal, display)
+        recording = begin_recording(record, config) if record else None
+    except OSError as error:
+        print(f"terminal: {error.filename}: {error.strerror}", file=sys.stderr)
+        journal.close()
+        return 2
+    try:
+        return _trade(config, journal, display, recording)
     except CapkError as errors:
         print("\n".join(f"{config.card.capks}: {problem}" for problem in errors.problems), file=sys.stderr)
         return 2
@@ -181,15 +189,16 @@ def out_of_service(config: Config, display: Display, reason: str) -> int:
     return CANNOT_START
 
 
-def _trade(config: Config, journal: Journal, display: Display) -> int:
+def _trade(config: Config, journal: Journal, display: Display, recording: Recording | None) -> int:
     from keys import KeyRefused
     from terminal.assembly import assemble, device_id, kernel_profile, open_keys
     from terminal.flows.boot import power_on
     from terminal.real_loop import RealLoop
+    from terminal.recorded import recorded
     from terminal.supervision import clean_stop, record_start
     from terminal.watchdog import Watchdog
 
-    loop = RealLoop(journal.transact)
+    loop = RealLoop(recording.rows(journal), drawn=recording.drawn) if recording else RealLoop(journal.transact)
     watchdog = Watchdog.from_environment(os.environ, loop.clock_ms)
     service = "crashes" if watchdog.supervised and journal.transact(record_start) else ""
     try:
@@ -199,6 +208,8 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
         return out_of_service(config, display, "keys")
     kernel = kernel_profile(config)
     devices, link = open_devices(config, display)
+    if recording:
+        devices = recorded(devices, recording)
     shop = assemble(
         config,
         devices,
@@ -227,7 +238,23 @@ def _trade(config: Config, journal: Journal, display: Display) -> int:
         return 0
     finally:
         loop.close()
+        if recording:
+            recording.close()
     return 0
+
+
+def begin_recording(path: Path, config: Config) -> Recording:
+    """Raises OSError."""
+    from terminal.hostlink.profile import load_profile
+    from terminal.recording import Recording
+
+    return Recording(
+        path,
+        profile=load_profile(config.link.profile),
+        about={"language": config.general.language, "profile": config.link.profile, "panel": config.display.driver},
+        clock_ms=lambda: time.monotonic_ns() // 1_000_000,
+        report=lambda text: print(f"terminal: {text}", file=sys.stderr),
+    )
 
 
 def file_check(config: Config) -> Callable[[], FileCheck] | None:

@@ -21,7 +21,8 @@ class RealLoop(Loop):
     """The loop on a terminal: the system's clocks, one thread for each device, os.urandom.
 
     `commit` runs a function in one durable transaction (terminal.journal.Journal.transact).
-    `outside` tells that devices may post, so that waiting for a key is no deadlock.
+    `outside` tells that devices may post, so that waiting for a key is no deadlock. `drawn` is told how many random
+    bytes each draw takes.
     """
 
     IDLE_MS = 2_000  # The longest sleep between two watchdog feeds.
@@ -29,11 +30,18 @@ class RealLoop(Loop):
     STUCK_MS = 60_000  # A call that holds its device this long past its deadline will not return: restart.
     COMMIT_MS = 120_000  # A bad SD card stalls for seconds; two minutes means that it is gone.
 
-    def __init__(self, commit: Callable[[Callable[[Any], Any]], Any], *, outside: bool = True) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Callable[[Any], Any]], Any],
+        *,
+        outside: bool = True,
+        drawn: Callable[[int], None] = lambda count: None,
+    ) -> None:
         super().__init__()
         self._monotonic_ns = time.monotonic_ns
         self._time_ns = time.time_ns
         self._urandom = os.urandom
+        self._drawn = drawn
         self._commit = commit
         self._outside = outside
         self._wakeup = threading.Event()
@@ -47,6 +55,7 @@ class RealLoop(Loop):
         return self._monotonic_ns() // 1_000_000
 
     def draw(self, count: int) -> bytes:
+        self._drawn(count)
         return self._urandom(count)
 
     def has_outside(self) -> bool:

@@ -38,11 +38,12 @@ _ON_SLIP = {"voucher number": "凭证号", "reference number": "参考号", "aut
 class Terminal:
     """sim.story.Counter over a handheld's process, as far as a case by card needs it."""
 
-    def __init__(self, loop: RealLoop, folder: Path, port: int) -> None:
+    def __init__(self, loop: RealLoop, folder: Path, port: int, record: Path | None = None) -> None:
         self.eyes = Eyes(loop, PATIENCE_MS)
         self.slips: list[str] = []
         self._log = folder / "log"
         where = ("--data", str(folder), "--host", f"127.0.0.1:{port}", "--reply-seconds", "5")
+        where += ("--record", str(record)) if record else ()
         self._command = (sys.executable, "-m", "sim", "handheld", *where)
         self._child = self._switched_on(OFFERED)
 

@@ -74,8 +74,8 @@ def test_every_response_code_and_every_fault_is_tried() -> None:
     """00 is in every sale, 10 is the fault "partial", 55 is a wrong PIN.
 
     A bill's rows are of a day that is over, which no certification waits for: tests/test_flows_reconcile.py. What a
-    wallet gives its customer is the wallet's affair (tests/test_flows_promotions.py), and receipts of a printed code come
-    unasked (tests/test_flows_static_code.py).
+    wallet gives its customer is the wallet's affair (tests/test_flows_promotions.py), and receipts of a printed code
+    come unasked (tests/test_flows_static_code.py).
     """
     next_day = {FaultKind.BILL_MISSING, FaultKind.BILL_AMOUNT, FaultKind.BILL_FEE}
     gifts = {FaultKind.MERCHANT_DISCOUNT, FaultKind.PLATFORM_DISCOUNT, FaultKind.FALSE_DISCOUNT, FaultKind.RED_PACKET}

@@ -31,6 +31,8 @@ FLOORS = {
     "reconcile": 5,
     "hostlink": 5,
     "shop": 6,
+    "recording": 6,
+    "recorded": 7,
     "dialogue": 7,
     "printing": 8,
     "operators": 8,

@@ -9,7 +9,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from sim.scenario.playing import Played, play_scenario
+from sim.deeds import Done, Entry
+from sim.recording.playing import record
+from sim.scenario.playing import Played, play_scenario, terms_of
 from sim.scenario.reading import Scenario, ScenarioError, load_scenario
 from sim.scenario.schema import schema_text
 
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="*", help="a file, or the name of a shipped scenario (default: all shipped)")
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="the terminal's language (default: en)")
     parser.add_argument("--seed", default="", help="what the world is drawn from (default: the scenario's name)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="of one scenario: write all that happens (replay)")
     parser.add_argument("--json", action="store_true", help="one JSON object for each scenario")
     parser.add_argument("--list", action="store_true", help="list the shipped scenarios")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of scenario files")
@@ -47,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         for scenario in scenarios:
             print(f"{scenario.name:44} {scenario.zh}  {scenario.en}")
         return 0
+    if args.record is not None:
+        return _record(scenarios, args)
     failed = 0
     for scenario in scenarios:
         began = time.monotonic()
@@ -56,6 +61,23 @@ def run(args: argparse.Namespace) -> int:
     if not args.json and len(scenarios) > 1:
         print(f"{len(scenarios) - failed} of {len(scenarios)} scenarios came about")
     return 1 if failed else 0
+
+
+def _record(scenarios: list[Scenario], args: argparse.Namespace) -> int:
+    """The same exit statuses, of the file and not of the story: what goes wrong in it is what is recorded."""
+    if len(scenarios) != 1:
+        print("scenario: --record is of one scenario", file=sys.stderr)
+        return 2
+    (scenario,) = scenarios
+    entries: list[Entry] = [Done(step) for step in scenario.steps]
+    try:
+        with args.record.open("w", encoding="utf-8") as out:
+            lines = record(terms_of(scenario, args.lang, args.seed), entries, out)
+    except OSError as why:
+        print(f"scenario: {args.record}: {why.strerror}", file=sys.stderr)
+        return 2
+    print(f"{args.record}: {lines} lines; python -m sim replay {args.record}")
+    return 0
 
 
 def _load(name: str) -> Scenario:

@@ -1,7 +1,7 @@
-"""`python -m sim replay`: one case of the swarm again, to the byte, with its story if wanted.
+"""`python -m sim replay`: a recording again, or one case of the swarm, to the byte, with its story if wanted.
 
-The trace covers every event, screen, slip and frame in their order: the same case on the same commit has the same one,
-whatever the process or PYTHONHASHSEED.
+A recording says by itself what differs (sim/recording). Of the swarm the trace covers every event, screen, slip and
+frame in their order: the same case on the same commit has the same one, whatever the process or PYTHONHASHSEED.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from sim.recording import command as recording
 from sim.swarm.case import Case
 from sim.swarm.command import add_case_arguments, as_dict, refusal, tell
 from sim.swarm.play import play
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, required=True, help="the world's seed")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("file", nargs="?", type=Path, help="a recording (scenario --record)")
+    which.add_argument("--seed", type=int, help="a world of the swarm")
     parser.add_argument("--skip", type=numbers, default=frozenset(), metavar="N,…", help="transactions left out")
     parser.add_argument("--without", type=left_out, default=frozenset(), metavar="N:FAULT,…", help="faults left out")
     parser.add_argument("--tell", action="store_true", help="print each screen and each message on its way")
@@ -50,6 +54,8 @@ def left_out(text: str) -> frozenset[tuple[int, str]]:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0: nothing was found; 1: something was; 2: usage."""
+    if args.file is not None:
+        return recording.run(args.file, as_json=args.json)
     wrong = refusal(args)
     if wrong:
         print(wrong, file=sys.stderr)

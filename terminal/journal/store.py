@@ -188,6 +188,11 @@ class Journal:
             raise JournalBroken(f"the journal failed before ({self._broken}); restart to recover")
 
     @property
+    def last_n(self) -> int:
+        """The number of the last event; 0 when there is none."""
+        return self._n
+
+    @property
     def counters(self) -> JournalCounters:
         """For the key room: each call is a transaction of its own, made on the caller's thread."""
         return JournalCounters(self)

@@ -1,0 +1,44 @@
+"""What `python -m sim replay FILE` says of a recording."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from sim.recording.following import Followed, follow
+from sim.recording.playing import Replayed, is_full, replay
+from sim.recording.reading import RecordingError
+from sim.story import StoryError
+from terminal.hostlink.profile import ProfileError
+
+TOLD = 300  # Characters of a line that differs.
+
+
+def run(path: Path, *, as_json: bool) -> int:
+    """Exit status 0: the same again; 1: not; 2: no recording."""
+    try:
+        found = replay(path) if is_full(path) else follow(path)
+    except (RecordingError, OSError, UnicodeDecodeError, StoryError, ProfileError) as why:
+        print(f"{path}: {why}", file=sys.stderr)
+        return 2
+    if as_json:
+        print(json.dumps({**asdict(found), "same": found.same}, ensure_ascii=False))
+    elif found.same:
+        print(f"{path}: {_same(found)}")
+    else:
+        print(f"{path}:{found.line}: not what comes about here{_made(found)}")
+        print(f"  recorded  {found.recorded[:TOLD]}")
+        print(f"  here      {found.seen[:TOLD] or '(nothing)'}")
+    return 0 if found.same else 1
+
+
+def _same(found: Replayed | Followed) -> str:
+    if isinstance(found, Replayed):
+        return f"{found.deeds} deeds, {found.lines} lines, the same to the byte"
+    return f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again"
+
+
+def _made(found: Replayed | Followed) -> str:
+    return f"; it was made at commit {found.commit}" if isinstance(found, Replayed) else ""

@@ -1,0 +1,129 @@
+"""The lines of a full recording: what was done to a world, and everything that came of it.
+
+    {"recording": 1, "full": true, "version": ..., "commit": ..., "terms": {...}}
+    {"at": 1200, "do": {"step": {"press": "12850 ENTER"}}}
+    {"at": 1200, "is": "key", "key": "1"}
+    {"at": 1350, "is": "screen", "name": "type_amount", "text": [...]}
+
+`at` is the age of the world in virtual milliseconds. Keys, codes, a card's commands and answers, frames either way,
+random draws, screens, slips, tones, lamps, journal rows: all in the order in which they happened. It holds PINs, keys
+and card numbers as they were, so only a simulated world, whose cards and keys are published, is recorded so; a terminal
+is recorded by terminal/recording.py, and that holds none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from drivers.ports import Key, Lamp, PaperLine, Picture, Tone
+from sim.deeds import Done, Entry, Passed, entry_json, perform
+from sim.pace import TimeIsUp
+from sim.stage import Stage, Terms
+from sim.story import StoryError
+from terminal.journal import Event
+
+FORMAT = 1
+Line = dict[str, Any]
+
+
+def header(terms: Terms, version: str, commit: str) -> Line:
+    """The first line: what to begin with, and which program it was."""
+    return {"recording": FORMAT, "full": True, "version": version, "commit": commit, "terms": asdict(terms)}
+
+
+def _screen(picture: Picture) -> Line:
+    return {"name": picture.name, "text": list(picture.text())}
+
+
+def _slip(lines: tuple[PaperLine, ...]) -> Line:
+    return {"lines": [repr(line) for line in lines]}
+
+
+def _apdu(exchange: tuple[bytes, bytes]) -> Line:
+    return {"command": exchange[0].hex(), "answer": exchange[1].hex()}
+
+
+def _lamp(change: tuple[Lamp, bool]) -> Line:
+    return {"lamp": change[0].value, "lit": change[1]}
+
+
+def _journal(event: Event) -> Line:
+    return {"n": event.n, "kind": event.kind, "body": dict(event.body), "digest": event.digest}
+
+
+_FORMS: Mapping[str, Callable[[Any], Line]] = {
+    "screen": _screen,
+    "slip": _slip,
+    "apdu": _apdu,
+    "lamp": _lamp,
+    "journal": _journal,
+    "frame": lambda frame: {"hex": frame.hex()},
+    "draw": lambda drawn: {"hex": drawn.hex()},
+    "code": lambda code: {"code": code},
+    "key": lambda key: {"key": Key(key).value},
+    "tone": lambda tone: {"tone": Tone(tone).value},
+    "power": lambda state: {"power": state},
+}
+
+
+class Recorder:
+    """Turns what a Stage tells into lines, journal rows among them as they become durable."""
+
+    def __init__(self, stage: Stage, take: Callable[[Line], None]) -> None:
+        self._stage = stage
+        self._take = take
+        self._n = 0
+        self.rows()
+        stage.told = self._told
+
+    def did(self, entry: Entry) -> None:
+        self._take({"at": self._stage.elapsed_ms(), "do": entry_json(entry)})
+
+    def rows(self) -> None:
+        """What has become durable since the last time."""
+        while self._stage.is_on and (events := self._stage.world.journal.events_after(self._n)):
+            self._n = events[-1].n
+            for event in events:
+                self._line("journal", event)
+
+    def _told(self, what: str, value: Any) -> None:
+        if what in ("screen", "frame", "slip"):  # What may depend on something durable comes after it.
+            self.rows()
+        self._line(what, value)
+
+    def _line(self, what: str, value: Any) -> None:
+        self._take({"at": self._stage.elapsed_ms(), "is": what, **_FORMS[what](value)})
+
+
+def lines_of(terms: Terms, entries: list[Entry]) -> Iterator[Line]:
+    """A world of these terms, to which all this is done: each line as it happens, without the header.
+
+    A deed that does not come about is a line "failed", an exception that nobody caught the last line, "broken". Raises
+    StoryError when there is no such world.
+    """
+    held: list[Line] = []
+    with Stage(terms) as stage:
+        recorder = Recorder(stage, held.append)
+        for entry in entries:
+            recorder.did(entry)
+            try:
+                _do(stage, entry)
+            except (StoryError, TimeIsUp) as why:
+                held.append({"at": stage.elapsed_ms(), "is": "failed", "why": str(why)})
+            except Exception as error:
+                held.append({"at": stage.elapsed_ms(), "is": "broken", "why": f"{type(error).__name__}: {error}"})
+                yield from held
+                return
+            recorder.rows()
+            yield from held
+            held.clear()
+    yield {"end": len(entries)}
+
+
+def _do(stage: Stage, entry: Entry) -> None:
+    if isinstance(entry, Passed):
+        stage.pass_to(entry.to_ms)
+    elif isinstance(entry, Done):
+        perform(stage, entry.deed, entry.to_ms)

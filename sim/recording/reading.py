@@ -1,0 +1,90 @@
+"""A recording read strictly: it comes from a stranger, attached to a bug. Every mistake has its line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sim.deeds import DEEDS_LIMIT, Entry, read_entry
+from sim.recording.lines import FORMAT, Line
+from sim.stage import Terms
+
+LINE_LIMIT = 262_144  # Characters: a long slip has some 20,000.
+LINES_LIMIT = 20_000_000
+SEED_LIMIT = 200
+_TERMS: dict[str, tuple[type, ...]] = {
+    "seed": (int, str),
+    "language": (str,),
+    "panel": (list,),
+    "begin": (str,),
+    "offered": (str,),
+    "lines": (int,),
+    "profile": (str,),
+    "amount_codes": (bool,),
+}
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "language": ("en", "zh-CN"),
+    "panel": ([128, 64], [128, 128]),
+    "begin": ("new", "signed-in"),
+    "offered": ("usual", "all"),
+    "lines": (1, 2, 3, 4, 5, 6),
+}
+
+
+class RecordingError(Exception):
+    """The file is no recording; the message names line and reason."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+
+
+def read_lines(file: Iterable[str]) -> Iterator[tuple[int, Line]]:
+    """Each line with its number. Raises RecordingError."""
+    for number, text in enumerate(file, 1):
+        if len(text) > LINE_LIMIT or number > LINES_LIMIT:
+            raise RecordingError(number, "longer than any recording")
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            raise RecordingError(number, "not JSON") from None
+        if not isinstance(line, dict):
+            raise RecordingError(number, "not an object")
+        yield number, line
+
+
+def read_header(number: int, line: Line) -> None:
+    """Raises RecordingError."""
+    if line.get("recording") != FORMAT or not isinstance(line.get("full"), bool):
+        raise RecordingError(number, f"not the first line of a recording of format {FORMAT}")
+
+
+def read_terms(number: int, told: object) -> Terms:
+    """Raises RecordingError."""
+    if not isinstance(told, dict) or set(told) != set(_TERMS):
+        raise RecordingError(number, f"terms are {', '.join(_TERMS)}")
+    for name, value in told.items():
+        kinds = _TERMS[name]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise RecordingError(number, f"terms: {name} is no such thing")
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise RecordingError(number, f"terms: {name} is none of {_CHOICES[name]}")
+    if len(str(told["seed"])) > SEED_LIMIT or not str(told["profile"]).replace("-", "").isalnum():
+        raise RecordingError(number, "terms: no such seed or profile")
+    return Terms(**{**told, "panel": tuple(told["panel"])})
+
+
+def read_deeds(lines: Iterable[tuple[int, Line]]) -> list[Entry]:
+    """What was done, of a full recording. Raises RecordingError."""
+    entries: list[Entry] = []
+    for number, line in lines:
+        if "do" not in line:
+            continue
+        if len(entries) >= DEEDS_LIMIT:
+            raise RecordingError(number, f"more than {DEEDS_LIMIT} deeds")
+        try:
+            entries.append(read_entry(line["do"]))
+        except ValueError as wrong:
+            raise RecordingError(number, str(wrong)) from None
+    return entries

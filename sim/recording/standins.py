@@ -1,0 +1,165 @@
+"""A terminal's recording as deeds in a simulated world: where it holds no secret, something equal stands in.
+
+A card that was put in is a test card with the same application, with a PIN if one was asked for; its PIN, the
+operator's password and a payment code are the world's own. What the host answered, or that it was silent, is a fault
+given before the request. Each deed waits for the screen on which it was done, and for the moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sim.card import PROFILES
+from sim.deeds import Act, Deed, Until, step_from
+from sim.people import PASSWORD
+from sim.recording.lines import Line
+from sim.recording.reading import RecordingError
+from sim.scenario.steps import SCREENS
+
+FUNCTION = {"enter": "ENTER", "cancel": "CANCEL", "clear": "CLEAR", "up": "UP", "down": "DOWN"}
+SWIPED = "stripe-debit"
+CODE_LENGTHS = {18: "wechat"}  # A scanned payment code by its length; any other is Alipay's.
+APPROVED = ("00", None)
+PAPER = ("ok", "low", "out", "cover-open")
+Numbered = tuple[int, Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """`deed` is done at `at_ms` of the recording, on that screen. `line`: where the recording has it."""
+
+    line: int
+    at_ms: int
+    deed: Deed
+
+
+def cues(lines: Sequence[Numbered]) -> Iterator[Cue]:
+    """The deeds of one life, in order. Raises RecordingError where nothing can stand in."""
+    person = _Person(lines)
+    for index, (number, line) in enumerate(lines):
+        for deed in person.does(index, line):
+            yield Cue(number, _int(line, "at", number), deed)
+
+
+def _int(line: Line, name: str, number: int) -> int:
+    value = line.get(name)
+    if type(value) is not int or value < 0:
+        raise RecordingError(number, f"{name} is no number")
+    return value
+
+
+class _Person:
+    def __init__(self, lines: Sequence[Numbered]) -> None:
+        self._lines = lines
+        self._screen, self._seen = "", True
+        self._card = ""
+        self._paper = "ok"
+        self._typed: list[str] = []
+        self._hidden = 0  # Digits so far on this screen that the recording does not show.
+        self._told_to = 0
+
+    def does(self, index: int, line: Line) -> Iterator[Deed]:
+        match line.get("is"):
+            case "screen":
+                if line.get("name") != self._screen:  # Each digit draws the same screen anew.
+                    self._screen, self._seen, self._hidden = str(line.get("name")), False, 0
+                self._typed = self._shown_digits(index + 1)
+            case "key":
+                yield from self._about_to(index)
+                if pressed := self._key(index, str(line.get("key"))):
+                    yield Act(step_from({"press": pressed}))
+            case "card" if line.get("presence") == "present" and not self._card:
+                self._card = self._stand_in(index)
+                yield from self._about_to(index)
+                yield Act(step_from({"insert": self._card}))
+            case "card" if line.get("presence") == "absent" and self._card:
+                self._card = ""
+                yield from self._about_to(index)
+                yield Act(step_from("remove"))
+            case "swipe":
+                yield from self._about_to(index)
+                yield Act(step_from({"swipe": SWIPED}))
+            case "code":
+                yield from self._about_to(index)
+                yield Act(step_from({"show": CODE_LENGTHS.get(line.get("length", 0), "alipay")}))
+            case "paper" if line.get("state") != self._paper and line.get("state") in PAPER:
+                self._paper = str(line["state"])
+                yield step_from({"paper": self._paper})
+            case "case":
+                yield step_from({"case": "open"})
+
+    def _about_to(self, index: int) -> Iterator[Deed]:
+        """Wait for the screen, and have the host ready for what it will be asked."""
+        if not self._seen and self._screen in SCREENS:
+            yield Until("screen", self._screen)
+        self._seen = True
+        for fault in self._host_until_next_deed(index + 1):
+            yield step_from({"fault": fault})
+
+    def _key(self, index: int, key: str) -> str:
+        """What is pressed; a whole secret in place of its first digit, and nothing for the others."""
+        if key in FUNCTION:
+            self._hidden = 0
+            return FUNCTION[key]
+        if self._typed:
+            return self._typed.pop(0)
+        self._hidden += 1
+        secret = ""
+        if self._screen == "enter_pin" and self._card:
+            secret = PROFILES[self._card].pin
+        elif self._screen == "operator_password":
+            secret = PASSWORD
+        if secret:
+            return secret if self._hidden == 1 else ""
+        raise RecordingError(self._lines[index][0], f"a digit on {self._screen} that nothing can stand in for")
+
+    def _shown_digits(self, start: int) -> list[str]:
+        """What the line "typed" before the next screen says of the digits on this one."""
+        for _, line in self._lines[start:]:
+            if line.get("is") == "typed":
+                return [digit for digit in str(line.get("digits")) if digit.isdigit()]
+            if line.get("is") == "screen":
+                break
+        return []
+
+    def _stand_in(self, index: int) -> str:
+        """A good test card with the application that is selected while this one is in."""
+        names, pin = set[str](), False
+        for _, line in self._lines[index + 1 :]:
+            if line.get("is") == "card" and line.get("presence") == "absent":
+                break
+            names.add(str(line.get("name", "")))
+            pin = pin or line.get("name") == "enter_pin"
+        for name, card in PROFILES.items():
+            aid = card.applications[0].aid.hex()
+            if card.group == "good" and aid in names and bool(card.pin) == pin:
+                return name
+        raise RecordingError(self._lines[index][0], "no test card has such an application")
+
+    def _host_until_next_deed(self, start: int) -> Iterator[str]:
+        """A fault for each request up to the next deed that the host refused, or left without an answer."""
+        for at, (_, line) in enumerate(self._lines[start:], start):
+            if at < self._told_to:
+                continue
+            if line.get("is") in ("key", "swipe", "code") or (line.get("is") == "card" and at > start):
+                break
+            if line.get("is") == "frame" and line.get("from") == "terminal":
+                self._told_to = at + 1
+                code = self._answer(at + 1)
+                mti = str(line.get("mti"))
+                if code == "":
+                    yield f"drop-reply,mti={mti}"
+                elif code not in APPROVED:
+                    yield f"code,mti={mti},code={code}"
+
+    def _answer(self, start: int) -> str | None:
+        """The response code of the next frame; None: it has none; "": the terminal went on without an answer."""
+        for _, line in self._lines[start:]:
+            if line.get("is") != "frame":
+                continue
+            if line.get("from") == "terminal":
+                return ""
+            fields = line.get("fields")
+            return str(fields["39"]) if isinstance(fields, dict) and "39" in fields else None
+        return None

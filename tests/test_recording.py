@@ -1,0 +1,119 @@
+"""A recording of a world, played again to the byte; and what a stranger's file may try."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.__main__ import main
+from sim.deeds import Act, Arm, Done, Entry, Passed, Until, step_from
+from sim.recording.playing import record, replay
+from sim.recording.reading import RecordingError, read_deeds, read_lines, read_terms
+from sim.stage import Terms
+
+DAY: list[Entry] = [
+    Done(Act(step_from({"press": "500 ENTER"}))),
+    Done(Until("screen", "choose_method")),
+    Done(Act(step_from({"press": "1"}))),
+    Done(Until("screen", "insert_card")),
+    Done(Arm("before-printer")),
+    Done(step_from({"insert": "signature"})),
+    Passed(400_000),
+    Done(step_from({"see": "approved"}), 500_000),
+]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "day.jsonl"
+    with path.open("w", encoding="utf-8") as out:
+        record(Terms(seed=7), DAY, out)
+    return path
+
+
+def test_a_day_with_a_power_cut_is_the_same_again(recorded: Path) -> None:
+    found = replay(recorded)
+    assert found.same
+    assert found.deeds == len(DAY)
+    kinds = {line.get("is") for _, line in read_lines(recorded.open(encoding="utf-8"))}
+    assert {"key", "draw", "apdu", "frame", "screen", "journal", "power", "failed"} <= kinds
+
+
+@pytest.mark.parametrize("kind", ["screen", "frame", "apdu", "journal", "draw", "key"])
+def test_what_differs_is_named_by_its_line(kind: str, recorded: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in recorded.read_text(encoding="utf-8").splitlines()]
+    at = next(number for number, line in enumerate(lines) if line.get("is") == kind)
+    lines[at]["at"] += 1
+    changed = tmp_path / "changed.jsonl"
+    changed.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    found = replay(changed)
+    assert (found.same, found.line) == (False, at + 1)
+
+
+def test_a_file_that_ends_early_or_late_is_not_the_same(recorded: Path, tmp_path: Path) -> None:
+    text = recorded.read_text(encoding="utf-8")
+    early, late = tmp_path / "early.jsonl", tmp_path / "late.jsonl"
+    early.write_text("".join(text.splitlines(keepends=True)[:-1]), encoding="utf-8")
+    late.write_text(text + "{}\n", encoding="utf-8")
+    assert not replay(early).same
+    assert not replay(late).same
+
+
+def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "told.jsonl"
+    assert main(["scenario", "wrong-pin-thrice-reversal-lost-power-cut", "--record", str(path)]) == 0
+    assert main(["replay", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["same"]
+    path.write_text(path.read_text(encoding="utf-8").replace('"name":"idle"', '"name":"busy"', 1), encoding="utf-8")
+    assert main(["replay", str(path)]) == 1
+    assert "not what comes about here" in capsys.readouterr().out
+    path.write_text("{}\n", encoding="utf-8")
+    assert main(["replay", str(path)]) == 2
+    assert "line 1" in capsys.readouterr().err
+
+
+GOOD = {
+    "seed": 1,
+    "language": "en",
+    "panel": [128, 64],
+    "begin": "new",
+    "offered": "all",
+    "lines": 1,
+    "profile": "unionpay",
+    "amount_codes": False,
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(sorted(GOOD)), JSON)
+def test_hostile_terms_are_terms_or_refused(name: str, value: object) -> None:
+    try:
+        terms = read_terms(3, {**GOOD, name: value})
+    except RecordingError as refused:
+        assert refused.line == 3
+    else:
+        assert isinstance(terms, Terms)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["do", "is", "at"]), JSON, max_size=3), max_size=4))
+def test_hostile_deeds_are_deeds_or_refused_with_their_line(lines: list[dict[str, object]]) -> None:
+    try:
+        read_deeds(enumerate(lines, 1))
+    except RecordingError as refused:
+        assert "do" in lines[refused.line - 1]
+
+
+@given(st.text(max_size=60))
+def test_hostile_lines_are_objects_or_refused(text: str) -> None:
+    try:
+        list(read_lines([text]))
+    except RecordingError as refused:
+        assert refused.line == 1

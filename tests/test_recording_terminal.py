@@ -1,0 +1,166 @@
+"""A terminal's own recording: nothing in it that may not be shown, and its decisions are taken again.
+
+The terminal is the handheld's process: real drivers on wire twins, real time, the acquirer on TCP.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certify_tester import Terminal
+
+from drivers.ports import Key
+from keys.testkeys import TEST_TMK
+from sim.__main__ import main
+from sim.acquirer import Acquirer
+from sim.acquirer.server import AcquirerServer
+from sim.canary import digits, found, needles
+from sim.card import PROFILES
+from sim.recording.following import follow
+from sim.story import FIRST_RUN, OPERATOR, play
+from terminal.hostlink.profile import load_profile
+from terminal.real_loop import RealLoop
+from terminal.recording import Recording
+
+CARD = "pin-12"
+STORY = f"""{FIRST_RUN}{OPERATOR}
+idle: 12850 ENTER
+choose_method: 1
+insert_card: insert {CARD}
+enter_pin: {PROFILES[CARD].pin} ENTER
+approved:
+remove_card: remove
+idle: 77 ENTER
+choose_method: 1
+insert_card: insert signature
+approved:
+remove_card: remove
+idle: 600 ENTER
+choose_method: 1
+insert_card: insert do-not-honour
+enter_pin: {PROFILES["do-not-honour"].pin} ENTER
+declined:
+remove_card: remove
+idle: 500 ENTER
+choose_method: 1
+insert_card: CANCEL
+idle:
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recorded")
+    path = folder / "bug.jsonl"
+    with AcquirerServer(Acquirer()) as server:
+        loop = RealLoop(lambda work: None)
+        terminal = Terminal(loop, folder, server.port, record=path)
+        try:
+            loop.run(play(terminal, STORY))
+        finally:
+            loop.close()
+            terminal.close()
+    return path
+
+
+@pytest.mark.slow
+def test_its_decisions_are_taken_again(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found_out = follow(recorded)
+    assert found_out.same, found_out
+    assert found_out.decisions >= 8
+    assert main(["replay", str(recorded)]) == 0
+    assert "decisions" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_it_holds_no_secret(recorded: Path) -> None:
+    card = PROFILES[CARD]
+    app = card.applications[0]
+    wanted = needles(
+        {
+            "PAN": list(digits(card.pan)),
+            "track": [f"{card.pan}D{app.expiry[:4]}".encode()],
+            "PIN": list(digits(card.pin)),
+            "key": [bytes(TEST_TMK)],
+        }
+    )
+    text = recorded.read_bytes()
+    assert found(wanted, "the recording", text) == []
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {line["key"] for line in lines if line.get("is") == "key"} <= {"digit", "enter", "cancel"}
+    assert "12850" in "".join(str(line.get("digits", "")) for line in lines)
+    frames = [line for line in lines if line.get("is") == "frame" and line["mti"] == "0200"]
+    assert frames
+    assert set(frames[0]["fields"]["52"]) == {"*"}
+
+
+@pytest.mark.slow
+def test_where_it_departs_is_named(recorded: Path, tmp_path: Path) -> None:
+    lines = recorded.read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if '"to":"approved"' in line)
+    lines[at] = lines[at].replace('"to":"approved"', '"to":"declined"')
+    changed = tmp_path / "changed.jsonl"
+    changed.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert follow(changed).line == at + 1
+
+
+def recording(path: Path, **more: Any) -> Recording:
+    about = {"language": "en", "profile": "unionpay", "panel": "ssd1306"}
+    return Recording(path, profile=load_profile("unionpay"), about=about, clock_ms=lambda: 7, **more)
+
+
+def said(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def typed(path: Path, before: str, digits_typed: str, after: str) -> list[str]:
+    tape = recording(path)
+    tape.screen(before)
+    for digit in digits_typed:
+        tape.key(Key(digit))
+    tape.screen(after)
+    tape.close()
+    return [str(line["digits"]) for line in said(path) if line.get("is") == "typed"]
+
+
+@pytest.mark.parametrize(
+    ("before", "keys", "after", "shown"),
+    [
+        ("idle", "5", "enter_amount", ["5"]),
+        ("enter_amount", "00", "enter_amount", ["00"]),
+        ("menu", "4123456", "enter_pin", ["4"]),
+        ("enter_pin", "123456", "connecting", []),
+        ("insert_card", "123456", "enter_pin", []),
+        ("type_card_number", "6225", "type_card_number", []),
+        ("operator_password", "1234", "idle", []),
+        ("type_component", "5", "type_component", []),
+        ("idle", "1", "operator_password", []),
+    ],
+)
+def test_a_digit_is_told_only_where_the_glass_shows_it(
+    before: str, keys: str, after: str, shown: list[str], tmp_path: Path
+) -> None:
+    assert typed(tmp_path / "keys.jsonl", before, keys, after) == shown
+
+
+def test_a_file_that_has_grown_to_its_limit_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:
+    reports: list[str] = []
+    tape = recording(tmp_path / "full.jsonl", limit_bytes=500, report=reports.append)
+    for _ in range(100):
+        tape.screen("idle")
+    tape.close()
+    assert len(reports) == 1
+    assert (tmp_path / "full.jsonl").stat().st_size < 600
+
+
+def test_lives_stand_behind_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "lives.jsonl"
+    for _ in range(2):
+        tape = recording(path)
+        tape.screen("idle")
+        tape.close()
+    assert [line.get("name", "begin") for line in said(path)] == ["begin", "idle", "begin", "idle"]
+    assert path.stat().st_mode & 0o777 == 0o600
