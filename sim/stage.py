@@ -95,6 +95,8 @@ class Stage:
     def _begin(self) -> None:
         if self.terms.begin == "signed-in":
             self.do(play(self, FIRST_RUN + OPERATOR + "idle:\n"))
+            if self.mode() != "signed-in":
+                raise StoryError(f"the host has not signed it in; it is {self.mode()}")
         self.slips.clear()
         self._papers.clear()
         self.printed = 0
