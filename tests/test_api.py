@@ -30,7 +30,7 @@ from sim.api.server import BODY_LIMIT, ApiServer
 from sim.outside_host import OutsideHost
 from sim.proxy import Address
 from sim.scenario.command import SHIPPED
-from sim.stage import Stage, Terms
+from sim.stage import Terms
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 120_000
@@ -366,12 +366,14 @@ def test_a_host_of_ones_own_answers_over_tcp() -> None:
     acquirer = Acquirer()
     with AcquirerServer(acquirer) as outside:
         host = OutsideHost(Address("127.0.0.1", outside.port))
-        desk = Desk(Terms(seed=1), lambda terms: Stage(terms, host=host))
+        desk = Desk(Terms(seed=1), host.stage)
         served = ApiServer(desk, port=0, token=TOKEN)
         served.start()
         client = Client(served)
         sell(client)
-        assert [entry.state.value for entry in acquirer.book.entries] == ["approved"]
+        client.post("/reset")
+        sell(client)  # By a terminal that has forgotten everything, which the host has not.
+        assert [entry.state.value for entry in acquirer.book.entries] == ["approved", "approved"]
         assert client.get("/state")["host"] == "outside"
         for path in ("/books", "/snapshot"):
             answer = client.call("GET", path)

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
         if outside is not None:
             at_end.callback(outside.close)
         try:
-            desk = Desk(_terms(args), lambda terms: Stage(terms, host=outside))
+            desk = Desk(_terms(args), Stage if outside is None else outside.stage)
         except StoryError as error:
             why = f"; {outside.address.host}:{outside.address.port}: {outside.problem}" if outside is not None else ""
             print(f"api: the terminal does not get to where it begins: {error}{why}", file=sys.stderr)
