@@ -371,7 +371,7 @@ def test_a_host_of_ones_own_answers_over_tcp() -> None:
         served.start()
         client = Client(served)
         sell(client)
-        client.post("/reset")
+        client.post("/reset", seed=2)
         sell(client)  # By a terminal that has forgotten everything, which the host has not.
         assert [entry.state.value for entry in acquirer.book.entries] == ["approved", "approved"]
         assert client.get("/state")["host"] == "outside"
