@@ -27,6 +27,7 @@ from sim.api.command import add_arguments, run
 from sim.api.desk import Desk
 from sim.api.openapi import TABLE, document, document_text
 from sim.api.server import BODY_LIMIT, ApiServer
+from sim.card import PROFILES
 from sim.outside_host import OutsideHost
 from sim.proxy import Address
 from sim.scenario.command import SHIPPED
@@ -230,6 +231,33 @@ def test_lists_for_people_who_write_tests(api: Client) -> None:
     codes = {code["code"]: code for code in api.get("/response-codes")["codes"]}
     assert codes["51"]["amount_minor"] == 151
     assert api.call("GET", "/openapi.json").json == json.loads(document_text())
+
+
+def test_another_dialect_language_and_panel(api: Client) -> None:
+    api.post("/reset", profile="iso8583-1987-ascii", language="zh-CN", panel="128x128")
+    assert api.post("/press", keys="500 ENTER")["screen"]["height"] == 128
+    api.post("/press", keys="1")
+    api.post("/insert", card="signature")
+    assert api.post("/run-until", slip="签购单", limit_ms=LIMIT)["ended"] == "done"
+    assert [message["problem"] for message in api.get("/messages")["messages"]] == [None, None]
+    assert api.get("/books")["agree"]
+
+
+def test_nothing_that_is_told_has_a_whole_card_number(api: Client) -> None:
+    """A snapshot has the keys that were pressed, a PIN among them: it is the one thing to keep to oneself."""
+    card = "unionpay-credit-pin"
+    pan = PROFILES[card].applications[0].pan
+    api.post("/press", keys="500 ENTER")
+    api.post("/press", keys="1")
+    api.post("/insert", card=card)
+    api.post("/run-until", screen="enter_pin", limit_ms=LIMIT)
+    api.post("/press", keys="123456 ENTER")
+    api.post("/run-until", slip="", limit_ms=LIMIT)
+    for path in ("/state", "/screen", "/slips", "/payments", "/events", "/books", "/messages", "/slips/1.txt"):
+        told = api.call("GET", path).data.decode()
+        assert pan not in told, path
+        assert "123456" not in told, path
+    assert f"{pan[:6]}******{pan[-4:]}" in api.call("GET", "/messages").data.decode()
 
 
 # Mistakes.

@@ -110,9 +110,9 @@ def _say(args: argparse.Namespace, server: ApiServer, token: str) -> None:
     if args.json:
         print(json.dumps({"url": server.url, "seed": args.seed, **where}), flush=True)
         return
-    print(f"{server.url}    种子 seed: {args.seed}\n{'; '.join(f'{name}: {value}' for name, value in where.items())}")
-    shown = f'$(cat {args.token_file})' if args.token_file is not None else token
-    print(f"\n  curl -H 'Authorization: Bearer {shown}' {server.url}/state\n".replace("'", '"'), flush=True)
+    told = f"$(cat {args.token_file})" if args.token_file is not None else token
+    print(f"种子 seed: {args.seed}\n\n  export URL={server.url} TOKEN={told}")
+    print('  curl -H "Authorization: Bearer $TOKEN" $URL/state\n', flush=True)
 
 
 def _write_privately(path: Path, token: str) -> None:
