@@ -22,16 +22,20 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from sim.acquirer import Acquirer
+from sim.acquirer.faults import FaultKind
 from sim.acquirer.server import AcquirerServer
+from sim.api import views
 from sim.api.command import add_arguments, run
 from sim.api.desk import Desk
 from sim.api.openapi import TABLE, document, document_text
 from sim.api.server import BODY_LIMIT, ApiServer
 from sim.card import PROFILES
 from sim.outside_host import OutsideHost
+from sim.panel.faults import HOST_FAULTS
 from sim.proxy import Address
 from sim.scenario.command import SHIPPED
 from sim.stage import Terms
+from sim.story import MISHAPS
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 120_000
@@ -137,6 +141,11 @@ def test_faults_have_names_are_set_and_are_cleared(api: Client) -> None:
     answer = api.call("DELETE", "/faults")
     assert (answer.status, answer.json["in_force"]) == (200, [])
     sell(api)
+
+
+def test_no_fault_is_left_out_of_the_list_for_want_of_words() -> None:
+    assert set(HOST_FAULTS) == set(FaultKind)
+    assert set(MISHAPS) - {"fault", "line"} <= set(views.FAULTS)
 
 
 @pytest.mark.parametrize("what", ["fault", "line", "tear", "reader", "scanner", "paper", "paper-left", "host", "cable",
