@@ -17,11 +17,11 @@ from sim.scenario.reading import Node, read_step
 from sim.scenario.steps import LOOK_MS, SCREENS, TEXT_LIMIT, Mark, Step, Text
 from sim.stage import Stage
 from sim.story import MISHAPS, StoryError
-from sim.takes import number_from, one_of
+from sim.takes import one_of
 from terminal.loop import Sleep
 
 DEEDS_LIMIT = 100_000  # A day of scripted trade; each takes about a millisecond to do again.
-UNTIL_LIMIT_MS = 7 * 24 * 3600 * 1000
+AGE_LIMIT_MS = 366 * 24 * 3600 * 1000
 SETTLE_MS = 100  # Until a person sees what a key has done.
 ENDS = ("screen", "text", "slip", "idle")
 
@@ -228,9 +228,8 @@ def read_entry(told: object) -> Entry:
 
 
 def _moment(value: object) -> int:
-    if type(value) is not int:
-        raise ValueError("a moment is a number of milliseconds")
-    number_from(0, 10 * UNTIL_LIMIT_MS).check(str(value))
+    if type(value) is not int or not 0 <= value <= AGE_LIMIT_MS:
+        raise ValueError("a moment is a whole number of milliseconds, of at most a year")
     return value
 
 

@@ -26,8 +26,8 @@ must change nothing. `play` performs the steps of a scenario from the place wher
                                                   the scanner
     time     the speed                   begun    the Terms                broken  the exception
 
-`told` must not wait for the world. What the terminal itself raises breaks the world: every deed then raises Broken,
-until `reset` or `restore` makes another one.
+`told` must neither wait for the world nor raise. What the terminal itself raises breaks the world: every deed then
+raises Broken, until `reset` or `restore` makes another one.
 
 **Snapshots.** A world is decided by its terms and what was done to it. A snapshot is these, and a digest of all that
 was shown, printed, sent and recorded; `restore` does it all again, at the speed of the machine, and raises ValueError
@@ -41,7 +41,7 @@ import contextlib
 import hashlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -228,6 +228,9 @@ class Live:
             job()
         if self._stage is not None:
             self._stage.close()
+        while not self._queue.empty():  # Whoever still waits is told that it will not be done.
+            if (left := self._queue.get()) is not None:
+                left()
 
     def _whole(self) -> Stage:
         if self._broken is not None:
@@ -284,7 +287,7 @@ class Live:
         return Outcome("done", self._age_ms)
 
     @contextlib.contextmanager
-    def _mending(self, stage: Stage):  # type: ignore[no-untyped-def]  # contextlib's own
+    def _mending(self, stage: Stage) -> Iterator[None]:
         """What the story or its reins raise is an outcome; all else has broken the world."""
         try:
             yield

@@ -51,6 +51,8 @@ def _fault(world: World, how: str) -> None:
     fault = parse_fault(how)
     if fault.kind in BYTES_ONLY:
         raise StoryError(f"{fault.kind.value} of the host needs a line of bytes; here the line has it")
+    if world.answers is not None:
+        raise StoryError("the host is outside this world; its line can have faults")
     with world.acquirer.lock:
         world.acquirer.faults.add(fault)
 

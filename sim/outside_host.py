@@ -11,13 +11,16 @@ a proxy between, or take the real program (`python -m terminal`).
 
 from __future__ import annotations
 
+import secrets
 import socket
 import time
 
 from drivers.link import FRAME_LIMIT_BYTES, READ_BYTES, FrameReader, length_prefix
 from sim.proxy import Address
+from sim.stage import Stage, Terms
 
 PATIENCE_S = 10.0  # A host that has not answered by then was silent; a real one answers within seconds.
+STANS = 900_000  # Numbers that a world may begin at: a hundred thousand are left for its life.
 FRAMES_LIMIT = 32  # In one exchange: more is a host that does not stop.
 
 
@@ -30,12 +33,19 @@ class OutsideHost:
     def __init__(self, address: Address, *, length_digits: int = 0, patience_s: float = PATIENCE_S) -> None:
         self.address = address
         self.problem = ""
+        self._first_stan = secrets.randbelow(STANS)
+        self._sent = 0
         self._digits = length_digits
         self._patience_s = patience_s
         self._socket: socket.socket | None = None
         self._reader = FrameReader(FRAME_LIMIT_BYTES, length_digits)
 
+    def stage(self, terms: Terms) -> Stage:
+        """A world before this host. It remembers the numbers of the worlds before, and this one has others."""
+        return Stage(terms, host=self, first_stan=(self._first_stan + self._sent) % STANS)
+
     def __call__(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        self._sent += 1  # A message has one number at most.
         try:
             line, late = self._line()
             line.settimeout(self._patience_s)

@@ -61,11 +61,12 @@ class Terms:
 class Stage:
     """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
 
-    `host`, if given, answers in place of the acquirer (sim.outside_host): its book is then nobody's but its own.
+    `host`, if given, answers in place of the acquirer (sim.outside_host): its book is then nobody's but its own, and
+    `first_stan` is where the terminal's counter begins, for it may remember earlier worlds.
     Raises StoryError when the terminal does not get to where it begins, ProfileError for a dialect that cannot be read.
     """
 
-    def __init__(self, terms: Terms, host: HostAnswers | None = None) -> None:
+    def __init__(self, terms: Terms, host: HostAnswers | None = None, first_stan: int = 0) -> None:
         self.terms = terms
         self.host = host
         # Who wants to know, in the order in which it happens: (what, value), see sim.live.
@@ -85,6 +86,7 @@ class Stage:
         self.lives = 0
         self._wall_ms = START_WALL_MS
         self._on = False
+        self._first_stan = first_stan
         self.world = self._new_life(None)
         try:
             self._begin()
@@ -95,6 +97,8 @@ class Stage:
     def _begin(self) -> None:
         if self.terms.begin == "signed-in":
             self.do(play(self, FIRST_RUN + OPERATOR + "idle:\n"))
+            if self.mode() != "signed-in":
+                raise StoryError(f"the host has not signed it in; it is {self.mode()}")
         self.slips.clear()
         self._papers.clear()
         self.printed = 0
@@ -122,6 +126,8 @@ class Stage:
         )
         if before is not None:
             world.succeed(before)
+        elif self._first_stan:
+            world.journal.transact(lambda tx: tx.advance("stan", self._first_stan))
         world.printer_said = self._printed
         world.on_frame = self._frame
         world.on_show = self._shown

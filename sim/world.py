@@ -98,7 +98,7 @@ class World:
         vfs: str | None = None,
         answers: HostAnswers | None = None,
     ) -> None:
-        self._answers = answers
+        self.answers = answers  # None: the acquirer.
         self._folder = tempfile.TemporaryDirectory(dir=scratch or _memory()) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
@@ -190,7 +190,7 @@ class World:
             return ()
         # The host's clock is right, whatever the terminal's says.
         now_ms -= self.loop.clock_error_ms
-        replies = (self._answers or self.acquirer.handle)(frame, now_ms)
+        replies = (self.answers or self.acquirer.handle)(frame, now_ms)
         for reply in replies:
             self.on_frame(reply)
         if self.behaviour == "mute":  # Acts, but nobody hears it.
@@ -219,6 +219,8 @@ class World:
         """
         if behaviour not in BEHAVIOURS:
             raise StoryError(f"no such behaviour of the host: {behaviour}")
+        if behaviour == "new" and self.answers is not None:
+            raise StoryError("the host is outside this world; who takes its place is decided there")
         if behaviour == "new":
             seed = hash_seed("another host")
             self.acquirer = Acquirer(seed=seed, profile=self.acquirer.profile, faults=FaultPlan())

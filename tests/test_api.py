@@ -22,15 +22,20 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from sim.acquirer import Acquirer
+from sim.acquirer.faults import FaultKind
 from sim.acquirer.server import AcquirerServer
+from sim.api import views
 from sim.api.command import add_arguments, run
 from sim.api.desk import Desk
 from sim.api.openapi import TABLE, document, document_text
 from sim.api.server import BODY_LIMIT, ApiServer
+from sim.card import PROFILES
 from sim.outside_host import OutsideHost
+from sim.panel.faults import HOST_FAULTS
 from sim.proxy import Address
 from sim.scenario.command import SHIPPED
-from sim.stage import Stage, Terms
+from sim.stage import Terms
+from sim.story import MISHAPS
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 120_000
@@ -138,6 +143,11 @@ def test_faults_have_names_are_set_and_are_cleared(api: Client) -> None:
     sell(api)
 
 
+def test_no_fault_is_left_out_of_the_list_for_want_of_words() -> None:
+    assert set(HOST_FAULTS) == set(FaultKind)
+    assert set(MISHAPS) - {"fault", "line"} <= set(views.FAULTS)
+
+
 @pytest.mark.parametrize("what", ["fault", "line", "tear", "reader", "scanner", "paper", "paper-left", "host", "cable",
                                   "case", "clock", "power", "power-fails"])  # fmt: skip
 def test_each_fault_that_is_listed_can_be_set(api: Client, what: str) -> None:
@@ -148,19 +158,22 @@ def test_each_fault_that_is_listed_can_be_set(api: Client, what: str) -> None:
             api.post("/faults", what=what, how=fault["how"].split(" to ")[0])
 
 
-def test_a_lost_reversal_over_a_cut_of_the_power(api: Client) -> None:
+def test_a_reversal_over_a_cut_of_the_power(api: Client) -> None:
     api.post("/faults", what="fault", how="drop-reply,mti=0200")
-    api.post("/faults", what="fault", how="drop-reply,mti=0400")
     api.post("/press", keys="500 ENTER")
     api.post("/press", keys="1")
     api.post("/insert", card="signature")
     assert api.post("/run-until", screen="reversal_pending", limit_ms=LIMIT)["ended"] == "done"
     api.post("/faults", what="power-fails", how="before-link")
-    assert api.post("/run-until", screen="approved", limit_ms=LIMIT)["ended"] == "power-cut"
+    api.post("/press", keys="ENTER")
+    api.post("/remove")
+    api.post("/press", keys="500 ENTER")
+    assert api.post("/press", keys="1")["ended"] == "power-cut"  # The reversal goes before the next sale.
     assert api.get("/state")["lives"] == 2
     api.post("/press", keys="ENTER")
     api.post("/press", keys="1234 ENTER")
-    assert api.post("/run-until", slip="REVERSED", limit_ms=LIMIT)["ended"] == "done"
+    assert api.post("/run-until", idle=True, limit_ms=LIMIT)["ended"] == "done"
+    assert "REVERSED" in api.get("/slips")["slips"][-1]["text"]
     assert api.get("/books")["terminal"] == ["reversed"]
     assert api.get("/books")["agree"]
 
@@ -227,6 +240,33 @@ def test_lists_for_people_who_write_tests(api: Client) -> None:
     codes = {code["code"]: code for code in api.get("/response-codes")["codes"]}
     assert codes["51"]["amount_minor"] == 151
     assert api.call("GET", "/openapi.json").json == json.loads(document_text())
+
+
+def test_another_dialect_language_and_panel(api: Client) -> None:
+    api.post("/reset", profile="iso8583-1987-ascii", language="zh-CN", panel="128x128")
+    assert api.post("/press", keys="500 ENTER")["screen"]["height"] == 128
+    api.post("/press", keys="1")
+    api.post("/insert", card="signature")
+    assert api.post("/run-until", slip="签购单", limit_ms=LIMIT)["ended"] == "done"
+    assert [message["problem"] for message in api.get("/messages")["messages"]] == [None, None]
+    assert api.get("/books")["agree"]
+
+
+def test_nothing_that_is_told_has_a_whole_card_number(api: Client) -> None:
+    """A snapshot has the keys that were pressed, a PIN among them: it is the one thing to keep to oneself."""
+    card = "unionpay-credit-pin"
+    pan = PROFILES[card].applications[0].pan
+    api.post("/press", keys="500 ENTER")
+    api.post("/press", keys="1")
+    api.post("/insert", card=card)
+    api.post("/run-until", screen="enter_pin", limit_ms=LIMIT)
+    api.post("/press", keys="123456 ENTER")
+    api.post("/run-until", slip="", limit_ms=LIMIT)
+    for path in ("/state", "/screen", "/slips", "/payments", "/events", "/books", "/messages", "/slips/1.txt"):
+        told = api.call("GET", path).data.decode()
+        assert pan not in told, path
+        assert "123456" not in told, path
+    assert f"{pan[:6]}******{pan[-4:]}" in api.call("GET", "/messages").data.decode()
 
 
 # Mistakes.
@@ -304,7 +344,7 @@ def test_what_is_not_let_in_is_told_in_the_same_form(
         ("POST /v1/press HTTP/1.1\r\nHost: {host}\r\nContent-Length: -1\r\n\r\n", 400),
         ("POST /v1/press HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
         ("GET /" + "a" * 70_000 + " HTTP/1.1\r\n\r\n", 414),
-        ("GET /v1/state HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\n\r\n", 421),
+        ("GET /v1/state HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\nConnection: close\r\n\r\n", 421),
         ("nonsense\r\n\r\n", 400),
     ],
 )
@@ -363,12 +403,14 @@ def test_a_host_of_ones_own_answers_over_tcp() -> None:
     acquirer = Acquirer()
     with AcquirerServer(acquirer) as outside:
         host = OutsideHost(Address("127.0.0.1", outside.port))
-        desk = Desk(Terms(seed=1), lambda terms: Stage(terms, host=host))
+        desk = Desk(Terms(seed=1), host.stage)
         served = ApiServer(desk, port=0, token=TOKEN)
         served.start()
         client = Client(served)
         sell(client)
-        assert [entry.state.value for entry in acquirer.book.entries] == ["approved"]
+        client.post("/reset", seed=2)
+        sell(client)  # By a terminal that has forgotten everything, which the host has not.
+        assert [entry.state.value for entry in acquirer.book.entries] == ["approved", "approved"]
         assert client.get("/state")["host"] == "outside"
         for path in ("/books", "/snapshot"):
             answer = client.call("GET", path)

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, stop: threading.Event | None = None) -> int:
         if outside is not None:
             at_end.callback(outside.close)
         try:
-            desk = Desk(_terms(args), lambda terms: Stage(terms, host=outside))
+            desk = Desk(_terms(args), Stage if outside is None else outside.stage)
         except StoryError as error:
             why = f"; {outside.address.host}:{outside.address.port}: {outside.problem}" if outside is not None else ""
             print(f"api: the terminal does not get to where it begins: {error}{why}", file=sys.stderr)
@@ -110,9 +110,9 @@ def _say(args: argparse.Namespace, server: ApiServer, token: str) -> None:
     if args.json:
         print(json.dumps({"url": server.url, "seed": args.seed, **where}), flush=True)
         return
-    print(f"{server.url}    种子 seed: {args.seed}\n{'; '.join(f'{name}: {value}' for name, value in where.items())}")
-    shown = f'$(cat {args.token_file})' if args.token_file is not None else token
-    print(f"\n  curl -H 'Authorization: Bearer {shown}' {server.url}/state\n".replace("'", '"'), flush=True)
+    told = f"$(cat {args.token_file})" if args.token_file is not None else token
+    print(f"种子 seed: {args.seed}\n\n  export URL={server.url} TOKEN={told}")
+    print('  curl -H "Authorization: Bearer $TOKEN" $URL/state\n', flush=True)
 
 
 def _write_privately(path: Path, token: str) -> None:

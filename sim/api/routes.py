@@ -10,14 +10,16 @@ from sim.api import views
 from sim.api.desk import Desk, Values
 from sim.api.params import TERMS, Param, anything, number, text, whole, word, yes
 from sim.card import PROFILES
-from sim.deeds import DEEDS_LIMIT, UNTIL_LIMIT_MS, step_from
+from sim.deeds import DEEDS_LIMIT, step_from
 from sim.pace import SPEED_LIMIT
 from sim.scenario.reading import SIZE_LIMIT
 from sim.scenario.steps import KEYS, SCREENS, TEXT_LIMIT
 from sim.story import ACTIONS, SWIPE, WALLET
 from sim.takes import Takes, one_of
 
+WEEK_MS = 7 * 24 * 3600 * 1000
 PNG, PLAIN = "image/png", "text/plain"
+UNTIL_MS = 3_600_000  # Nothing of the terminal's takes an hour; a world that is looked at for so long takes a second.
 READ_LIMIT = 1_000  # Rows in one answer.
 
 
@@ -55,7 +57,7 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-LIMIT_MS = whole(0, UNTIL_LIMIT_MS, "virtual milliseconds after which it ends, done or not")
+LIMIT_MS = whole(0, UNTIL_MS, "virtual milliseconds after which it ends, done or not")
 SLIP_NUMBER = {"number": whole(1, 1_000_000, "of the slip, from 1")}
 PAGE = {
     "after": whole(0, 10**9, "only those behind this number").or_not(),
@@ -98,7 +100,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/run-until", "Go on until one thing is so.", Desk.run_until, "Outcome", UNTIL),
     Route("POST", "/v1/time", "Set the speed (0: stopped), or let time pass at once.", Desk.time, "Time",
           {"speed": number(0, SPEED_LIMIT, "virtual milliseconds in a real one").or_not(),
-           "advance_ms": whole(0, UNTIL_LIMIT_MS, "virtual milliseconds").or_not()}),
+           "advance_ms": whole(0, WEEK_MS, "virtual milliseconds").or_not()}),
     Route("POST", "/v1/interrupt", "End the deed that is under way.", Desk.interrupt, "Time"),
     Route("GET", "/v1/slips", "Every slip as text, oldest first.", Desk.slips, "Slips"),
     Route("GET", "/v1/slips/{number}.txt", "One slip as text.", Desk.slip_text, PLAIN, SLIP_NUMBER),

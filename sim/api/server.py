@@ -95,6 +95,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = SILENT_S
+    wbufsize = -1  # An answer leaves in one piece: in two the second waits for the first one's acknowledgement.
     server: _Server
 
     def do_GET(self) -> None:
