@@ -4,7 +4,7 @@ This is the panel's child process and can be driven by anything that speaks JSON
 what a person does comes in on stdin, what the world would see and hear goes out on stdout. The log is on stderr.
 
     flows → luma → I²C → the controller's memory     → {"is":"screen"}, the pixels as decoded from the wire
-    flows ← RPi.GPIO (rpi-lgpio) ← lgpio ← contacts  ← {"do":"press"}, {"do":"tamper"}
+    flows ← RPi.GPIO (rpi-lgpio) ← lgpio ← contacts  ← {"do":"press"}, {"do":"happen"}
     flows → RPi.GPIO (rpi-lgpio) → lgpio → pins      → {"is":"lamp"}, {"is":"tone"}
     flows → python-escpos → pty → ESC/POS            → {"is":"paper"}, as text and PNG
     flows ⇄ card channel ⇄ virtual card              ← {"do":"insert"}, {"do":"remove"}
@@ -26,6 +26,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,9 +38,12 @@ from drivers.ports import DeviceError, Key, Lamp, Paper, Picture
 from drivers.printer import EscPosPrinter, PrinterSettings
 from drivers.scanner import Gm65Scanner, ScannerSettings
 from drivers.stripe_reader import SerialStripeReader, StripeSettings
+from sim.acquirer.core import CHINA
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
+from sim.panel.card_talk import CardTalk
+from sim.panel.journal_view import JournalView
 from sim.panel.protocol import ProtocolError, parse_do, to_line
 from sim.twins.card_reader import TwinCardReader
 from sim.wire.gpio import PinBoard, install_chip
@@ -54,7 +58,7 @@ from terminal.config import Address, Config, Host
 from terminal.config.settings import OFFERABLE
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
-from terminal.journal import Journal
+from terminal.journal import Journal, Tx
 from terminal.model import Mode
 from terminal.real_loop import RealLoop
 from terminal.screens.font import Font, load_font
@@ -131,6 +135,7 @@ class Handheld:
         self._reader = TwinCardReader()
         self._roll = Roll(voice, self._font)
         self._holding: threading.Timer | None = None
+        self._tear_at: int | None = None
         self._cards: dict[str, WatchedCard] = {}
         self._fingers = Fingers(self._board, voice)
         self._mode: Callable[[], Mode] = lambda: Mode.BLANK  # Until the shop is there to be asked.
@@ -164,8 +169,10 @@ class Handheld:
         `stdin` has no buffer: a thread that waits in one would hold its lock for ever when the process ends.
         """
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        loop = RealLoop(lambda work: journal.transact(work))
+        loop = RealLoop(lambda work: self._commit(journal, view, work))
         journal = Journal.open(self._data / "journal.db", wall_ms=lambda: loop.now().wall_ms)
+        view = JournalView(journal, lambda told: self._voice.say(kind="journal", **told))
+        view.look()
         keys = open_keys(self._config, journal)
         shop = assemble(self._config, self._devices, loop, keys, font=self._font)
         self._mode = lambda: shop.mode
@@ -174,6 +181,12 @@ class Handheld:
         self._fingers.start()
         self._voice.say(kind="ready", pid=os.getpid(), version=shop.version)
         loop.run(power_on(shop))
+
+    @staticmethod
+    def _commit(journal: Journal, view: JournalView, work: Callable[[Tx], Any]) -> Any:
+        value = journal.transact(work)
+        view.look()
+        return value
 
     # What a person does.
 
@@ -201,8 +214,8 @@ class Handheld:
                 self._hold(str(values["code"]).encode("utf-8"))
             case "paper":
                 self._set_paper(Paper(values["state"]))
-            case "tamper":
-                self._board.open_case()
+            case "happen":
+                self._happen(str(values["what"]), str(values["how"]))
             case "pixels":
                 width, height = self._bus.panel.columns, self._bus.panel.height
                 pixels = base64.b64encode(self._bus.pixels()).decode("ascii")
@@ -216,7 +229,21 @@ class Handheld:
             return
         card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name], wait=_think), self._voice))
         self._reader.remove()
-        self._reader.insert(card)
+        self._reader.insert(card, tear_at=self._tear_at)
+        self._tear_at = None
+
+    def _happen(self, what: str, how: str) -> None:
+        match what:
+            case "tear":
+                self._tear_at = int(how)
+            case "reader":
+                (self._reader.unplug if how == "unplug" else self._reader.plug)()
+            case "paper-left":
+                self._printer.run_out_after(int(how))
+            case "case":
+                (self._board.open_case if how == "open" else self._board.shut)()
+            case _:
+                self._voice.say(kind="problem", text=f"handheld: {what} cannot happen to a process; it has real wires")
 
     def _swipe(self, name: str) -> None:
         try:
@@ -384,18 +411,20 @@ def _think(ms: int) -> None:
 
 
 class WatchedCard:
-    """A virtual card whose conversation is told, headers and status words only: the data holds the card number."""
+    """A virtual card whose conversation is told, decoded and masked."""
 
     def __init__(self, card: VirtualCard, voice: Voice) -> None:
         self._card = card
         self._voice = voice
+        self._talk = CardTalk()
 
     def reset(self, *, warm: bool = False) -> bytes:
+        self._talk = CardTalk()
         return self._card.reset(warm=warm)
 
     def transmit(self, capdu: bytes) -> bytes:
         answer = self._card.transmit(capdu)
-        self._voice.say(kind="apdu", command=capdu[:4].hex().upper(), status=answer[-2:].hex().upper())
+        self._voice.say(kind="apdu", **self._talk.exchange(capdu, answer, f"{datetime.now(CHINA):%H:%M:%S}"))
         return answer
 
 

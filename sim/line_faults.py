@@ -90,6 +90,15 @@ class LinePlan:
     def clear(self) -> None:
         self._faults.clear()
 
+    def remove(self, name: str) -> None:
+        """Every fault of this name."""
+        self._faults = [(fault, count) for fault, count in self._faults if fault.name != name]
+
+    @property
+    def active(self) -> tuple[LineFault, ...]:
+        """What is still to come, in the order in which it was asked for."""
+        return tuple(fault for fault, _ in self._faults)
+
     def take(self, *, connecting: bool) -> LineFault | None:
         """The fault of the next connection (`connecting`) or the next request; None: it has a good trip."""
         taken = None

@@ -6,13 +6,17 @@ and by the server (for what only a real line has: segments, a connection that en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 from terminal.hostlink.codec import Message
 
 EVERY = 1_000_000_000  # `times` of a fault that never stops.
+# The largest value of each option that is a number; a day of milliseconds, one digit in a header.
+NUMBERS: Mapping[str, int] = MappingProxyType({"nth": 1_000_000, "times": 1_000_000, "ms": 86_400_000, "digit": 9})
 
 
 class FaultKind(Enum):
@@ -84,6 +88,15 @@ class FaultPlan:
     def clear(self) -> None:
         self._faults.clear()
 
+    def remove(self, kind: FaultKind) -> None:
+        """Every fault of this kind."""
+        self._faults = [(fault, count) for fault, count in self._faults if fault.kind is not kind]
+
+    @property
+    def active(self) -> tuple[Fault, ...]:
+        """What is still to come, in the order in which it was asked for."""
+        return tuple(fault for fault, _ in self._faults)
+
     def __bool__(self) -> bool:
         return bool(self._faults)
 
@@ -109,11 +122,15 @@ def parse_fault(text: str) -> Fault:
     values: dict[str, str | int] = {}
     for option in options:
         name, _, value = option.partition("=")
-        if name in ("nth", "times", "ms", "digit"):
-            if not value.isdecimal() and (name, value) != ("times", "every"):
-                raise ValueError(f"fault {text!r}: {name} is a number")
-            values[name] = EVERY if value == "every" else int(value)
+        if (name, value) == ("times", "every"):
+            values[name] = EVERY
+        elif name in NUMBERS:
+            if not (value.isascii() and value.isdecimal() and len(value) < 10 and int(value) <= NUMBERS[name]):
+                raise ValueError(f"fault {text!r}: {name} is a number up to {NUMBERS[name]}")
+            values[name] = int(value)
         elif name in ("mti", "code", "f3"):
+            if name == "code" and not re.fullmatch(r"[0-9A-Z]{2}", value):
+                raise ValueError(f"fault {text!r}: a response code is two digits or capital letters")
             values["processing_code" if name == "f3" else name] = value
         else:
             raise ValueError(f"fault {text!r}: no option {name!r}")

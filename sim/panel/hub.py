@@ -17,7 +17,8 @@ from typing import Any
 from sim.panel.protocol import JSONObject
 
 QUEUE_LIMIT = 2000  # Messages waiting for one page: a minute of busy trading. A page that far behind must reload.
-LOGS: Mapping[str, int] = {"host": 200, "slip": 40}  # How many of each log a page that opens late is shown.
+# How many of each log a page that opens late is shown.
+LOGS: Mapping[str, int] = {"host": 200, "apdu": 200, "event": 60, "slip": 40}
 STATE_KEYS: Mapping[str, str] = {
     "screen": "",
     "power": "",
@@ -27,6 +28,9 @@ STATE_KEYS: Mapping[str, str] = {
     "card": "",
     "paper-state": "",
     "host-state": "",
+    "faults": "",
+    "faults-on": "",
+    "reader-state": "",
     "scanner": "",
     "ready": "",
     "lamp": "lamp",  # One remembered message for each lamp.

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from sim.acquirer.book import Order
 from sim.acquirer.core import Acquirer
 from sim.acquirer.wallets import PayResult, WalletKind
-from sim.panel.bank import two
 from sim.panel.protocol import Do, JSONObject
+from sim.panel.words import two
 from sim.panel.world import Sight
 from sim.phone import Phone
 from terminal.hostlink.subfields import OrderState

@@ -4,9 +4,11 @@ Down (browser → panel → handheld) goes what a person does, up comes what the
 everything that a browser says against the table below before any of it reaches a device; it is the one door
 to the outside.
 
-    down  {"do":"press","key":"5"}  insert swipe remove scan paper tamper pixels | power restart host phone
-    up    {"is":"screen",...} paper tone lamp scanner paper-state apdu ready | hello power host phone
-          books cards card slip host-state problem
+    down  {"do":"press","key":"5"}  insert swipe remove scan paper happen pixels | power restart host phone mend
+    up    {"is":"screen",...} paper tone lamp scanner paper-state apdu journal ready | hello power host phone
+          books cards card slip event host-state faults faults-on problem
+
+`happen` is a mishap in the words of the scenarios (sim.story.MISHAPS); `mend` takes a lasting one back by its name.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.ports import Key, Paper
+from sim.story import MISHAPS
 
 MESSAGE_LIMIT = 4096  # Characters of one message from a browser: a scanned code of 1 KB escapes to less than this.
 CODE_LIMIT = 1024  # Characters of a scanned code: a version 40 QR holds more, no payment code comes near.
@@ -55,8 +58,8 @@ _TEXTS: Mapping[str, tuple[str, int]] = {
     "swipe": ("card", NAME_LIMIT),
     "scan": ("code", CODE_LIMIT),
 }
-_BARE = ("remove", "tamper", "pixels", "restart")
-TO_HANDHELD = ("press", "insert", "swipe", "remove", "scan", "paper", "tamper", "pixels")
+_BARE = ("remove", "pixels", "restart")
+TO_HANDHELD = ("press", "insert", "swipe", "remove", "scan", "paper", "happen", "pixels")
 
 
 def parse_do(text: str | bytes) -> Do:
@@ -90,6 +93,8 @@ def parse_do(text: str | bytes) -> Do:
         if not isinstance(said.get("on"), bool):
             raise ProtocolError('power: "on" is true or false')
         return Do(act, {"on": said["on"]})
+    if act in ("happen", "mend"):
+        return Do(act, _mishap(said))
     if act == "phone":
         deed = _choice(said, "act", PHONE_ACTS)
         if deed == "wallet":
@@ -103,6 +108,18 @@ def _choice(said: JSONObject, field: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ProtocolError(f"{said['do']}: {field} is one of {', '.join(choices)}")
     return value
+
+
+def _mishap(said: JSONObject) -> dict[str, str | bool]:
+    what = _choice(said, "what", tuple(MISHAPS))
+    if said["do"] == "mend":
+        return {"what": what, "name": _text(said, "name", NAME_LIMIT)}
+    how = _text(said, "how", NAME_LIMIT)
+    try:
+        MISHAPS[what].check(how)
+    except ValueError as wrong:
+        raise ProtocolError(f"{what} {how}: {wrong}") from wrong
+    return {"what": what, "how": how}
 
 
 def _text(said: JSONObject, field: str, limit: int) -> str:

@@ -1,0 +1,48 @@
+// The customer's phone, and the scanner.
+import { $, both, make, seen, send, svg, word } from "/dom.js?token={{token}}";
+import { drawQr } from "/device.js?token={{token}}";
+import { buzzer } from "/handheld.js?token={{token}}";
+
+function phoneButton(name, act, extra = {}, kind = "") {
+  return make("button", { type: "button", class: `app ${kind}`, "data-phone": act, on: () => { buzzer.wake(); send({ do: "phone", act, ...extra }); } }, word(name));
+}
+
+export function drawPhone() {
+  const phone = seen.phone;
+  if (!phone) return;
+  const wallets = phone.wallets ?? [];
+  const wallet = wallets.find((one) => one.name === phone.wallet) ?? wallets[0];
+  const tabs = make("div", { class: "wallets" }, ...wallets.map((one) =>
+    make("button", { type: "button", class: one === wallet ? "chosen" : "", "aria-pressed": String(one === wallet), on: () => send({ do: "phone", act: "wallet", wallet: one.name }) }, both(one))));
+  const parts = [];
+  if (phone.screen === "code") {
+    const canvas = make("canvas", { class: "qr", role: "img", "aria-label": phone.code });
+    drawQr(canvas, phone.qr ?? []);
+    parts.push(make("p", { class: "say" }, word("phone.show")), canvas, make("code", { class: "digits" }, phone.code),
+      phoneButton("phone.hold", "hold", {}, "main"), phoneButton("phone.back", "cancel", {}, "plain"));
+  } else if (phone.screen === "confirm") {
+    parts.push(make("p", { class: "say" }, word("phone.to")), make("p", { class: "who" }, both(phone.merchant)), make("p", { class: "sum" }, `¥${phone.amount}`),
+      phoneButton("phone.pay", "confirm", {}, "main"), phoneButton("phone.cancel", "cancel", {}, "plain"));
+  } else if (phone.screen === "done" || phone.screen === "failed") {
+    const mark = phone.screen === "done" ? '<circle cx="24" cy="24" r="20"/><path d="M15 25l6 6 12-13"/>' : '<circle cx="24" cy="24" r="20"/><path d="M17 17l14 14M31 17L17 31"/>';
+    parts.push(make("div", { class: `mark ${phone.screen}` }, svg(mark, "0 0 48 48")), make("p", { class: "who" }, word(`phone.${phone.screen}`)),
+      phone.amount ? make("p", { class: "sum" }, `¥${phone.amount}`) : null, phone.note ? make("p", { class: "say" }, both(phone.note)) : null, phoneButton("phone.back", "cancel", {}, "plain"));
+  } else {
+    parts.push(tabs, make("p", { class: "say" }, word("phone.balance")), make("p", { class: "sum" }, `¥${wallet?.balance ?? "0.00"}`));
+    if (phone.note) parts.push(make("p", { class: "note" }, both(phone.note)));
+    parts.push(phoneButton("phone.scan", "look", {}, "main"), phoneButton("phone.code", "code", {}, "main second"));
+  }
+  $("phone").className = `phone wallet-${Math.max(0, wallets.indexOf(wallet))} on-${phone.screen ?? "home"}`;
+  $("phone-glass").replaceChildren(...parts.filter(Boolean));
+}
+
+export function drawScanner() {
+  $("scanner").classList.toggle("looking", seen.scanner);
+  $("scanner-state").textContent = word(seen.scanner ? "scanner.on" : "scanner.idle");
+}
+
+$("scan-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const code = $("scan-code").value;
+  if (code) send({ do: "scan", code });
+});
