@@ -9,7 +9,8 @@ folder before the same host. One seed and the same steps give the same world to 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,10 +19,11 @@ from drivers.ports import Key, Paper, PaperLine, Picture
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultPlan
 from sim.books import all_payments, discrepancies
-from sim.cut_loop import CutLoop, PowerCut
+from sim.cut_loop import PowerCut
 from sim.loop import START_WALL_MS
+from sim.pace import PacedLoop
 from sim.phone import PhoneInHand
-from sim.scenario.steps import EXPECT, Step, check, run_step
+from sim.scenario.steps import EXPECT, Step, Text, check, run_step
 from sim.story import FIRST_RUN, OPERATOR, Eyes, StoryError, play
 from sim.twins.link import Network
 from sim.twins.printer import TwinPrinter
@@ -58,9 +60,14 @@ class Stage:
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
+        # Who wants to know, in the order in which it happens: (what, value), see sim.live.
+        self.told: Callable[[str, Any], None] = lambda what, value: None
+        self.pace: Callable[[int], None] = lambda elapsed_ms: None
         self._folder = tempfile.TemporaryDirectory(prefix="zg-stage-")
         self.acquirer = Acquirer(seed=hash_seed(terms.seed), faults=FaultPlan())
         self.slips: list[tuple[PaperLine, ...]] = []
+        self._found = 0
+        self.printed = 0  # Slips, those included that are no longer kept.
         self._papers: list[str] = []  # The same, as text.
         self.heard: list[str] = []  # The message types that the host was sent, in order.
         self.screens: list[str] = []
@@ -79,6 +86,7 @@ class Stage:
             self.do(play(self, FIRST_RUN + OPERATOR + "idle:\n"))
         self.slips.clear()
         self._papers.clear()
+        self.printed = 0
         self.heard.clear()
         self.screens.clear()
 
@@ -86,8 +94,11 @@ class Stage:
 
     def _new_life(self, before: World | None) -> World:
         self.lives += 1
+        begun_ms = self._wall_ms - START_WALL_MS
+        loop = PacedLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms)
+        loop.pace = lambda ms: self.pace(begun_ms + ms)
         world = World(
-            loop=CutLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms),
+            loop=loop,
             data=Path(self._folder.name) / "terminal",
             acquirer=before.acquirer if before is not None else self.acquirer,
             panel=self.terms.panel,
@@ -100,18 +111,23 @@ class Stage:
         world.printer_said = self._printed
         world.on_frame = self._frame
         world.on_show = self._shown
+        world.on_sense = lambda what, value: self.told(what, value)
         world.switch_on()
-        self._on = True
+        self._loop, self._begun_ms, self._on = loop, begun_ms, True
+        self.told("power", "on")
         return world
 
     def _printed(self, lines: tuple[PaperLine, ...]) -> None:
         self.slips.append(lines)
         self._papers.append(slip_text(lines))
         del self.slips[:-SLIPS_LIMIT], self._papers[:-SLIPS_LIMIT]
+        self.printed += 1
+        self.told("slip", lines)
 
     def _shown(self, picture: Picture) -> None:
         self.screens.append(picture.name)
         del self.screens[:-SCREENS_LIMIT]
+        self.told("screen", picture)
 
     def _frame(self, frame: bytes) -> None:
         try:
@@ -122,12 +138,14 @@ class Stage:
         if mti[2:3] in "02468":  # Only what the terminal asks; what it is answered has an odd third digit.
             self.heard.append(mti)
         del self.heard[:-HEARD_LIMIT]
+        self.told("frame", frame)
 
     def _lights_out(self) -> None:
-        self._wall_ms = self.world.loop.now().wall_ms - self.world.loop.clock_error_ms
+        self._wall_ms = START_WALL_MS + self.elapsed_ms()
         self.world.loop.stop()
         self.world.close()
         self._on = False
+        self.told("power", "off")
 
     # Steps.
 
@@ -150,11 +168,36 @@ class Stage:
         try:
             return self.world.until(deed)
         except PowerCut as cut:
-            self._lights_out()
-            if str(cut) != "off":
-                self._wall_ms += DARK_MS
-                self.world = self._new_life(self.world)
+            self._went_dark(cut)
             return None
+
+    def _went_dark(self, cut: PowerCut) -> None:
+        self._lights_out()
+        if str(cut) != "off":
+            self._wall_ms += DARK_MS
+            self.world = self._new_life(self.world)
+
+    # Time.
+
+    def pass_to(self, elapsed_ms: int) -> None:
+        """Let time pass until the world has existed for so long; in one piece or in slices, it is the same world."""
+        while self._on and self.elapsed_ms() < elapsed_ms:
+            try:
+                self._loop.run_to(elapsed_ms - self._begun_ms)
+            except PowerCut as cut:
+                self._went_dark(cut)
+        if not self._on:
+            self._wall_ms = max(self._wall_ms, START_WALL_MS + elapsed_ms)
+
+    @contextmanager
+    def limited(self, elapsed_ms: int) -> Iterator[None]:
+        """Within it a step that takes longer ends with TimeIsUp, in this life and no other."""
+        loop = self._loop
+        loop.limit_ms = max(elapsed_ms - self._begun_ms, loop.clock_ms())
+        try:
+            yield
+        finally:
+            loop.limit_ms = None
 
     @property
     def is_on(self) -> bool:
@@ -168,8 +211,7 @@ class Stage:
 
     def elapsed_ms(self) -> int:
         """How long the world has existed, dark hours included."""
-        now = self.world.loop.now().wall_ms - self.world.loop.clock_error_ms if self._on else self._wall_ms
-        return now - START_WALL_MS
+        return self._begun_ms + self._loop.clock_ms() if self._on else self._wall_ms - START_WALL_MS
 
     def close(self) -> None:
         if self._on:
@@ -215,6 +257,13 @@ class Stage:
     def happen(self, what: str, how: str) -> None:
         self.world.happen(what, how)
 
+    def clear_faults(self) -> None:
+        """No more faults of host and line, and no moment at which the power fails; what is broken stays broken."""
+        with self._book().lock:
+            self._book().faults.clear()
+        self.world.line_faults.clear()
+        self._loop.cut_next = ""
+
     # What people see (sim.scenario.steps.Bench).
 
     def showing(self) -> str:
@@ -227,6 +276,14 @@ class Stage:
     def paper(self) -> list[str]:
         """Every slip that is kept, as text."""
         return self._papers
+
+    def find_slip(self, text: Text) -> bool:
+        """Whether a slip has it that was printed after the last one found."""
+        for number in range(max(self._found, self.printed - len(self._papers)), self.printed):
+            if text.found_in(self._papers[number - self.printed]):
+                self._found = number + 1
+                return True
+        return False
 
     def messages(self) -> list[str]:
         return self.heard

@@ -103,6 +103,7 @@ class World:
         self.on_show: Callable[[Picture], None] = lambda picture: None
         self.on_frame: Callable[[bytes], None] = lambda frame: None
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
+        self.on_sense: Callable[[str, Any], None] = lambda what, value: None  # A tone, a lamp, an APDU.
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
         self.behaviour = "ok"
         self.line_faults = LinePlan()
@@ -148,9 +149,12 @@ class World:
         spend = self.loop.spend
         self.display = TwinDisplay(*panel, on_show=self._shown)
         self.keypad = TwinKeypad()
-        self.buzzer, self.lamps, self.tamper = TwinBuzzer(), TwinLamps(), TwinTamperSwitch()
+        self.buzzer = TwinBuzzer(lambda tone: self.on_sense("tone", tone))
+        self.lamps = TwinLamps(lambda lamp, lit: self.on_sense("lamp", (lamp, lit)))
+        self.tamper = TwinTamperSwitch()
         self.printer = TwinPrinter(on_slip=lambda lines: self.printer_said(lines))
         self.reader = TwinCardReader(spend=spend, command_ms=card_command_ms)
+        self.reader.on_apdu = lambda command, answer: self.on_sense("apdu", (command, answer))
         self.scanner = TwinScanner()
         self.stripe = TwinStripeReader(fitted=stripe)
         self.link = TwinLink(self.loop, self._host, self.network, others=self._other_lines, spend=spend)

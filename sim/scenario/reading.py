@@ -256,6 +256,14 @@ def read_scenario(text: str, path: str) -> Scenario:
     return reader.scenario(reader.document(text))
 
 
+def read_step(node: Node, path: str) -> Step:
+    """One step that somebody else has read. Raises ValueError that says what is wrong."""
+    try:
+        return _Reader(path).step(node)
+    except ScenarioError as wrong:
+        raise ValueError(wrong.problem) from None
+
+
 def load_scenario(path: Path, shown: str = "") -> Scenario:
     """Raises ScenarioError, and OSError when there is no such file."""
     data = path.read_bytes()

@@ -45,6 +45,7 @@ class TwinCardReader:
         self._atr: Atr | None = None  # Of the powered card.
         self._plugged = True
         self._tear_in: int | None = None
+        self.on_apdu: Callable[[bytes, bytes], None] = lambda command, answer: None  # Who listens on the contacts.
 
     # The port.
 
@@ -137,6 +138,7 @@ class TwinCardReader:
         self._spend(self._command_ms)
         try:
             response = card.transmit(command)
+            self.on_apdu(command, response)
         except CardPulled:
             self.remove()
             raise CardGone(DEVICE, "the card left during a command; insert it again and leave it in") from None

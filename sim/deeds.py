@@ -1,0 +1,218 @@
+"""What is done to a living world, in the order in which it was done: enough to make the same world once more.
+
+A deed is a step of a scenario, or one of the words that only a living world has: `until` (go on until something has
+come about), `arm` (the power fails at a moment), `clear` (no more faults of host and line). Between two deeds time
+passes. A record of deeds is JSON, each in the form in which a scenario has its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sim.pace import TimeIsUp
+from sim.scenario.reading import Node, read_step
+from sim.scenario.steps import LOOK_MS, SCREENS, TEXT_LIMIT, Mark, Step, Text
+from sim.stage import Stage
+from sim.story import MISHAPS, StoryError
+from sim.takes import number_from, one_of
+from terminal.loop import Sleep
+
+DEEDS_LIMIT = 100_000  # A day of scripted trade; each takes about a millisecond to do again.
+UNTIL_LIMIT_MS = 7 * 24 * 3600 * 1000
+ENDS = ("screen", "text", "slip", "idle")
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Go on until it is so: `screen` shown, `text` on the glass, a new `slip` with that text, or all is `idle`."""
+
+    end: str
+    value: str = ""
+
+    def __post_init__(self) -> None:
+        if self.end not in ENDS:
+            raise ValueError(f"run until what? {', '.join(ENDS)}")
+        if self.end == "screen":
+            one_of(*SCREENS).check(self.value)
+        elif self.end == "text" and not self.value:
+            raise ValueError("text is missing")
+        if len(self.value) > TEXT_LIMIT:
+            raise ValueError(f"at most {TEXT_LIMIT} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """The power fails at the next such moment, whenever that is."""
+
+    moment: str
+
+    def __post_init__(self) -> None:
+        MISHAPS["power-fails"].check(self.moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """What was to go wrong with host and line does not."""
+
+
+Deed = Step | Until | Arm | Clear
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Time went by until the world was so old."""
+
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`to_ms`: the deed was ended then, before it was done; None: it came to its own end, good or bad."""
+
+    deed: Deed
+    to_ms: int | None = None
+
+
+Entry = Passed | Done
+
+
+def perform(stage: Stage, deed: Deed, to_ms: int | None = None) -> None:
+    """Do it, until the world is `to_ms` old at most. Raises StoryError, TimeIsUp."""
+    if not stage.is_on:
+        if isinstance(deed, Step):
+            stage.perform(deed)
+            return
+        raise StoryError("the terminal has no power; power: on first")
+    if to_ms is None:
+        _perform(stage, deed)
+        return
+    with stage.limited(to_ms):
+        _perform(stage, deed)
+
+
+def _perform(stage: Stage, deed: Deed) -> None:
+    match deed:
+        case Step():
+            stage.perform(deed)
+        case Until():
+            stage.do(_until(stage, deed))
+        case Arm(moment):
+            stage.happen("power-fails", moment)
+        case Clear():
+            stage.clear_faults()
+
+
+async def _until(stage: Stage, until: Until) -> None:
+    """A key that was just pressed has been looked at before anything is: the first look comes after LOOK_MS."""
+    text = Text(until.value, until.value)
+    if until.end == "screen":
+        await _until_shown(stage, until.value)
+        return
+    while True:
+        await Sleep(LOOK_MS)
+        if until.end == "slip":
+            if stage.find_slip(text):
+                return
+        elif until.end == "text":
+            lines = stage.glass()
+            if text.found_in(" ".join(lines)) or text.found_in("".join(lines)):
+                return
+        elif stage.showing() == "idle" and not stage.world.keys_waiting():
+            return
+
+
+async def _until_shown(stage: Stage, name: str) -> None:
+    """Also a screen that is gone again a moment later is seen."""
+    stage.eyes.look_again()
+    if stage.showing() == name and not stage.world.keys_waiting():
+        return
+    while await stage.eyes.see_any() != name:
+        pass
+
+
+def do_again(stage: Stage, entries: list[Entry]) -> None:
+    """All of it, on a stage that has just begun; what failed then fails now."""
+    for entry in entries:
+        if isinstance(entry, Passed):
+            stage.pass_to(entry.to_ms)
+            continue
+        try:
+            perform(stage, entry.deed, entry.to_ms)
+        except (StoryError, TimeIsUp):
+            continue
+
+
+# As JSON.
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """One line of a record."""
+    if isinstance(entry, Passed):
+        return {"pass_to": entry.to_ms}
+    ended = {} if entry.to_ms is None else {"ended_at": entry.to_ms}
+    match entry.deed:
+        case Step(verb, argument):
+            return {"step": {verb: _plain(argument)} if argument else verb, **ended}
+        case Until(end, value):
+            return {"until": {end: value}, **ended}
+        case Arm(moment):
+            return {"arm": moment, **ended}
+        case Clear():
+            return {"clear": True, **ended}
+
+
+def _plain(argument: object) -> object:
+    if isinstance(argument, Text):
+        return {"zh": argument.zh, "en": argument.en}
+    if isinstance(argument, Mapping):
+        return {key: _plain(value) for key, value in argument.items()}
+    return argument
+
+
+def read_entry(told: object) -> Entry:
+    """The other way. Raises ValueError."""
+    if not isinstance(told, dict):
+        raise ValueError("an entry is an object")
+    rest = dict(told)
+    if set(rest) == {"pass_to"}:
+        return Passed(_moment(rest["pass_to"]))
+    to_ms = _moment(rest.pop("ended_at")) if "ended_at" in rest else None
+    if len(rest) != 1:
+        raise ValueError("an entry is pass_to, step, until, arm or clear")
+    [(what, value)] = rest.items()
+    if what == "step":
+        return Done(step_from(value), to_ms)
+    if what == "until" and isinstance(value, dict) and len(value) == 1:
+        [(end, wanted)] = value.items()
+        return Done(Until(str(end), str(wanted)), to_ms)
+    if what == "arm":
+        return Done(Arm(str(value)), to_ms)
+    if what == "clear" and value is True:
+        return Done(Clear(), to_ms)
+    raise ValueError(f"no such entry: {str(what)[:40]}")
+
+
+def _moment(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError("a moment is a number of milliseconds")
+    number_from(0, 10 * UNTIL_LIMIT_MS).check(str(value))
+    return value
+
+
+def step_from(value: object) -> Step:
+    """A step as JSON has it: "remove" or {"insert": "rich"}. Raises ValueError with what is wrong."""
+    step = read_step(_node(value, 1), "step")
+    return Step(step.verb, step.argument)
+
+
+def _node(value: object, depth: int) -> Node:
+    """What the reader of scenarios reads, without places. A number is what it was typed as."""
+    if isinstance(value, bool) or value is None or depth > 4:
+        raise ValueError("a step is made of words, numbers, lists and names")
+    if isinstance(value, dict):
+        return Node(Mark(), {str(key): _node(each, depth + 1) for key, each in value.items()})
+    if isinstance(value, list):
+        return Node(Mark(), [_node(each, depth + 1) for each in value])
+    return Node(Mark(), str(value))
