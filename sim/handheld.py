@@ -26,7 +26,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,13 +37,14 @@ from drivers.ports import DeviceError, Key, Lamp, Paper, Picture
 from drivers.printer import EscPosPrinter, PrinterSettings
 from drivers.scanner import Gm65Scanner, ScannerSettings
 from drivers.stripe_reader import SerialStripeReader, StripeSettings
-from sim.acquirer.core import CHINA
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
+from sim.acquirer.server import wall_ms
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
 from sim.panel.card_talk import CardTalk
 from sim.panel.journal_view import JournalView
 from sim.panel.protocol import ProtocolError, parse_do, to_line
+from sim.panel.words import clock_of
 from sim.twins.card_reader import TwinCardReader
 from sim.wire.gpio import PinBoard, install_chip
 from sim.wire.i2c import FakeSMBus, Sh1107, Ssd1306
@@ -424,7 +424,7 @@ class WatchedCard:
 
     def transmit(self, capdu: bytes) -> bytes:
         answer = self._card.transmit(capdu)
-        self._voice.say(kind="apdu", **self._talk.exchange(capdu, answer, f"{datetime.now(CHINA):%H:%M:%S}"))
+        self._voice.say(kind="apdu", **self._talk.exchange(capdu, answer, clock_of(wall_ms())))
         return answer
 
 

@@ -7,23 +7,22 @@ asked for by name. What is shown is masked by the host link's own `explain`.
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from sim.acquirer.book import Batch, EntryState
 from sim.acquirer.bookfile import BookFile
-from sim.acquirer.core import CHINA, Acquirer
+from sim.acquirer.core import Acquirer
 from sim.acquirer.faults import EVERY, Fault, FaultKind, FaultPlan, parse_fault
 from sim.acquirer.registry import default_registry
-from sim.acquirer.server import AcquirerServer
+from sim.acquirer.server import AcquirerServer, wall_ms
 from sim.panel.faults import in_force
 from sim.panel.line import BreakableLine, befallen
 from sim.panel.protocol import JSONObject
 from sim.panel.sides import Sides
-from sim.panel.words import kind_words, two, yuan
+from sim.panel.words import clock_of, kind_words, two, yuan
 from terminal.hostlink.explain import Explanation, explain
 from terminal.hostlink.meanings import MTI_WORDS, PROCESSING, Words
 from terminal.hostlink.subfields import OrderState
@@ -107,7 +106,7 @@ class AcquirerBank:
         self._publish({"is": "faults-on", "on": self.faults()})
 
     def _befallen(self, event: JSONObject) -> None:
-        entry = befallen(event, clock())
+        entry = befallen(event, clock_of(wall_ms()))
         if entry is not None:
             self._publish({"is": "host", **entry})
             self._tell_faults()
@@ -116,10 +115,14 @@ class AcquirerBank:
         """One frame, on the server's thread; a request is shown before it is judged."""
         silent = direction == "in" and self._silent()
         told = explain(frame, self.acquirer.profile)
-        self._publish({"is": "host", **entry_of(told, direction, len(frame), clock()), "dropped": silent})
+        self._publish({"is": "host", **entry_of(told, direction, len(frame), clock_of(wall_ms())), "dropped": silent})
         if direction == "out" or silent:
-            self._publish({"is": "books", **self.books()})
-            self._tell_faults()
+            asyncio.get_running_loop().call_soon(self._judged)
+
+    def _judged(self) -> None:
+        """On the server's thread, when the request at hand has been acted upon."""
+        self._publish({"is": "books", **self.books()})
+        self._tell_faults()
 
     def _silent(self) -> bool:
         with self.acquirer.lock:
@@ -141,11 +144,6 @@ class AcquirerBank:
         """What has changed in the terminal's journal. Raises KeyError, ValueError for what are no payments."""
         with self.acquirer.lock:
             self._sides.told(payments)
-
-
-def clock() -> str:
-    """The time of day at the shop, to the second."""
-    return f"{datetime.fromtimestamp(time.time(), CHINA):%H:%M:%S}"
 
 
 def entry_of(told: Explanation, direction: str, size: int, at: str) -> JSONObject:

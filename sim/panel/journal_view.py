@@ -7,19 +7,39 @@ the journal commit by commit and tells only what has changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from types import MappingProxyType
 
 from sim.acquirer import Net, PaymentRow
-from sim.acquirer.core import CHINA
 from sim.books import all_payments, payment_rows
 from sim.panel.protocol import JSONObject
+from sim.panel.words import clock_of
 from terminal.journal import Event, Journal, PaymentRecord
 from terminal.model import Kind
 
 EVENTS = 60  # Of the newest, shown.
-BODY_CHARACTERS = 300  # Of one event: a slip's body is longer, and hangs in the tray anyway.
+VALUE_CHARACTERS = 200  # Of one value of an event.
+EVENT_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "opened": ("日志建立", "the journal begins"),
+        "mode": ("终端状态", "the terminal's mode"),
+        "setting": ("设置", "a setting"),
+        "counted": ("计数器", "a counter"),
+        "payment": ("新交易", "a payment begins"),
+        "moved": ("交易状态", "a payment's state"),
+        "reduced": ("金额减少", "a payment's amount is lowered"),
+        "noted": ("记下事实", "facts of a payment"),
+        "batch-settled": ("批次已结算", "a batch is settled"),
+        "slip": ("签购单", "a slip is made"),
+        "printed": ("已打印", "a slip is printed"),
+        "queued": ("待上送", "a notice waits"),
+        "uploaded": ("已上送", "a notice has ended"),
+        "upload-tried": ("上送一次", "a notice was tried"),
+        "sealed": ("封存数据", "data is sealed"),
+        "seals-dropped": ("封存数据已毁", "sealed data is destroyed"),
+    }
+)
 
 
 class JournalView:
@@ -44,7 +64,7 @@ class JournalView:
         self._say(
             {
                 "payments": [_payment(payment) for payment in reversed(changed)],
-                "events": [_event(event) for event in fresh],
+                "events": [event_told(event) for event in fresh],
             }
         )
 
@@ -65,14 +85,23 @@ def _payment(payment: PaymentRecord) -> JSONObject:
     }
 
 
-def _event(event: Event) -> JSONObject:
-    body = json.dumps(dict(event.body), ensure_ascii=False, sort_keys=True)
-    return {
-        "n": event.n,
-        "time": f"{datetime.fromtimestamp(event.at_ms / 1000, CHINA):%H:%M:%S}",
-        "kind": event.kind,
-        "body": body if len(body) <= BODY_CHARACTERS else f"{body[:BODY_CHARACTERS]}…",
-    }
+def event_told(event: Event) -> JSONObject:
+    """One row of the journal: its words, and what changed."""
+    zh, en = EVENT_WORDS.get(event.kind, (event.kind, event.kind))
+    shown = {"name": event.body["name"]} if event.kind == "setting" else event.body  # Its value may be a verifier.
+    told = ", ".join(f"{key} {_plain(value)}" for key, value in shown.items() if not _is_long(value))
+    return {"n": event.n, "time": clock_of(event.at_ms), "kind": event.kind, "zh": zh, "en": en, "told": told}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items() if not _is_long(inner)) + ")"
+    return str(value)
+
+
+def _is_long(value: object) -> bool:
+    """A slip's text, a list: it is on the paper, or nobody reads it."""
+    return isinstance(value, list) or len(json.dumps(value, ensure_ascii=False)) > VALUE_CHARACTERS
 
 
 def row_of(told: JSONObject) -> PaymentRow:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sim.acquirer import Book, Net, PaymentRow, books_agree
 from sim.acquirer.book import Entry, Order
-from sim.acquirer.core import CHINA
 from sim.panel.journal_view import row_of
 from sim.panel.protocol import JSONObject
-from sim.panel.words import ENTRY_WORDS, ORDER_WORDS, kind_words, two, yuan
+from sim.panel.words import ENTRY_WORDS, ORDER_WORDS, clock_of, kind_words, two, yuan
 from terminal.hostlink.subfields import OrderState
 from terminal.model import Kind, Method, PaymentState
 from terminal.receipts.words import METHODS, STATES
 
 SHOWN = 14  # Rows: as many as fit without scrolling.
-DIFFERENCES = 20
 
 
 class Sides:
@@ -31,17 +28,38 @@ class Sides:
             self._payments[int(payment["id"])] = payment
 
     def beside(self, book: Book) -> JSONObject:
-        """Verdict, rows newest first, and the differences in words. The caller holds the acquirer's lock."""
+        """Verdict, and rows newest first. The caller holds the acquirer's lock."""
         rows = [row_of(payment["row"]) for payment in self._payments.values() if payment["row"] is not None]
-        differences = books_agree(book, rows)
+        differ = bool(books_agree(book, rows))
         is_open = any(row.net is Net.OPEN for row in rows)
-        verdict = "open" if is_open else "differ" if differences else "agree"
+        verdict = "open" if is_open else "differ" if differ else "agree"
         newest = sorted(self._payments.values(), key=lambda payment: int(payment["id"]), reverse=True)[:SHOWN]
+        strangers = [_stranger(entry) for entry in _only_at_the_host(book, rows)][:SHOWN]
         return {
-            "verdict": verdict if self._payments or differences else "",
-            "differences": differences[:DIFFERENCES],
-            "rows": [_row(payment, _found(book, payment)) for payment in newest],
+            "verdict": verdict if self._payments or differ else "",
+            "rows": [*strangers, *(_row(payment, _found(book, payment)) for payment in newest)],
         }
+
+
+def _only_at_the_host(book: Book, rows: Iterable[PaymentRow]) -> list[Entry | Order]:
+    """What stands there and the terminal has never heard of."""
+    known = {(row.batch_no, row.stan) for row in rows} | {("", row.order_no) for row in rows}
+    found: list[Entry | Order] = [e for e in book.entries if e.standing and (e.batch_no, e.stan) not in known]
+    paid = (order for order in book.qr_orders if order.state is OrderState.PAID)
+    return [*found, *(order for order in paid if ("", order.order_no) not in known)]
+
+
+def _stranger(found: Entry | Order) -> JSONObject:
+    at_ms = found.at_ms if isinstance(found, Entry) else found.created_ms
+    return {
+        "time": clock_of(at_ms),
+        **(kind_words(found.kind) if isinstance(found, Entry) else two("扫码", "QR")),
+        "stan": found.stan,
+        "amount": yuan(found.amount_minor),
+        "terminal": None,
+        "host": _host_words(found),
+        "tone": "bad",
+    }
 
 
 def _found(book: Book, payment: JSONObject) -> Entry | Order | None:
@@ -58,8 +76,8 @@ def _row(payment: JSONObject, found: Entry | Order | None) -> JSONObject:
     kind = kind_words(Kind(payment["kind"]))
     method = METHODS[Method(payment["method"])]
     return {
-        "time": f"{datetime.fromtimestamp(int(payment['at_ms']) / 1000, CHINA):%H:%M:%S}",
-        "kind": two(f"{kind['zh']} {method[0]}", f"{kind['en']}, {method[1].lower().replace('qr', 'QR')}"),
+        "time": clock_of(int(payment["at_ms"])),
+        **two(f"{kind['zh']} {method[0]}", f"{kind['en']}, {method[1].lower().replace('qr', 'QR')}"),
         "stan": payment["stan"],
         "amount": yuan(int(payment["amount_minor"])),
         "terminal": _terminal_words(PaymentState(payment["state"])),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 from sim.acquirer.book import EntryState
+from sim.acquirer.core import CHINA
 from sim.panel.protocol import JSONObject
 from terminal.hostlink.subfields import OrderState
 from terminal.model import Kind
@@ -33,6 +35,11 @@ ORDER_WORDS: Mapping[OrderState, Two] = MappingProxyType(
         OrderState.REFUNDED: ("已退款", "refunded"),
     }
 )
+
+
+def clock_of(at_ms: int) -> str:
+    """The time of day at the shop, to the second, of a moment in milliseconds since 1970."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, CHINA):%H:%M:%S}"
 
 
 def two(zh: str, en: str) -> JSONObject:

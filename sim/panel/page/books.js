@@ -6,20 +6,19 @@ const EVENTS = 60;
 export function drawBooks() {
   const books = seen.books;
   const sections = (books?.sections ?? []).filter((section) => section.rows.length);
-  const sides = books?.sides?.rows?.length || books?.sides?.differences?.length ? books.sides : null;
+  const sides = books?.sides?.rows?.length ? books.sides : null;
   $("book-count").textContent = sides?.verdict === "differ" ? "!" : "";
   if (!sides && !sections.length) return $("books").replaceChildren(make("p", { class: "empty" }, word("books.none")));
   $("books").replaceChildren(...(sides ? sideBySide(sides) : []), ...(sections.length ? [make("p", { class: "books-note" }, word("books.note"))] : []), ...sections.map(section));
 }
 
 function sideBySide(sides) {
-  const head = ["", "", "STAN", "sides.terminal", "sides.host", ""].map((key) => make("th", { scope: "col" }, key && word(key)));
+  const head = ["", "sides.terminal", "sides.host", ""].map((key) => make("th", { scope: "col" }, key && word(key)));
   const rows = sides.rows.map((row) => make("tr", { class: row.tone, "data-stan": row.stan },
-    make("td", {}, row.time), make("td", {}, both(row.kind)), make("td", {}, row.stan || word("sides.none")),
-    make("td", { class: "state" }, both(row.terminal)), make("td", { class: "state" }, row.host ? both(row.host) : word("sides.none")), make("td", { class: "money" }, row.amount)));
+    make("td", {}, both(row), make("small", {}, [row.time, row.stan].filter(Boolean).join(" · "))),
+    ...[row.terminal, row.host].map((state) => make("td", { class: "state" }, state ? both(state) : word("sides.none"))), make("td", { class: "money" }, row.amount)));
   return [
     make("p", { class: `verdict ${sides.verdict}`, role: "status", "data-verdict": sides.verdict }, word(`sides.${sides.verdict}`)),
-    ...(sides.differences.length ? [make("ul", { class: "differences" }, ...sides.differences.map((text) => make("li", {}, text)))] : []),
     make("section", { class: "sides" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))),
   ];
 }
@@ -39,5 +38,5 @@ export function addEvent(event) {
 export function drawJournal() {
   if (!seen.events.length) return $("journal").replaceChildren(make("p", { class: "empty" }, word("journal.none")));
   $("journal").replaceChildren(make("p", { class: "books-note" }, word("journal.note")), make("table", { class: "events" }, make("tbody", {}, ...seen.events.map((event) =>
-    make("tr", {}, make("td", {}, String(event.n)), make("td", {}, event.time), make("td", { class: "kind" }, event.kind), make("td", { class: "body" }, event.body))))));
+    make("tr", {}, make("td", {}, String(event.n)), make("td", {}, event.time), make("td", { class: "told", title: event.kind }, make("b", {}, both(event)), ` ${event.told}`))))));
 }

@@ -7,6 +7,18 @@ function phoneButton(name, act, extra = {}, kind = "") {
   return make("button", { type: "button", class: `app ${kind}`, "data-phone": act, on: () => { buzzer.wake(); send({ do: "phone", act, ...extra }); } }, word(name));
 }
 
+// The picture that the camera took, with a frame about the code that it found.
+function cameraView(view) {
+  if (!view) return null;
+  return make("figure", { class: "camera" }, make("img", { src: `data:image/png;base64,${view.png}`, alt: view.text || word("phone.nothing") }), make("figcaption", {}, view.text || word("phone.nothing")));
+}
+
+function history(rows) {
+  if (!rows.length) return null;
+  return make("ul", { class: "history", "aria-label": word("phone.history") }, ...rows.map((row) =>
+    make("li", {}, make("time", {}, row.time), make("span", {}, both(row)), make("b", {}, row.amount))));
+}
+
 export function drawPhone() {
   const phone = seen.phone;
   if (!phone) return;
@@ -21,7 +33,7 @@ export function drawPhone() {
     parts.push(make("p", { class: "say" }, word("phone.show")), canvas, make("code", { class: "digits" }, phone.code),
       phoneButton("phone.hold", "hold", {}, "main"), phoneButton("phone.back", "cancel", {}, "plain"));
   } else if (phone.screen === "confirm") {
-    parts.push(make("p", { class: "say" }, word("phone.to")), make("p", { class: "who" }, both(phone.merchant)), make("p", { class: "sum" }, `¥${phone.amount}`),
+    parts.push(cameraView(phone.view), make("p", { class: "say" }, word("phone.to")), make("p", { class: "who" }, both(phone.merchant)), make("p", { class: "sum" }, `¥${phone.amount}`),
       phoneButton("phone.pay", "confirm", {}, "main"), phoneButton("phone.cancel", "cancel", {}, "plain"));
   } else if (phone.screen === "done" || phone.screen === "failed") {
     const mark = phone.screen === "done" ? '<circle cx="24" cy="24" r="20"/><path d="M15 25l6 6 12-13"/>' : '<circle cx="24" cy="24" r="20"/><path d="M17 17l14 14M31 17L17 31"/>';
@@ -30,9 +42,11 @@ export function drawPhone() {
   } else {
     parts.push(tabs, make("p", { class: "say" }, word("phone.balance")), make("p", { class: "sum" }, `¥${wallet?.balance ?? "0.00"}`));
     if (phone.note) parts.push(make("p", { class: "note" }, both(phone.note)));
-    parts.push(phoneButton("phone.scan", "look", {}, "main"), phoneButton("phone.code", "code", {}, "main second"));
+    parts.push(cameraView(phone.view));
+    parts.push(phoneButton("phone.scan", "look", {}, "main"), phoneButton("phone.code", "code", {}, "main second"), history(phone.history ?? []));
   }
   $("phone").className = `phone wallet-${Math.max(0, wallets.indexOf(wallet))} on-${phone.screen ?? "home"}`;
+  if (phone.notice) parts.unshift(make("p", { class: "notice", role: "status" }, both(phone.notice)));
   $("phone-glass").replaceChildren(...parts.filter(Boolean));
 }
 
