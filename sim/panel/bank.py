@@ -133,17 +133,24 @@ class AcquirerBank:
     def books(self) -> JSONObject:
         """Both books side by side; then the host's: the open batch, and those that were closed."""
         with self.acquirer.lock:
-            batches = list(self.acquirer.book.all_batches())
-            with_qr = self.acquirer.profile.qr_in_totals
-            sections = [_totals(batch, with_qr=with_qr) for batch in batches if batch.is_open]
-            sections.append(_closed(batches))
-            sides = self._sides.beside(self.acquirer.book)
-        return {"sides": sides, "sections": [section for section in sections if section["rows"]]}
+            return books_of(self.acquirer, self._sides)
 
     def journal(self, payments: list[JSONObject]) -> None:
         """What has changed in the terminal's journal. Raises KeyError, ValueError for what are no payments."""
         with self.acquirer.lock:
             self._sides.told(payments)
+
+
+def books_of(acquirer: Acquirer, sides: Sides) -> JSONObject:
+    """The books of this host, the terminal's beside them. The caller holds the acquirer's lock."""
+    batches = list(acquirer.book.all_batches())
+    with_qr = acquirer.profile.qr_in_totals
+    sections = [_totals(batch, with_qr=with_qr) for batch in batches if batch.is_open]
+    sections.append(_closed(batches))
+    return {
+        "sides": sides.beside(acquirer.book),
+        "sections": [section for section in sections if section["rows"]],
+    }
 
 
 def entry_of(told: Explanation, direction: str, size: int, at: str) -> JSONObject:

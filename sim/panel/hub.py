@@ -31,6 +31,10 @@ STATE_KEYS: Mapping[str, str] = {
     "faults": "",
     "faults-on": "",
     "reader-state": "",
+    "scenarios": "",
+    "time": "",
+    "playing": "",
+    "step": "",
     "scanner": "",
     "ready": "",
     "lamp": "lamp",  # One remembered message for each lamp.
@@ -82,9 +86,11 @@ class Hub:
             return self._seq
 
     def forget(self, kinds: Iterable[str]) -> None:
-        """Drop remembered state of these kinds: what a switched-off handheld showed."""
+        """Drop what is remembered of these kinds: what a switched-off handheld showed, what a world before said."""
         with self._lock:
             for kind in kinds:
+                if kind in self._logs:
+                    self._logs[kind].clear()
                 for key in [key for key in self._state if key == kind or key.startswith(kind + ":")]:
                     del self._state[key]
 

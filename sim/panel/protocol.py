@@ -8,7 +8,9 @@ to the outside.
     up    {"is":"screen",...} paper tone lamp scanner paper-state apdu journal ready | hello power host phone
           books cards card slip event host-state faults faults-on problem
 
-`happen` is a mishap in the words of the scenarios (sim.story.MISHAPS); `mend` takes a lasting one back by its name.
+A world in virtual time (sim.panel.staged) also hears time, play, begin and clear, and says time, scenarios, playing,
+step and begun. `happen` is a mishap in the words of the scenarios (sim.story.MISHAPS); `mend` takes a lasting one back
+by its name.
 """
 
 from __future__ import annotations
@@ -57,8 +59,12 @@ _TEXTS: Mapping[str, tuple[str, int]] = {
     "insert": ("card", NAME_LIMIT),
     "swipe": ("card", NAME_LIMIT),
     "scan": ("code", CODE_LIMIT),
+    "play": ("scenario", NAME_LIMIT),
+    "begin": ("seed", NAME_LIMIT),
 }
-_BARE = ("remove", "pixels", "restart")
+TIME_ACTS = ("speed", "step", "stop")
+TIME_LIMITS = {"speed": 3600, "step": 86_400_000, "stop": 0}  # Times the wall clock's, milliseconds.
+_BARE = ("remove", "pixels", "restart", "clear")
 TO_HANDHELD = ("press", "insert", "swipe", "remove", "scan", "paper", "happen", "pixels")
 
 
@@ -93,6 +99,8 @@ def parse_do(text: str | bytes) -> Do:
         if not isinstance(said.get("on"), bool):
             raise ProtocolError('power: "on" is true or false')
         return Do(act, {"on": said["on"]})
+    if act == "time":
+        return Do(act, _time(said))
     if act in ("happen", "mend"):
         return Do(act, _mishap(said))
     if act == "phone":
@@ -108,6 +116,14 @@ def _choice(said: JSONObject, field: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ProtocolError(f"{said['do']}: {field} is one of {', '.join(choices)}")
     return value
+
+
+def _time(said: JSONObject) -> dict[str, str | bool]:
+    act = _choice(said, "act", TIME_ACTS)
+    value = said.get("value", 0)
+    if type(value) is not int or not 0 <= value <= TIME_LIMITS[act]:
+        raise ProtocolError(f"time: value is a whole number from 0 to {TIME_LIMITS[act]}")
+    return {"act": act, "value": str(value)}
 
 
 def _mishap(said: JSONObject) -> dict[str, str | bool]:

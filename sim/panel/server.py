@@ -40,7 +40,7 @@ TYPES: Mapping[str, str] = {
     ".ttf": "font/ttf",
 }
 PAGE = Path(__file__).parent / "page"
-PARTS = ("panel", "dom", "words", "device", "handheld", "cards", "phone", "slips", "talk", "books", "faults")
+PARTS = ("panel", "dom", "words", "device", "handheld", "cards", "phone", "slips", "talk", "books", "faults", "time")
 FILES = {
     "/": "panel.html",
     "/panel.css": "panel.css",

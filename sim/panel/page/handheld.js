@@ -36,7 +36,7 @@ export function drawKeys() {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, [role=tab]")) return;
   const keys = pressed(event.key);
   if (!keys) return;
   // Enter on a focused button of the bench is that button's; everywhere else it is the keypad's.

@@ -8,6 +8,7 @@ import { drawSlips, feed } from "/slips.js?token={{token}}";
 import { addTalk, drawTalk } from "/talk.js?token={{token}}";
 import { addEvent, drawBooks, drawJournal } from "/books.js?token={{token}}";
 import { drawFaults, drawFaultsOn } from "/faults.js?token={{token}}";
+import { drawPlaying, drawTime, tellTime } from "/time.js?token={{token}}";
 
 const token = document.querySelector('meta[name="token"]').content;
 
@@ -39,7 +40,7 @@ function speak(to) {
   for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = word(element.dataset.placeholder);
   choose("language", to);
   choose("talk-side", seen.side);
-  for (const draw of [drawKeys, drawLamps, drawCards, drawPhone, drawScanner, drawSlips, drawTalk, drawBooks, drawJournal, drawFaults, drawHint, linkState]) draw();
+  for (const draw of [drawKeys, drawLamps, drawCards, drawPhone, drawScanner, drawSlips, drawTalk, drawBooks, drawJournal, drawFaults, drawTime, drawHint, linkState]) draw();
 }
 
 for (const button of $("language").children) button.addEventListener("click", () => speak(button.dataset.lang));
@@ -106,6 +107,16 @@ const HEARD = {
   "reader-state"(message) { seen.reader = message.how; drawFaultsOn(); },
   "paper-state"(message) { choose("paper", message.state); },
   "host-state"(message) { choose("host", message.behaviour); },
+  time(message) { tellTime(message); },
+  scenarios(message) { seen.scenarios = message.scenarios; drawTime(); },
+  playing(message) { seen.playing = message; seen.step = ""; drawPlaying(); },
+  step(message) { seen.step = message.text; drawPlaying(); },
+  begun() {
+    Object.assign(seen, { lamps: {}, slips: [], talk: [], events: [], screen: null, step: "" });
+    for (const draw of [drawLamps, drawSlips, drawTalk, drawJournal, drawScreen]) draw();
+    $("paper-out").replaceChildren();
+    $("trouble").textContent = "";
+  },
   problem(message) { $("trouble").textContent = message.text; },
 };
 
