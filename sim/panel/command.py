@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Protocol
 
 from drivers.gpio import LAYOUT
+from sim.acquirer.cashier_page import CashierPage
 from sim.acquirer.core import Acquirer
 from sim.acquirer.server import wall_ms
 from sim.arguments import port_number
@@ -33,6 +34,7 @@ from sim.panel.shelf import cards
 from sim.panel.staged import StagedWorld
 from sim.panel.webfont import block, glyphs_of
 from sim.panel.world import Sight, World
+from sim.phone import Phone
 from sim.stage import Terms
 from terminal.screens.font import Font, load_font
 
@@ -158,7 +160,10 @@ class Bench:
     def __init__(self, data: Path, *, port: int, panel: str, lang: str, launcher: Sequence[str] = LAUNCHER) -> None:
         self._hub = Hub()
         self._bank = AcquirerBank(data / "host", self._host_said)
-        self._phone = PhoneOnDesk(self._bank.acquirer, wall_ms)
+        acquirer = self._bank.acquirer
+        phone = Phone(acquirer.gateway)
+        self._cashier = CashierPage(acquirer.gateway, phone.wallets.__getitem__, acquirer.merchant_of, wall_ms)
+        self._phone = PhoneOnDesk(acquirer, wall_ms, phone, self._cashier)
         self._world: World | None = None
         command = (
             *(*launcher, "--data", str(data / "terminal"), "--host", f"127.0.0.1:{self._bank.port}"),
@@ -183,6 +188,7 @@ class Bench:
                 sight_of=sight_of,
             )
         except OSError:
+            self._cashier.close()
             self._bank.close()
             raise
 
@@ -203,6 +209,7 @@ class Bench:
     def close(self) -> None:
         if self._world is not None:
             self._world.close()
+        self._cashier.close()
         self._server.close()
 
     def _host_said(self, message: JSONObject) -> None:

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from sim.acquirer.book import Order
+from sim.acquirer.cashier_page import CashierPage
 from sim.acquirer.core import Acquirer
-from sim.acquirer.wallets import PayResult, WalletKind
+from sim.acquirer.wallets import PAYLOAD_PREFIX, PayResult, WalletKind
 from sim.panel.camera_view import look
+from sim.panel.cashier import Shown, open_page, path_of
 from sim.panel.protocol import Do, JSONObject
 from sim.panel.words import clock_of, two
 from sim.panel.world import Sight
@@ -44,9 +46,17 @@ REFUSED = two("商户没有收到付款", "The merchant was not paid")
 class PhoneOnDesk:
     """The PhoneDesk of sim.panel.world. Every call takes the acquirer's lock: phone and line share the book."""
 
-    def __init__(self, acquirer: Acquirer, now_ms: Callable[[], int], phone: Phone | None = None) -> None:
+    def __init__(
+        self,
+        acquirer: Acquirer,
+        now_ms: Callable[[], int],
+        phone: Phone | None = None,
+        cashier: CashierPage | None = None,
+    ) -> None:
         self._acquirer = acquirer
         self._phone = phone or Phone(acquirer.gateway)
+        self._cashier = cashier
+        self._page = Shown((), "")
         self._view: JSONObject | None = None
         self._came_back = self._given_back()
         self._notice: JSONObject | None = None
@@ -75,6 +85,9 @@ class PhoneOnDesk:
                     self._confirm()
                 case "cancel":
                     self._leave()
+                case "one-code" if self._cashier is not None:
+                    gateway = self._acquirer.gateway
+                    gateway.prefix = PAYLOAD_PREFIX if self._has_one_code() else self._cashier.url
             return self.shown(), held
 
     def shown(self) -> JSONObject:
@@ -89,11 +102,14 @@ class PhoneOnDesk:
             shown["history"] = self._history()
             told = {"note": self._note, "notice": self._notice, "view": self._view}
             shown |= {name: value for name, value in told.items() if value is not None}
+            if self._cashier is not None:
+                shown["one_code"] = self._has_one_code()
+            if self._screen == "page":
+                shown |= {"lines": list(self._page.lines), "payable": bool(self._page.pay_path)}
             if self._screen == "code":
                 shown |= {"code": self._code, "qr": qr_rows(self._code)}
             if self._order is not None:
-                row = self._acquirer.registry.terminals.get(self._order.terminal)
-                name = row.merchant_name if row is not None else ""
+                name = self._acquirer.merchant_of(self._order)
                 shown |= {"amount": amount(self._order.amount_minor), "merchant": two(name, name)}
             return shown
 
@@ -109,6 +125,8 @@ class PhoneOnDesk:
         seen, view = look(sights)
         if seen is None:
             self._home(NOTHING_SEEN)
+        elif self._cashier is not None and (path := path_of(self._cashier, seen)):
+            self._screen, self._page = "page", open_page(self._cashier, path, self._wallet)
         else:
             result = self._phone.pay(seen, self._now_ms(), wallet=self._wallet, confirmed=False)
             if result is not PayResult.PAYING:
@@ -122,7 +140,15 @@ class PhoneOnDesk:
         self._code_since_ms = now_ms
         self._screen = "code"
 
+    def _has_one_code(self) -> bool:
+        """Whether the host's codes lead to the page for all wallets."""
+        return self._cashier is not None and self._acquirer.gateway.prefix == self._cashier.url
+
     def _confirm(self) -> None:
+        if self._screen == "page":
+            if self._cashier is not None and self._page.pay_path:
+                self._page = open_page(self._cashier, self._page.pay_path, self._wallet, paying=True)
+            return
         order, results = self._order, self._phone.confirm(self._now_ms())
         if order is None:
             return

@@ -29,7 +29,7 @@ NAME_LIMIT = 64
 LINE_LIMIT = 4 * 1024 * 1024  # Bytes of one line from the handheld: a long slip as PNG in base64 is 100 KB.
 
 BEHAVIOURS = ("normal", "silent", "refuse")
-PHONE_ACTS = ("wallet", "look", "confirm", "cancel", "code", "hold", "fund")
+PHONE_ACTS = ("wallet", "look", "confirm", "cancel", "code", "hold", "one-code")
 
 JSONObject = dict[str, Any]
 

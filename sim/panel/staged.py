@@ -234,6 +234,8 @@ class StagedWorld:
         match event.what:
             case "begun":
                 self._hub.publish({"is": "power", "on": stage.is_on, "why": ""})
+                for lamp in stage.world.lamps.lit:
+                    self._hub.publish({"is": "lamp", "lamp": lamp.value, "lit": True})
                 if (picture := stage.world.display.picture) is not None:
                     self._screen(stage, picture)
             case "power":

@@ -7,6 +7,8 @@ function phoneButton(name, act, extra = {}, kind = "") {
   return make("button", { type: "button", class: `app ${kind}`, "data-phone": act, on: () => { buzzer.wake(); send({ do: "phone", act, ...extra }); } }, word(name));
 }
 
+const LONG = 9; // Characters of an amount that fit in large letters.
+
 // The picture that the camera took, with a frame about the code that it found.
 function cameraView(view) {
   if (!view) return null;
@@ -35,17 +37,22 @@ export function drawPhone() {
   } else if (phone.screen === "confirm") {
     parts.push(cameraView(phone.view), make("p", { class: "say" }, word("phone.to")), make("p", { class: "who" }, both(phone.merchant)), make("p", { class: "sum" }, `¥${phone.amount}`),
       phoneButton("phone.pay", "confirm", {}, "main"), phoneButton("phone.cancel", "cancel", {}, "plain"));
+  } else if (phone.screen === "page") {
+    parts.push(cameraView(phone.view), ...phone.lines.map((line) => make("p", { class: /^[¥-]/.test(line) ? "sum" : "say" }, line)),
+      phone.payable ? phoneButton("phone.pay", "confirm", {}, "main") : null, phoneButton("phone.back", "cancel", {}, "plain"));
   } else if (phone.screen === "done" || phone.screen === "failed") {
     const mark = phone.screen === "done" ? '<circle cx="24" cy="24" r="20"/><path d="M15 25l6 6 12-13"/>' : '<circle cx="24" cy="24" r="20"/><path d="M17 17l14 14M31 17L17 31"/>';
     parts.push(make("div", { class: `mark ${phone.screen}` }, svg(mark, "0 0 48 48")), make("p", { class: "who" }, word(`phone.${phone.screen}`)),
       phone.amount ? make("p", { class: "sum" }, `¥${phone.amount}`) : null, phone.note ? make("p", { class: "say" }, both(phone.note)) : null, phoneButton("phone.back", "cancel", {}, "plain"));
   } else {
-    parts.push(tabs, make("p", { class: "say" }, word("phone.balance")), make("p", { class: "sum" }, `¥${wallet?.balance ?? "0.00"}`));
+    parts.push(tabs, make("p", { class: "say" }, word("phone.balance")), make("p", { class: `sum ${(wallet?.balance ?? "").length > LONG ? "long" : ""}` }, `¥${wallet?.balance ?? "0.00"}`));
     if (phone.note) parts.push(make("p", { class: "note" }, both(phone.note)));
     parts.push(cameraView(phone.view));
     parts.push(phoneButton("phone.scan", "look", {}, "main"), phoneButton("phone.code", "code", {}, "main second"), history(phone.history ?? []));
   }
   $("phone").className = `phone wallet-${Math.max(0, wallets.indexOf(wallet))} on-${phone.screen ?? "home"}`;
+  $("one-code").hidden = phone.one_code === undefined;
+  $("one-code").setAttribute("aria-pressed", String(Boolean(phone.one_code)));
   if (phone.notice) parts.unshift(make("p", { class: "notice", role: "status" }, both(phone.notice)));
   $("phone-glass").replaceChildren(...parts.filter(Boolean));
 }
@@ -55,6 +62,7 @@ export function drawScanner() {
   $("scanner-state").textContent = word(seen.scanner ? "scanner.on" : "scanner.idle");
 }
 
+$("one-code").addEventListener("click", () => send({ do: "phone", act: "one-code" }));
 $("scan-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const code = $("scan-code").value;
