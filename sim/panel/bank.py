@@ -98,8 +98,8 @@ class AcquirerBank:
         return in_force(host, self._line.active())
 
     def close(self) -> None:
+        self._server.stop()  # Before the line: its last word asks what is in force there.
         self._line.close()
-        self._server.stop()
         self.acquirer.book.close()
 
     def _tell_faults(self) -> None:

@@ -8,14 +8,14 @@ Spec: EMV 4.4 Book 3 §6.5 (commands), §5.4 (data object lists).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from emv.apdu import COMMANDS, status_words, sw_hex
 from emv.bits import FIELDS
 from emv.dol import parse_dol
 from emv.masking import TELL_THE_PAN, Masker
-from emv.tags import CDOL1_8C, CDOL2_8D, DDOL_9F49, PDOL_9F38, lookup, shown
+from emv.tags import CDOL1_8C, CDOL2_8D, DDOL_9F49, PDOL_9F38, RESPONSE_TEMPLATE_FORMAT_1_80, lookup, shown
 from emv.tlv import Tlv, TlvError, parse, tag_bytes
 from sim.panel.protocol import JSONObject
 
@@ -24,6 +24,13 @@ PIN_CHANGE = 0x24
 HEADER_BYTES = 5  # CLA INS P1 P2 Lc
 SHOWN_BYTES = 48  # Of one value: a certificate is longer, and nobody reads it.
 BITS = MappingProxyType({field.tag: field for field in FIELDS})
+REST = 0
+FORMAT_1: Mapping[int, tuple[tuple[int, int], ...]] = MappingProxyType(
+    {
+        GET_PROCESSING_OPTIONS: ((0x82, 2), (0x94, REST)),
+        GENERATE_AC: ((0x9F27, 1), (0x9F36, 2), (0x9F26, 8), (0x9F10, REST)),
+    }
+)
 FINE = (0x9000, 0x61)
 TEMPLATE_83 = 0x83
 
@@ -58,7 +65,7 @@ class CardTalk:
             "badge": sw_hex(sw),
             "tone": "good" if sw == FINE[0] or sw >> 8 == FINE[1] else "bad",
             "bytes": len(capdu) + len(rapdu),
-            "fields": [*command, *self._answer(answer)],
+            "fields": [*command, *self._answer(ins, answer)],
         }
 
     def _command(self, ins: int, capdu: bytes) -> Iterator[JSONObject]:
@@ -95,7 +102,7 @@ class CardTalk:
             entries.insert(0, (0, len(data) - sum(length for _, length in entries)))  # 83 and its length.
         return entries if entries and sum(length for _, length in entries) == len(data) else None
 
-    def _answer(self, answer: bytes) -> Iterator[JSONObject]:
+    def _answer(self, ins: int, answer: bytes) -> Iterator[JSONObject]:
         data, sw = answer[:-2], int.from_bytes(answer[-2:], "big")
         try:
             items = parse(data)
@@ -103,6 +110,8 @@ class CardTalk:
             items = ()
             yield _row("R-APDU", "不是TLV", "Data that is no TLV", f"<{len(data)} bytes> {fault}")
         yield from self._items(items, 0)
+        if len(items) == 1 and items[0].tag == RESPONSE_TEMPLATE_FORMAT_1_80:
+            yield from _format_1(ins, items[0].value)
         zh, en = (status_words(sw, language=language).partition(" ")[2] for language in ("zh-CN", "en"))
         yield _row("SW", zh, en, sw_hex(sw))
 
@@ -115,6 +124,16 @@ class CardTalk:
                 if item.tag in (PDOL_9F38, CDOL1_8C, CDOL2_8D, DDOL_9F49):
                     self._lists[item.tag] = item.value
                 yield {**_element(item.tag, item.value), "depth": depth}
+
+
+def _format_1(ins: int, value: bytes) -> Iterator[JSONObject]:
+    """What is in a template without tags, by the command that it answers. Spec: Book 3 §6.5.5.4, §6.5.8.4."""
+    at = 0
+    for tag, length in FORMAT_1.get(ins, ()):
+        piece = value[at : at + length] if length else value[at:]
+        at += len(piece)
+        if piece:
+            yield {**_element(tag, piece), "depth": 1}
 
 
 def _element(tag: int, value: bytes) -> JSONObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sim.acquirer import Book, Net, PaymentRow, books_agree
-from sim.acquirer.book import Entry, Order
+from sim.acquirer.book import Entry, EntryState, Order
 from sim.panel.journal_view import row_of
 from sim.panel.protocol import JSONObject
 from sim.panel.words import ENTRY_WORDS, ORDER_WORDS, clock_of, kind_words, two, yuan
@@ -93,7 +93,7 @@ def _terminal_words(state: PaymentState) -> JSONObject:
 
 def _host_words(found: Entry | Order) -> JSONObject:
     zh, en = ENTRY_WORDS[found.state] if isinstance(found, Entry) else ORDER_WORDS[found.state]
-    code = f" {found.code}" if isinstance(found, Entry) and not found.standing else ""
+    code = f" {found.code}" if isinstance(found, Entry) and found.state is EntryState.DECLINED else ""
     return two(zh + code, en + code)
 
 

@@ -160,10 +160,11 @@ class StagedWorld:
             raise ValueError(f"no such scenario: {name}")
         scenario = load_scenario(SHIPPED / f"{name}.yaml")
         self._live.interrupt()
-        self._follow(self._live.reset(terms_of(scenario, self._language)))
+        begun = self._live.reset(terms_of(scenario, self._language))
+        self._follow(begun)
+        begun.add_done_callback(lambda future: self._say_playing(scenario, "playing"))
         if not self._live.pace:
             self._live.speed(PLAY_SPEED)
-        self._say_playing(scenario, "playing")
         self._live.play(scenario.steps).add_done_callback(partial(self._played, scenario))
 
     def _begin_again(self, seed: str) -> None:
