@@ -113,7 +113,7 @@ def test_the_tabs_and_the_faults_are_reached_by_keyboard(browser: Browser) -> No
             browser.type_key("ArrowRight", 39)
         assert browser.run("document.activeElement.id") == "tab-faults"
         assert browser.run("document.querySelector('#sheet-faults').hidden") is False
-        assert browser.run("[...document.querySelectorAll('#tabs [role=tab]')].filter((e) => e.tabIndex === 0).length") == 1
+        assert browser.run("[...document.querySelectorAll('[role=tab]')].filter((e) => e.tabIndex === 0).length") == 1
         clerk.picture("virtual-faults-en")
         unnamed = (
             "[...document.querySelectorAll('button, input, select')].filter((e) => !e.closest('[hidden]') &&"

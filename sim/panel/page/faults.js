@@ -19,8 +19,8 @@ function faultRow(row) {
   if (row.always) buttons.push(button("always", () => ({ do: "happen", what: row.what, how: filled(row.always) })));
   if (row.always) buttons.push(button("off", () => (row.off ? { do: "happen", what: row.what, how: row.off } : { do: "mend", what: row.what, name: row.name })));
   return make("div", { class: "fault-row", "data-fault": key, role: "group", "aria-label": both(row) },
-    make("span", { class: "fault-words" }, both(row), make("code", { class: "fault-name" }, row.what === row.name || row.what === "fault" ? row.name : `${row.what} ${row.name}`)),
-    row.value ? field(row, key) : null,
+    make("span", { class: "fault-words" }, both(row),
+      make("span", { class: "fault-more" }, make("code", {}, row.what === row.name || row.what === "fault" ? row.name : `${row.what} ${row.name}`), row.value ? field(row, key) : null)),
     make("span", { class: "segments small" }, ...buttons));
 }
 

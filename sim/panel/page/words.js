@@ -126,7 +126,7 @@ export const WORDS = {
     "host.none": "Nothing said yet. When the terminal signs in or reads a card, each message and command is decoded here, newest first.", "host.in": "terminal → host", "host.out": "host → terminal", "host.card": "terminal ⇄ card", "host.line": "line", "host.lost": "not delivered", "host.field": "Field", "host.bytes": "bytes", "host.dropped": "taken, and not answered",
     slips: "Slips", "slips.none": "Nothing printed yet. Slips come out of the printer and stay here.", "slips.text": "As text", "slips.save": "Save image", "slips.save-text": "Save text", "slips.qr": "QR code holds",
     books: "Books", "books.none": "The books are empty.", "books.total": "Total", "books.count": "Count", "books.amount": "Amount", "books.kind": "Kind", "books.latest": "Latest", "books.batch": "Batch", "books.orders": "Wallet orders", "books.accounts": "Cardholders' accounts", "books.available": "Available", "books.note": "The host's totals. At settlement the terminal's must agree with them.",
-    talk: "Conversation", "talk.all": "All", "talk.host": "Host", "talk.card": "Card", screenshot: "Save screen",
+    talk: "Talk", "talk.all": "All", "talk.host": "Host", "talk.card": "Card", screenshot: "Save screen",
     time: "Virtual time", "time.still": "Stop", "time.fast": "Fastest", "time.second": "+1 s", "time.minute": "+1 min", "time.seed": "Seed", "time.begin": "New world", "time.scenario": "Scenario", "time.play": "Play", "time.stop": "Stop playing",
     "time.playing": "Playing", "time.played": "It came about", "time.failed": "It did not come about",
     journal: "Journal", "journal.none": "The terminal has written nothing yet.", "journal.note": "The terminal's journal: on disk before anything is sent, only ever added to; newest first.",
