@@ -38,13 +38,11 @@ from drivers.printer import EscPosPrinter, PrinterSettings
 from drivers.scanner import Gm65Scanner, ScannerSettings
 from drivers.stripe_reader import SerialStripeReader, StripeSettings
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
-from sim.acquirer.server import wall_ms
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
-from sim.panel.card_talk import CardTalk
+from sim.panel.card_talk import WatchedCard
 from sim.panel.journal_view import JournalView
-from sim.panel.protocol import ProtocolError, parse_do, to_line
-from sim.panel.words import clock_of
+from sim.panel.protocol import JSONObject, ProtocolError, parse_do, to_line
 from sim.twins.card_reader import TwinCardReader
 from sim.wire.gpio import PinBoard, install_chip
 from sim.wire.i2c import FakeSMBus, Sh1107, Ssd1306
@@ -227,7 +225,7 @@ class Handheld:
         if name not in PROFILES:
             self._voice.say(kind="problem", text=f"there is no card {name}")
             return
-        card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name], wait=_think), self._voice))
+        card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name], wait=_think), self._card_said))
         self._reader.remove()
         self._reader.insert(card, tear_at=self._tear_at)
         self._tear_at = None
@@ -244,6 +242,9 @@ class Handheld:
                 (self._board.open_case if how == "open" else self._board.shut)()
             case _:
                 self._voice.say(kind="problem", text=f"handheld: {what} cannot happen to a process; it has real wires")
+
+    def _card_said(self, entry: JSONObject) -> None:
+        self._voice.say(kind="apdu", **entry)
 
     def _swipe(self, name: str) -> None:
         try:
@@ -408,24 +409,6 @@ class Roll:
 def _think(ms: int) -> None:
     """A slow card keeps its reader's thread waiting, as in life."""
     time.sleep(ms / 1000)
-
-
-class WatchedCard:
-    """A virtual card whose conversation is told, decoded and masked."""
-
-    def __init__(self, card: VirtualCard, voice: Voice) -> None:
-        self._card = card
-        self._voice = voice
-        self._talk = CardTalk()
-
-    def reset(self, *, warm: bool = False) -> bytes:
-        self._talk = CardTalk()
-        return self._card.reset(warm=warm)
-
-    def transmit(self, capdu: bytes) -> bytes:
-        answer = self._card.transmit(capdu)
-        self._voice.say(kind="apdu", **self._talk.exchange(capdu, answer, clock_of(wall_ms())))
-        return answer
 
 
 def _config(args: argparse.Namespace, host: Address) -> Config:

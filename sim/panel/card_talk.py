@@ -8,7 +8,7 @@ Spec: EMV 4.4 Book 3 §6.5 (commands), §5.4 (data object lists).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from emv.apdu import COMMANDS, status_words, sw_hex
@@ -17,7 +17,10 @@ from emv.dol import parse_dol
 from emv.masking import TELL_THE_PAN, Masker
 from emv.tags import CDOL1_8C, CDOL2_8D, DDOL_9F49, PDOL_9F38, RESPONSE_TEMPLATE_FORMAT_1_80, lookup, shown
 from emv.tlv import Tlv, TlvError, parse, tag_bytes
+from sim.acquirer.server import wall_ms
 from sim.panel.protocol import JSONObject
+from sim.panel.words import clock_of
+from sim.twins.card_reader import ChipCard
 
 VERIFY, INTERNAL_AUTHENTICATE, SELECT, GET_PROCESSING_OPTIONS, GENERATE_AC = 0x20, 0x88, 0xA4, 0xA8, 0xAE
 PIN_CHANGE = 0x24
@@ -124,6 +127,24 @@ class CardTalk:
                 if item.tag in (PDOL_9F38, CDOL1_8C, CDOL2_8D, DDOL_9F49):
                     self._lists[item.tag] = item.value
                 yield {**_element(item.tag, item.value), "depth": depth}
+
+
+class WatchedCard:
+    """A card whose conversation is told, exchange by exchange; a reset begins another one."""
+
+    def __init__(self, card: ChipCard, say: Callable[[JSONObject], None]) -> None:
+        self._card = card
+        self._say = say
+        self._talk = CardTalk()
+
+    def reset(self, *, warm: bool = False) -> bytes:
+        self._talk = CardTalk()
+        return self._card.reset(warm=warm)
+
+    def transmit(self, capdu: bytes) -> bytes:
+        answer = self._card.transmit(capdu)
+        self._say(self._talk.exchange(capdu, answer, clock_of(wall_ms())))
+        return answer
 
 
 def _format_1(ins: int, value: bytes) -> Iterator[JSONObject]:

@@ -89,14 +89,21 @@ def event_told(event: Event) -> JSONObject:
     """One row of the journal: its words, and what changed."""
     zh, en = EVENT_WORDS.get(event.kind, (event.kind, event.kind))
     shown = {"name": event.body["name"]} if event.kind == "setting" else event.body  # Its value may be a verifier.
-    told = ", ".join(f"{key} {_plain(value)}" for key, value in shown.items() if not _is_long(value))
+    step = [f"{shown['from']} → {shown['to']}"] if "from" in shown and "to" in shown else []
+    rest = {key: value for key, value in shown.items() if not (step and key in ("from", "to"))}
+    told = ", ".join([*step, *_pairs(rest)])
     return {"n": event.n, "time": clock_of(event.at_ms), "kind": event.kind, "zh": zh, "en": en, "told": told}
 
 
 def _plain(value: object) -> str:
     if isinstance(value, Mapping):
-        return "(" + ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items() if not _is_long(inner)) + ")"
+        return f"({', '.join(_pairs(value))})"
     return str(value)
+
+
+def _pairs(values: Mapping[str, object]) -> list[str]:
+    said = {key: value for key, value in values.items() if value not in ("", {}, None) and not _is_long(value)}
+    return [f"{key} {_plain(value)}" for key, value in said.items()]
 
 
 def _is_long(value: object) -> bool:
