@@ -15,6 +15,7 @@ COMMANDS = {
     "swarm": ("sim.swarm.command", "many worlds with every fault, each watched by checkers of money"),
     "replay": ("sim.swarm.replay", "one world of the swarm again, to the byte"),
     "scenario": ("sim.scenario.command", "stories from files, told in virtual time; each says how it ended"),
+    "api": ("sim.api.command", "a world over HTTP, for tests in any language"),
     "acquirer": ("sim.acquirer.command", "the acquirer on a TCP port"),
     "certify": ("sim.certify.command", "an acquirer's certification script against a terminal, and a signed report"),
     "gallery": ("sim.gallery.command", "every screen and slip on one page; what a change has made of them"),

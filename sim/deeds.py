@@ -1,8 +1,9 @@
 """What is done to a living world, in the order in which it was done: enough to make the same world once more.
 
-A deed is a step of a scenario, or one of the words that only a living world has: `until` (go on until something has
-come about), `arm` (the power fails at a moment), `clear` (no more faults of host and line). Between two deeds time
-passes. A record of deeds is JSON, each in the form in which a scenario has its steps.
+A deed is a step of a scenario, or one of the words that only a living world has: `act` (a step, and the moment in which
+it is seen to work), `until` (go on until something has come about), `arm` (the power fails at a moment), `clear` (no
+more faults of host and line). Between two deeds time passes. A record of deeds is JSON, each in the form in which a
+scenario has its steps.
 """
 
 from __future__ import annotations
@@ -16,17 +17,31 @@ from sim.scenario.reading import Node, read_step
 from sim.scenario.steps import LOOK_MS, SCREENS, TEXT_LIMIT, Mark, Step, Text
 from sim.stage import Stage
 from sim.story import MISHAPS, StoryError
-from sim.takes import number_from, one_of
+from sim.takes import one_of
 from terminal.loop import Sleep
 
 DEEDS_LIMIT = 100_000  # A day of scripted trade; each takes about a millisecond to do again.
-UNTIL_LIMIT_MS = 7 * 24 * 3600 * 1000
+AGE_LIMIT_MS = 366 * 24 * 3600 * 1000
+SETTLE_MS = 100  # Until a person sees what a key has done.
 ENDS = ("screen", "text", "slip", "idle")
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """A step of somebody who looks first, and then for a moment at what comes of it.
+
+    What was shown before is no longer waited for; what is shown in that moment is not missed.
+    """
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
 class Until:
-    """Go on until it is so: `screen` shown, `text` on the glass, a new `slip` with that text, or all is `idle`."""
+    """Go on until it is so: `screen` shown, `text` on the glass, a new `slip` with that text, or all is `idle`.
+
+    A screen counts that is there now, or was shown since the last Act and the last screen that was waited for.
+    """
 
     end: str
     value: str = ""
@@ -57,7 +72,7 @@ class Clear:
     """What was to go wrong with host and line does not."""
 
 
-Deed = Step | Until | Arm | Clear
+Deed = Step | Act | Until | Arm | Clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +96,8 @@ Entry = Passed | Done
 def perform(stage: Stage, deed: Deed, to_ms: int | None = None) -> None:
     """Do it, until the world is `to_ms` old at most. Raises StoryError, TimeIsUp."""
     if not stage.is_on:
-        if isinstance(deed, Step):
-            stage.perform(deed)
+        if isinstance(deed, Step | Act):
+            stage.perform(deed.step if isinstance(deed, Act) else deed)
             return
         raise StoryError("the terminal has no power; power: on first")
     if to_ms is None:
@@ -96,12 +111,22 @@ def _perform(stage: Stage, deed: Deed) -> None:
     match deed:
         case Step():
             stage.perform(deed)
+        case Act(step):
+            lives = stage.lives
+            stage.eyes.look_again()
+            stage.perform(step)
+            if stage.is_on and stage.lives == lives:
+                stage.do(_settle())
         case Until():
             stage.do(_until(stage, deed))
         case Arm(moment):
             stage.happen("power-fails", moment)
         case Clear():
             stage.clear_faults()
+
+
+async def _settle() -> None:
+    await Sleep(SETTLE_MS)
 
 
 async def _until(stage: Stage, until: Until) -> None:
@@ -125,8 +150,8 @@ async def _until(stage: Stage, until: Until) -> None:
 
 async def _until_shown(stage: Stage, name: str) -> None:
     """Also a screen that is gone again a moment later is seen."""
-    stage.eyes.look_again()
     if stage.showing() == name and not stage.world.keys_waiting():
+        stage.eyes.look_again()
         return
     while await stage.eyes.see_any() != name:
         pass
@@ -153,14 +178,20 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         return {"pass_to": entry.to_ms}
     ended = {} if entry.to_ms is None else {"ended_at": entry.to_ms}
     match entry.deed:
-        case Step(verb, argument):
-            return {"step": {verb: _plain(argument)} if argument else verb, **ended}
+        case Step():
+            return {"step": _step_json(entry.deed), **ended}
+        case Act(step):
+            return {"act": _step_json(step), **ended}
         case Until(end, value):
             return {"until": {end: value}, **ended}
         case Arm(moment):
             return {"arm": moment, **ended}
         case Clear():
             return {"clear": True, **ended}
+
+
+def _step_json(step: Step) -> object:
+    return {step.verb: _plain(step.argument)} if step.argument else step.verb
 
 
 def _plain(argument: object) -> object:
@@ -180,10 +211,12 @@ def read_entry(told: object) -> Entry:
         return Passed(_moment(rest["pass_to"]))
     to_ms = _moment(rest.pop("ended_at")) if "ended_at" in rest else None
     if len(rest) != 1:
-        raise ValueError("an entry is pass_to, step, until, arm or clear")
+        raise ValueError("an entry is pass_to, step, act, until, arm or clear")
     [(what, value)] = rest.items()
     if what == "step":
         return Done(step_from(value), to_ms)
+    if what == "act":
+        return Done(Act(step_from(value)), to_ms)
     if what == "until" and isinstance(value, dict) and len(value) == 1:
         [(end, wanted)] = value.items()
         return Done(Until(str(end), str(wanted)), to_ms)
@@ -195,9 +228,8 @@ def read_entry(told: object) -> Entry:
 
 
 def _moment(value: object) -> int:
-    if type(value) is not int:
-        raise ValueError("a moment is a number of milliseconds")
-    number_from(0, 10 * UNTIL_LIMIT_MS).check(str(value))
+    if type(value) is not int or not 0 <= value <= AGE_LIMIT_MS:
+        raise ValueError("a moment is a whole number of milliseconds, of at most a year")
     return value
 
 

@@ -164,7 +164,7 @@ class Live:
         self._pace.interrupt()
 
     def snapshot(self) -> Future[Snapshot]:
-        """The Future raises ValueError for a world in which more was done than is kept, and Broken."""
+        """The Future raises Broken, and ValueError where more counts than the deeds that are kept."""
         return self._put(self._snapshot)
 
     def reset(self, terms: Terms) -> Future[None]:
@@ -318,6 +318,8 @@ class Live:
 
     def _snapshot(self) -> Snapshot:
         stage = self._whole()
+        if stage.host is not None:
+            raise ValueError("the host is outside this world, and remembers what a snapshot cannot")
         if len(self._entries) > DEEDS_LIMIT:
             raise ValueError(f"more than {DEEDS_LIMIT} deeds were done; only a younger world can be kept")
         return Snapshot(stage.terms, tuple(self._entries), self._digest())

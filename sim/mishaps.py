@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sim.acquirer.faults import parse_fault
+from sim.acquirer.faults import FaultKind, parse_fault
 from sim.cut_loop import CutLoop, PowerCut
 from sim.line_faults import LINE_FAULTS, parse_line_fault
 from sim.story import MISHAPS, StoryError
 
 if TYPE_CHECKING:
     from sim.world import World
+
+BYTES_ONLY = frozenset({FaultKind.DELAY, FaultKind.SPLIT})  # What only the acquirer's server does to its answers.
 
 
 def happen(world: World, what: str, how: str) -> None:
@@ -46,8 +48,11 @@ def _paper_left(world: World, how: str) -> None:
 
 
 def _fault(world: World, how: str) -> None:
+    fault = parse_fault(how)
+    if fault.kind in BYTES_ONLY:
+        raise StoryError(f"{fault.kind.value} of the host needs a line of bytes; here the line has it")
     with world.acquirer.lock:
-        world.acquirer.faults.add(parse_fault(how))
+        world.acquirer.faults.add(fault)
 
 
 def _line(world: World, how: str) -> None:

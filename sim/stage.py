@@ -28,10 +28,11 @@ from sim.story import FIRST_RUN, OPERATOR, Eyes, StoryError, play
 from sim.twins.link import Network
 from sim.twins.printer import TwinPrinter
 from sim.wire.roll import text_of
-from sim.world import World, hash_seed
+from sim.world import HostAnswers, World, hash_seed
 from terminal.config.settings import OFFERABLE
 from terminal.hostlink.codec import FrameError, decode
 from terminal.hostlink.frame import unwrap
+from terminal.hostlink.profile import load_profile
 
 T = TypeVar("T")
 DARK_MS = 3_000  # From the cut to the next start, when nobody says otherwise.
@@ -42,7 +43,10 @@ SCREENS_LIMIT = 100_000  # A countdown is one a second: more than a day of them.
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a world begins with. `begin`: new (never switched on) or signed-in. `offered`: usual or all transactions."""
+    """What a world begins with. `begin`: new (never switched on) or signed-in. `offered`: usual or all transactions.
+
+    `profile`: the dialect of terminal and host. `amount_codes`: see sim.acquirer.Acquirer.
+    """
 
     seed: int | str = 0
     language: str = "en"
@@ -50,21 +54,29 @@ class Terms:
     begin: str = "signed-in"
     offered: str = "usual"
     lines: int = 1
+    profile: str = "unionpay"
+    amount_codes: bool = False
 
 
 class Stage:
     """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
 
-    Raises StoryError when the terminal does not get to where it begins.
+    `host`, if given, answers in place of the acquirer (sim.outside_host): its book is then nobody's but its own, and
+    `first_stan` is where the terminal's counter begins, for it may remember earlier worlds.
+    Raises StoryError when the terminal does not get to where it begins, ProfileError for a dialect that cannot be read.
     """
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, host: HostAnswers | None = None, first_stan: int = 0) -> None:
         self.terms = terms
+        self.host = host
         # Who wants to know, in the order in which it happens: (what, value), see sim.live.
         self.told: Callable[[str, Any], None] = lambda what, value: None
         self.pace: Callable[[int], None] = lambda elapsed_ms: None
         self._folder = tempfile.TemporaryDirectory(prefix="zg-stage-")
-        self.acquirer = Acquirer(seed=hash_seed(terms.seed), faults=FaultPlan())
+        self._profile = load_profile(terms.profile)
+        self.acquirer = Acquirer(
+            seed=hash_seed(terms.seed), profile=self._profile, faults=FaultPlan(), amount_codes=terms.amount_codes
+        )
         self.slips: list[tuple[PaperLine, ...]] = []
         self._found = 0
         self.printed = 0  # Slips, those included that are no longer kept.
@@ -74,6 +86,7 @@ class Stage:
         self.lives = 0
         self._wall_ms = START_WALL_MS
         self._on = False
+        self._first_stan = first_stan
         self.world = self._new_life(None)
         try:
             self._begin()
@@ -84,6 +97,8 @@ class Stage:
     def _begin(self) -> None:
         if self.terms.begin == "signed-in":
             self.do(play(self, FIRST_RUN + OPERATOR + "idle:\n"))
+            if self.mode() != "signed-in":
+                raise StoryError(f"the host has not signed it in; it is {self.mode()}")
         self.slips.clear()
         self._papers.clear()
         self.printed = 0
@@ -104,10 +119,14 @@ class Stage:
             panel=self.terms.panel,
             language=self.terms.language,
             other_lines=[Network()] * (self.terms.lines - 1),
+            profile=self._profile,
             offered=OFFERABLE if self.terms.offered == "all" else None,
+            answers=self.host,
         )
         if before is not None:
             world.succeed(before)
+        elif self._first_stan:
+            world.journal.transact(lambda tx: tx.advance("stan", self._first_stan))
         world.printer_said = self._printed
         world.on_frame = self._frame
         world.on_show = self._shown
@@ -259,8 +278,8 @@ class Stage:
 
     def clear_faults(self) -> None:
         """No more faults of host and line, and no moment at which the power fails; what is broken stays broken."""
-        with self._book().lock:
-            self._book().faults.clear()
+        with self.world.acquirer.lock:
+            self.world.acquirer.faults.clear()
         self.world.line_faults.clear()
         self._loop.cut_next = ""
 
@@ -312,6 +331,8 @@ class Stage:
         return self.world.journal
 
     def _book(self) -> Acquirer:
+        if self.host is not None:
+            raise StoryError("the host is outside this world; its book is its own")
         return self.world.acquirer
 
 

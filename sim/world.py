@@ -49,6 +49,7 @@ PHONE_BALANCE_MINOR = 100_000_000
 PASSWORD_COST = 2  # Nobody in here guesses at passwords, and a day has hundreds of them.
 MEMORY = Path("/dev/shm")  # Linux's folder in memory: the keys of a world that nobody keeps cost no disk's sync.
 T = TypeVar("T")
+HostAnswers = Callable[[bytes, int], tuple[bytes, ...]]  # Of a frame and the time in ms since 1970; see TwinLink.
 
 
 @cache
@@ -63,7 +64,7 @@ class World:
     `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
     the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
     of `scratch` (None: in memory). `loop` may be one with a mind of its own (a power cut at a chosen moment); it then
-    decides seed and clock.
+    decides seed and clock. `answers`: a host that answers in place of the acquirer.
     """
 
     def __init__(
@@ -91,7 +92,9 @@ class World:
         offered: tuple[str, ...] | None = None,
         scratch: Path | None = None,
         vfs: str | None = None,
+        answers: HostAnswers | None = None,
     ) -> None:
+        self._answers = answers
         self._folder = tempfile.TemporaryDirectory(dir=scratch or _memory()) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
@@ -180,7 +183,7 @@ class World:
             return ()
         # The host's clock is right, whatever the terminal's says.
         now_ms -= self.loop.clock_error_ms
-        replies = self.acquirer.handle(frame, now_ms)
+        replies = (self._answers or self.acquirer.handle)(frame, now_ms)
         for reply in replies:
             self.on_frame(reply)
         if self.behaviour == "mute":  # Acts, but nobody hears it.
@@ -210,7 +213,8 @@ class World:
         if behaviour not in BEHAVIOURS:
             raise StoryError(f"no such behaviour of the host: {behaviour}")
         if behaviour == "new":
-            self.acquirer = Acquirer(seed=hash_seed("another host"), faults=FaultPlan())
+            seed = hash_seed("another host")
+            self.acquirer = Acquirer(seed=seed, profile=self.acquirer.profile, faults=FaultPlan())
             self._phone = Phone(self.acquirer.gateway, self._balances())
         self.behaviour = "ok" if behaviour == "new" else behaviour
 

@@ -246,6 +246,7 @@ def test_a_record_from_outside_is_read_or_refused(told: Any) -> None:
         {"step": "remove"},
         {"step": {"press": "00 ENTER"}, "ended_at": 700},
         {"step": {"expect": {"payments": ["reversed"], "slip": {"zh": "已", "en": "R"}}}},
+        {"act": {"insert": "signature"}},
         {"until": {"slip": ""}},
         {"arm": "before-receive"},
         {"clear": True},

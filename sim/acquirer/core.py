@@ -84,7 +84,8 @@ class Acquirer:
     """One acquirer with its book, its keys and its wallets. Thread-safe: phone and line may call at once.
 
     `draw(n)` gives n random bytes; without it a source seeded by `seed` is used. `amount_codes`: the last two
-    digits of an amount are the response code (00: none); off by default, for test hosts of the old kind.
+    digits of an amount are the response code (00: none; one that approves is booked); off by default, as test hosts
+    of the old kind have it.
     """
 
     def __init__(
@@ -372,13 +373,14 @@ class Acquirer:
             raise Refused(NOT_SUPPORTED)
         answer = self._transactions.transact(request, row, batch)
         icc = answer.fields.get(55)
-        if FaultKind.BAD_ARPC in request.faults and isinstance(icc, bytes):
+        faults = {**self._transactions.told_by_amount(row, batch.entries[stan].amount_minor), **request.faults}
+        if FaultKind.BAD_ARPC in faults and isinstance(icc, bytes):
             answer.fields[55] = icc[:2] + bytes((icc[2] ^ 0xFF,)) + icc[3:]
-        if FaultKind.PARTIAL in request.faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
+        if FaultKind.PARTIAL in faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
             answer.code = PARTIAL_APPROVAL
             answer.fields[4] = f"{self._transactions.give_half(batch.entries[stan]):012d}"
-        if FaultKind.APPROVE in request.faults and answer.code == APPROVED:
-            answer.code = request.faults[FaultKind.APPROVE].code
+        if FaultKind.APPROVE in faults and answer.code == APPROVED:
+            answer.code = faults[FaultKind.APPROVE].code
         return answer
 
     def _reversal(self, request: Request) -> Answer:

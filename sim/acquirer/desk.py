@@ -18,6 +18,7 @@ from sim.acquirer.accounts import DO, UNDO, can_pay, move
 from sim.acquirer.book import Batch, Book, Entry, EntryState
 from sim.acquirer.cards import CardDesk
 from sim.acquirer.checks import Demands, check_fields, demands_of
+from sim.acquirer.faults import Fault, FaultKind
 from sim.acquirer.originals import Originals, held_by
 from sim.acquirer.registry import ACQUIRER_ID, Account, Registry
 from sim.acquirer.requests import (
@@ -37,7 +38,7 @@ from sim.acquirer.scripts import script_for
 from sim.card.build import tlv
 from sim.issuer import CheckedCryptogram, Issuer, organisation_of
 from terminal.hostlink.card_messages import INSERTED
-from terminal.hostlink.codes import RESPONSE_CODES
+from terminal.hostlink.codes import APPROVING_CODES, PARTIAL_APPROVAL, RESPONSE_CODES
 from terminal.hostlink.details import AdditionalAmount, write_additional_amounts
 from terminal.hostlink.profile import NO_ORGANISATION, Profile
 from terminal.hostlink.transactions import Card, Effect, Names, Row
@@ -64,6 +65,18 @@ class TransactionDesk:
         self._demands: Mapping[Kind, Demands] = {row.kind: demands_of(row) for row in rows}
         self._rows = {(row.mti, *_codes(row)): row for row in rows}
         self._reversed = {_codes(row): row for row in rows}
+
+    def _code_of(self, amount_minor: int) -> str:
+        """The response code that an amount names; APPROVED where amounts name none."""
+        return f"{amount_minor % 100:02d}" if self._amount_codes else APPROVED
+
+    def told_by_amount(self, row: Row, amount_minor: int) -> dict[FaultKind, Fault]:
+        """What an amount asks for that names an approving code: that is booked, and said so."""
+        code = self._code_of(amount_minor)
+        if code not in APPROVING_CODES - {APPROVED} or row.undoes is not None or row.advice:
+            return {}
+        kind = FaultKind.PARTIAL if code == PARTIAL_APPROVAL else FaultKind.APPROVE
+        return {kind: Fault(kind, code=code)}
 
     def row(self, request: Request) -> Row | None:
         """Which kind a request is; of a 0400, which kind it takes back."""
@@ -129,8 +142,8 @@ class TransactionDesk:
         if row.kind is Kind.INSTALMENT and not message.binary(62)[TERMS].isdigit():
             raise Refused(FORMAT_ERROR)
         entry.held_minor = held_by(row, entry.amount_minor, original)
-        if begins and self._amount_codes and f"{entry.amount_minor % 100:02d}" in RESPONSE_CODES.keys() - {APPROVED}:
-            raise Refused(f"{entry.amount_minor % 100:02d}")
+        if begins and self._code_of(entry.amount_minor) in RESPONSE_CODES.keys() - APPROVING_CODES:
+            raise Refused(self._code_of(entry.amount_minor))
         # An advice tells what has happened: the issuer has promised it, and pays.
         if not row.advice and row.effect is not Effect.CREDIT and not can_pay(account, entry):
             raise Refused(INSUFFICIENT_FUNDS)

@@ -1,0 +1,114 @@
+"""The pytest plugin, as its users have it: a pytest of its own, with the example of the documents."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_bench import TOKEN, Client
+
+from sim.acquirer import Acquirer
+from sim.acquirer.server import AcquirerServer
+from sim.api.desk import Desk
+from sim.api.server import ApiServer
+from sim.stage import Terms
+
+ROOT = Path(__file__).parents[1]
+SECTION = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8").split("## A world of your own, in tests")[1]
+EXAMPLE_LINES = 20
+pytestmark = pytest.mark.slow
+
+
+def example(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+
+
+def run(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A pytest in a folder that knows nothing of this suite. The plugin is named: an old .venv has no entry point."""
+    (folder / "test_example.py").write_text(text, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "sim.pytest_plugin", "-p", "no:cacheprovider", *words]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_example_is_short_and_passes_beside_itself(tmp_path: Path) -> None:
+    [text] = example("python")
+    assert len([line for line in text.splitlines() if line]) <= EXAMPLE_LINES
+    ended = run(tmp_path, text, "-n", "2")
+    assert ended.returncode == 0, ended.stdout
+    assert "2 passed" in ended.stdout
+
+
+def test_the_example_passes_before_a_host_of_ones_own(tmp_path: Path) -> None:
+    acquirer = Acquirer()
+    with AcquirerServer(acquirer) as host:
+        ended = run(tmp_path, example("python")[0], "--zhanggui-host", f"127.0.0.1:{host.port}")
+        assert ended.returncode == 0, ended.stdout
+        refused = run(tmp_path, example("python")[0], "--zhanggui-host", f"127.0.0.1:{host.port}", "-n", "1")
+    assert sorted(entry.state.value for entry in acquirer.book.entries) == ["approved", "reversed"]
+    assert "run with -n 0" in refused.stdout
+
+
+def test_a_failure_says_its_seed_the_glass_and_what_was_done(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path,
+        "def test_fails(zhanggui_world):\n"
+        "    zhanggui_world.press('500 ENTER')\n"
+        "    zhanggui_world.run_until(screen='approved', within_ms=3_000)\n",
+    )
+    assert ended.returncode == 1
+    assert "screen 'approved': limit; screen 'choose_method': Pay by ¥5.00" in ended.stdout
+    told = ended.stdout.split(" zhanggui world ")[1].splitlines()
+    deeds = [json.loads(line) for line in told if line.startswith("{")]
+    assert deeds[0] == {"seed": "test_example.py::test_fails"}
+    assert deeds[1] == {"act": {"press": "500 ENTER"}}
+    assert deeds[2]["until"] == {"screen": "approved"}
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ("zhanggui(seed=-1)", "seed: a number below 2^63"),
+        ("zhanggui(colour='red')", "colour: no such field"),
+        ("zhanggui('zh-CN')", "each by its name"),
+    ],
+)
+def test_a_marker_that_is_wrong_is_told(tmp_path: Path, marker: str, said: str) -> None:
+    ended = run(tmp_path, f"import pytest\n@pytest.mark.{marker}\ndef test_it(zhanggui_world): ...\n")
+    assert ended.returncode != 0
+    assert said in ended.stdout + ended.stderr
+
+
+def test_nothing_of_the_simulator_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
+    looks = "[name for name in sys.modules if name.startswith('sim.')]"
+    text = f"import sys\ndef test_it():\n    assert {looks} == ['sim.pytest_plugin']\n"
+    assert run(tmp_path, text).returncode == 0
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    desk = Desk(Terms(seed=1))
+    server = ApiServer(desk, port=0, token=TOKEN)
+    server.start()
+    speaks = Client(server)
+    yield speaks
+    speaks.close()
+    server.close()
+    desk.close()
+
+
+def test_the_requests_of_the_documents_are_answered(client: Client) -> None:
+    calls = re.findall(r"^zg \$URL(\S+)(?: -d '(.*)')?$", "".join(example("sh")), re.MULTILINE)
+    assert len(calls) >= 7
+    for path, told in calls:
+        answer = client.raw("POST" if told else "GET", f"/v1{path}", told.encode() if told else None)
+        assert answer.status == 200, (path, answer.data)
+    [story] = re.findall(r"^  (sim/scenarios/\S+)", "".join(example("sh")), re.MULTILINE)
+    played = client.post("/scenario", yaml=(ROOT / story).read_text(encoding="utf-8"))
+    assert (played["ended"], client.get("/books")["agree"]) == ("done", True)
