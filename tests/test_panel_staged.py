@@ -122,6 +122,10 @@ def test_lasting_mishaps_are_told_and_mended(page: Page) -> None:
     page.until("faults-on", lambda told: told["on"] == {"line:delay": "always"})
     page.say(do="mend", what="line", name="delay")
     page.until("faults-on", lambda told: not told["on"])
+    page.say(do="happen", what="fault", how="no-mac")
+    page.until("faults-on", lambda told: told["on"] == {"fault:no-mac": "once"})
+    page.say(do="clear")
+    page.until("faults-on", lambda told: not told["on"])
     page.say(do="mend", what="fault", name="flood")
     assert "flood" in page.until("problem")["text"]
 

@@ -4,11 +4,11 @@ Down (browser → panel → handheld) goes what a person does, up comes what the
 everything that a browser says against the table below before any of it reaches a device; it is the one door
 to the outside.
 
-    down  {"do":"press","key":"5"}  insert swipe remove scan paper happen pixels | power restart host phone mend
+    down  {"do":"press","key":"5"}  insert swipe remove scan paper happen pixels | power restart host phone mend clear
     up    {"is":"screen",...} paper tone lamp scanner paper-state apdu journal ready | hello power host phone
           books cards card slip event host-state faults faults-on problem
 
-A world in virtual time (sim.panel.staged) also hears time, play, begin and clear, and says time, scenarios, playing,
+A world in virtual time (sim.panel.staged) also hears time, play and begin, and says time, scenarios, playing,
 step and begun. `happen` is a mishap in the words of the scenarios (sim.story.MISHAPS); `mend` takes a lasting one back
 by its name.
 """

@@ -157,6 +157,9 @@ class World:
             self._hub.publish({"is": "host-state", "behaviour": behaviour})
         elif deed.act == "phone":
             self._phone_does(deed)
+        elif deed.act == "clear":
+            for what, _, name in (key.partition(":") for key in self._bank.faults()):
+                self._bank.mend(what, name)
         elif deed.act in ("happen", "mend") and deed.values["what"] in ("fault", "line"):
             self._to_bank(deed)
         elif deed.act in TO_HANDHELD:

@@ -5,7 +5,8 @@ const values = {}; // What a person has written into the rows' fields.
 
 export function drawFaults() {
   if (!seen.faults) return;
-  $("faults").replaceChildren(make("p", { class: "books-note" }, word("faults.note")), ...seen.faults.groups.map((group) =>
+  $("faults").replaceChildren(make("p", { class: "books-note" }, word("faults.note")),
+    make("button", { type: "button", class: "quiet", id: "faults-clear", on: () => send({ do: "clear" }) }, word("faults.clear")), ...seen.faults.groups.map((group) =>
     make("section", { class: "fault-group" }, make("h3", {}, both(group)), ...group.rows.map(faultRow))));
   drawFaultsOn();
 }
