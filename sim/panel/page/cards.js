@@ -1,5 +1,5 @@
 // The cards that lie on the bench, and the one in the slot.
-import { $, both, make, seen, send, svg, word } from "/dom.js?token={{token}}";
+import { $, both, make, page, seen, send, svg, word } from "/dom.js?token={{token}}";
 import { buzzer } from "/handheld.js?token={{token}}";
 
 const CARDS_FIRST = 4;
@@ -22,8 +22,9 @@ export function drawCards() {
   }
   const card = seen.cards.find((one) => one.name === seen.card);
   const holder = $("inserted");
-  if (holder.dataset.card !== seen.card || card) {
-    holder.dataset.card = seen.card;
+  const drawn = `${seen.card} ${page.lang}`;
+  if (holder.dataset.drawn !== drawn) { // A button that is made anew under a finger is not clicked.
+    holder.dataset.drawn = drawn;
     holder.replaceChildren(...(card ? [make("button", { type: "button", class: "card-in", "aria-label": word("cards.remove"), title: word("cards.remove"), on: () => send({ do: "remove" }) }, cardFace(card, seen.cards.indexOf(card)))] : []));
   }
   $("handheld").classList.toggle("has-card", Boolean(card));
