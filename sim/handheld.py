@@ -4,7 +4,7 @@ This is the panel's child process and can be driven by anything that speaks JSON
 what a person does comes in on stdin, what the world would see and hear goes out on stdout. The log is on stderr.
 
     flows → luma → I²C → the controller's memory     → {"is":"screen"}, the pixels as decoded from the wire
-    flows ← RPi.GPIO (rpi-lgpio) ← lgpio ← contacts  ← {"do":"press"}, {"do":"tamper"}
+    flows ← RPi.GPIO (rpi-lgpio) ← lgpio ← contacts  ← {"do":"press"}, {"do":"happen"}
     flows → RPi.GPIO (rpi-lgpio) → lgpio → pins      → {"is":"lamp"}, {"is":"tone"}
     flows → python-escpos → pty → ESC/POS            → {"is":"paper"}, as text and PNG
     flows ⇄ card channel ⇄ virtual card              ← {"do":"insert"}, {"do":"remove"}
@@ -40,7 +40,9 @@ from drivers.stripe_reader import SerialStripeReader, StripeSettings
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
-from sim.panel.protocol import ProtocolError, parse_do, to_line
+from sim.panel.card_talk import WatchedCard
+from sim.panel.journal_view import JournalView
+from sim.panel.protocol import JSONObject, ProtocolError, parse_do, to_line
 from sim.twins.card_reader import TwinCardReader
 from sim.wire.gpio import PinBoard, install_chip
 from sim.wire.i2c import FakeSMBus, Sh1107, Ssd1306
@@ -55,7 +57,7 @@ from terminal.config import Address, Config, ConfigErrors, Host, load_config
 from terminal.config.settings import OFFERABLE
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
-from terminal.journal import Journal
+from terminal.journal import Journal, Tx
 from terminal.model import Mode
 from terminal.real_loop import RealLoop
 from terminal.recorded import recorded
@@ -145,6 +147,7 @@ class Handheld:
         self._reader = TwinCardReader()
         self._roll = Roll(voice, self._font)
         self._holding: threading.Timer | None = None
+        self._tear_at: int | None = None
         self._cards: dict[str, WatchedCard] = {}
         self._fingers = Fingers(self._board, voice)
         self._mode: Callable[[], Mode] = lambda: Mode.BLANK  # Until the shop is there to be asked.
@@ -180,7 +183,10 @@ class Handheld:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         journal = Journal.open(self._data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
         devices, recording = self._devices, self._recording
-        loop = RealLoop(recording.rows(journal), drawn=recording.drawn) if recording else RealLoop(journal.transact)
+        view = JournalView(journal, lambda told: self._voice.say(kind="journal", **told))
+        transact = seen(recording.rows(journal) if recording else journal.transact, view)
+        loop = RealLoop(transact, drawn=recording.drawn) if recording else RealLoop(transact)
+        view.look()
         if recording:
             devices = recorded(devices, recording)
         keys = open_keys(self._config, journal)
@@ -218,8 +224,8 @@ class Handheld:
                 self._hold(str(values["code"]).encode("utf-8"))
             case "paper":
                 self._set_paper(Paper(values["state"]))
-            case "tamper":
-                self._board.open_case()
+            case "happen":
+                self._happen(str(values["what"]), str(values["how"]))
             case "pixels":
                 width, height = self._bus.panel.columns, self._bus.panel.height
                 pixels = base64.b64encode(self._bus.pixels()).decode("ascii")
@@ -231,9 +237,26 @@ class Handheld:
         if name not in PROFILES:
             self._voice.say(kind="problem", text=f"there is no card {name}")
             return
-        card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name], wait=_think), self._voice))
+        card = self._cards.setdefault(name, WatchedCard(VirtualCard(PROFILES[name], wait=_think), self._card_said))
         self._reader.remove()
-        self._reader.insert(card)
+        self._reader.insert(card, tear_at=self._tear_at)
+        self._tear_at = None
+
+    def _happen(self, what: str, how: str) -> None:
+        match what:
+            case "tear":
+                self._tear_at = int(how)
+            case "reader":
+                (self._reader.unplug if how == "unplug" else self._reader.plug)()
+            case "paper-left":
+                self._printer.run_out_after(int(how))
+            case "case":
+                (self._board.open_case if how == "open" else self._board.shut)()
+            case _:
+                self._voice.say(kind="problem", text=f"handheld: {what} cannot happen to a process; it has real wires")
+
+    def _card_said(self, entry: JSONObject) -> None:
+        self._voice.say(kind="apdu", **entry)
 
     def _swipe(self, name: str) -> None:
         try:
@@ -400,20 +423,15 @@ def _think(ms: int) -> None:
     time.sleep(ms / 1000)
 
 
-class WatchedCard:
-    """A virtual card whose conversation is told, headers and status words only: the data holds the card number."""
+def seen(transact: Callable[[Callable[[Tx], Any]], Any], view: JournalView) -> Callable[[Callable[[Tx], Any]], Any]:
+    """The same, with a look at what has become durable."""
 
-    def __init__(self, card: VirtualCard, voice: Voice) -> None:
-        self._card = card
-        self._voice = voice
+    def look_after(work: Callable[[Tx], Any]) -> Any:
+        value = transact(work)
+        view.look()
+        return value
 
-    def reset(self, *, warm: bool = False) -> bytes:
-        return self._card.reset(warm=warm)
-
-    def transmit(self, capdu: bytes) -> bytes:
-        answer = self._card.transmit(capdu)
-        self._voice.say(kind="apdu", command=capdu[:4].hex().upper(), status=answer[-2:].hex().upper())
-        return answer
+    return look_after
 
 
 def _config(args: argparse.Namespace, host: Address) -> Config:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,7 @@ class Phone:
 
     def look_at(self, picture: Image, *, blur_px: float = 0.0) -> str | None:
         """The first QR code in a grey picture. `blur_px` in the picture's own pixels."""
-        import zxingcpp
-        from PIL import ImageFilter
-
-        if blur_px:
-            picture = picture.filter(ImageFilter.GaussianBlur(blur_px))
-        wanted = zxingcpp.BarcodeFormat.QRCode
-        found = zxingcpp.read_barcodes(picture, formats=wanted)  # type: ignore[arg-type]  # The binding converts one.
-        return str(found[0].text) if found else None
+        return photograph(picture, blur_px=blur_px).text
 
     def pay(
         self, payload: str, now_ms: int, *, wallet: WalletKind = WalletKind.WECHAT, confirmed: bool = True
@@ -91,6 +85,31 @@ class Phone:
         for order in orders:
             self._gateway.refuse(order, now_ms)
         return len(orders)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A grey picture as the camera took it, and the first QR code in it: its text, its corners clockwise."""
+
+    picture: Image
+    text: str | None
+    corners: tuple[tuple[int, int], ...]
+
+
+def photograph(picture: Image, *, blur_px: float = 0.0) -> Photo:
+    """Look at a grey picture. `blur_px` (a Gaussian radius) in its own pixels."""
+    import zxingcpp
+    from PIL import ImageFilter
+
+    if blur_px:
+        picture = picture.filter(ImageFilter.GaussianBlur(blur_px))
+    wanted = zxingcpp.BarcodeFormat.QRCode
+    found = zxingcpp.read_barcodes(picture, formats=wanted)  # type: ignore[arg-type]  # The binding converts one.
+    if not found:
+        return Photo(picture, None, ())
+    place = found[0].position
+    corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+    return Photo(picture, str(found[0].text), tuple((corner.x, corner.y) for corner in corners))
 
 
 class PhoneInHand:

@@ -39,6 +39,18 @@ class StillBank:
     def behave(self, behaviour: str) -> None:
         self.behaviours.append(behaviour)
 
+    def happen(self, what: str, how: str) -> None:
+        self.behaviours.append(f"{what} {how}")
+
+    def mend(self, what: str, name: str) -> None:
+        self.behaviours.append(f"{what} no {name}")
+
+    def faults(self) -> dict[str, str]:
+        return {}
+
+    def journal(self, payments: list[dict[str, Any]]) -> None:
+        pass
+
     def books(self) -> dict[str, Any]:
         return {"sections": []}
 

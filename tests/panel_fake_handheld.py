@@ -54,7 +54,7 @@ def main() -> int:
             screen(name, typed)
             if message["key"] == "enter":
                 slip(f"SLIP {typed}")
-        elif message["do"] == "tamper":
+        elif message["do"] == "happen" and message["what"] == "case":
             return 3
         elif message["do"] == "scan":
             name = "type_component" if message["code"] == "hex" else "typed"

@@ -20,7 +20,7 @@ from sim.panel.protocol import CODE_LIMIT, MESSAGE_LIMIT, ProtocolError, parse_d
         {"do": "remove"},
         {"do": "scan", "code": "28 0012 付"},
         {"do": "paper", "state": "cover-open"},
-        {"do": "tamper"},
+        {"do": "happen", "what": "case", "how": "open"},
         {"do": "pixels"},
         {"do": "power", "on": False},
         {"do": "host", "behaviour": "silent"},
@@ -51,7 +51,12 @@ def test_every_deed_passes_as_it_is(message: dict[str, object]) -> None:
         json.dumps({"do": "scan", "code": "9" * (CODE_LIMIT + 1)}),
         '{"do":"phone","act":"call"}',
         '{"do":"phone","act":"wallet"}',
-        '{"do":"tamper"' + " " * MESSAGE_LIMIT + "}",
+        '{"do":"happen","what":"flood","how":"high"}',
+        '{"do":"happen","what":"tear","how":"0"}',
+        '{"do":"happen","what":"fault","how":"code,code=123456"}',
+        '{"do":"happen","what":"fault","how":"delay,ms=99999999999"}',
+        '{"do":"mend","what":"fault"}',
+        '{"do":"remove"' + " " * MESSAGE_LIMIT + "}",
         "[" * 3000,
     ],
 )
@@ -66,7 +71,7 @@ def test_fields_that_a_deed_does_not_have_go_no_further() -> None:
 
 def test_binary_is_refused() -> None:
     with pytest.raises(ProtocolError):
-        parse_do(b'{"do":"tamper"}')
+        parse_do(b'{"do":"remove"}')
 
 
 @given(st.text())

@@ -137,6 +137,11 @@ def test_a_morning_at_the_counter(tmp_path: Path) -> None:
         paid = [(order.amount_minor, order.state) for order in book.qr_orders]
         assert paid == [(100, OrderState.PAID), (2550, OrderState.PAID)]
 
+        clerk.touch('[data-tab="books"]')
+        browser.until("document.querySelector('[data-verdict]').dataset.verdict === 'agree'")
+        rows = browser.run("[...document.querySelectorAll('.sides tbody tr')].map((row) => row.className)")
+        assert rows == ["", "", ""]
+
         clerk.touch('[data-tab="slips"]')
         texts = browser.run("[...document.querySelectorAll('.slip pre')].map((slip) => slip.textContent)")
         assert any("128.50" in text for text in texts) and any("25.50" in text for text in texts)
@@ -196,3 +201,51 @@ def test_power_is_cut_while_the_host_is_silent(tmp_path: Path) -> None:
         assert [(entry.amount_minor, entry.state) for entry in entries] == [(300, EntryState.REVERSED)]
         clerk.touch('[data-tab="books"]')
         clerk.picture("after-power-cut-en")
+
+
+def test_every_fault_is_a_switch_and_the_books_tell_what_it_did(tmp_path: Path) -> None:
+    with Browser(tmp_path / "chromium") as browser, trading(tmp_path / "data", browser, "en") as (bench, clerk):
+        clerk.set_up()
+        clerk.sign_in()
+        clerk.touch('[data-tab="faults"]')
+        clerk.touch('[data-fault="fault:wrong-mac"] [data-mode="always"]')
+        browser.until("document.querySelector('#fault-count').textContent === '1'")
+        clerk.touch('[data-fault="fault:wrong-mac"] [data-mode="off"]')
+        browser.until("document.querySelector('#fault-count').textContent === ''")
+        for fault in ("fault:no-mac", "line:garble"):
+            clerk.touch(f'[data-fault="{fault}"] [data-mode="once"]')
+        browser.until("document.querySelector('#fault-count').textContent === '2'")
+        clerk.touch("#faults-clear")
+        browser.until("document.querySelector('#fault-count').textContent === ''")
+        clerk.touch('[data-fault="line:drop-reply"] [data-mode="once"]')
+        browser.until("document.querySelector('[data-fault=\"line:drop-reply\"]').classList.contains('on')")
+        clerk.picture("faults-en")
+
+        clerk.start_sale("300", "1")
+        clerk.see("insert_card")
+        clerk.touch('[data-card="no-cvm"]')
+        clerk.touch('[data-tab="host"]')
+        browser.until("[...document.querySelectorAll('.entry.line')].length === 1", SEE_S)
+        clerk.touch('[data-tab="books"]')
+        browser.until("document.querySelector('[data-verdict]').dataset.verdict === 'open'")
+        clerk.see("remove_card")
+        clerk.touch(".card-in")
+        clerk.start_sale("400", "1")  # The reversal goes before the next sale.
+        clerk.see("insert_card")
+        clerk.press("cancel")
+        browser.until("document.querySelector('[data-verdict]').dataset.verdict === 'agree'", SEE_S)
+        row = "[...document.querySelectorAll('.sides tbody tr .state')].map((cell) => cell.textContent)"
+        assert browser.run(row)[-2:] == ["reversed", "reversed"]
+        clerk.picture("books-en")
+
+        clerk.touch('[data-tab="journal"]')
+        told = "[...document.querySelectorAll('.events b')].map((cell) => cell.textContent)"
+        assert {"a payment begins", "a payment's state", "a slip is made"} <= set(browser.run(told))
+        clerk.picture("journal-en")
+        clerk.touch('[data-tab="host"]')
+        clerk.touch('#talk-side [data-value="card"]')
+        browser.until("[...document.querySelectorAll('.entry .what')].some((e) => e.textContent === 'GENERATE AC')")
+        assert browser.run("document.querySelectorAll('.entry.host').length") == 0
+        clerk.picture("card-talk-en")
+        entries = bench.acquirer.book.entries
+        assert [(entry.amount_minor, entry.state) for entry in entries] == [(300, EntryState.REVERSED)]

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from keys import KeyRefused
 from sim.acquirer.bills import BillDesk
-from sim.acquirer.book import BATCH_LIMIT, Batch, Book, Entry, EntryState, TerminalId
+from sim.acquirer.book import BATCH_LIMIT, Batch, Book, Entry, EntryState, Order, TerminalId
 from sim.acquirer.desk import TransactionDesk
 from sim.acquirer.downloads import DownloadDesk
 from sim.acquirer.dukpt_keys import DukptDesk
@@ -172,6 +172,11 @@ class Acquirer:
 
     def signed_in(self, merchant_no: str, terminal_no: str) -> bool:
         return self._sign_ins.keys((merchant_no, terminal_no)) is not None
+
+    def merchant_of(self, paid: Order | Entry) -> str:
+        """The merchant's name, for whoever pays; "" for a terminal that is no longer registered."""
+        row = self.registry.terminals.get(paid.terminal)
+        return row.merchant_name if row is not None else ""
 
     def forget_keys(self) -> None:
         """As after a restart of a host whose book keeps no keys: every terminal must sign in again."""

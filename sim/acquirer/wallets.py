@@ -162,6 +162,12 @@ class WalletGateway:
                 self.refresh(order, now_ms)
             return tuple(order for order in asked if order.state is OrderState.PAYING)
 
+    def paid_by(self, wallet: Wallet) -> tuple[Order, ...]:
+        """What this user has paid since the gateway was started, also what was given back since; oldest first."""
+        with self._lock:
+            orders = (self._book.orders[key] for key, payer in self._payers.items() if payer is wallet)
+            return tuple(order for order in orders if order.state in (OrderState.PAID, OrderState.REFUNDED))
+
     def confirm(self, order: Order, wallet: Wallet, now_ms: int) -> PayResult:
         """The user confirms on the phone."""
         with self._lock:

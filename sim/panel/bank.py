@@ -1,51 +1,36 @@
 """The host on the bench: the real acquirer on a real socket, with its conversation and its books shown.
 
 "Silent" is the case that hurts: the host takes the request and acts, and its answer is lost. "Refuse" closes the
-port, so that not a byte can leave the terminal. What is shown is masked by the host link's own `explain`.
+port, so that not a byte can leave the terminal. Every fault of the host's plan and of the line in front of it can be
+asked for by name. What is shown is masked by the host link's own `explain`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
-from sim.acquirer.book import Batch, Entry, EntryState, Order
+from sim.acquirer.book import Batch, EntryState
 from sim.acquirer.bookfile import BookFile
-from sim.acquirer.core import CHINA, Acquirer
-from sim.acquirer.faults import EVERY, Fault, FaultKind, FaultPlan
+from sim.acquirer.core import Acquirer
+from sim.acquirer.faults import EVERY, Fault, FaultKind, FaultPlan, parse_fault
 from sim.acquirer.registry import default_registry
-from sim.acquirer.server import AcquirerServer
+from sim.acquirer.server import AcquirerServer, wall_ms
+from sim.panel.faults import in_force
+from sim.panel.line import BreakableLine, befallen
 from sim.panel.protocol import JSONObject
+from sim.panel.sides import Sides
+from sim.panel.words import clock_of, kind_words, two, yuan
 from terminal.hostlink.explain import Explanation, explain
 from terminal.hostlink.meanings import MTI_WORDS, PROCESSING, Words
 from terminal.hostlink.subfields import OrderState
 from terminal.model import Kind
-from terminal.receipts.words import KINDS
 
-LATEST = 14  # Rows of the latest transactions: as many as fit without scrolling.
 BATCHES = 6  # Closed batches shown.
 APPROVING = ("00", "09", "10", "11", "16", "A2", "A4", "A5", "A6")
 PORT_FILE = "acquirer-port"
-
-_ENTRY_WORDS = {
-    EntryState.APPROVED: ("已批准", "approved"),
-    EntryState.DECLINED: ("已拒绝", "declined"),
-    EntryState.REVERSED: ("已冲正", "reversed"),
-    EntryState.PREVENTED: ("冲正先到", "reversed in advance"),
-    EntryState.VOIDED: ("已撤销", "voided"),
-    EntryState.COMPLETED: ("已完成", "completed"),
-}
-_ORDER_WORDS = {
-    OrderState.NEW: ("新订单", "new"),
-    OrderState.WAITING: ("待扫码", "waiting"),
-    OrderState.PAYING: ("待确认", "being confirmed"),
-    OrderState.PAID: ("已付款", "paid"),
-    OrderState.CLOSED: ("已关闭", "closed"),
-    OrderState.REFUNDED: ("已退款", "refunded"),
-}
 
 
 class AcquirerBank:
@@ -58,8 +43,16 @@ class AcquirerBank:
         book = BookFile(folder / "acquirer.db")
         self.acquirer = Acquirer(default_registry(), book=book, draw=os.urandom, faults=FaultPlan())
         self._behaviour = "normal"
-        self._server = self._start(self._kept_port())
-        self.port = self._server.port
+        self._sides = Sides()
+        self._server = AcquirerServer(self.acquirer, on_exchange=self._seen)
+        self._server.start()
+        try:
+            self._line = BreakableLine(self._kept_port(), self._server.port, self._befallen)
+        except OSError:  # The kept port is taken: another panel on the same folder, most often.
+            self._server.stop()
+            book.close()
+            raise
+        self.port = self._line.port
         (folder / PORT_FILE).write_text(f"{self.port}\n", encoding="ascii")
 
     def _kept_port(self) -> int:
@@ -67,55 +60,100 @@ class AcquirerBank:
         text = path.read_text(encoding="ascii").strip() if path.exists() else ""
         return int(text) if text.isdecimal() and int(text) < 65536 else 0
 
-    def _start(self, port: int) -> AcquirerServer:
-        """Raises OSError when the kept port is taken: another panel on the same folder, most often."""
-        server = AcquirerServer(self.acquirer, port=port, on_exchange=self._seen)
-        server.start()
-        return server
-
     def behave(self, behaviour: str) -> None:
         """Raises OSError when the port was taken while the host refused."""
-        with self.acquirer.lock:
-            self.acquirer.faults.clear()
-            if behaviour == "silent":
+        if "silent" in (behaviour, self._behaviour):
+            self.mend("fault", FaultKind.DROP_REPLY.value)
+        if behaviour == "silent":
+            with self.acquirer.lock:
                 self.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, times=EVERY))
-        if behaviour == "refuse":
-            self._server.stop()
-        elif self._behaviour == "refuse":
-            self._server = self._start(self.port)
+        self._line.refuse(behaviour == "refuse")
         self._behaviour = behaviour
+        self._tell_faults()
+
+    def happen(self, what: str, how: str) -> None:
+        """A "fault" of the host or of the "line". It takes the place of the one of the same name. Raises ValueError."""
+        if what == "line":
+            self._line.add(how)
+        else:
+            fault = parse_fault(how)
+            with self.acquirer.lock:
+                self.acquirer.faults.remove(fault.kind)
+                self.acquirer.faults.add(fault)
+        self._tell_faults()
+
+    def mend(self, what: str, name: str) -> None:
+        """Raises ValueError for a name that no fault has."""
+        if what == "line":
+            self._line.mend(name)
+        else:
+            with self.acquirer.lock:
+                self.acquirer.faults.remove(FaultKind(name))
+        self._tell_faults()
+
+    def faults(self) -> dict[str, str]:
+        """What is in force: "WHAT:NAME" → "once" or "always"."""
+        with self.acquirer.lock:
+            host = self.acquirer.faults.active
+        return in_force(host, self._line.active())
 
     def close(self) -> None:
-        self._server.stop()
+        self._server.stop()  # Before the line: its last word asks what is in force there.
+        self._line.close()
         self.acquirer.book.close()
+
+    def _tell_faults(self) -> None:
+        self._publish({"is": "faults-on", "on": self.faults()})
+
+    def _befallen(self, event: JSONObject) -> None:
+        entry = befallen(event, clock_of(wall_ms()))
+        if entry is not None:
+            self._publish({"is": "host", **entry})
+            self._tell_faults()
 
     def _seen(self, direction: str, frame: bytes) -> None:
         """One frame, on the server's thread; a request is shown before it is judged."""
-        silent = direction == "in" and self._behaviour == "silent"
-        now = datetime.fromtimestamp(time.time(), CHINA)
+        silent = direction == "in" and self._silent()
         told = explain(frame, self.acquirer.profile)
-        shown = entry_of(told, direction, len(frame), f"{now:%H:%M:%S}")
-        self._publish({"is": "host", **shown, "dropped": silent})
+        self._publish({"is": "host", **entry_of(told, direction, len(frame), clock_of(wall_ms())), "dropped": silent})
         if direction == "out" or silent:
-            self._publish({"is": "books", **self.books()})
+            asyncio.get_running_loop().call_soon(self._judged)
+
+    def _judged(self) -> None:
+        """On the server's thread, when the request at hand has been acted upon."""
+        self._publish({"is": "books", **self.books()})
+        self._tell_faults()
+
+    def _silent(self) -> bool:
+        with self.acquirer.lock:
+            return any(f.kind is FaultKind.DROP_REPLY and f.nth == 1 for f in self.acquirer.faults.active)
 
     # Books.
 
     def books(self) -> JSONObject:
-        """The host's side: the open batch, the latest transactions, the batches that were closed."""
+        """Both books side by side; then the host's: the open batch, and those that were closed."""
         with self.acquirer.lock:
-            batches = list(self.acquirer.book.all_batches())
-            with_qr = self.acquirer.profile.qr_in_totals
-            sections = [_totals(batch, with_qr=with_qr) for batch in batches if batch.is_open]
-            sections += [_latest(batches), _closed(batches)]
-        return {"sections": [section for section in sections if section["rows"]]}
+            return books_of(self.acquirer, self._sides)
+
+    def journal(self, payments: list[JSONObject]) -> None:
+        """What has changed in the terminal's journal. Raises KeyError, ValueError for what are no payments."""
+        with self.acquirer.lock:
+            self._sides.told(payments)
 
 
-def two(zh: str, en: str) -> JSONObject:
-    return {"zh": zh, "en": en}
+def books_of(acquirer: Acquirer, sides: Sides) -> JSONObject:
+    """The books of this host, the terminal's beside them. The caller holds the acquirer's lock."""
+    batches = list(acquirer.book.all_batches())
+    with_qr = acquirer.profile.qr_in_totals
+    sections = [_totals(batch, with_qr=with_qr) for batch in batches if batch.is_open]
+    sections.append(_closed(batches))
+    return {
+        "sides": sides.beside(acquirer.book),
+        "sections": [section for section in sections if section["rows"]],
+    }
 
 
-def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONObject:
+def entry_of(told: Explanation, direction: str, size: int, at: str) -> JSONObject:
     """One message of the conversation, for the page."""
     values = {line.number: line.value for line in told.lines}
     said = MTI_WORDS.get(told.mti or "", Words("无法识别", "not readable"))
@@ -139,7 +177,7 @@ def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONOb
         fields.append(problem)
     return {
         "way": direction,
-        "time": clock,
+        "time": at,
         "mti": told.mti or "????",
         **two(said.zh, said.en),
         "badge": code,
@@ -147,12 +185,6 @@ def entry_of(told: Explanation, direction: str, size: int, clock: str) -> JSONOb
         "bytes": size,
         "fields": fields,
     }
-
-
-def yuan(amount_minor: int) -> str:
-    """In the page's own form; what is owed by the merchant has a minus."""
-    whole, part = divmod(abs(amount_minor), 100)
-    return f"{'-' if amount_minor < 0 else ''}¥{whole:,}.{part:02d}"
 
 
 def _totals(batch: Batch, *, with_qr: bool) -> JSONObject:
@@ -179,28 +211,6 @@ def _totals(batch: Batch, *, with_qr: bool) -> JSONObject:
     count, net = totals.debit_count + totals.credit_count, totals.debit_minor - totals.credit_minor
     rows.append({"cells": [counted, str(count), yuan(net)], "total": True})
     return {**two(f"当前批次 {batch.batch_no}", f"Open batch {batch.batch_no}"), "align": "lrr", "rows": rows}
-
-
-def kind_words(kind: Kind) -> JSONObject:
-    """A kind in the words of the slips."""
-    zh, en = KINDS[kind]
-    return two(zh, en.capitalize())
-
-
-def _latest(batches: list[Batch]) -> JSONObject:
-    items: list[tuple[int, Entry | Order]] = []
-    for batch in batches:
-        items += [(entry.at_ms, entry) for entry in batch.entries.values()]
-        items += [(order.created_ms, order) for order in batch.orders.values() if order.amount_minor]
-    items.sort(key=lambda item: item[0], reverse=True)
-    rows = []
-    for at_ms, item in items[:LATEST]:
-        state = _ENTRY_WORDS[item.state] if isinstance(item, Entry) else _ORDER_WORDS[item.state]
-        kind = kind_words(item.kind) if isinstance(item, Entry) else two("扫码", "QR")
-        clock = f"{datetime.fromtimestamp(at_ms / 1000, CHINA):%H:%M:%S}"
-        code = f" {item.code}" if isinstance(item, Entry) and item.state is EntryState.DECLINED else ""
-        rows.append({"cells": [clock, kind, item.stan, two(state[0] + code, state[1] + code), yuan(item.amount_minor)]})
-    return {**two("最近交易", "Latest"), "align": "llllr", "rows": rows}
 
 
 def _closed(batches: list[Batch]) -> JSONObject:

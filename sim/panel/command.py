@@ -1,4 +1,7 @@
-"""`python -m sim panel`: the whole bench in one process, the terminal in another, and a page to hold it by."""
+"""`python -m sim panel`: the whole bench in one process, the terminal in another, and a page to hold it by.
+
+With `--virtual` there is no other process: a world in virtual time (sim.panel.staged) behind the same page.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,14 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from drivers.gpio import LAYOUT
 from keys import KeyRefused
+from sim.acquirer.cashier_page import CashierPage
 from sim.acquirer.core import Acquirer
 from sim.acquirer.server import wall_ms
 from sim.arguments import port_number
@@ -25,13 +30,15 @@ from sim.panel.bank import AcquirerBank
 from sim.panel.direct import DirectBench, DirectPhone
 from sim.panel.hub import Hub
 from sim.panel.phone_desk import PhoneOnDesk
-from sim.panel.protocol import JSONObject
+from sim.panel.protocol import Do, JSONObject
 from sim.panel.server import NoPort, PanelServer
 from sim.panel.shelf import cards
+from sim.panel.staged import StagedWorld
 from sim.panel.webfont import block, glyphs_of
 from sim.panel.world import Sight, World
 from sim.phone import Phone
-from terminal.screens.font import load_font
+from sim.stage import Terms
+from terminal.screens.font import Font, load_font
 
 DEFAULT_PORT = 8086
 DEFAULT_DATA = Path("data") / "panel"
@@ -48,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="journal, keys, book (default: %(default)s)")
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     parser.add_argument("--panel", choices=PANELS, default=PANELS[0], help="the display (default: %(default)s)")
+    parser.add_argument(
+        "--virtual", action="store_true", help="a world in virtual time: stop, step, speed, seed, scenarios"
+    )
+    parser.add_argument("--seed", default="7", help="what a virtual world is drawn from (default: %(default)s)")
     parser.add_argument("--lang", choices=sorted(LANGUAGES), default="zh", help="of a new page and a new terminal")
     parser.add_argument("--direct", action="store_true", help="contracts of the shop's own with WeChat Pay and Alipay")
 
@@ -62,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     try:
-        bench = Bench(args.data, port=args.port, panel=args.panel, lang=args.lang, direct=args.direct)
+        bench = bench_of(args)
     except NoPort as error:
         print(f"panel: {error}", file=sys.stderr)
         return 1
@@ -87,6 +98,68 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+class Openable(Protocol):
+    """A bench with a page."""
+
+    @property
+    def url(self) -> str: ...
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def bench_of(args: argparse.Namespace) -> Openable:
+    """The bench that the arguments describe. Raises OSError, NoPort."""
+    if args.virtual:
+        return VirtualBench(args.seed, port=args.port, panel=args.panel, lang=args.lang)
+    return Bench(args.data, port=args.port, panel=args.panel, lang=args.lang, direct=args.direct)
+
+
+def page_server(
+    hub: Hub, do: Callable[[Do], None], font: Font, *, port: int, lang: str, data: str
+) -> PanelServer:
+    """The page of either bench. Raises NoPort, OSError."""
+    glyphs = glyphs_of(font)
+    return PanelServer(
+        hub,
+        do,
+        port=port,
+        token=secrets.token_urlsafe(TOKEN_BYTES),
+        hello=lambda: {"lang": lang, "layout": [key.value for row in LAYOUT for key in row], "data": data},
+        font=lambda name: block(name, glyphs),
+    )
+
+
+class VirtualBench:
+    """A world in virtual time, and its page. Raises OSError, NoPort."""
+
+    def __init__(self, seed: str, *, port: int, panel: str, lang: str) -> None:
+        hub, font = Hub(), load_font()
+        width, height = (int(side) for side in panel.split("x"))
+        terms = Terms(
+            seed=int(seed) if seed.isdecimal() else seed, language=LANGUAGES[lang], panel=(width, height), offered="all"
+        )
+        self.world = StagedWorld(hub, terms, cards=cards(), font=font)
+        try:
+            self._server = page_server(hub, self.world.do, font, port=port, lang=lang, data="")
+        except OSError:
+            self.world.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        return self._server.gate.url()
+
+    def start(self) -> None:
+        self._server.start()
+        self.world.start()
+
+    def close(self) -> None:
+        self.world.close()
+        self._server.close()
+
+
 class Bench:
     """Everything that `python -m sim panel` runs, put together. Raises OSError, NoPort, KeyRefused with `direct`."""
 
@@ -101,12 +174,12 @@ class Bench:
         direct: bool = False,
     ) -> None:
         self._hub = Hub()
-        font = glyphs_of(load_font())
         self.direct = DirectBench(data / "gateways", data / "terminal", self._phone_changed) if direct else None
         self._bank = AcquirerBank(data / "host", self._host_said)
-        gateway = self._bank.acquirer.gateway
-        phone = DirectPhone(gateway, self.direct.gateways) if self.direct else Phone(gateway)
-        self._phone = PhoneOnDesk(self._bank.acquirer, wall_ms, phone)
+        acquirer = self._bank.acquirer
+        phone = DirectPhone(acquirer.gateway, self.direct.gateways) if self.direct else Phone(acquirer.gateway)
+        self._cashier = CashierPage(acquirer.gateway, phone.wallets.__getitem__, acquirer.merchant_of, wall_ms)
+        self._phone = PhoneOnDesk(acquirer, wall_ms, phone, self._cashier)
         self._world: World | None = None
         command = (
             *(*launcher, "--data", str(data / "terminal"), "--host", f"127.0.0.1:{self._bank.port}"),
@@ -114,17 +187,13 @@ class Bench:
             *(self.direct.arguments if self.direct else ()),
         )
         try:
-            self._server = PanelServer(
+            self._server = page_server(
                 self._hub,
                 lambda deed: self._world.do(deed) if self._world is not None else None,
+                load_font(),
                 port=port,
-                token=secrets.token_urlsafe(TOKEN_BYTES),
-                hello=lambda: {
-                    "lang": lang,
-                    "layout": [key.value for row in LAYOUT for key in row],
-                    "data": str(data),
-                },
-                font=lambda name: block(name, font),
+                lang=lang,
+                data=str(data),
             )
             self._world = World(
                 self._hub,
@@ -136,6 +205,7 @@ class Bench:
                 sight_of=sight_of,
             )
         except OSError:
+            self._cashier.close()
             self._bank.close()
             raise
 
@@ -156,6 +226,7 @@ class Bench:
     def close(self) -> None:
         if self._world is not None:
             self._world.close()
+        self._cashier.close()
         self._server.close()
         if self.direct is not None:
             self.direct.close()

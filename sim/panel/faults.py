@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sim.acquirer.faults import EVERY, Fault, FaultKind
+from sim.cut_loop import MOMENTS
 from sim.line_faults import LINE_FAULTS, LineFault
 from sim.panel.protocol import JSONObject
 
@@ -58,6 +59,20 @@ HOST_FAULTS: Mapping[FaultKind, tuple[str, str, str, str, str]] = MappingProxyTy
         FaultKind.REFUND_PENDING: ("wallet", "退款处理中", "a refund stays pending", "", ""),
     }
 )
+# When the power fails: sim.cut_loop.MOMENTS.
+MOMENT_WORDS: Mapping[str, Two] = MappingProxyType(
+    {
+        "before commit": ("断电：写日志之前", "power fails before a commit"),
+        "after commit": ("断电：写日志之后", "power fails after a commit"),
+        "before link": ("断电：发送之前", "power fails before sending"),
+        "after link": ("断电：发送之后", "power fails after sending"),
+        "before printer": ("断电：打印之前", "power fails before printing"),
+        "after printer": ("断电：打印之后", "power fails after printing"),
+        "before keys": ("断电：用密钥之前", "power fails before the keys are used"),
+        "after keys": ("断电：用密钥之后", "power fails after the keys are used"),
+        "before receive": ("断电：收到应答之前", "power fails before an answer is seen"),
+    }
+)
 _LINE_OPTIONS = {"delay-request": ("ms", LATE_MS), "delay": ("ms", LATE_MS), "drip": ("ms", "20")}
 
 
@@ -87,20 +102,51 @@ def _of_plan(group: str, what: str, name: str, words: Two, option: str, value: s
     return Row(group, what, name, *words, once=once, always=f"{once},times=every", value=value)
 
 
-# What a real line can do, and what a terminal's own process can be done to.
-ON_THE_WIRE: tuple[Row, ...] = (
-    *(
+_HOST = tuple(
+    _of_plan(group, "fault", kind.value, (zh, en), option, value)
+    for kind, (group, zh, en, option, value) in HOST_FAULTS.items()
+)
+_TEAR = Row(
+    "counter", "tear", "tear", "下一张卡在第几条命令拔出", "the next card is torn out at", "{value}", value="7"
+)
+_READER = Row("counter", "reader", "reader", "读卡器拔掉", "the card reader is unplugged", always="unplug", off="plug")
+_PAPER_LEFT = Row(
+    "counter", "paper-left", "paper-left", "纸只剩几行", "so many lines of paper are left", "{value}", value="8"
+)
+
+
+def _line(virtual: bool) -> tuple[Row, ...]:
+    return tuple(
         _of_plan("line", "line", name, (row.zh, row.en), *_LINE_OPTIONS.get(name, ("", "")))
         for name, row in LINE_FAULTS.items()
-    ),
-    *(
-        _of_plan(group, "fault", kind.value, (zh, en), option, value)
-        for kind, (group, zh, en, option, value) in HOST_FAULTS.items()
-    ),
-    Row("counter", "tear", "tear", "下一张卡在第几条命令拔出", "the next card is torn out at", "{value}", value="7"),
-    Row("counter", "reader", "reader", "读卡器拔掉", "the card reader is unplugged", always="unplug", off="plug"),
-    Row("counter", "paper-left", "paper-left", "纸只剩几行", "so many lines of paper are left", "{value}", value="8"),
+        if row.trip is not None or not virtual
+    )
+
+
+# What a real line can do, and what a terminal's own process can be done to.
+ON_THE_WIRE: tuple[Row, ...] = (
+    *_line(virtual=False),
+    *_HOST,
+    _TEAR,
+    _READER,
+    _PAPER_LEFT,
     Row("counter", "case", "case", "撬开外壳", "the case is prised open", "open"),
+)
+# What can happen where time is virtual, and the power fails at the very moment.
+VIRTUAL: tuple[Row, ...] = (
+    *_line(virtual=True),
+    Row("line", "cable", "cable", "网线拔出", "the cable is out", always="out", off="in"),
+    *_HOST,
+    _TEAR,
+    _READER,
+    Row("counter", "scanner", "scanner", "扫码枪坏了", "the scanner is broken", always="broken", off="mended"),
+    _PAPER_LEFT,
+    Row("counter", "case", "case", "外壳撬开", "the case is open", always="open", off="shut"),
+    Row("counter", "clock", "clock", "时钟跳几秒", "the clock jumps by seconds", "{value}", value="3600"),
+    *(
+        Row("power", "power-fails", moment.replace(" ", "-"), *MOMENT_WORDS[moment], once=moment.replace(" ", "-"))
+        for moment in MOMENTS
+    ),
 )
 
 

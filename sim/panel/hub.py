@@ -17,7 +17,8 @@ from typing import Any
 from sim.panel.protocol import JSONObject
 
 QUEUE_LIMIT = 2000  # Messages waiting for one page: a minute of busy trading. A page that far behind must reload.
-LOGS: Mapping[str, int] = {"host": 200, "slip": 40}  # How many of each log a page that opens late is shown.
+# How many of each log a page that opens late is shown.
+LOGS: Mapping[str, int] = {"host": 200, "apdu": 200, "event": 60, "slip": 40}
 STATE_KEYS: Mapping[str, str] = {
     "screen": "",
     "power": "",
@@ -27,6 +28,13 @@ STATE_KEYS: Mapping[str, str] = {
     "card": "",
     "paper-state": "",
     "host-state": "",
+    "faults": "",
+    "faults-on": "",
+    "reader-state": "",
+    "scenarios": "",
+    "time": "",
+    "playing": "",
+    "step": "",
     "scanner": "",
     "ready": "",
     "lamp": "lamp",  # One remembered message for each lamp.
@@ -78,9 +86,11 @@ class Hub:
             return self._seq
 
     def forget(self, kinds: Iterable[str]) -> None:
-        """Drop remembered state of these kinds: what a switched-off handheld showed."""
+        """Drop what is remembered of these kinds: what a switched-off handheld showed, what a world before said."""
         with self._lock:
             for kind in kinds:
+                if kind in self._logs:
+                    self._logs[kind].clear()
                 for key in [key for key in self._state if key == kind or key.startswith(kind + ":")]:
                     del self._state[key]
 

@@ -1,7 +1,8 @@
 """The customer's phone on the bench: what its screen shows after each touch.
 
-It sees what a camera would: the display's pixels as they came over the wire, else the slip that hangs out of the
-printer. What it pays, and what the host asks it to confirm, is the acquirer's wallet gateway's affair.
+It sees what a camera would (sim.panel.camera_view): the display's pixels as they came over the wire, else the slip
+that hangs out of the printer. What it pays, what the host asks it to confirm, and what comes back is the acquirer's
+wallet gateway's affair; the phone keeps looking, and says when money has come back.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from sim.acquirer.book import Order
+from sim.acquirer.cashier_page import CashierPage
 from sim.acquirer.core import Acquirer
-from sim.acquirer.wallets import PayResult, WalletKind
-from sim.panel.bank import two
+from sim.acquirer.wallets import PAYLOAD_PREFIX, PayResult, WalletKind
+from sim.panel.camera_view import look
+from sim.panel.cashier import Shown, open_page, path_of
 from sim.panel.protocol import Do, JSONObject
+from sim.panel.words import clock_of, two
 from sim.panel.world import Sight
 from sim.phone import Phone
 from terminal.hostlink.subfields import OrderState
@@ -34,6 +38,7 @@ RESULTS = MappingProxyType(
         PayResult.INSUFFICIENT_FUNDS: two("余额不足", "Balance too low"),
     }
 )
+HISTORY = 5  # Rows that fit on the phone.
 NOTHING_SEEN = two("没有看到二维码", "No QR code in sight")
 REFUSED = two("商户没有收到付款", "The merchant was not paid")
 
@@ -41,9 +46,20 @@ REFUSED = two("商户没有收到付款", "The merchant was not paid")
 class PhoneOnDesk:
     """The PhoneDesk of sim.panel.world. Every call takes the acquirer's lock: phone and line share the book."""
 
-    def __init__(self, acquirer: Acquirer, now_ms: Callable[[], int], phone: Phone | None = None) -> None:
+    def __init__(
+        self,
+        acquirer: Acquirer,
+        now_ms: Callable[[], int],
+        phone: Phone | None = None,
+        cashier: CashierPage | None = None,
+    ) -> None:
         self._acquirer = acquirer
         self._phone = phone or Phone(acquirer.gateway)
+        self._cashier = cashier
+        self._page = Shown((), "")
+        self._view: JSONObject | None = None
+        self._came_back = self._given_back()
+        self._notice: JSONObject | None = None
         self._now_ms = now_ms
         self._wallet = WalletKind.ALIPAY
         self._screen = "home"
@@ -54,7 +70,7 @@ class PhoneOnDesk:
 
     def act(self, deed: Do, sights: Sequence[Sight]) -> tuple[JSONObject, str | None]:
         """Do one thing; what is shown then, and the code that is now held before the scanner (None: none)."""
-        held = None
+        held = self._notice = None
         with self._acquirer.lock:
             match deed.values["act"]:
                 case "wallet":
@@ -69,6 +85,9 @@ class PhoneOnDesk:
                     self._confirm()
                 case "cancel":
                     self._leave()
+                case "one-code" if self._cashier is not None:
+                    gateway = self._acquirer.gateway
+                    gateway.prefix = PAYLOAD_PREFIX if self._has_one_code() else self._cashier.url
             return self.shown(), held
 
     def shown(self) -> JSONObject:
@@ -80,18 +99,22 @@ class PhoneOnDesk:
                 for kind, wallet in self._phone.wallets.items()
             ]
             shown: JSONObject = {"screen": self._screen, "wallet": self._wallet.value, "wallets": wallets}
-            if self._note is not None:
-                shown["note"] = self._note
+            shown["history"] = self._history()
+            told = {"note": self._note, "notice": self._notice, "view": self._view}
+            shown |= {name: value for name, value in told.items() if value is not None}
+            if self._cashier is not None:
+                shown["one_code"] = self._has_one_code()
+            if self._screen == "page":
+                shown |= {"lines": list(self._page.lines), "payable": bool(self._page.pay_path)}
             if self._screen == "code":
                 shown |= {"code": self._code, "qr": qr_rows(self._code)}
             if self._order is not None:
-                row = self._acquirer.registry.terminals.get(self._order.terminal)
-                name = row.merchant_name if row is not None else ""
+                name = self._acquirer.merchant_of(self._order)
                 shown |= {"amount": amount(self._order.amount_minor), "merchant": two(name, name)}
             return shown
 
     def _home(self, note: JSONObject | None = None) -> None:
-        self._screen, self._note, self._order, self._code = "home", note, None, ""
+        self._screen, self._note, self._order, self._code, self._view = "home", note, None, "", None
 
     def _choose(self, name: str) -> None:
         if self._screen == "home" and name in {kind.value for kind in WALLETS}:
@@ -99,18 +122,16 @@ class PhoneOnDesk:
             self._note = None
 
     def _look(self, sights: Sequence[Sight]) -> None:
-        seen = next((found for sight in sights if (found := self._seen(sight)) is not None), None)
+        seen, view = look(sights)
         if seen is None:
             self._home(NOTHING_SEEN)
-            return
-        result = self._phone.pay(seen, self._now_ms(), wallet=self._wallet, confirmed=False)
-        if result is not PayResult.PAYING:
-            self._home(RESULTS.get(result))
-
-    def _seen(self, sight: Sight) -> str | None:
-        if sight.kind == "display":
-            return self._phone.look(sight.data, sight.width, sight.height)
-        return self._phone.look_at_png(sight.data)
+        elif self._cashier is not None and (path := path_of(self._cashier, seen)):
+            self._screen, self._page = "page", open_page(self._cashier, path, self._wallet)
+        else:
+            result = self._phone.pay(seen, self._now_ms(), wallet=self._wallet, confirmed=False)
+            if result is not PayResult.PAYING:
+                self._home(RESULTS.get(result))
+        self._view = view
 
     def _show_code(self) -> None:
         self._home()
@@ -119,7 +140,15 @@ class PhoneOnDesk:
         self._code_since_ms = now_ms
         self._screen = "code"
 
+    def _has_one_code(self) -> bool:
+        """Whether the host's codes lead to the page for all wallets."""
+        return self._cashier is not None and self._acquirer.gateway.prefix == self._cashier.url
+
     def _confirm(self) -> None:
+        if self._screen == "page":
+            if self._cashier is not None and self._page.pay_path:
+                self._page = open_page(self._cashier, self._page.pay_path, self._wallet, paying=True)
+            return
         order, results = self._order, self._phone.confirm(self._now_ms())
         if order is None:
             return
@@ -135,8 +164,31 @@ class PhoneOnDesk:
             self._phone.refuse(self._now_ms())
         self._home()
 
+    def _history(self) -> list[JSONObject]:
+        """What this wallet has paid and got back, newest first."""
+        rows: list[tuple[int, JSONObject]] = []
+        for order in self._acquirer.gateway.paid_by(self._phone.wallets[self._wallet]):
+            rows.append((order.paid_ms, two("付款", "Paid") | {"amount": f"-{amount(order.amount_minor)}"}))
+            for at_ms, back_minor in self._refunds(order):
+                rows.append((at_ms, two("退款", "Refund") | {"amount": f"+{amount(back_minor)}"}))
+        newest = sorted(rows, key=lambda row: row[0], reverse=True)[:HISTORY]
+        return [{"time": clock_of(at_ms), **row} for at_ms, row in newest]
+
+    def _refunds(self, order: Order) -> list[tuple[int, int]]:
+        """When and how much came back of an order. A reversal has no moment of its own: it follows the payment."""
+        if order.state is OrderState.REFUNDED:
+            return [(order.paid_ms + 1, order.amount_minor)]
+        return [(entry.at_ms, entry.amount_minor) for entry in self._acquirer.book.refunds_of(order)]
+
+    def _given_back(self) -> dict[WalletKind, int]:
+        return {
+            kind: sum(back for order in self._acquirer.gateway.paid_by(wallet) for _, back in self._refunds(order))
+            for kind, wallet in self._phone.wallets.items()
+        }
+
     def _follow(self) -> None:
         """Take up what happened at the host meanwhile."""
+        self._watch_refunds()
         asked = self._phone.asked(self._now_ms())
         if asked:
             self._screen, self._order, self._note, self._code = "confirm", asked[0], None, ""
@@ -153,6 +205,16 @@ class PhoneOnDesk:
                 self._note = (
                     None if paid else RESULTS[PayResult.INSUFFICIENT_FUNDS] if scanned.code == "51" else REFUSED
                 )
+
+    def _watch_refunds(self) -> None:
+        now = self._given_back()
+        for kind, back_minor in now.items():
+            more_minor = back_minor - self._came_back[kind]
+            if more_minor > 0:
+                words = WALLETS[kind]
+                zh, en = f"{words['zh']}：退款到账", f"{words['en']}: refund received"
+                self._notice = two(f"{zh} ¥{amount(more_minor)}", f"{en} ¥{amount(more_minor)}")
+        self._came_back = now
 
     def _scanned(self) -> Order | None:
         """The order that the shown code was charged for: a scanned one, made since the code was drawn."""

@@ -4,9 +4,13 @@ Down (browser → panel → handheld) goes what a person does, up comes what the
 everything that a browser says against the table below before any of it reaches a device; it is the one door
 to the outside.
 
-    down  {"do":"press","key":"5"}  insert swipe remove scan paper tamper pixels | power restart host phone
-    up    {"is":"screen",...} paper tone lamp scanner paper-state apdu ready | hello power host phone
-          books cards card slip host-state problem
+    down  {"do":"press","key":"5"}  insert swipe remove scan paper happen pixels | power restart host phone mend clear
+    up    {"is":"screen",...} paper tone lamp scanner paper-state apdu journal ready | hello power host phone
+          books cards card slip event host-state faults faults-on problem
+
+A world in virtual time (sim.panel.staged) also hears time, play and begin, and says time, scenarios, playing,
+step and begun. `happen` is a mishap in the words of the scenarios (sim.story.MISHAPS); `mend` takes a lasting one back
+by its name.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.ports import Key, Paper
+from sim.story import MISHAPS
 
 MESSAGE_LIMIT = 4096  # Characters of one message from a browser: a scanned code of 1 KB escapes to less than this.
 CODE_LIMIT = 1024  # Characters of a scanned code: a version 40 QR holds more, no payment code comes near.
@@ -24,7 +29,7 @@ NAME_LIMIT = 64
 LINE_LIMIT = 4 * 1024 * 1024  # Bytes of one line from the handheld: a long slip as PNG in base64 is 100 KB.
 
 BEHAVIOURS = ("normal", "silent", "refuse")
-PHONE_ACTS = ("wallet", "look", "confirm", "cancel", "code", "hold", "fund")
+PHONE_ACTS = ("wallet", "look", "confirm", "cancel", "code", "hold", "one-code")
 
 JSONObject = dict[str, Any]
 
@@ -54,9 +59,13 @@ _TEXTS: Mapping[str, tuple[str, int]] = {
     "insert": ("card", NAME_LIMIT),
     "swipe": ("card", NAME_LIMIT),
     "scan": ("code", CODE_LIMIT),
+    "play": ("scenario", NAME_LIMIT),
+    "begin": ("seed", NAME_LIMIT),
 }
-_BARE = ("remove", "tamper", "pixels", "restart")
-TO_HANDHELD = ("press", "insert", "swipe", "remove", "scan", "paper", "tamper", "pixels")
+TIME_ACTS = ("speed", "step", "stop")
+TIME_LIMITS = {"speed": 3600, "step": 86_400_000, "stop": 0}  # Times the wall clock's, milliseconds.
+_BARE = ("remove", "pixels", "restart", "clear")
+TO_HANDHELD = ("press", "insert", "swipe", "remove", "scan", "paper", "happen", "pixels")
 
 
 def parse_do(text: str | bytes) -> Do:
@@ -90,6 +99,10 @@ def parse_do(text: str | bytes) -> Do:
         if not isinstance(said.get("on"), bool):
             raise ProtocolError('power: "on" is true or false')
         return Do(act, {"on": said["on"]})
+    if act == "time":
+        return Do(act, _time(said))
+    if act in ("happen", "mend"):
+        return Do(act, _mishap(said))
     if act == "phone":
         deed = _choice(said, "act", PHONE_ACTS)
         if deed == "wallet":
@@ -103,6 +116,26 @@ def _choice(said: JSONObject, field: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ProtocolError(f"{said['do']}: {field} is one of {', '.join(choices)}")
     return value
+
+
+def _time(said: JSONObject) -> dict[str, str | bool]:
+    act = _choice(said, "act", TIME_ACTS)
+    value = said.get("value", 0)
+    if type(value) is not int or not 0 <= value <= TIME_LIMITS[act]:
+        raise ProtocolError(f"time: value is a whole number from 0 to {TIME_LIMITS[act]}")
+    return {"act": act, "value": str(value)}
+
+
+def _mishap(said: JSONObject) -> dict[str, str | bool]:
+    what = _choice(said, "what", tuple(MISHAPS))
+    if said["do"] == "mend":
+        return {"what": what, "name": _text(said, "name", NAME_LIMIT)}
+    how = _text(said, "how", NAME_LIMIT)
+    try:
+        MISHAPS[what].check(how)
+    except ValueError as wrong:
+        raise ProtocolError(f"{what} {how}: {wrong}") from wrong
+    return {"what": what, "how": how}
 
 
 def _text(said: JSONObject, field: str, limit: int) -> str:

@@ -40,9 +40,11 @@ TYPES: Mapping[str, str] = {
     ".ttf": "font/ttf",
 }
 PAGE = Path(__file__).parent / "page"
+PARTS = ("panel", "dom", "words", "device", "handheld", "cards", "phone", "slips", "talk", "books", "faults", "time")
 FILES = {
     "/": "panel.html",
-    **{f"/{name}": name for name in ("panel.css", "panel.js", "device.js", "words.js")},
+    "/panel.css": "panel.css",
+    **{f"/{part}.js": f"{part}.js" for part in PARTS},
 }
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sim.panel.child import Handheld
+from sim.panel.faults import ON_THE_WIRE, faults_message
 from sim.panel.hub import Hub
 from sim.panel.protocol import TO_HANDHELD, Do, JSONObject
 
@@ -34,7 +35,11 @@ class Bank(Protocol):
     """The host, as far as the panel switches and shows it. See sim/panel/bank.py."""
 
     def behave(self, behaviour: str) -> None: ...
+    def happen(self, what: str, how: str) -> None: ...
+    def mend(self, what: str, name: str) -> None: ...
+    def faults(self) -> dict[str, str]: ...
     def books(self) -> JSONObject: ...
+    def journal(self, payments: list[JSONObject]) -> None: ...
     def close(self) -> None: ...
 
 
@@ -99,6 +104,11 @@ class World:
         self._paper: Sight | None = None
         self._card = ""
         self._paper_state = "ok"
+        self._reader_how = "plug"
+        self._event_n = 0
+        hub.publish(faults_message(ON_THE_WIRE))
+        hub.publish({"is": "faults-on", "on": bank.faults()})
+        hub.publish({"is": "reader-state", "how": self._reader_how})
         hub.publish({"is": "cards", "cards": list(cards)})
         hub.publish({"is": "card", "card": ""})
         hub.publish({"is": "paper-state", "state": "ok"})
@@ -147,8 +157,23 @@ class World:
             self._hub.publish({"is": "host-state", "behaviour": behaviour})
         elif deed.act == "phone":
             self._phone_does(deed)
+        elif deed.act == "clear":
+            for what, _, name in (key.partition(":") for key in self._bank.faults()):
+                self._bank.mend(what, name)
+        elif deed.act in ("happen", "mend") and deed.values["what"] in ("fault", "line"):
+            self._to_bank(deed)
         elif deed.act in TO_HANDHELD:
             self._to_handheld(deed)
+
+    def _to_bank(self, deed: Do) -> None:
+        what = str(deed.values["what"])
+        try:
+            if deed.act == "happen":
+                self._bank.happen(what, str(deed.values["how"]))
+            else:
+                self._bank.mend(what, str(deed.values["name"]))
+        except ValueError as wrong:
+            self._problem(str(wrong))
 
     def _to_handheld(self, deed: Do) -> None:
         if deed.act in ("insert", "swipe"):
@@ -166,6 +191,9 @@ class World:
         elif deed.act == "paper":
             self._paper_state = str(deed.values["state"])
             self._hub.publish({"is": "paper-state", "state": self._paper_state})
+        elif deed.act == "happen" and deed.values["what"] == "reader":
+            self._reader_how = str(deed.values["how"])
+            self._hub.publish({"is": "reader-state", "how": self._reader_how})
         self._tell(deed.wire())
 
     def _tell(self, message: JSONObject) -> None:
@@ -201,6 +229,8 @@ class World:
         self._hub.publish({"is": "power", "on": True, "why": "", "pid": self._handheld.pid})
         # The world as it lies there; the pipe keeps it until the handheld's twins are up.
         self._tell({"do": "paper", "state": self._paper_state})
+        if self._reader_how != "plug":
+            self._tell({"do": "happen", "what": "reader", "how": self._reader_how})
         if self._card:
             self._tell({"do": "insert", "card": self._card})
 
@@ -246,9 +276,25 @@ class World:
                     self._paper = sight
         if kind == "paper-state":
             self._paper_state = str(message.get("state", "ok"))
+        if kind == "journal":
+            self._journal_said(message)
+            return
         if kind == "paper":
             message = {**message, "is": "slip"}
         self._hub.publish(message)
+
+    def _journal_said(self, message: JSONObject) -> None:
+        """A new life begins with what the pages know already: only what comes after that is told."""
+        try:
+            self._bank.journal(message["payments"])
+            for event in message["events"]:
+                if int(event["n"]) > self._event_n:
+                    self._event_n = int(event["n"])
+                    self._hub.publish({"is": "event", **event})
+        except (KeyError, TypeError, ValueError) as broken:
+            self._problem(f"handheld: its journal cannot be read: {broken!r}")
+            return
+        self._hub.publish({"is": "books", **self._bank.books()})
 
     def _problem(self, text: str) -> None:
         self._hub.publish({"is": "problem", "text": text})

@@ -108,6 +108,15 @@ class TwinCardReader:
     def holds_card(self) -> bool:
         return self._card is not None
 
+    @property
+    def card(self) -> ChipCard | None:
+        """The one that is in."""
+        return self._card
+
+    @property
+    def plugged(self) -> bool:
+        return self._plugged
+
     def remove(self) -> None:
         """Pull the card out, if there is one."""
         with self._lock:

@@ -176,6 +176,9 @@ class TwinLink:
         """The cables that were out."""
         self._unplugged = before._unplugged
 
+    def is_unplugged(self, route: int) -> bool:
+        return route in self._unplugged
+
     def plug_in(self, route: int) -> None:
         self._unplugged.discard(route)
 

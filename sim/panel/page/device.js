@@ -2,10 +2,31 @@
 
 const LIT = [206, 232, 255];
 
-// Draw a frame (1 bit a pixel, rows padded to bytes) so that each pixel stays a pixel: whole factors, a hair of grid.
-export function drawOled(canvas, width, height, base64) {
+const FILE_SCALE = 4; // Of a picture that is kept.
+
+// Call `dot(x, y)` for each lit pixel of a frame: 1 bit a pixel, rows padded to bytes, in base64.
+function eachLit(width, height, base64, dot) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const stride = (width + 7) >> 3;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (bytes[y * stride + (x >> 3)] & (0x80 >> (x & 7))) dot(x, y);
+    }
+  }
+}
+
+// A frame as a picture file shows it: black and white, nothing between the pixels.
+export function drawPlain(canvas, width, height, base64) {
+  canvas.width = width * FILE_SCALE;
+  canvas.height = height * FILE_SCALE;
+  const paint = canvas.getContext("2d");
+  paint.fillRect(0, 0, canvas.width, canvas.height);
+  paint.fillStyle = "#fff";
+  eachLit(width, height, base64, (x, y) => paint.fillRect(x * FILE_SCALE, y * FILE_SCALE, FILE_SCALE, FILE_SCALE));
+}
+
+// Draw a frame so that each pixel stays a pixel: whole factors, a hair of grid.
+export function drawOled(canvas, width, height, base64) {
   const room = Math.min(384, canvas.parentElement.clientWidth - 26 || 384); // Without the bezel's own rim.
   const scale = Math.max(2, Math.floor(room / width / (height > width / 2 ? 1.34 : 1)));
   const factor = Math.max(1, Math.round(window.devicePixelRatio || 1));
@@ -17,14 +38,8 @@ export function drawOled(canvas, width, height, base64) {
   const paint = canvas.getContext("2d");
   paint.fillStyle = "#04070a";
   paint.fillRect(0, 0, canvas.width, canvas.height);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (bytes[y * stride + (x >> 3)] & (0x80 >> (x & 7))) {
-        paint.fillStyle = `rgb(${LIT})`;
-        paint.fillRect(x * cell, y * cell, cell, cell);
-      }
-    }
-  }
+  paint.fillStyle = `rgb(${LIT})`;
+  eachLit(width, height, base64, (x, y) => paint.fillRect(x * cell, y * cell, cell, cell));
   // The dark lines between an OLED's cells, faint enough to leave letters whole.
   paint.fillStyle = "rgba(4,7,10,.2)";
   const line = Math.max(1, Math.round(cell / 4));

@@ -1,0 +1,122 @@
+"""The page over a world in virtual time, in Chromium: time in hand, a scenario before your eyes, what can be kept."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from panel_browser import Browser, chromium
+from test_panel_trading import Clerk
+
+from sim.panel.command import LANGUAGES, VirtualBench
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="Chromium is not installed (make system-deps)"),
+]
+SCENARIO = "wrong-pin-thrice-reversal-lost-power-cut"
+PLAYED = "document.querySelector('#playing').className"
+WIDE, NARROW = (1280, 800), (800, 1000)
+SETTLED = "document.fonts.ready.then(() => new Promise((done) => setTimeout(done, 400)))"
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
+
+
+@contextmanager
+def staged(browser: Browser, lang: str, size: tuple[int, int] = WIDE) -> Iterator[Clerk]:
+    bench = VirtualBench("7", port=0, panel="128x64", lang=lang)
+    bench.start()
+    try:
+        browser.size(*size)
+        browser.console.clear()
+        browser.open(f"{bench.url}&lang={lang}")
+        clerk = Clerk(browser, LANGUAGES[lang])
+        clerk.see("idle")
+        browser.run(SETTLED)  # Until the font is there the buttons still move.
+        yield clerk
+        complaints = list(browser.console)
+        browser.open("about:blank")
+        browser.until("location.href === 'about:blank'")
+        assert complaints == []
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize(("lang", "size"), [("zh", WIDE), ("en", NARROW)])
+def test_a_scenario_is_played_before_your_eyes(browser: Browser, lang: str, size: tuple[int, int]) -> None:
+    with staged(browser, lang, size) as clerk:
+        assert browser.run("document.querySelector('#seed').value") == "7"
+        clerk.touch('#speed [data-value="60"]')
+        browser.run(f"document.querySelector('#scenario').value = '{SCENARIO}'")
+        clerk.touch("#play-form button[type=submit]")
+        browser.until("!document.querySelector('#play-stop').hidden")
+        browser.until(f"{PLAYED}.includes('played')", 60)
+        clerk.touch('[data-tab="books"]')
+        browser.until("document.querySelector('[data-verdict]').dataset.verdict === 'agree'")
+        assert browser.run(OVERFLOW) <= 0  # Nothing sticks out at the side.
+        clerk.picture(f"scenario-{lang}")
+
+
+def test_time_is_stopped_and_stepped(browser: Browser) -> None:
+    with staged(browser, "en") as clerk:
+        clerk.touch('#speed [data-value="0"]')
+        browser.until("document.querySelector('#speed [data-value=\"0\"]').getAttribute('aria-pressed') === 'true'")
+        clock = "document.querySelector('#time-clock').textContent"
+        browser.run("new Promise((done) => setTimeout(done, 400))")
+        before = browser.run(clock)
+        browser.run("new Promise((done) => setTimeout(done, 1500))")
+        assert browser.run(clock) == before
+        clerk.touch("#step-minute")
+        browser.until(f"{clock} !== '{before}'")
+        clerk.press("5")
+        clerk.see("enter_amount")
+
+
+def test_the_screen_and_the_slips_can_be_kept(browser: Browser) -> None:
+    with staged(browser, "zh") as clerk:
+        clerk.touch('#speed [data-value="10"]')
+        browser.run(
+            "{ const address = URL.createObjectURL; let file;"
+            " URL.createObjectURL = (blob) => { file = blob; return address(blob); };"
+            " HTMLAnchorElement.prototype.click = async function () { const bytes = await file.arrayBuffer();"
+            " window.kept = [this.download, btoa(String.fromCharCode(...new Uint8Array(bytes)))]; } }"
+        )
+        clerk.touch("#screenshot")
+        name, data = browser.until("window.kept")
+        assert name == "screen-idle.png"
+        png = base64.b64decode(data)
+        assert png.startswith(b"\x89PNG") and png[16:24] == (512).to_bytes(4, "big") + (256).to_bytes(4, "big")
+
+        clerk.start_sale("100", "4")  # Cash.
+        clerk.see("cash_tendered")
+        clerk.press("enter")
+        browser.until("document.querySelectorAll('.slip').length > 0", 20)
+        each = "(link) => [link.download, decodeURIComponent(link.href)]"
+        links = f"[...document.querySelectorAll('.slip a')].map({each})"
+        (image, image_data), (text, text_data) = browser.run(links)[:2]
+        assert image.endswith(".png") and image_data.startswith("data:image/png;base64,")
+        assert text.endswith(".txt") and "1.00" in text_data
+
+
+def test_the_tabs_and_the_faults_are_reached_by_keyboard(browser: Browser) -> None:
+    with staged(browser, "en") as clerk:
+        browser.run("document.querySelector('#tab-host').focus()")
+        for _ in range(4):
+            browser.type_key("ArrowRight", 39)
+        assert browser.run("document.activeElement.id") == "tab-faults"
+        assert browser.run("document.querySelector('#sheet-faults').hidden") is False
+        assert browser.run("[...document.querySelectorAll('[role=tab]')].filter((e) => e.tabIndex === 0).length") == 1
+        clerk.picture("virtual-faults-en")
+        unnamed = (
+            "[...document.querySelectorAll('button, input, select')].filter((e) => !e.closest('[hidden]') &&"
+            " !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).map((e) => e.outerHTML)"
+        )
+        assert browser.run(unnamed) == []
