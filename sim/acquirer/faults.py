@@ -6,12 +6,15 @@ and by the server (for what only a real line has: segments, a connection that en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from terminal.hostlink.codec import Message
+from terminal.hostlink.codes import is_last_word, lookup
 
+MONEY = ("0100", "0200", "0220")
+SAME_REQUEST = (42, 41, 60, 3, 11)  # Merchant, terminal, batch, processing code, STAN.
 EVERY = 1_000_000_000  # `times` of a fault that never stops.
 
 
@@ -97,6 +100,23 @@ class FaultPlan:
                     taken[fault.kind] = fault
         self._faults = [(f, c) for f, c in self._faults if c[0] < f.nth + f.times - 1]
         return taken
+
+
+class Refusals:
+    """A host keeps its word: what a fault has refused for good is refused however often it comes."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, ...], str] = {}
+
+    def code(self, request: Message, faults: Mapping[FaultKind, Fault]) -> str:
+        """The code to refuse this request with; "" for none."""
+        told = request.mti, *(request.text(number) for number in SAME_REQUEST)
+        if FaultKind.CODE not in faults:
+            return self._codes.get(told, "")
+        code = faults[FaultKind.CODE].code
+        if request.mti in MONEY and is_last_word(code) and not lookup(code).sign_in:
+            code = self._codes.setdefault(told, code)
+        return code
 
 
 def parse_fault(text: str) -> Fault:

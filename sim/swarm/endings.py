@@ -9,7 +9,7 @@ from functools import cache
 from keys.testkeys import TEST_TMK
 from sim.acquirer.book import EntryState
 from sim.acquirer.compare import books_agree
-from sim.books import all_payments, payment_rows, unanswered
+from sim.books import all_payments, payment_rows, unanswered, untold
 from sim.canary import digits, found, needles, packed
 from sim.card import PROFILES
 from sim.people import ORDERED
@@ -18,9 +18,10 @@ from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
 from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Card, Effect, Silence
-from terminal.journal import ChainBroken
+from terminal.journal import ChainBroken, PaymentRecord
 from terminal.journal.events import canonical
 from terminal.model import Method, PaymentState, mask_pan
+from terminal.receipts.slips import SettlementSlip
 
 LIVENESS_MS = 30 * 60_000  # After the last fault nothing may be pending longer than this.
 CHIP = "05"  # F22: the number came from a chip.
@@ -34,8 +35,8 @@ class Books:
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Over):
-            payments = all_payments(watch.world.journal)
-            yield from books_agree(watch.world.acquirer.book, payment_rows(payments))
+            payments, lost = all_payments(watch.world.journal), untold(watch.world.journal)
+            yield from books_agree(watch.world.acquirer.book, payment_rows(payments, lost))
 
 
 class ApprovalsEnd:
@@ -55,6 +56,25 @@ class ApprovalsEnd:
             paid = [order.order_no for order in batch.orders.values() if order.state is OrderState.PAID]
             if batch.settlement is None and (standing or paid):
                 yield f"batch {batch.batch_no} is not settled and holds {standing + paid}"
+
+
+class LossesNamed:
+    """5. What the host did not take of what it was told stands on its batch's settlement slip, by its STAN."""
+
+    name = "losses-are-named"
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Over):
+            return
+        named: set[tuple[str, str]] = set()
+        for slip in watch.ledger.slips.values():
+            if slip["slip"] == SettlementSlip.record_kind:
+                body = slip["body"]
+                named |= {(body["head"]["batch_no"], row["voucher_no"]) for row in body["upload_rows"]}
+        for number in sorted(watch.ledger.untold):
+            paid = watch.ledger.payments[number]
+            if paid.state is PaymentState.SETTLED and (paid.batch_no, paid.stan) not in named:
+                yield f"payment {number} was told to nobody, and its settlement slip does not name it"
 
 
 class Liveness:
@@ -86,30 +106,26 @@ class Accounts:
         world = watch.world
         accounts = world.acquirer.registry.accounts.values()
         left_minor = world.bank.money_before_minor - sum(account.balance_minor for account in accounts)
-        charged_minor = 0
+        charged_minor, lost = 0, untold(world.journal)
         for payment in all_payments(world.journal):
             row = TRANSACTIONS[payment.kind]
-            if payment.method.value != "card" or row.account or unanswered(payment):
+            if payment.method.value != "card" or row.account:
+                continue
+            if unanswered(payment) or payment.id in lost:
+                charged_minor += self._booked_minor(watch, payment)
                 continue
             if payment.state in (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED):
                 charged_minor += _SIGN[row.effect] * payment.amount.amount_minor
-        charged_minor += self._unanswered_minor(watch)
         if left_minor != charged_minor:
             yield f"{left_minor} left the accounts, the terminal charged {charged_minor}"
 
     @staticmethod
-    def _unanswered_minor(watch: Watch) -> int:
-        """Refunds that nobody answered: what the host's book says of them."""
-        total = 0
-        for payment in all_payments(watch.world.journal):
-            if unanswered(payment) and payment.stan:
-                batch = watch.world.acquirer.book.batch(
-                    (MERCHANT_NO, TERMINAL_NO), str(payment.facts.get("batch_no", ""))
-                )
-                entry = batch.entries.get(payment.stan) if batch else None
-                if entry is not None and entry.standing:
-                    total += _SIGN[TRANSACTIONS[entry.kind].effect] * entry.amount_minor
-        return total
+    def _booked_minor(watch: Watch, payment: PaymentRecord) -> int:
+        """What the host's book says of a refund that nobody answered, or of a refused advice."""
+        terminal, batch_no = (MERCHANT_NO, TERMINAL_NO), str(payment.facts.get("batch_no", ""))
+        batch = watch.world.acquirer.book.batch(terminal, batch_no)
+        entry = batch.entries.get(payment.stan) if batch and payment.stan else None
+        return _SIGN[TRANSACTIONS[entry.kind].effect] * entry.amount_minor if entry and entry.standing else 0
 
 
 class Wallets:
@@ -227,4 +243,4 @@ class KeysDie:
             yield "the case was opened, and the terminal is not locked"
 
 
-ENDINGS = (Books, ApprovalsEnd, Liveness, Accounts, Wallets, JournalFolds, Canary, Cards, KeysDie)
+ENDINGS = (Books, ApprovalsEnd, LossesNamed, Liveness, Accounts, Wallets, JournalFolds, Canary, Cards, KeysDie)
