@@ -28,6 +28,7 @@ class FaultKind(Enum):
     WRONG_TERMINAL = "wrong-terminal"
     WRONG_AMOUNT = "wrong-amount"
     DUPLICATE = "duplicate"  # The reply comes twice.
+    FLOOD = "flood"  # Good replies to another message, one after the other, and never the right one.
     STALE = "stale"  # The reply to the terminal's last request comes first, then the right one.
     GARBLE = "garble"  # A byte of the bitmap is wrong.
     CUT = "cut"  # The reply ends in its middle, then the connection does.

@@ -397,5 +397,6 @@ CHECKERS = (
 def all_checkers() -> tuple[Checker, ...]:
     """One of each, new."""
     from sim.swarm.endings import ENDINGS
+    from sim.swarm.notices import NOTICES
 
-    return tuple(made() for made in (*CHECKERS, *ENDINGS))
+    return tuple(made() for made in (*CHECKERS, *NOTICES, *ENDINGS))

@@ -20,6 +20,7 @@ from sim.story import KEY_MS, StoryError, keys_of
 from sim.swarm.case import Case
 from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import Mischief, intent_with, put_in
+from sim.swarm.notices import QUIET_HOUR
 from sim.swarm.permitted import Permitted, befalling
 from sim.swarm.watch import Over, Watch
 from sim.swarm.world import SwarmWorld
@@ -28,6 +29,7 @@ from terminal.model import Method, PaymentState
 
 REPRINTS_LIMIT = 5  # A key may get lost among others; a slip that does not come out again is none.
 BORED_MS = 45_000  # Nothing new on the screen for so long, and somebody presses a key.
+QUIET_MS = 60 * 60_000
 SAME_LIMIT = 150  # The same screen again so often (a countdown shows once a second), and somebody cancels.
 SEES_MS = 50  # Until what a key does is on the glass and seen; more than a pass of the display takes.
 IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is his turn.
@@ -197,13 +199,14 @@ class Crowd(People):
             self._stop_faults()
             await self._closing()
             return
-        await Sleep(place.draws.between(number, "gap", *GAP_MS))
-        place.eyes.look_again()
         rows = befalling(company.rows, place.draws, number)
         befall = tuple(row for row in rows if company.case.permits(number, row.name))
-        self._watch.begin(number, tuple(row.name for row in befall))
+        names = tuple(row.name for row in befall)
+        await Sleep(place.draws.between(number, "gap", *GAP_MS) + QUIET_MS * (QUIET_HOUR in names))
+        place.eyes.look_again()
+        self._watch.begin(number, names)
         place.begin(number, self._life)
-        company.befell.update(row.name for row in befall)
+        company.befell.update(names)
         company.mischief = self._mischief = put_in(place, number, befall)
         for after_ms, mend in self._mischief.mend:
             place.loop.at(place.loop.clock_ms() + after_ms, mend)

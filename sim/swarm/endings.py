@@ -21,7 +21,6 @@ from terminal.hostlink.transactions import TRANSACTIONS, Card, Effect, Silence
 from terminal.journal import ChainBroken, PaymentRecord
 from terminal.journal.events import canonical
 from terminal.model import Method, PaymentState, mask_pan
-from terminal.receipts.slips import SettlementSlip
 
 LIVENESS_MS = 30 * 60_000  # After the last fault nothing may be pending longer than this.
 CHIP = "05"  # F22: the number came from a chip.
@@ -56,25 +55,6 @@ class ApprovalsEnd:
             paid = [order.order_no for order in batch.orders.values() if order.state is OrderState.PAID]
             if batch.settlement is None and (standing or paid):
                 yield f"batch {batch.batch_no} is not settled and holds {standing + paid}"
-
-
-class LossesNamed:
-    """5. What the host did not take of what it was told stands on its batch's settlement slip, by its STAN."""
-
-    name = "losses-are-named"
-
-    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
-        if not isinstance(happening, Over):
-            return
-        named: set[tuple[str, str]] = set()
-        for slip in watch.ledger.slips.values():
-            if slip["slip"] == SettlementSlip.record_kind:
-                body = slip["body"]
-                named |= {(body["head"]["batch_no"], row["voucher_no"]) for row in body["upload_rows"]}
-        for number in sorted(watch.ledger.untold):
-            paid = watch.ledger.payments[number]
-            if paid.state is PaymentState.SETTLED and (paid.batch_no, paid.stan) not in named:
-                yield f"payment {number} was told to nobody, and its settlement slip does not name it"
 
 
 class Liveness:
@@ -243,4 +223,4 @@ class KeysDie:
             yield "the case was opened, and the terminal is not locked"
 
 
-ENDINGS = (Books, ApprovalsEnd, LossesNamed, Liveness, Accounts, Wallets, JournalFolds, Canary, Cards, KeysDie)
+ENDINGS = (Books, ApprovalsEnd, Liveness, Accounts, Wallets, JournalFolds, Canary, Cards, KeysDie)

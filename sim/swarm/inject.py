@@ -203,7 +203,7 @@ def _cut_again(at: Counter) -> None:
 
 
 def _nothing(at: Counter) -> None:
-    """It is in the intent already (`intent_with`)."""
+    """It is in the intent already (`intent_with`), or in how long nobody comes."""
 
 
 PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
@@ -247,6 +247,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "impatient": _screen_of("impatient_at", BUSY_SCREENS),
         "walks-away": _screen_of("leaves_at", PROMPTS),
         "settles-now": _settles,
+        "quiet-hour": _nothing,
         "signs-in-now": _signs_in,
     }
 )
