@@ -31,6 +31,7 @@ class Books:
     """1, 2, 5. The terminal's book beside the host's, row by row."""
 
     name = "books-agree"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Over):
@@ -42,6 +43,7 @@ class ApprovalsEnd:
     """2. Every approval of the host is settled or was reversed; nothing stands in a batch that never closes."""
 
     name = "approvals-end"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -61,6 +63,7 @@ class Liveness:
     """12. Once the faults have stopped nothing stays pending for longer than half an hour."""
 
     name = "liveness"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -79,6 +82,7 @@ class Accounts:
     """The issuer's accounts: what left them is what the terminal has charged."""
 
     name = "accounts-agree"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -112,6 +116,7 @@ class Wallets:
     """The wallets: what left them is what the terminal's paid orders come to."""
 
     name = "wallets-agree"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -128,6 +133,7 @@ class JournalFolds:
     """The journal: its chain holds, and what its tables say is what its events come to."""
 
     name = "journal-folds"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -150,6 +156,7 @@ class Canary:
     """9. No card number, track or key is in the journal or on paper."""
 
     name = "no-secret-outside"
+    hears = (Durable, Printed, Over)
 
     def __init__(self) -> None:
         self._said: list[str] = []
@@ -183,6 +190,7 @@ class Cards:
     """The cards' own logs: what the terminal completed online by chip, the card has agreed to."""
 
     name = "cards-agree"
+    hears = (Durable,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Durable) or happening.was is not PaymentState.APPROVED:
@@ -207,6 +215,7 @@ class KeysDie:
     """10. Once the case was opened no key is left and nothing authenticated leaves."""
 
     name = "keys-die-with-the-case"
+    hears = (Sent, Shown, Over)
 
     def __init__(self) -> None:
         self._opened = False

@@ -20,6 +20,7 @@ class NoticesEnd:
     """2. A notice ends by what the host has said of it, or unsent with its batch: never by silence."""
 
     name = "notices-end-by-answer"
+    hears = (Durable, Sent)
 
     def __init__(self) -> None:
         self._sent: set[str] = set()
@@ -44,6 +45,7 @@ class LossesNamed:
     """5. What the host did not take of what it was told stands on its batch's settlement slip, by its STAN."""
 
     name = "losses-are-named"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -63,6 +65,7 @@ class QuietHour:
     """12. After an hour in which nobody came, a terminal that is signed in owes the host no reversal and no notice."""
 
     name = "quiet-hour-clears"
+    hears = (Begun,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         ledger = watch.ledger
@@ -89,6 +92,7 @@ class ScriptsAnswered:
     """What became of an issuer's script is told, if the sale that it came with was completed."""
 
     name = "scripts-are-answered"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
