@@ -37,6 +37,7 @@ FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
         "disk-write-fails": ("write", apsw.IOError),
         "disk-sync-fails": ("sync", apsw.IOError),
         "disk-delete-fails": ("delete", apsw.IOError),
+        "disk-folder-fails": ("folder", apsw.IOError),
         "disk-close-fails": ("close", apsw.IOError),
     }
 )
