@@ -92,7 +92,9 @@ class Checker(Protocol):
     """A named rule with a memory of its own. It is told of what it `hears`, and gives what is wrong."""
 
     name: str
-    hears: tuple[type[Happening], ...]
+
+    @property
+    def hears(self) -> tuple[type[Happening], ...]: ...
 
     def event(self, happening: Happening, watch: Watch) -> Iterable[str]: ...
 
