@@ -24,6 +24,7 @@ class FaultKind(Enum):
     DELAY = "delay"  # The reply comes `ms` later.
     WRONG_MAC = "wrong-mac"
     NO_MAC = "no-mac"
+    WRONG_MTI = "wrong-mti"  # A good reply, but to another kind of message.
     WRONG_STAN = "wrong-stan"  # A good reply to another message.
     WRONG_TERMINAL = "wrong-terminal"
     WRONG_AMOUNT = "wrong-amount"

@@ -58,6 +58,8 @@ def _finish(
     if FaultKind.NO_MAC in faults:
         fields.pop(64, None)
         keys = None
+    if FaultKind.WRONG_MTI in faults:
+        mti = f"{int(mti) + 20:04d}"  # An advice's.
     body = encode(Message(mti, fields), profile)
     if keys is None:
         return body

@@ -35,6 +35,7 @@ SPOILING = frozenset(
     {
         FaultKind.WRONG_MAC,
         FaultKind.NO_MAC,
+        FaultKind.WRONG_MTI,
         FaultKind.WRONG_STAN,
         FaultKind.FLOOD,
         FaultKind.WRONG_TERMINAL,
