@@ -176,7 +176,8 @@ def wrongs(counter: Counter, sold: tuple[str, ...], mended: Life) -> list[str]:
     if sorted(host) != wanted or sorted(own) != wanted:
         found.append(f"to be charged once each: {wanted}; the host has {sorted(host)}, the terminal {sorted(own)}")
     for batch in book.all_batches():
-        if batch.settlement is None or not batch.settlement.balanced:
+        begun = bool(batch.entries or batch.orders)  # A sign-in after the settlement opens the next one.
+        if begun and batch.settlement is None or batch.settlement is not None and not batch.settlement.balanced:
             found.append(f"batch {batch.batch_no} is not settled in balance")
     if "***DUPLICATED***" not in str(mended.done["last_slip"]):
         found.append("the last slip was not reprinted")
