@@ -8,7 +8,7 @@ from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
 from terminal.hostlink.transactions import TRANSACTIONS, Silence
 from terminal.journal import Journal, PaymentRecord, Tx
 from terminal.methods.static_code import RECEIPT_NO, is_receipt
-from terminal.model import Kind, Method, PaymentState
+from terminal.model import Kind, Method, Notice, PaymentState, UploadState
 
 PAGE = 500
 CHARGED = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
@@ -29,7 +29,20 @@ def _page(offset: int, tx: Tx) -> tuple[PaymentRecord, ...]:
     return tx.payments(limit=PAGE, offset=offset)
 
 
-def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
+def untold(journal: Journal) -> frozenset[int]:
+    """Payments whose advice the host has refused, or never answered: the shop's loss, on its settlement slip."""
+
+    def found(tx: Tx) -> frozenset[int]:
+        uploads = (upload for batch in range(1, tx.get("batch", 1) + 1) for upload in tx.uploads(batch))
+        lost = (UploadState.REFUSED, UploadState.UNSENT)
+        return frozenset(u.payment_id for u in uploads if u.notice is Notice.ADVICE and u.state in lost)
+
+    return journal.transact(found)
+
+
+def payment_rows(
+    payments: tuple[PaymentRecord, ...], untold: frozenset[int] = frozenset()
+) -> tuple[PaymentRow, ...]:
     """The rows that a host could know of: not cash, only what was ever asked, and no balance: it moves nothing."""
     rows: list[PaymentRow] = []
     for payment in payments:
@@ -43,7 +56,7 @@ def payment_rows(payments: tuple[PaymentRecord, ...]) -> tuple[PaymentRow, ...]:
                 stan=payment.stan,
                 batch_no=str(payment.facts.get("batch_no", "")),
                 amount_minor=payment.amount.amount_minor,
-                net=_net(payment),
+                net=Net.UNTOLD if payment.id in untold and payment.state in CHARGED else _net(payment),
                 order_no="" if payment.kind is Kind.REFUND else str(payment.facts.get("order_no", "")),
                 kind=payment.kind,
             )
@@ -67,4 +80,4 @@ def _net(payment: PaymentRecord) -> Net:
 
 def discrepancies(journal: Journal, acquirer: Acquirer) -> list[str]:
     """Where the two books differ; empty when they agree."""
-    return books_agree(acquirer.book, payment_rows(all_payments(journal)))
+    return books_agree(acquirer.book, payment_rows(all_payments(journal), untold(journal)))

@@ -133,7 +133,7 @@ class People:
             if before == name == "idle":
                 continue  # Its clock went on, nothing else.
             if name == "settled":
-                await press(self._world, "ENTER")
+                await self._press("ENTER")
                 self._settled_at = self._done
                 if self._done == self._transactions:
                     return
@@ -141,15 +141,20 @@ class People:
             if reaction is not None:
                 await reaction(self)
 
+    async def _press(self, words: str) -> None:
+        """Keys by their names, and digits, one after the other."""
+        for word in words.split():
+            await press(self._world, word)
+
     async def _idle(self) -> None:
         world = self._world
         world.remove()
         if world.shop.mode.value != "signed-in":
-            await press(world, "ENTER")
+            await self._press("ENTER")
         elif (steps := self._next_errand()) is not None:
             await self._run(steps)
         elif self._done == self._transactions or self._done - self._settled_at >= self._settle_every:
-            await press(world, "DOWN")
+            await self._press("DOWN")
         else:
             await Sleep(draw_gap_ms(self._seed, self._done))
             world.eyes.look_again()
@@ -157,8 +162,7 @@ class People:
             self._pins_tried, self._paid, self._errands = 0, False, list(self._intent.errands)
             self._done += 1
             self._on_sale(self._done)
-            await press(world, f"{self._intent.amount_minor}")
-            await press(world, "ENTER")
+            await self._press(f"{self._intent.amount_minor} ENTER")
 
     def _next_errand(self) -> Steps | None:
         """The way into what this customer wants next; what is not possible any more is forgotten."""
@@ -174,12 +178,11 @@ class People:
 
     async def _run(self, steps: Steps) -> None:
         """Key in what it takes to begin; the card and the answer are then met like those of a sale."""
-        await press(self._world, "DOWN")
+        await self._press("DOWN")
         for screen, keys in steps:
             if await self._world.eyes.see(screen, *INTERRUPTIONS) != screen:
                 return await self._ok()
-            for word in keys.split():
-                await press(self._world, word)
+            await self._press(keys)
         return None
 
     def _steps(self, name: str, last: PaymentRecord) -> Steps | None:
@@ -215,10 +218,10 @@ class People:
         return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
 
     async def _menu(self) -> None:
-        await press(self._world, SETTLEMENT_KEY)
+        await self._press(SETTLEMENT_KEY)
 
     async def _choose_method(self) -> None:
-        await press(self._world, str(tuple(Method).index(self._intent.method) + 1))
+        await self._press(str(tuple(Method).index(self._intent.method) + 1))
 
     async def _insert_card(self) -> None:
         await Sleep(KEY_MS)
@@ -232,13 +235,12 @@ class People:
         if self._world.typed_digits() or self._world.keys_waiting():
             return
         if self._intent.cancels_pin:
-            await press(self._world, "CANCEL")
+            await self._press("CANCEL")
             return
         right = PROFILES[self._intent.means].pin
         wrong = self._pins_tried < self._intent.wrong_pins
         self._pins_tried += 1
-        await press(self._world, "9999" if wrong else right)
-        await press(self._world, "ENTER")
+        await self._press(f"{'9999' if wrong else right} ENTER")
 
     async def _show_qr(self) -> None:
         if not self._paid and not self._intent.walks_away:
@@ -260,20 +262,19 @@ class People:
         self._world.remove()
 
     async def _ok(self) -> None:
-        await press(self._world, "ENTER")
+        await self._press("ENTER")
 
     async def _leave(self) -> None:
-        await press(self._world, "CANCEL")
+        await self._press("CANCEL")
 
     async def _card_problem(self) -> None:
         await Sleep(KEY_MS)
         self._world.remove()
-        await press(self._world, "CANCEL")
+        await self._press("CANCEL")
 
     async def _password(self) -> None:
         if not self._world.typed_digits() and not self._world.keys_waiting():
-            await press(self._world, PASSWORD)
-            await press(self._world, "ENTER")
+            await self._press(f"{PASSWORD} ENTER")
 
     _REACTIONS: dict[str, Callable[[People], Coroutine[Any, Any, None]]] = {
         "choose_language": _ok,

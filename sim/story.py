@@ -204,10 +204,14 @@ async def act(world: Counter, words: list[str]) -> None:
         await action.run(world, *arguments)
 
 
+def keys_of(word: str) -> tuple[Key, ...]:
+    """One function key by its name, or digits."""
+    return (FUNCTION_KEYS[word],) if word in FUNCTION_KEYS else tuple(Key(digit) for digit in word)
+
+
 async def press(world: Counter, word: str) -> None:
     """One function key by its name, or digits one after the other."""
-    keys = [FUNCTION_KEYS[word]] if word in FUNCTION_KEYS else [Key(digit) for digit in word]
-    for key in keys:
+    for key in keys_of(word):
         await Sleep(KEY_MS)
         world.press(key)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
 import pytest
 
-from sim.wire.disk import Disk
+from sim.wire.disk import Disk, Failure
 from terminal.journal import ChainBroken, Journal, JournalBroken, NotAJournal, Tx
 from terminal.model import Method, Money, PaymentState
 
 SALES = 12
+CLOSE_EFFECTS = 26  # Of a journal with so many sales: the pages of its checkpoint, their sync, a deletion.
 PATH = Path("/journal.db")
 
 
@@ -102,6 +104,54 @@ def test_a_disk_that_lies_is_seen_by_this_test() -> None:
         return  # So much was lost that it is no journal any more.
     kept = {(payment.id, payment.stan) for payment in again.transact(lambda tx: tx.payments())}
     assert [pair for pair in acknowledged if pair not in kept]
+
+
+def kept(disk: Disk) -> list[tuple[int, str | None]]:
+    """The sales that the next start finds; the journal is whole."""
+    journal = open_journal(disk)
+    journal.verify()
+    found = [(payment.id, payment.stan) for payment in journal.transact(lambda tx: tx.payments())]
+    journal.close()
+    return sorted(found)
+
+
+def test_a_power_cut_at_any_moment_of_the_close_and_after_it_loses_nothing() -> None:
+    """The close checkpoints and deletes the write-ahead log; its folder is not synced, so the log may come back."""
+    came_back = 0
+    for moment in range(CLOSE_EFFECTS + 8):  # The last ones come after it.
+        disk, acknowledged = Disk(moment), list[tuple[int, str]]()
+        journal = open_journal(disk)
+        trade(journal, acknowledged)
+        disk.cut_after = moment
+        with suppress(JournalBroken):
+            journal.close()
+        assert disk.dead == (moment < CLOSE_EFFECTS)
+        deleted = set(disk.unlinked)
+        disk.mend()
+        came_back += bool(deleted & disk.files.keys())
+        assert kept(disk) == acknowledged, f"cut {moment} moments into the close"
+    assert 0 < came_back < 8
+
+
+@pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])
+@pytest.mark.parametrize("at", ["write", "sync", "delete", "folder", "close"])
+def test_a_disk_that_fails_at_any_call_loses_nothing_that_was_acknowledged(at: str, error: type[apsw.Error]) -> None:
+    """Full or broken: each first failure of its kind after so many effects; then a cut, and the next start."""
+    failed = 0
+    for after in range(0, 200, 5):
+        disk, acknowledged = Disk(after), list[tuple[int, str]]()
+        disk.failure = Failure(at, error, after)
+        try:
+            journal = open_journal(disk)
+            trade(journal, acknowledged)
+            journal.close()
+        except JournalBroken:
+            pass  # Told to whoever asked: what was not acknowledged may be there or not.
+        failed += disk.failed
+        disk.dead = True
+        disk.mend()
+        assert set(acknowledged) <= set(kept(disk)), f"{at} fails after {after} effects"
+    assert failed
 
 
 @pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])

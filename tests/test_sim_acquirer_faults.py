@@ -14,9 +14,11 @@ from sim.acquirer.faults import parse_fault
 from terminal.hostlink.codec import FrameError, Message, decode, encode
 from terminal.hostlink.frame import unwrap, wrap
 from terminal.hostlink.messages import with_mac
+from terminal.hostlink.profile import load_profile
 from terminal.hostlink.reply import VerdictKind
 
 NOON = 1_795_233_600_000
+PROFILE = load_profile("unionpay")
 
 
 class Line:
@@ -162,3 +164,15 @@ def test_a_stale_reply_comes_before_the_right_one(line: Line) -> None:
     stans = [decode(unwrap(reply.data, profile).body, profile).text(11) for reply in replies]
     assert int(stans[1]) == int(stans[0]) + 1
     assert len(line.send(line.sale())) == 1
+
+
+@pytest.mark.parametrize(("code", "again"), [("51", "51"), ("09", "00"), ("A0", "00")])
+def test_what_was_refused_for_good_is_refused_however_often_it_comes(line: Line, code: str, again: str) -> None:
+    """But "in progress" is no word yet, and who has signed in anew may ask anew."""
+    line.acquirer.faults.add(Fault(FaultKind.CODE, mti="0200", code=code))
+    sale = line.sale()
+    replies = [*line.send(sale), *line.send(sale)]
+    codes = [decode(unwrap(reply.data, PROFILE).body, PROFILE).text(39) for reply in replies]
+    assert codes == [code, again]
+    assert line.approved == (again == "00")
+    assert line.caller.call(line.sale(), mac=True) is not None and line.approved == 1 + (again == "00")

@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
+from drivers.ports import Key, Picture
 from sim.__main__ import main
 from sim.acquirer.book import Entry, EntryState
 from sim.swarm import replay
 from sim.swarm.case import Case
 from sim.swarm.checkers import TERMINAL, all_checkers
 from sim.swarm.command import seed_range
+from sim.swarm.crowd import Company, Crowd
 from sim.swarm.draws import Draws
 from sim.swarm.inject import PUT_IN
 from sim.swarm.permitted import FaultsUnreadable, befalling, load
@@ -30,6 +32,9 @@ from sim.swarm.play import play
 from sim.swarm.shrink import Shrinker
 from sim.swarm.watch import Over, Watch
 from sim.swarm.world import SwarmWorld
+from terminal.screens import catalogue as screens
+from terminal.screens.font import load_font
+from terminal.screens.render import picture
 
 ROOT = Path(__file__).parents[1]
 WORLDS, TRANSACTIONS = 40, 50
@@ -118,6 +123,39 @@ def test_an_entry_too_many_at_the_host_is_found_from_each_side() -> None:
 def test_checkers_have_names_of_their_own() -> None:
     names = [checker.name for checker in all_checkers()]
     assert len(set(names)) == len(names) >= 20
+
+
+# The people
+
+
+class Glass(SwarmWorld):
+    """No terminal is behind this glass: the keys are only kept."""
+
+    pressed: list[Key]
+
+    def press(self, key: Key) -> None:
+        self.pressed.append(key)
+
+
+def _screen(screen: screens.Screen) -> Picture:
+    return picture(screen, "en", load_font("unifont"))
+
+
+@pytest.mark.parametrize(
+    ("changes_at_ms", "pressed"), [(50, []), (160, [Key.D1]), (None, [Key.D1, Key.D2, Key.ENTER])]
+)
+def test_nobody_presses_a_key_on_a_screen_that_has_changed_under_the_finger(
+    changes_at_ms: int | None, pressed: list[Key]
+) -> None:
+    """A person looks, and a key takes time: what has come up meanwhile is read first."""
+    company = Company(Case(1, 1), {}, Watch(()))
+    with Glass(Draws(1)) as world:
+        world.pressed = []
+        world.display.show(_screen(screens.Cancelled()))
+        if changes_at_ms is not None:
+            world.loop.at(changes_at_ms, lambda: world.display.show(_screen(screens.CardProblem(reason="removed"))))
+        world.loop.run(Crowd(world, company)._press("12 ENTER"))
+        assert world.pressed == pressed
 
 
 # The list of faults

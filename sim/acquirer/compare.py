@@ -1,8 +1,9 @@
 """Do the two books agree? The terminal's payments against the acquirer's book, row by row.
 
 What is charged (or given back, or held) at the terminal must stand at the host as the same kind with the same amount;
-everything that stands at the host must be such a row; nothing may be left open. Only a refund that nobody answered may
-be either, and what moves no money, a balance, is not compared.
+everything that stands at the host must be such a row; nothing may be left open. Only two things may be either: a refund
+that nobody answered, and an advice that the host did not take, which is the shop's own loss and on its settlement slip.
+What moves no money, a balance, is not compared.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ class Net(Enum):
     NOT_CHARGED = "not-charged"  # Declined, reversed, closed, abandoned.
     OPEN = "open"  # Not known yet: never in agreement.
     UNANSWERED = "unanswered"  # A refund: never sent again, never reversed, and on paper as such.
+    UNTOLD = "untold"  # An advice that the host has refused, or never answered: on paper as such, too.
+
+
+EITHER = (Net.UNANSWERED, Net.UNTOLD)  # The host may have it or not.
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ def _compare_order(order: Order, row: PaymentRow | None) -> list[str]:
 def _compare(name: str, charged: bool, amount_minor: int, row: PaymentRow | None) -> list[str]:
     if row is None:
         return [f"{name}: charged at the host, unknown at the terminal"] if charged else []
-    if charged and row.net not in (Net.CHARGED, Net.UNANSWERED):
+    if charged and row.net not in (Net.CHARGED, *EITHER):
         return [f"{name}: charged at the host, {row.net.value} at the terminal"]
     if not charged and row.net is Net.CHARGED:
         return [f"{name}: charged at the terminal, not at the host"]

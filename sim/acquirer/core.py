@@ -24,7 +24,7 @@ from sim.acquirer.desk import TransactionDesk
 from sim.acquirer.downloads import DownloadDesk
 from sim.acquirer.dukpt_keys import DukptDesk
 from sim.acquirer.eslips import ESlips
-from sim.acquirer.faults import Fault, FaultKind, FaultPlan
+from sim.acquirer.faults import Fault, FaultKind, FaultPlan, Refusals
 from sim.acquirer.hostkeys import SCHEMES, HostKeys, WorkingKeys
 from sim.acquirer.master_keys import MasterKeys
 from sim.acquirer.order_refunds import REFUNDING, OrderRefundDesk
@@ -131,6 +131,7 @@ class Acquirer:
         for row in self.registry.terminals.values():
             self._sign_ins.recall(row)
         self._last: dict[TerminalId, Reply] = {}  # What a stale reply would be.
+        self._refusals = Refusals()
         self._clock: tuple[int, str, str, str] = (-1, "", "", "")
         self._desks: dict[str, Callable[[Request], Answer]] = {
             "0100": self._money,
@@ -216,8 +217,9 @@ class Acquirer:
         desk = self._desks.get(message.mti)
         if desk is None:
             return Answer(NOT_SUPPORTED) if message.mti[2] in "02" and message.mti[3] == "0" else None
-        if FaultKind.CODE in faults:
-            return Answer(faults[FaultKind.CODE].code, {}, self.keys_of((message.text(42), message.text(41)), message))
+        refusal = self._refusals.code(message, faults)
+        if refusal:
+            return Answer(refusal, {}, self.keys_of((message.text(42), message.text(41)), message))
         if self.downloads.activates(message):
             return self.downloads.activate(message)
         verified: HostKeys | None = None

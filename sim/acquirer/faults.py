@@ -13,8 +13,11 @@ from enum import Enum
 from types import MappingProxyType
 
 from terminal.hostlink.codec import Message
+from terminal.hostlink.codes import is_last_word, lookup
 from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_REVERSE
 
+MONEY = ("0100", "0200", "0220")
+SAME_REQUEST = (42, 41, 60, 3, 11)  # Merchant, terminal, batch, processing code, STAN.
 EVERY = 1_000_000_000  # `times` of a fault that never stops.
 # The largest value of each option that is a number: a day of milliseconds, one digit in a header, a hundred thousand.
 NUMBERS: Mapping[str, int] = MappingProxyType(
@@ -28,10 +31,12 @@ class FaultKind(Enum):
     DELAY = "delay"  # The reply comes `ms` later.
     WRONG_MAC = "wrong-mac"
     NO_MAC = "no-mac"
+    WRONG_MTI = "wrong-mti"  # A good reply, but to another kind of message.
     WRONG_STAN = "wrong-stan"  # A good reply to another message.
     WRONG_TERMINAL = "wrong-terminal"
     WRONG_AMOUNT = "wrong-amount"
     DUPLICATE = "duplicate"  # The reply comes twice.
+    FLOOD = "flood"  # Good replies to another message, one after the other, and never the right one.
     STALE = "stale"  # The reply to the terminal's last request comes first, then the right one.
     GARBLE = "garble"  # A byte of the bitmap is wrong.
     CUT = "cut"  # The reply ends in its middle, then the connection does.
@@ -134,6 +139,23 @@ class FaultPlan:
                     taken[fault.kind] = fault
         self._faults = [(f, c) for f, c in self._faults if c[0] < f.nth + f.times - 1]
         return taken
+
+
+class Refusals:
+    """A host keeps its word: what a fault has refused for good is refused however often it comes."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, ...], str] = {}
+
+    def code(self, request: Message, faults: Mapping[FaultKind, Fault]) -> str:
+        """The code to refuse this request with; "" for none."""
+        told = request.mti, *(request.text(number) for number in SAME_REQUEST)
+        if FaultKind.CODE not in faults:
+            return self._codes.get(told, "")
+        code = faults[FaultKind.CODE].code
+        if request.mti in MONEY and is_last_word(code) and not lookup(code).sign_in:
+            code = self._codes.setdefault(told, code)
+        return code
 
 
 def parse_fault(text: str) -> Fault:

@@ -15,6 +15,7 @@ from terminal.hostlink.frame import Frame, reply_to
 from terminal.hostlink.messages import MAC_BYTES, mac_wire_bytes
 from terminal.hostlink.profile import Profile
 
+FLOOD_FRAMES = 40  # More than a terminal reads in one exchange.
 # What a reply repeats from its request (docs/host-link.md §3, the public 0210 frames).
 ECHOED = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60)
 
@@ -48,7 +49,7 @@ def _finish(
     profile: Profile,
 ) -> bytes:
     """The body with its MAC, spoilt as the faults say."""
-    if FaultKind.WRONG_STAN in faults and 11 in fields:
+    if {FaultKind.WRONG_STAN, FaultKind.FLOOD} & faults.keys() and 11 in fields:
         fields[11] = f"{int(str(fields[11])) % 999_999 + 1:06d}"
     if FaultKind.WRONG_TERMINAL in faults:
         fields[41] = "99999999"
@@ -57,6 +58,8 @@ def _finish(
     if FaultKind.NO_MAC in faults:
         fields.pop(64, None)
         keys = None
+    if FaultKind.WRONG_MTI in faults:
+        mti = f"{int(mti) + 20:04d}"  # An advice's.
     body = encode(Message(mti, fields), profile)
     if keys is None:
         return body
@@ -75,4 +78,6 @@ def _line_faults(data: bytes, faults: Mapping[FaultKind, Fault]) -> tuple[Reply,
     if FaultKind.CUT in faults:
         return (Reply(data[: len(data) // 2], delay_ms, hang_up=True, full_bytes=len(data)),)
     reply = Reply(data, delay_ms, FaultKind.SPLIT in faults)
+    if FaultKind.FLOOD in faults:
+        return (reply,) * FLOOD_FRAMES
     return (reply, reply) if FaultKind.DUPLICATE in faults else (reply,)

@@ -13,6 +13,7 @@ from sim.acquirer.book import Entry
 from sim.swarm.ledger import Paid
 from sim.swarm.watch import (
     DUPLICATE_MARKS,
+    HAPPENINGS,
     Checker,
     Durable,
     Happening,
@@ -57,6 +58,7 @@ class NothingUndurable:
     """3. What a frame is about was durable before its first byte left: its STAN, its payment, its reversal."""
 
     name = "durable-before-sent"
+    hears = (Sent,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Sent):
@@ -77,6 +79,7 @@ class ReversalFirst:
     """4. Before a card's money is asked for, nothing older waits for its reversal, unless a supervisor parked it."""
 
     name = "reversal-before-sale"
+    hears = (Sent,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Sent) or happening.message.mti not in ("0100", "0200"):
@@ -95,6 +98,7 @@ class NotChargedIsTrue:
     """2. What the terminal holds for declined, reversed or abandoned stands nowhere at the host, then or later."""
 
     name = "not-charged-is-true"
+    hears = (Durable, Over)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Durable):
@@ -116,6 +120,7 @@ class ChargedIsTrue:
     """2. What the terminal completes stands at the host; what it keeps approved nobody has refused."""
 
     name = "charged-is-true"
+    hears = (Durable,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Durable) or happening.event.kind != "moved":
@@ -131,6 +136,7 @@ class UnknownIsNoRefusal:
     """2. Nobody reads "declined" while the host may have approved."""
 
     name = "unknown-is-not-declined"
+    hears = (Shown,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Shown) and happening.name == "declined" and watch.ledger.payments:
@@ -143,6 +149,7 @@ class LegalSteps:
     """Each step of a payment is one that the table has, and begins where the last one ended."""
 
     name = "legal-steps"
+    hears = (Durable,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Durable) and happening.event.kind == "moved" and happening.was is not None:
@@ -157,6 +164,7 @@ class ReversalsEnd:
     """4. A reversal ends by the host's word alone: never because tries ran out."""
 
     name = "reversals-end-by-answer"
+    hears = (Durable, Sent)
 
     def __init__(self) -> None:
         self._asked: set[str] = set()
@@ -178,6 +186,7 @@ class NumbersOnce:
     """6. A STAN asks for money once; the counter only grows; a batch's number too."""
 
     name = "numbers-once"
+    hears = (Durable, Sent)
 
     def __init__(self) -> None:
         self._asked: set[tuple[str, str]] = set()
@@ -208,6 +217,7 @@ class TotalsAgree:
     """5. What the host counted at a settlement is what the terminal said, and the slip says so."""
 
     name = "totals-agree"
+    hears = (Shown, Over)
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
@@ -255,6 +265,7 @@ class SettledWithPaper:
     """2, 5. A batch is closed in the commit that keeps its slip, with nothing of it left open but what is named."""
 
     name = "settled-with-its-slip"
+    hears = HAPPENINGS
 
     def __init__(self) -> None:
         self._closed = 0  # A batch whose slip has not been seen yet.
@@ -274,6 +285,7 @@ class SlipForEach:
     """8. Whoever paid has a slip that can be printed again; it carries the amount."""
 
     name = "slip-for-each"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -290,6 +302,7 @@ class Reprints:
     """8. The last slip can always be printed again: what comes out carries the last slip's words."""
 
     name = "last-slip-again"
+    hears = (Printed, Over)
 
     def __init__(self) -> None:
         self._papers: list[str] = []
@@ -309,6 +322,7 @@ class OneCharge:
     """1. Whatever happened, what one customer came for was charged at most once."""
 
     name = "one-net-charge"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -334,6 +348,7 @@ class Recovers:
     """
 
     name = "recovers"
+    hears = (Shown, Restarted, Over)
 
     def __init__(self) -> None:
         self._waiting = False
@@ -351,6 +366,7 @@ class NothingForgotten:
     """3, 7. What the journal has acknowledged is there after every start, word for word."""
 
     name = "nothing-forgotten"
+    hears = (Restarted,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Restarted) and watch.ledger.n:
@@ -363,6 +379,7 @@ class Authentic:
     """A payment is decided by an answer that the host made for it, and by no other."""
 
     name = "decided-by-authentic-answer"
+    hears = (Durable,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Durable) and happening.event.kind == "moved":
@@ -397,5 +414,6 @@ CHECKERS = (
 def all_checkers() -> tuple[Checker, ...]:
     """One of each, new."""
     from sim.swarm.endings import ENDINGS
+    from sim.swarm.notices import NOTICES
 
-    return tuple(made() for made in (*CHECKERS, *ENDINGS))
+    return tuple(made() for made in (*CHECKERS, *NOTICES, *ENDINGS))

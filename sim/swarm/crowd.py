@@ -16,10 +16,11 @@ from drivers.ports import Key, Paper
 from sim.card import PROFILES
 from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT, QUERY_TRIES
 from sim.people import GAP_MS, Intent, People, Steps, draw_intent
-from sim.story import KEY_MS, StoryError, press
+from sim.story import KEY_MS, StoryError, keys_of
 from sim.swarm.case import Case
 from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import Mischief, intent_with, put_in
+from sim.swarm.notices import QUIET_HOUR
 from sim.swarm.permitted import Permitted, befalling
 from sim.swarm.watch import Over, Watch
 from sim.swarm.world import SwarmWorld
@@ -28,7 +29,9 @@ from terminal.model import Method, PaymentState
 
 REPRINTS_LIMIT = 5  # A key may get lost among others; a slip that does not come out again is none.
 BORED_MS = 45_000  # Nothing new on the screen for so long, and somebody presses a key.
+QUIET_MS = 60 * 60_000
 SAME_LIMIT = 150  # The same screen again so often (a countdown shows once a second), and somebody cancels.
+SEES_MS = 50  # Until what a key does is on the glass and seen; more than a pass of the display takes.
 IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is his turn.
 SCREENS_LIMIT = 3_000  # Of one transaction, or of the end; a long wait is one a second.
 PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may take.
@@ -117,7 +120,7 @@ class Crowd(People):
 
     async def _bored(self) -> None:
         self._place.remove()
-        await press(self._place, "CANCEL")
+        await self._press("CANCEL")
 
     # Mischief
 
@@ -126,7 +129,7 @@ class Crowd(People):
         mischief, place = self._mischief, self._place
         if name == mischief.impatient_at:
             mischief.impatient_at = ""
-            await press(place, "ENTER")
+            await self._press("ENTER")
         if name == mischief.two_keys_at:
             mischief.two_keys_at = ""
             for key in place.draws.choice(self._watch.transaction, "keys", ODD_KEYS):
@@ -138,7 +141,7 @@ class Crowd(People):
             return name == "enter_pin"
         if name == mischief.cancel_at:
             mischief.cancel_at = ""
-            await press(place, "CANCEL")
+            await self._press("CANCEL")
             return True
         if name == mischief.leaves_at:
             mischief.leaves_at = ""
@@ -154,7 +157,7 @@ class Crowd(People):
         if self._company.calm_since_ms >= 0:
             await self._closing()
         elif place.shop.mode.value != "signed-in":
-            await press(place, "ENTER")
+            await self._press("ENTER")
         elif self._mischief.settles or self._company.since_settled >= place.drawn.settle_every:
             self._mischief.settles, self._company.since_settled = False, 0
             await self._choose(MENU_SETTLEMENT)
@@ -196,13 +199,14 @@ class Crowd(People):
             self._stop_faults()
             await self._closing()
             return
-        await Sleep(place.draws.between(number, "gap", *GAP_MS))
-        place.eyes.look_again()
         rows = befalling(company.rows, place.draws, number)
         befall = tuple(row for row in rows if company.case.permits(number, row.name))
-        self._watch.begin(number, tuple(row.name for row in befall))
+        names = tuple(row.name for row in befall)
+        await Sleep(place.draws.between(number, "gap", *GAP_MS) + QUIET_MS * (QUIET_HOUR in names))
+        place.eyes.look_again()
+        self._watch.begin(number, names)
         place.begin(number, self._life)
-        company.befell.update(row.name for row in befall)
+        company.befell.update(names)
         company.mischief = self._mischief = put_in(place, number, befall)
         for after_ms, mend in self._mischief.mend:
             place.loop.at(place.loop.clock_ms() + after_ms, mend)
@@ -219,8 +223,7 @@ class Crowd(People):
         self._pins_tried, self._paid, self._errands = 0, False, list(self._intent.errands)
         self._screens = 0
         self._asks_about_reversals = True
-        await press(self._place, f"{self._intent.amount_minor}")
-        await press(self._place, "ENTER")
+        await self._press(f"{self._intent.amount_minor} ENTER")
 
     def _stop_faults(self) -> None:
         place = self._place
@@ -246,7 +249,7 @@ class Crowd(People):
         ledger, place = self._watch.ledger, self._place
         pending = bool(ledger.open or ledger.completed or ledger.queued)
         if ledger.mode == "settling" or ledger.mode != "signed-in" and pending:
-            await press(place, "ENTER")
+            await self._press("ENTER")
         elif ledger.open:
             refunds = all(paid.state is PaymentState.UNKNOWN and not paid.order_no for paid in ledger.open.values())
             await self._choose(MENU_SETTLEMENT if refunds else MENU_QUERY)
@@ -263,18 +266,27 @@ class Crowd(People):
         else:
             self._done_for = True
 
+    async def _press(self, words: str) -> None:
+        """Look, move the finger, look again: nobody presses a key on a screen that has changed meanwhile."""
+        for key in (key for word in words.split() for key in keys_of(word)):
+            seen = self._showing()
+            await Sleep(KEY_MS - SEES_MS)
+            if self._showing() != seen:
+                return
+            self._place.press(key)
+            await Sleep(SEES_MS)  # What the key has done is on the glass.
+
     async def _choose(self, row: str) -> None:
         self._row = row
-        await Sleep(KEY_MS)
         self._place.eyes.look_again()  # What was shown before the key says nothing of what it does.
-        self._place.press(Key.DOWN)
+        await self._press("DOWN")
 
     async def _locked(self) -> None:
         """The case was opened when all else was over; the power may have gone since."""
         self._done_for = self._watch.case_opened
 
     async def _menu(self) -> None:
-        await press(self._place, self._row)
+        await self._press(self._row)
 
     # At the counter
 
@@ -282,7 +294,7 @@ class Crowd(People):
         await Sleep(KEY_MS)
         place, mischief = self._place, self._mischief
         if self._intent.method is not Method.CARD:
-            await press(place, "CANCEL")
+            await self._press("CANCEL")
             return
         if place.reader.holds_card:
             return
@@ -302,7 +314,7 @@ class Crowd(People):
         self._place.swipe(self._intent.means)
 
     async def _settled(self) -> None:
-        await press(self._place, "ENTER")
+        await self._press("ENTER")
         self._company.since_settled = 0
 
     async def _paper_stopped(self) -> None:
@@ -313,19 +325,18 @@ class Crowd(People):
     async def _sign_on_pad(self) -> None:
         if self._place.pad is not None:
             self._place.pad.sign([[(10, 10), (60, 30), (90, 12)]])
-        await press(self._place, "ENTER")
+        await self._press("ENTER")
 
     async def _qr_unknown(self) -> None:
         """Ask a few times, then go back: the query is in the menu, too."""
         self._queries += 1
-        await press(self._place, "CANCEL" if self._queries % QUERY_TRIES == 0 else "ENTER")
+        await self._press("CANCEL" if self._queries % QUERY_TRIES == 0 else "ENTER")
 
     async def _cash_tendered(self) -> None:
         """The exact sum; what somebody's elbow has typed is taken back first."""
         if "¥0.00" not in " ".join(self._place.display.text()):
-            await press(self._place, "CLEAR")
-            await press(self._place, "CLEAR")
-        await press(self._place, "ENTER")
+            await self._press("CLEAR CLEAR")
+        await self._press("ENTER")
 
     async def _service(self) -> None:
         self._watch.found("stays-in-service", "the terminal took itself out of service")

@@ -9,7 +9,7 @@ from functools import cache
 from keys.testkeys import TEST_TMK
 from sim.acquirer.book import EntryState
 from sim.acquirer.compare import books_agree
-from sim.books import all_payments, payment_rows, unanswered
+from sim.books import all_payments, payment_rows, unanswered, untold
 from sim.canary import digits, found, needles, packed
 from sim.card import PROFILES
 from sim.people import ORDERED
@@ -18,7 +18,7 @@ from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
 from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Card, Effect, Silence
-from terminal.journal import ChainBroken
+from terminal.journal import ChainBroken, PaymentRecord
 from terminal.journal.events import canonical
 from terminal.model import Method, PaymentState, mask_pan
 
@@ -31,17 +31,19 @@ class Books:
     """1, 2, 5. The terminal's book beside the host's, row by row."""
 
     name = "books-agree"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Over):
-            payments = all_payments(watch.world.journal)
-            yield from books_agree(watch.world.acquirer.book, payment_rows(payments))
+            payments, lost = all_payments(watch.world.journal), untold(watch.world.journal)
+            yield from books_agree(watch.world.acquirer.book, payment_rows(payments, lost))
 
 
 class ApprovalsEnd:
     """2. Every approval of the host is settled or was reversed; nothing stands in a batch that never closes."""
 
     name = "approvals-end"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -61,6 +63,7 @@ class Liveness:
     """12. Once the faults have stopped nothing stays pending for longer than half an hour."""
 
     name = "liveness"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -79,6 +82,7 @@ class Accounts:
     """The issuer's accounts: what left them is what the terminal has charged."""
 
     name = "accounts-agree"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -86,36 +90,33 @@ class Accounts:
         world = watch.world
         accounts = world.acquirer.registry.accounts.values()
         left_minor = world.bank.money_before_minor - sum(account.balance_minor for account in accounts)
-        charged_minor = 0
+        charged_minor, lost = 0, untold(world.journal)
         for payment in all_payments(world.journal):
             row = TRANSACTIONS[payment.kind]
-            if payment.method.value != "card" or row.account or unanswered(payment):
+            if payment.method.value != "card" or row.account:
+                continue
+            if unanswered(payment) or payment.id in lost:
+                charged_minor += self._booked_minor(watch, payment)
                 continue
             if payment.state in (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED):
                 charged_minor += _SIGN[row.effect] * payment.amount.amount_minor
-        charged_minor += self._unanswered_minor(watch)
         if left_minor != charged_minor:
             yield f"{left_minor} left the accounts, the terminal charged {charged_minor}"
 
     @staticmethod
-    def _unanswered_minor(watch: Watch) -> int:
-        """Refunds that nobody answered: what the host's book says of them."""
-        total = 0
-        for payment in all_payments(watch.world.journal):
-            if unanswered(payment) and payment.stan:
-                batch = watch.world.acquirer.book.batch(
-                    (MERCHANT_NO, TERMINAL_NO), str(payment.facts.get("batch_no", ""))
-                )
-                entry = batch.entries.get(payment.stan) if batch else None
-                if entry is not None and entry.standing:
-                    total += _SIGN[TRANSACTIONS[entry.kind].effect] * entry.amount_minor
-        return total
+    def _booked_minor(watch: Watch, payment: PaymentRecord) -> int:
+        """What the host's book says of a refund that nobody answered, or of a refused advice."""
+        terminal, batch_no = (MERCHANT_NO, TERMINAL_NO), str(payment.facts.get("batch_no", ""))
+        batch = watch.world.acquirer.book.batch(terminal, batch_no)
+        entry = batch.entries.get(payment.stan) if batch and payment.stan else None
+        return _SIGN[TRANSACTIONS[entry.kind].effect] * entry.amount_minor if entry and entry.standing else 0
 
 
 class Wallets:
     """The wallets: what left them is what the terminal's paid orders come to."""
 
     name = "wallets-agree"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -132,6 +133,7 @@ class JournalFolds:
     """The journal: its chain holds, and what its tables say is what its events come to."""
 
     name = "journal-folds"
+    hears = (Over,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Over):
@@ -154,6 +156,7 @@ class Canary:
     """9. No card number, track or key is in the journal or on paper."""
 
     name = "no-secret-outside"
+    hears = (Durable, Printed, Over)
 
     def __init__(self) -> None:
         self._said: list[str] = []
@@ -187,6 +190,7 @@ class Cards:
     """The cards' own logs: what the terminal completed online by chip, the card has agreed to."""
 
     name = "cards-agree"
+    hears = (Durable,)
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Durable) or happening.was is not PaymentState.APPROVED:
@@ -211,6 +215,7 @@ class KeysDie:
     """10. Once the case was opened no key is left and nothing authenticated leaves."""
 
     name = "keys-die-with-the-case"
+    hears = (Sent, Shown, Over)
 
     def __init__(self) -> None:
         self._opened = False

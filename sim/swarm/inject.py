@@ -37,6 +37,7 @@ FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
         "disk-write-fails": ("write", apsw.IOError),
         "disk-sync-fails": ("sync", apsw.IOError),
         "disk-delete-fails": ("delete", apsw.IOError),
+        "disk-folder-fails": ("folder", apsw.IOError),
         "disk-close-fails": ("close", apsw.IOError),
     }
 )
@@ -203,7 +204,7 @@ def _cut_again(at: Counter) -> None:
 
 
 def _nothing(at: Counter) -> None:
-    """It is in the intent already (`intent_with`)."""
+    """It is in the intent already (`intent_with`), or in how long nobody comes."""
 
 
 PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
@@ -247,6 +248,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "impatient": _screen_of("impatient_at", BUSY_SCREENS),
         "walks-away": _screen_of("leaves_at", PROMPTS),
         "settles-now": _settles,
+        "quiet-hour": _nothing,
         "signs-in-now": _signs_in,
     }
 )

@@ -5,6 +5,7 @@ It shares no code with the journal's projections, so that a projection that is w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,8 @@ class Ledger:
     by_stan: dict[str, Paid] = field(default_factory=dict)  # The newest with that STAN.
     completed: dict[int, Paid] = field(default_factory=dict)  # What the open batch has to settle.
     queued: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    notices: dict[int, Mapping[str, Any]] = field(default_factory=dict)  # All that were ever queued.
+    tries: Counter[int] = field(default_factory=Counter)  # Of a notice: how often it was sent and not answered.
     untold: set[int] = field(default_factory=set)  # Payments whose notice the host has refused, or never answered.
     slips: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     unprinted: set[int] = field(default_factory=set)
@@ -125,7 +128,9 @@ class Ledger:
             case "mode":
                 self.mode = body["to"]
             case "queued":
-                self.queued[body["id"]] = body
+                self.queued[body["id"]] = self.notices[body["id"]] = body
+            case "upload-tried":
+                self.tries[body["id"]] += 1
             case "uploaded":
                 ended = self.queued.pop(body["id"], None)
                 if ended is not None and body["to"] != "done":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from drivers.ports import PaperLine, Picture
 from sim.swarm.ledger import Ledger, Paid
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sim.swarm.world import SwarmWorld
 
 DUPLICATE_MARKS = PHRASES["reprint"]
+PAGE = 100  # Events read at once.
 FINDINGS_LIMIT = 20  # After the first ones a broken world finds no end of them.
 # Screens on which somebody reads how it stands; before each of them the journal is read.
 TELLING = frozenset({"idle", "approved", "declined", "reversal_pending", "outcome_unknown", "settled", "locked"})
@@ -75,6 +76,7 @@ class Over:
 
 
 Happening = Durable | Sent | Shown | Printed | Begun | Restarted | Over
+HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,12 @@ class Finding:
 
 
 class Checker(Protocol):
-    """A named rule with a memory of its own. It is told of everything, and gives what is wrong."""
+    """A named rule with a memory of its own. It is told of what it `hears`, and gives what is wrong."""
 
     name: str
+
+    @property
+    def hears(self) -> tuple[type[Happening], ...]: ...
 
     def event(self, happening: Happening, watch: Watch) -> Iterable[str]: ...
 
@@ -101,6 +106,7 @@ class Watch:
         self._say = say
         self._said = ""
         self.checkers = tuple(checkers)
+        self._hearing = {kind: [each for each in checkers if kind in each.hears] for kind in HAPPENINGS}
         self.ledger = Ledger()
         self.findings: list[Finding] = []
         self.transaction = -1
@@ -131,7 +137,7 @@ class Watch:
         self.tell(Begun(transaction, faults))
 
     def tell(self, happening: Happening) -> None:
-        for checker in self.checkers:
+        for checker in self._hearing[type(happening)]:
             for text in checker.event(happening, self):
                 if len(self.findings) < FINDINGS_LIMIT:
                     self.findings.append(Finding(checker.name, self.transaction, text))
@@ -142,7 +148,10 @@ class Watch:
 
     def sync(self) -> None:
         """Take in what has become durable since the last time."""
-        while events := self.world.journal.events_after(self.ledger.n):
+        more = True
+        while more:
+            events = self.world.journal.events_after(self.ledger.n, PAGE)
+            more = len(events) == PAGE
             for event in events:
                 self.trace.update(event.digest.encode())
                 payment = self.ledger.payments.get(event.body["id"]) if event.kind == "moved" else None

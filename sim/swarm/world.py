@@ -35,7 +35,9 @@ SPOILING = frozenset(
     {
         FaultKind.WRONG_MAC,
         FaultKind.NO_MAC,
+        FaultKind.WRONG_MTI,
         FaultKind.WRONG_STAN,
+        FaultKind.FLOOD,
         FaultKind.WRONG_TERMINAL,
         FaultKind.WRONG_AMOUNT,
         FaultKind.GARBLE,

@@ -1,8 +1,9 @@
 """A disk that can fail and lose power: an apsw VFS in memory under the very engine that runs on the terminal.
 
 What was written but not synced may be lost, kept or torn, sector by sector and in any order, as the seed decides.
+A new file's name, and a deletion, are durable when their folder has been synced, which is a moment of its own.
 After the cut nothing works until `mend`, which is the next power-on. A disk may also be full, or fail at a write, a
-sync, a deletion (whose folder is synced) or a close; it is well again at once, which a journal must not believe.
+sync, a deletion, a folder's sync or a close; it is well again at once, which a journal must not believe.
 
 Its limit is a disk that lies about its syncs (`lying`): what it loses nobody can keep; a test shows that it is seen.
 """
@@ -27,7 +28,7 @@ class PowerCut(apsw.IOError):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One error to come: at the next call `at` ("write", "sync", "delete", "close") after `after` effects."""
+    """One error to come: at the next call `at` ("write", "sync", "delete", "folder", "close") after `after` effects."""
 
     at: str
     error: type[apsw.Error]
@@ -41,7 +42,7 @@ class Content:
     safe: bytearray = field(default_factory=bytearray)
     seen: bytearray = field(default_factory=bytearray)
     dirty: set[int] = field(default_factory=set)
-    safe_name: bool = False  # The folder's entry is durable from the first sync on.
+    safe_name: bool = False  # The folder's entry is durable: SQLite syncs the folder at a new file's first sync.
 
 
 class Disk(apsw.VFS):
@@ -52,6 +53,7 @@ class Disk(apsw.VFS):
         super().__init__(self.name, "")
         self.random = random.Random(seed)
         self.files: dict[str, Content] = {}
+        self.unlinked: dict[str, Content] = {}  # Deleted, and their folder is not synced since.
         self.cut_after: int | None = None
         self.dead = False
         self.lying = lying
@@ -87,7 +89,11 @@ class Disk(apsw.VFS):
             raise PowerCut
 
     def mend(self) -> None:
-        """Power is back: decide what became of each unsynced sector."""
+        """Power is back: decide what became of each deletion and each sector that was not synced."""
+        for name, content in self.unlinked.items():
+            if name not in self.files and self.random.random() < 0.5:
+                self.files[name] = content
+        self.unlinked.clear()
         for name, content in list(self.files.items()):
             if not content.safe_name and self.random.random() < 0.5:
                 del self.files[name]
@@ -126,7 +132,16 @@ class Disk(apsw.VFS):
 
     def xDelete(self, name: str, sync_folder: bool) -> None:
         self.effect("delete")
-        self.files.pop(name, None)
+        if name in self.files:
+            self.unlinked[name] = self.files.pop(name)
+        if sync_folder:
+            self.sync_folder()
+
+    def sync_folder(self) -> None:
+        """The names that were made and those that are gone are durable from here on, unless the disk lies."""
+        self.effect("folder")
+        if not self.lying:
+            self.unlinked.clear()
 
     def xAccess(self, name: str, flags: int) -> bool:
         self.alive()
@@ -162,7 +177,9 @@ class OpenFile:
         if not self.disk.lying:
             self.content.safe = bytearray(self.content.seen)
             self.content.dirty.clear()
-        self.content.safe_name = True
+        if not self.content.safe_name:
+            self.disk.sync_folder()
+            self.content.safe_name = True
 
     def xFileSize(self) -> int:
         self.disk.alive()

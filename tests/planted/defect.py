@@ -26,6 +26,7 @@ class Defect:
     """`old` stands exactly once in `function` ("" for the whole module); `more` goes to the module's end.
 
     `power`: only a world whose power is cut, on a disk that fails, can show it.
+    `seed`: where it was seen last; the hunt begins there, and goes on from 0.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Defect:
     function: str = ""
     more: str = ""
     power: bool = False
+    seed: int = 0
 
     @property
     def path(self) -> Path:

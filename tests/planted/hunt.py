@@ -8,20 +8,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from multiprocessing import get_context
 
 from planted.defect import Defect
+from sim.swarm.case import Case
 
 LIMIT = 10_000  # Transactions after which a defect has got away.
-EACH = 25  # Transactions of one world; the seeds count up from 0.
+EACH = 25  # Transactions of one world; the seeds count up from 0, after the one where it was seen last.
 FALLEN = "stands"  # No checker's word: the world has fallen over, which says little about what is wrong.
-CLEAN = "(as it is)"  # The product without a defect, over the same seeds.
 
 
 @dataclass(frozen=True, slots=True)
 class Catch:
-    """`checker` is "" when none found anything in so many transactions; `text` then says how it fell over."""
+    """`checker` is "" when none found anything in so many transactions; `text` then says how it fell over.
+
+    `clean`: the product as it is passes the very world in which the defect was caught.
+    """
 
     defect: str
     checker: str
@@ -29,29 +33,43 @@ class Catch:
     transactions: int
     cpu_s: float
     text: str = ""
+    power: bool = False
+    clean: bool = True
 
 
-def hunts(found: Sequence[Defect], *, limit: int, faults: str, jobs: int) -> Iterator[Catch]:
-    """The product as it is, and then every defect, as they end."""
+def hunts(found: Sequence[Defect], *, limit: int, faults: str, jobs: int, anew: bool) -> Iterator[Catch]:
+    """Every defect as it ends, beside the product as it is in the same world. `anew`: no hunt knows where to begin."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        tasks = [pool.submit(hunt, defect, limit, faults) for defect in (None, *found)]
-        for task in as_completed(tasks):
-            yield task.result()
+        tasks = [pool.submit(hunt, defect, limit, faults, anew) for defect in found]
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as untouched:
+            for task in as_completed(tasks):
+                catch = task.result()
+                clean = not catch.checker or untouched.submit(is_clean, _case(catch.seed, faults, catch.power)).result()
+                yield replace(catch, clean=clean)
 
 
-def hunt(defect: Defect | None, limit: int, faults: str) -> Catch:
+def hunt(defect: Defect, limit: int, faults: str, anew: bool) -> Catch:
     """Play until something is found. Plants the defect for this whole process, whose other hunts would have it, too."""
-    if defect is not None:
-        defect.plant()
-    from sim.swarm.case import Case
+    defect.plant()
     from sim.swarm.play import play
 
-    name, power = (defect.name, defect.power) if defect else (CLEAN, False)
     began, fallen = time.process_time(), ""
-    for seed in range(-(-limit // EACH)):
-        for finding in play(Case(seed, EACH, faults, power=power)).findings:
-            if finding.checker != FALLEN or defect is None:
+    seeds = dict.fromkeys((0 if anew else defect.seed, *range(-(-limit // EACH))))
+    for played, seed in enumerate(islice(seeds, -(-limit // EACH)), 1):
+        for finding in play(_case(seed, faults, defect.power)).findings:
+            if finding.checker != FALLEN:
                 spent = time.process_time() - began
-                return Catch(name, finding.checker, seed, (seed + 1) * EACH, spent, finding.text)
+                return Catch(defect.name, finding.checker, seed, played * EACH, spent, finding.text, defect.power)
             fallen = fallen or finding.text
-    return Catch(name, "", 0, limit, time.process_time() - began, fallen)
+    return Catch(defect.name, "", 0, limit, time.process_time() - began, fallen, defect.power)
+
+
+def is_clean(case: Case) -> bool:
+    """Whether the product as it is passes."""
+    from sim.swarm.play import play
+
+    return play(case).clean
+
+
+def _case(seed: int, faults: str, power: bool) -> Case:
+    return Case(seed, EACH, faults, power=power)
