@@ -21,34 +21,33 @@ import argparse
 import base64
 import dataclasses
 import os
-import queue
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from drivers.display import DisplaySettings, OledDisplay
 from drivers.gpio import Gpio, GpioBuzzer, GpioKeypad, GpioLamps, GpioTamperSwitch, Pins
 from drivers.link import TcpLink
-from drivers.ports import DeviceError, Key, Lamp, Paper, Picture
+from drivers.ports import DeviceError, Key, Lamp, Paper
 from drivers.printer import EscPosPrinter, PrinterSettings
 from drivers.scanner import Gm65Scanner, ScannerSettings
 from drivers.stripe_reader import SerialStripeReader, StripeSettings
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
+from sim.handheld_senses import CELLS, FeltKeypad, Fingers, Roll, SeenDisplay, Voice
 from sim.panel.card_talk import WatchedCard
 from sim.panel.journal_view import JournalView
-from sim.panel.protocol import JSONObject, ProtocolError, parse_do, to_line
+from sim.panel.protocol import JSONObject, ProtocolError, parse_do
 from sim.twins.card_reader import TwinCardReader
 from sim.wire.gpio import PinBoard, install_chip
 from sim.wire.i2c import FakeSMBus, Sh1107, Ssd1306
-from sim.wire.paper import CutMark, Printed, PrintedQr
+from sim.wire.paper import Printed
 from sim.wire.printer import SerialPrinter
-from sim.wire.roll import png_of, text_of
 from sim.wire.scanner import SerialScanner
 from sim.wire.stripe import SerialStripe
 from terminal.__main__ import begin_recording, open_gateway
@@ -62,15 +61,10 @@ from terminal.model import Mode
 from terminal.real_loop import RealLoop
 from terminal.recorded import recorded
 from terminal.recording import Recording
-from terminal.screens.font import Font, load_font
+from terminal.screens.font import load_font
 from terminal.shop import Devices
 
 CONTROLLERS = {"128x64": "ssd1306", "128x128": "sh1107"}
-CELLS = 32
-KEYS_WAITING = 200  # Keys that a person typed ahead; more is somebody's cat.
-PRESS_S = 1.0  # The keypad reports within 20 ms; on a machine that is very busy, within a second or not at all.
-PRESS_TRIES = 3
-RELEASE_READS = 48  # Pin reads until a let-go key is surely seen: four columns, twelve scans of 5 ms.
 LOOK_S = 0.012  # How often lamps and buzzer are looked at: the shortest tone lasts 40 ms.
 HOLD_S = 6.0  # How long a person holds a code before a scanner that does not read it.
 LOW_ROWS = 15  # Rows left on a roll that runs low: the next slip stops in its middle.
@@ -110,23 +104,6 @@ def run(args: argparse.Namespace) -> int:
     handheld = Handheld(Voice(wire), config, panel=args.panel, recording=recording)
     handheld.run(FileIO(sys.stdin.fileno(), "rb", closefd=False))
     return 0
-
-
-class Voice:
-    """stdout: one message a line, whole lines only, from any thread."""
-
-    def __init__(self, wire: BinaryIO) -> None:
-        self._wire = wire
-        self._lock = threading.Lock()
-
-    def say(self, **message: Any) -> None:
-        line = to_line({"is": message.pop("kind"), **message})
-        with self._lock:
-            try:
-                self._wire.write(line)
-                self._wire.flush()
-            except BrokenPipeError:
-                os._exit(0)  # Whoever held the handheld has gone.
 
 
 class Handheld:
@@ -308,114 +285,6 @@ class Handheld:
             if self._scanner.looking is not looking:
                 looking = self._scanner.looking
                 self._voice.say(kind="scanner", on=looking)
-
-
-class SeenDisplay:
-    """The real display, and beside it what a camera would see: the pixels as the controller holds them.
-
-    The terminal's mode goes with them, so that whoever explains the screen knows what ENTER will do.
-    """
-
-    def __init__(self, display: OledDisplay, bus: FakeSMBus, voice: Voice, mode: Callable[[], str]) -> None:
-        self._display = display
-        self._bus = bus
-        self._voice = voice
-        self._mode = mode
-        self.width, self.height = display.width, display.height
-
-    def show(self, picture: Picture) -> None:
-        self._display.show(picture)
-        pixels = base64.b64encode(self._bus.pixels()).decode("ascii")
-        self._voice.say(
-            kind="screen",
-            name=picture.name,
-            text=list(picture.text()),
-            mode=self._mode(),
-            width=self.width,
-            height=self.height,
-            pixels=pixels,
-        )
-
-    def close(self) -> None:
-        self._display.close()
-
-
-class Fingers:
-    """Presses keys one after the other, each until the keypad has felt it: fast typing loses nothing."""
-
-    def __init__(self, board: PinBoard, voice: Voice) -> None:
-        self._board = board
-        self._voice = voice
-        self._waiting: queue.Queue[Key] = queue.Queue(KEYS_WAITING)
-        self._felt = threading.Event()
-
-    def start(self) -> None:
-        threading.Thread(target=self._run, name="bench-fingers", daemon=True).start()
-
-    def press(self, key: Key) -> None:
-        try:
-            self._waiting.put_nowait(key)
-        except queue.Full:
-            self._voice.say(kind="problem", text="too many keys at once; some were not pressed")
-
-    def felt(self) -> None:
-        self._felt.set()
-
-    def _run(self) -> None:
-        while True:
-            key = self._waiting.get()
-            for _ in range(PRESS_TRIES):
-                self._felt.clear()
-                self._board.press(key)
-                felt = self._felt.wait(PRESS_S)
-                self._board.release(key)
-                self._board.chip.wait_for_reads(RELEASE_READS)
-                if felt:
-                    break
-
-
-class FeltKeypad:
-    """The real keypad; tells the fingers when a key was felt."""
-
-    def __init__(self, keypad: GpioKeypad, fingers: Fingers) -> None:
-        self._keypad = keypad
-        self._fingers = fingers
-
-    def watch(self, on_key: Callable[[Key], None]) -> None:
-        def felt(key: Key) -> None:
-            on_key(key)
-            self._fingers.felt()
-
-        self._keypad.watch(felt)
-
-    def close(self) -> None:
-        self._keypad.close()
-
-
-class Roll:
-    """What hangs out of the printer; each piece that is cut or torn off is told as a slip."""
-
-    def __init__(self, voice: Voice, font: Font) -> None:
-        self._voice = voice
-        self._font = font
-        self._lock = threading.Lock()
-        self._hanging: list[Printed] = []
-
-    def add(self, printed: Printed) -> None:
-        if isinstance(printed, CutMark):
-            self.tear()
-            return
-        with self._lock:
-            self._hanging.append(printed)
-
-    def tear(self) -> None:
-        with self._lock:
-            piece, self._hanging = self._hanging, []
-        if not piece:
-            return
-        codes = [printed.payload.decode("utf-8", "replace") for printed in piece if isinstance(printed, PrintedQr)]
-        png = base64.b64encode(png_of(piece, CELLS, self._font)).decode("ascii")
-        self._voice.say(kind="paper", text="\n".join(text_of(piece, CELLS)), png=png, qr=codes)
 
 
 def _think(ms: int) -> None:
