@@ -97,7 +97,7 @@ def test_every_fault_every_moment_and_every_event_has_its_words() -> None:
     assert all(row.zh and row.en for row in (*ON_THE_WIRE, *VIRTUAL))
 
 
-@pytest.mark.parametrize("row", {*ON_THE_WIRE, *VIRTUAL}, ids=lambda row: f"{row.what}:{row.name}")
+@pytest.mark.parametrize("row", dict.fromkeys((*ON_THE_WIRE, *VIRTUAL)), ids=lambda row: f"{row.what}:{row.name}")
 def test_what_a_row_asks_for_can_be_asked_for(row: Row) -> None:
     assert row.once or row.always
     for how in (row.once, row.always, row.off):
