@@ -117,7 +117,7 @@ def bench_of(args: argparse.Namespace) -> Openable:
 
 
 def page_server(
-    hub: Hub, do: Callable[[Do], None], font: Font, *, port: int, lang: str, data: str
+    hub: Hub, do: Callable[[Do], None], font: Font, *, port: int, lang: str, data: str, recording: Path | None = None
 ) -> PanelServer:
     """The page of either bench. Raises NoPort, OSError."""
     glyphs = glyphs_of(font)
@@ -126,8 +126,14 @@ def page_server(
         do,
         port=port,
         token=secrets.token_urlsafe(TOKEN_BYTES),
-        hello=lambda: {"lang": lang, "layout": [key.value for row in LAYOUT for key in row], "data": data},
+        hello=lambda: {
+            "lang": lang,
+            "layout": [key.value for row in LAYOUT for key in row],
+            "data": data,
+            "records": recording is not None,
+        },
         font=lambda name: block(name, glyphs),
+        recording=recording,
     )
 
 
@@ -181,9 +187,11 @@ class Bench:
         self._cashier = CashierPage(acquirer.gateway, phone.wallets.__getitem__, acquirer.merchant_of, wall_ms)
         self._phone = PhoneOnDesk(acquirer, wall_ms, phone, self._cashier)
         self._world: World | None = None
+        recording = data / "recording.jsonl"  # Of this bench, from its start on.
+        recording.unlink(missing_ok=True)
         command = (
             *(*launcher, "--data", str(data / "terminal"), "--host", f"127.0.0.1:{self._bank.port}"),
-            *("--panel", panel, "--lang", LANGUAGES[lang]),
+            *("--panel", panel, "--lang", LANGUAGES[lang], "--record", str(recording)),
             *(self.direct.arguments if self.direct else ()),
         )
         try:
@@ -194,6 +202,7 @@ class Bench:
                 port=port,
                 lang=lang,
                 data=str(data),
+                recording=recording,
             )
             self._world = World(
                 self._hub,

@@ -40,6 +40,7 @@ TYPES: Mapping[str, str] = {
     ".ttf": "font/ttf",
 }
 PAGE = Path(__file__).parent / "page"
+RECORDING = "/recording.jsonl"
 PARTS = ("panel", "dom", "words", "device", "handheld", "cards", "phone", "slips", "talk", "books", "faults", "time")
 FILES = {
     "/": "panel.html",
@@ -56,7 +57,8 @@ class PanelServer:
     """Serves the page and its channel until `close`.
 
     `on_do` gets each checked message of each page, in the order in which the page sent it. `font` makes a
-    block of the web font from its name ("4e" for U+4E00..4EFF), None for a block that does not exist.
+    block of the web font from its name ("4e" for U+4E00..4EFF), None for a block that does not exist. `recording` is
+    the file that the handheld writes, for whoever wants to keep it.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class PanelServer:
         token: str,
         hello: Callable[[], JSONObject],
         font: Callable[[str], bytes | None],
+        recording: Path | None = None,
     ) -> None:
         self._hub = hub
         self._on_do = on_do
         self._hello = hello
         self._font = font
+        self._recording = recording
         self._pages = threading.Semaphore(PAGES_LIMIT)
         self._server = self._bind(port)
         self.gate = Gate(self._server.socket.getsockname()[1], token)
@@ -128,6 +132,8 @@ class PanelServer:
             file = PAGE / FILES[path]
             body = file.read_bytes().replace(b"{{token}}", self.gate.token.encode())
             return self._answer(HTTPStatus.OK, TYPES[file.suffix], body)
+        if path == RECORDING and self._recording is not None and self._recording.exists():
+            return self._answer(HTTPStatus.OK, "application/x-ndjson", self._recording.read_bytes())
         if path.startswith("/font/") and path.endswith(".ttf"):
             font = self._font(path.removeprefix("/font/").removesuffix(".ttf"))
             if font is not None:
