@@ -165,4 +165,4 @@ def test_settling_ends_in_keyed_so_that_a_sign_in_is_due() -> None:
 
 
 def test_methods_have_stable_names() -> None:
-    assert [method.value for method in Method] == ["card", "qr-shown", "qr-scanned", "cash"]
+    assert [method.value for method in Method] == ["card", "qr-shown", "qr-scanned", "cash", "qr-static"]

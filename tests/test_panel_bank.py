@@ -107,11 +107,11 @@ def test_silence_is_a_fault_like_any_other(overheard: Overheard) -> None:
 
 
 def test_what_is_no_fault_is_refused(overheard: Overheard) -> None:
-    for what, how in (("line", "flood"), ("fault", "flood"), ("fault", "code,code=123456")):
+    for what, how in (("line", "deluge"), ("fault", "deluge"), ("fault", "code,code=123456")):
         with pytest.raises(ValueError):
             overheard.bank.happen(what, how)
     with pytest.raises(ValueError):
-        overheard.bank.mend("fault", "flood")
+        overheard.bank.mend("fault", "deluge")
 
 
 def test_two_banks_in_one_folder_are_refused(overheard: Overheard, tmp_path: Path) -> None:

@@ -126,8 +126,8 @@ def test_lasting_mishaps_are_told_and_mended(page: Page) -> None:
     page.until("faults-on", lambda told: told["on"] == {"fault:no-mac": "once"})
     page.say(do="clear")
     page.until("faults-on", lambda told: not told["on"])
-    page.say(do="mend", what="fault", name="flood")
-    assert "flood" in page.until("problem")["text"]
+    page.say(do="mend", what="fault", name="deluge")
+    assert "deluge" in page.until("problem")["text"]
 
 
 def test_the_power_fails_at_a_named_moment_and_the_terminal_recovers(page: Page) -> None:

@@ -29,6 +29,7 @@ EVENT_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "payment": ("新交易", "a payment begins"),
         "moved": ("交易状态", "a payment's state"),
         "reduced": ("金额减少", "a payment's amount is lowered"),
+        "carried": ("转入下一批", "goes into the next batch"),
         "noted": ("记下事实", "facts of a payment"),
         "batch-settled": ("批次已结算", "a batch is settled"),
         "slip": ("签购单", "a slip is made"),
