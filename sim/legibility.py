@@ -30,12 +30,12 @@ from drivers.escpos_encoder import PrinterSettings, encode
 from sim.gallery.pieces import PANELS, PAPERS
 from sim.measured import commit, machine
 from sim.phone import MAGNIFICATION, display_image
+from sim.slip_samples import HEAD, QR, STATIC_CODE
 from sim.wire.paper import PaperPrinter
 from sim.wire.roll import image_of
 from terminal.model import Money
-from terminal.receipts import Copy, QrOrderSlip, lay_out
-from terminal.receipts.parts import Head
-from terminal.screens.catalogue import ShowQr
+from terminal.receipts import Copy, QrOrderSlip, Slip, lay_out
+from terminal.screens.catalogue import ShowESlip, ShowQr, ShowStatic
 from terminal.screens.font import Font, load_font
 from terminal.screens.qr import qr_fits
 from terminal.screens.render import picture
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 # Bytes of a payload: a short aggregated address, a code_url, what version 3 just holds, EMVCo codes, a long one.
 LENGTHS = (34, 44, 53, 80, 106, 150, 180, 230)
+ESLIP = "https://q.test/s 12345678202603050000420000000001/8K3QZ7"  # Where the customer finds a slip.
 AT_LEAST = 0.99
 PAPER_MAGNIFICATION = 2
 AROUND_DOTS = 60  # Of the paper about a code that is in its picture: two lines of print, 7 mm.
@@ -140,24 +141,32 @@ def payload_of(length: int) -> str:
 
 def shown(font: Font) -> Iterator[Shown]:
     """Every code that the terminal chooses to draw, panel by panel, and on each paper."""
+    amount = Money(12_850)
+    screens: list[ShowQr | ShowStatic | ShowESlip] = [
+        *(ShowQr(amount, payload_of(length), 118) for length in LENGTHS),
+        ShowStatic(STATIC_CODE.payload),
+        ShowESlip(amount, ESLIP),
+    ]
+    slips: list[tuple[Slip, str]] = [
+        *((QrOrderSlip(HEAD, amount, payload_of(length), "QR1", 120), payload_of(length)) for length in LENGTHS),
+        (STATIC_CODE, STATIC_CODE.payload),
+        (QR, QR.order_no),
+    ]
     for language in LANGUAGES:
         for width, height in PANELS:
-            for payload in map(payload_of, LENGTHS):
-                if module_px := qr_fits(payload, width, height):
-                    screen = ShowQr(Money(12_850), payload, 118)
+            for screen in screens:
+                if module_px := qr_fits(screen.payload, width, height):
                     pixels = picture(screen, language, font).pixels(width, height)
                     image = display_image(pixels, width, height)
-                    yield Shown(f"{width}x{height}", language, payload, module_px, image, MAGNIFICATION)
+                    yield Shown(f"{width}x{height}", language, screen.payload, module_px, image, MAGNIFICATION)
         for cells in PAPERS:
-            for payload in map(payload_of, LENGTHS):
-                yield _on_paper(payload, language, cells, font)
+            for slip, payload in slips:
+                yield _on_paper(slip, payload, language, cells, font)
 
 
-def _on_paper(payload: str, language: str, cells: int, font: Font) -> Shown:
+def _on_paper(slip: Slip, payload: str, language: str, cells: int, font: Font) -> Shown:
     from PIL import Image
 
-    head = Head("掌柜演示商店", "898310072990001", "10000001", "01", "000001", "2026-06-15T14:30:00")
-    slip = QrOrderSlip(head, Money(12_850), payload, "QR1", 120)
     settings = PrinterSettings(cells=cells, native_qr=False)  # The raster that we make, not the printer's own code.
     printer = PaperPrinter(cells)
     lines = lay_out(slip, cells=cells, language=language, copy=Copy.MERCHANT)

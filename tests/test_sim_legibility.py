@@ -10,7 +10,8 @@ import pytest
 
 from sim.__main__ import main
 from sim.gallery.pieces import PANELS
-from sim.legibility import AT_LEAST, LENGTHS, TABLE, Camera, Shown, measure, payload_of, shown
+from sim.legibility import AT_LEAST, ESLIP, LENGTHS, TABLE, Camera, Shown, measure, payload_of, shown
+from sim.slip_samples import QR, STATIC_CODE
 from terminal.screens.font import load_font
 from terminal.screens.qr import qr_fits
 
@@ -27,8 +28,16 @@ def codes() -> list[Shown]:
 def test_every_code_that_the_terminal_draws_is_measured(codes: list[Shown]) -> None:
     for width, height in PANELS:
         drawn = {len(code.payload) for code in codes if code.where == f"{width}x{height}"}
-        assert drawn == {length for length in LENGTHS if qr_fits(payload_of(length), width, height)}
-    assert {len(code.payload) for code in codes if code.where == "paper 32"} == set(LENGTHS)
+        assert drawn >= {length for length in LENGTHS if qr_fits(payload_of(length), width, height)}
+    printed = {code.payload for code in codes if code.where == "paper 32"}
+    assert printed == {*map(payload_of, LENGTHS), STATIC_CODE.payload, QR.order_no}
+
+
+def test_the_shop_s_own_code_and_the_slip_s_are_drawn_where_they_fit(codes: list[Shown]) -> None:
+    for payload in (STATIC_CODE.payload, ESLIP):
+        drawn = {code.where for code in codes if code.payload == payload and code.module_px}
+        assert drawn == {f"{width}x{height}" for width, height in PANELS if qr_fits(payload, width, height)}
+        assert drawn
 
 
 @pytest.mark.slow
@@ -79,4 +88,4 @@ def test_the_table_is_kept_and_the_same_by_any_number_of_processes(
         tables.append(json.loads((tmp_path / jobs / TABLE).read_text(encoding="utf-8")))
     assert tables[0] == tables[1]
     assert {"machine", "commit", "decoder", "camera", "seed", "codes"} == tables[0].keys()
-    assert [row["bytes"] for row in tables[0]["codes"]] == [34, 44, 53] * 2
+    assert [row["bytes"] for row in tables[0]["codes"]] == [34, 44, 53, 56] * 2
