@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter as TallyOf
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -80,6 +80,12 @@ def every_refusal(calls: TallyOf[str], *, own_thread: bool) -> Iterator[Refusal]
                 yield Refusal(call, nth, error, own_thread)
 
 
+def spread(every: Sequence[Refusal]) -> list[Refusal]:
+    """SAMPLES of them, as far from each other as may be, and both errors in turn."""
+    pairs = len(every) // len(ERRORS)
+    return [every[len(ERRORS) * (at * pairs // SAMPLES) + at % len(ERRORS)] for at in range(SAMPLES)]
+
+
 def refuse_and_mend(refusal: Refusal, prepared: Prepared, folder: Path) -> list[str]:
     """One life with that failure, and another one without; what is wrong afterwards."""
     folder.mkdir()
@@ -103,8 +109,7 @@ def test_a_disk_that_says_no_at_a_call_of_the_journal_loses_nothing(
         for own_thread in (True, False)
         for refusal in every_refusal(calls_made(prepared, tmp_path, own_thread=own_thread), own_thread=own_thread)
     ]
-    step = 1 if os.environ.get("EVERY_CALL") else len(every) / SAMPLES
-    tried = [every[int(at * step)] for at in range(int(len(every) / step))]
+    tried = every if os.environ.get("EVERY_CALL") else spread(every)
 
     def job(number: int) -> list[str]:
         folder = tmp_path / f"{number}"
