@@ -42,7 +42,7 @@ class Terminal:
         self.eyes = Eyes(loop, PATIENCE_MS)
         self.slips: list[str] = []
         self._log = folder / "log"
-        where = ("--data", str(folder), "--host", f"127.0.0.1:{port}", "--reply-seconds", "5")
+        where: tuple[str, ...] = ("--data", str(folder), "--host", f"127.0.0.1:{port}", "--reply-seconds", "5")
         where += ("--record", str(record)) if record else ()
         self._command = (sys.executable, "-m", "sim", "handheld", *where)
         self._child = self._switched_on(OFFERED)

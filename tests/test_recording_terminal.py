@@ -51,9 +51,7 @@ idle:
 """
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("recorded")
+def record_a_day(folder: Path) -> Path:
     path = folder / "bug.jsonl"
     with AcquirerServer(Acquirer()) as server:
         loop = RealLoop(lambda work: None)
@@ -67,16 +65,25 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_its_decisions_are_taken_again(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found_out = follow(recorded)
+def test_a_day_s_recording_holds_no_secret_and_its_decisions_are_taken_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One test, for the day takes its real time."""
+    path = record_a_day(tmp_path)
+    holds_no_secret(path.read_bytes())
+    found_out = follow(path)
     assert found_out.same, found_out
     assert found_out.decisions >= 8
-    assert main(["replay", str(recorded)]) == 0
+    assert main(["replay", str(path)]) == 0
     assert "decisions" in capsys.readouterr().out
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if '"to":"approved"' in line)
+    lines[at] = lines[at].replace('"to":"approved"', '"to":"declined"')
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert follow(path).line == at + 1, "where it departs is named"
 
 
-@pytest.mark.slow
-def test_it_holds_no_secret(recorded: Path) -> None:
+def holds_no_secret(text: bytes) -> None:
     card = PROFILES[CARD]
     app = card.applications[0]
     wanted = needles(
@@ -87,7 +94,6 @@ def test_it_holds_no_secret(recorded: Path) -> None:
             "key": [bytes(TEST_TMK)],
         }
     )
-    text = recorded.read_bytes()
     assert found(wanted, "the recording", text) == []
     lines = [json.loads(line) for line in text.splitlines()]
     assert {line["key"] for line in lines if line.get("is") == "key"} <= {"digit", "enter", "cancel"}
@@ -95,16 +101,6 @@ def test_it_holds_no_secret(recorded: Path) -> None:
     frames = [line for line in lines if line.get("is") == "frame" and line["mti"] == "0200"]
     assert frames
     assert set(frames[0]["fields"]["52"]) == {"*"}
-
-
-@pytest.mark.slow
-def test_where_it_departs_is_named(recorded: Path, tmp_path: Path) -> None:
-    lines = recorded.read_text(encoding="utf-8").splitlines()
-    at = next(number for number, line in enumerate(lines) if '"to":"approved"' in line)
-    lines[at] = lines[at].replace('"to":"approved"', '"to":"declined"')
-    changed = tmp_path / "changed.jsonl"
-    changed.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert follow(changed).line == at + 1
 
 
 def recording(path: Path, **more: Any) -> Recording:
