@@ -141,7 +141,6 @@ class Insistent:
     async def _last_slip(self) -> bool:
         if not self._reprint:
             return True
-        self._reprint = False
         await self._choose(MENU_REPRINT)
         return False
 
@@ -168,6 +167,8 @@ class Insistent:
 
     async def _menu(self) -> None:
         await self._press(self._row)
+        if self._row == MENU_REPRINT:  # Only now: a key that comes while the screen changes may be lost.
+            self._reprint = False
 
     async def _choose_method(self) -> None:
         await self._press(str(tuple(Method).index(self._errand.method) + 1))
