@@ -18,7 +18,7 @@ from terminal.methods.card_ending import end_original
 from terminal.methods.card_slips import plain_slip
 from terminal.model import Method, PaymentState
 from terminal.printing import head_at, keep, print_kept
-from terminal.receipts import SlipError, from_record
+from terminal.receipts import Ending, NoticeSlip, SlipError, from_record
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
@@ -51,8 +51,23 @@ def end_running(shop: Shop, tx: Tx, why: str) -> int:
         elif payment.state is S.OFFLINE_APPROVED or payment.state is S.APPROVED and card:
             _complete(shop, tx, payment, why)
         elif payment.state is S.REQUESTED:
-            tx.move(payment.id, S.UNKNOWN, why=why)
+            _leave_unknown(shop, tx, payment, why)
     return len(open_payments)
+
+
+def _leave_unknown(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
+    """Of a card nobody will ever say: whose money it may be has a paper that says so, as without the cut."""
+    left = tx.move(payment.id, S.UNKNOWN, why=why)
+    if payment.method is Method.CARD:
+        slip = NoticeSlip(
+            head=head_at(shop, str(left.facts["batch_no"]), tx.now_ms),
+            amount=left.amount,
+            masked_pan=str(left.facts["masked_pan"]),
+            voucher_no=str(left.stan),
+            ending=Ending.UNKNOWN,
+            kind=left.kind,
+        )
+        keep(tx, slip, left.id)
 
 
 def _complete(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
