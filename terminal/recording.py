@@ -37,6 +37,7 @@ SELECT = b"\xa4"  # INS.
 SHOWN_FACTS = ("id", "from", "to", "name")  # Of a row: which payment or slip, between which states, which setting.
 # Where digits stand on the glass as they are typed; and where the first one is a choice.
 OPEN = frozenset({"enter_amount", "enter_tip", "cash_tendered"})
+IDLE = "idle"  # A digit there begins an amount.
 CHOICES = frozenset({"choose_method", "choose_application", "choose_language", "choose_terms", "menu"})
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class Recording:
         self._lost = 0
         self._screen = ""
         self._digits = ""
+        self._open = False  # Whether a digit that is pressed now is one that the glass shows.
         self._queue: queue.Queue[Callable[[], Line] | None] = queue.Queue(QUEUE_LIMIT)
         self._write({"recording": FORMAT, "full": False, "version": VERSION, **about})
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
@@ -76,15 +78,19 @@ class Recording:
 
     def close(self) -> None:
         """Write what waits, and end."""
-        self._queue.put(None, timeout=CLOSE_S)
+        with contextlib.suppress(queue.Full):  # A disk that stands still keeps nobody from ending.
+            self._queue.put(None, timeout=CLOSE_S)
         self._thread.join(CLOSE_S)
         self._file.close()
 
     # What passed.
 
     def key(self, key: Key) -> None:
-        if key.digits:
-            with self._lock:
+        """After a function key the glass may lag behind what the terminal asks for: no digit is kept until it shows."""
+        with self._lock:
+            if not key.digits:
+                self._open = False
+            elif self._open:
                 self._digits += key.digits
         self._line("key", key="digit" if key.digits else key.value)
 
@@ -92,7 +98,7 @@ class Recording:
         """The digits since the last screen are told now, if this one or the last shows them."""
         with self._lock:
             before, digits = self._screen, self._digits
-            self._screen, self._digits = name, ""
+            self._screen, self._digits, self._open = name, "", name in OPEN | CHOICES | {IDLE}
         if digits and (name in OPEN or before in CHOICES):
             self._line("typed", digits=digits if name in OPEN else digits[:1])
         self._line("screen", name=name)

@@ -168,6 +168,7 @@ class Shop:
         self.rails = rails or {}  # By wallet: those that the shop has a contract of its own with.
         self.boxes = Boxes()
         self.host = HostSession(devices.link, self.boxes.link, profile, keys, note)
+        self.note = note  # Hears, for the log, what was not as it should be: no field's content, no secret.
         # Copies of durable settings, changed only right after the commit that changed them.
         self.language = config.general.language
         self.spoken = ""  # The language of a cardholder who is asked something, if it is another.

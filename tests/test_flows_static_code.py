@@ -15,13 +15,14 @@ from test_flows_stories import START
 
 from emv import qr
 from sim.acquirer import Acquirer, Fault, FaultKind
+from sim.acquirer.book import Receipt
 from sim.books import all_payments, discrepancies
 from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
 from sim.phone import Phone
 from sim.slip_samples import STATIC_CODE
 from sim.story import FIRST_RUN, OPERATOR, play, to_menu
-from sim.world import PHONE_BALANCE_MINOR, World
+from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO, World
 from terminal.methods.static_code import ASKED, RECEIPT_NO
 from terminal.model import Method
 from terminal.receipts import QrSlip, SettlementSlip, from_record
@@ -257,3 +258,18 @@ def test_the_power_is_cut_at_every_moment_of_a_receipt(tmp_path: Path) -> None:
             world.journal.verify()
         shutil.rmtree(data)
     assert wrong == []
+
+
+def test_a_receipt_that_cannot_be_read_is_not_acknowledged_and_is_noted() -> None:
+    """Whoever looks into the log must find why no later receipt comes."""
+    noted: list[str] = []
+    with World("unreadable") as world:
+        world.shop.note = noted.append
+        terminal = (MERCHANT_NO, TERMINAL_NO)
+        bad = Receipt(terminal, "S-1", 1200, "wechat", "T1", START_WALL_MS)
+        world.acquirer.book.add_receipt(bad)
+        world.run(play(world, START + PRINT + "idle: wait 60\nidle:"))
+        assert not bad.taken
+        assert not all_payments(world.journal)
+    assert noted
+    assert set(noted) == {"a receipt of the printed code cannot be read: field 59"}

@@ -20,6 +20,7 @@ from sim.acquirer.server import AcquirerServer
 from sim.canary import digits, found, needles
 from sim.card import PROFILES
 from sim.recording.following import follow
+from sim.recording.reading import RecordingError
 from sim.story import FIRST_RUN, OPERATOR, play
 from terminal.hostlink.profile import load_profile
 from terminal.real_loop import RealLoop
@@ -103,6 +104,17 @@ def holds_no_secret(text: bytes) -> None:
     assert set(frames[0]["fields"]["52"]) == {"*"}
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["{}", '{"recording":1,"full":0}', '{"recording":1,"full":false,"panel":"ssd1306","profile":"/etc/passwd"}'],
+)
+def test_a_stranger_s_header_is_refused_with_its_line(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.jsonl"
+    path.write_text(header + "\n", encoding="utf-8")
+    with pytest.raises(RecordingError, match="line 1"):
+        follow(path)
+
+
 def recording(path: Path, **more: Any) -> Recording:
     about = {"language": "en", "profile": "unionpay", "panel": "ssd1306"}
     return Recording(path, profile=load_profile("unionpay"), about=about, clock_ms=lambda: 7, **more)
@@ -110,6 +122,18 @@ def recording(path: Path, **more: Any) -> Recording:
 
 def said(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_after_a_function_key_no_digit_is_told_before_the_glass_has_changed(tmp_path: Path) -> None:
+    """A password that is typed ahead of the screen that asks for it, behind a choice made with ENTER."""
+    path = tmp_path / "ahead.jsonl"
+    tape = recording(path)
+    tape.screen("menu")
+    for key in (Key.ENTER, Key.D1, Key.D2):
+        tape.key(key)
+    tape.screen("operator_password")
+    tape.close()
+    assert [line for line in said(path) if line.get("is") == "typed"] == []
 
 
 def typed(path: Path, before: str, digits_typed: str, after: str) -> list[str]:
@@ -134,6 +158,8 @@ def typed(path: Path, before: str, digits_typed: str, after: str) -> list[str]:
         ("operator_password", "1234", "idle", []),
         ("type_component", "5", "type_component", []),
         ("idle", "1", "operator_password", []),
+        ("enter_pin", "6", "enter_amount", []),
+        ("insert_card", "6", "enter_amount", []),
     ],
 )
 def test_a_digit_is_told_only_where_the_glass_shows_it(

@@ -13,7 +13,7 @@ from typing import Any
 from sim.deeds import perform
 from sim.pace import TimeIsUp
 from sim.recording.lines import Line
-from sim.recording.reading import RecordingError, read_header, read_lines
+from sim.recording.reading import RecordingError, is_shipped_name, read_header, read_lines
 from sim.recording.standins import Cue, Numbered, cues
 from sim.stage import Stage, Terms
 from sim.story import StoryError
@@ -60,6 +60,9 @@ def follow(path: Path) -> Followed:
 def _terms(number: int, header: Line, life: list[Numbered]) -> Terms:
     if header.get("panel") not in PANELS:
         raise RecordingError(number, f"panel is none of {', '.join(PANELS)}")
+    profile = str(header.get("profile"))
+    if not is_shipped_name(profile):
+        raise RecordingError(number, "profile is no shipped one's name")
     language = "en" if header.get("language") == "en" else "zh-CN"
     new = any(line.get("name") == "choose_language" for _, line in life)
     return Terms(
@@ -68,7 +71,7 @@ def _terms(number: int, header: Line, life: list[Numbered]) -> Terms:
         panel=PANELS[str(header["panel"])],
         begin="new" if new else "signed-in",
         offered="all",
-        profile=str(header.get("profile")),
+        profile=profile,
     )
 
 
@@ -86,7 +89,7 @@ class _Follower:
                 self._stage.happen("power", "cut")
             life = self._from_where_we_are(whole) if life_no == 0 else whole
             recorded += [(number, said) for number, line in life if (said := _decision(line.get("kind"), line))]
-            departed = self._live(life)
+            departed = self._live(life, last=life_no == len(lives) - 1)
             if departed is not None:
                 return Followed(len(lives), self._deeds, len(self._here), *departed)
         return self._judge(len(lives), recorded)
@@ -100,8 +103,10 @@ class _Follower:
                 return life[index:]
         raise RecordingError(life[0][0], "its terminal never came to the idle screen")
 
-    def _live(self, life: list[Numbered]) -> tuple[int, str, str] | None:
-        started_ms = next((line["at"] for _, line in life if type(line.get("at")) is int), 0)
+    def _live(self, life: list[Numbered], *, last: bool) -> tuple[int, str, str] | None:
+        """Where it departs, if it does. A life that was cut ends when it did, the last one when nothing is left."""
+        moments = [line["at"] for _, line in life if type(line.get("at")) is int] or [0]
+        started_ms, ended_ms = moments[0], moments[-1]
         base_ms = self._stage.elapsed_ms()
         for cue in cues(life):
             self._deeds += 1
@@ -110,7 +115,9 @@ class _Follower:
             self._look()
             if departed:
                 return cue.line, str(cue.deed), f"{departed}; on the glass: {self._stage.showing() or 'nothing'}"
-        self._stage.pass_to(self._stage.elapsed_ms() + PATIENCE_MS)
+        self._stage.pass_to(
+            self._stage.elapsed_ms() + PATIENCE_MS if last else base_ms + max(0, ended_ms - started_ms)
+        )
         self._look()
         return None
 

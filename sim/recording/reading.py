@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -60,6 +61,11 @@ def read_header(number: int, line: Line) -> None:
         raise RecordingError(number, f"not the first line of a recording of format {FORMAT}")
 
 
+def is_shipped_name(profile: str) -> bool:
+    """A name, and no path: a stranger's recording must not say which file of this machine is read."""
+    return re.fullmatch(r"[a-z0-9-]{1,40}", profile) is not None
+
+
 def read_terms(number: int, told: object) -> Terms:
     """Raises RecordingError."""
     if not isinstance(told, dict) or set(told) != set(_TERMS):
@@ -70,7 +76,7 @@ def read_terms(number: int, told: object) -> Terms:
             raise RecordingError(number, f"terms: {name} is no such thing")
         if name in _CHOICES and value not in _CHOICES[name]:
             raise RecordingError(number, f"terms: {name} is none of {_CHOICES[name]}")
-    if len(str(told["seed"])) > SEED_LIMIT or not str(told["profile"]).replace("-", "").isalnum():
+    if len(str(told["seed"])) > SEED_LIMIT or not is_shipped_name(str(told["profile"])):
         raise RecordingError(number, "terms: no such seed or profile")
     return Terms(**{**told, "panel": tuple(told["panel"])})
 

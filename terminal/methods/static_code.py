@@ -86,7 +86,8 @@ async def fetch(shop: Shop, waiting: int = 0) -> bool:
             return answer.verdict.code == NOT_KNOWN
         try:
             told = read_receipt(answer.reply)
-        except FrameError:
+        except FrameError as wrong:
+            shop.note(f"a receipt of the printed code cannot be read: field {wrong.field}")
             return False  # Not acknowledged, so it will be told again.
         booked = await Commit(partial(book, shop, told, waiting))
         if booked is not None and booked.id != waiting:
