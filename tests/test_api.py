@@ -37,6 +37,7 @@ from sim.scenario.command import SHIPPED
 from sim.stage import Terms
 from sim.story import MISHAPS
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 ROOT = Path(__file__).parents[1]
 LIMIT = 120_000
 

@@ -321,6 +321,7 @@ def wrongs(data: Path, host: Told) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_power_is_cut_at_every_moment_of_a_settlement_with_a_pending_refund(tmp_path: Path) -> None:
     """Whatever is settled balances, and the refund counts once, in the same batch of both books."""
     ready, before = tmp_path / "ready", Told(pending=True)
@@ -348,6 +349,7 @@ def test_the_power_is_cut_at_every_moment_of_a_settlement_with_a_pending_refund(
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_the_power_is_cut_at_every_moment_of_a_refund(tmp_path: Path) -> None:
     """After the next sign-in it was never begun, or is done once, in both books and on paper."""
     ready, before = tmp_path / "ready", Told()

@@ -232,6 +232,7 @@ def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0, code: st
     return loop, code
 
 
+@pytest.mark.slow
 def test_the_power_is_cut_at_every_moment_of_a_receipt(tmp_path: Path) -> None:
     """After the next start each receipt is booked once, whether somebody waited for it or not."""
     ready, before = tmp_path / "ready", Told()

@@ -237,6 +237,7 @@ def test_the_command_forgets_a_contract(tmp_path: Path) -> None:
     assert not store(place.data).contracts.has(WECHAT)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200) | st.tuples(st.integers(0, 1_703), st.integers(0, 255)))
 def test_whatever_a_file_holds_it_is_a_key_or_refused(what: bytes | tuple[int, int]) -> None:

@@ -18,6 +18,7 @@ from sim.stage import Stage, Terms
 from sim.story import StoryError
 from terminal.loop import Sleep
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 WITHIN_S = 20
 
 

@@ -15,6 +15,7 @@ from sim.recording.playing import record, replay
 from sim.recording.reading import RecordingError, read_deeds, read_lines, read_terms
 from sim.stage import Terms
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 DAY: list[Entry] = [
     Done(Act(step_from({"press": "500 ENTER"}))),
     Done(Until("screen", "choose_method")),

@@ -17,6 +17,7 @@ from terminal.__main__ import is_running, open_printer, out_of_service
 from terminal.config import Config, parse_config
 from terminal.journal import Journal
 
+pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 SIGN_IN = (
     "003C600401000060310031000108000020000000C00012000029363239363930303233303133313030343839393030303100110000013200"
     "300003303031"
