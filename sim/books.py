@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from sim.acquirer import Acquirer, Net, PaymentRow, books_agree
-from terminal.hostlink.transactions import TRANSACTIONS, Silence
+from terminal.flows.batch import is_unknown
 from terminal.journal import Journal, PaymentRecord, Tx
 from terminal.methods.static_code import RECEIPT_NO, is_receipt
 from terminal.model import Kind, Method, Notice, PaymentState, UploadState
@@ -65,11 +65,8 @@ def payment_rows(
 
 
 def unanswered(payment: PaymentRecord) -> bool:
-    """Whether it is a card's refund that nobody answered. Settled with its batch it stays one."""
-    if payment.method is not Method.CARD:
-        return False
-    may_be = TRANSACTIONS[payment.kind].silence is Silence.UNKNOWN and "response_code" not in payment.facts
-    return may_be and payment.state in (PaymentState.UNKNOWN, PaymentState.SETTLED)
+    """Whether it is a card's refund whose end nobody knows. Settled with its batch it stays one."""
+    return payment.method is Method.CARD and is_unknown(payment)
 
 
 def _net(payment: PaymentRecord) -> Net:

@@ -16,7 +16,7 @@ from test_flows_trouble import slip_of, states
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import discrepancies
-from sim.story import play
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.hostlink.codes import APPROVING_CODES, RESPONSE_CODES, Action, action_of, is_last_word, lookup
 from terminal.hostlink.profile import load_profile
@@ -170,3 +170,13 @@ def test_an_answer_that_says_nothing_for_certain_is_told_with_its_code_and_rever
         notice: Mapping[str, Any] = slip_of(world, "notice")
         assert (notice["code"], notice["zh"], notice["ending"]) == (value, lookup(value).zh, "reversing")
         assert states(world)[0] == "reversed"
+
+
+def test_a_balance_whose_answer_says_nothing_for_certain_is_told_with_its_code() -> None:
+    with World("unsure balance") as world:
+        world.acquirer.faults.add(code("09"))
+        seen = glass(world)
+        ask = to_transaction("balance") + "insert_card: insert unionpay-credit-pin\nenter_pin: 123456 ENTER\n"
+        world.run(play(world, START + ask + ENDS))
+        assert "09" in seen["declined"]
+        assert states(world) == ("abandoned",)

@@ -7,6 +7,8 @@ Spec: EMV 4.4 Book 3 Annex B; §5.4 for DOLs.
 
 from __future__ import annotations
 
+from functools import cache
+
 
 def tlv(tag: int, *parts: bytes) -> bytes:
     """One object; several parts are joined (a template's contents).
@@ -25,6 +27,7 @@ def tlv(tag: int, *parts: bytes) -> bytes:
     return tag.to_bytes((tag.bit_length() + 7) // 8 or 1, "big") + length + value
 
 
+@cache
 def dol_entries(dol: bytes) -> tuple[tuple[int, int], ...]:
     """The (tag, length) pairs of one of our own DOLs; tags of one or two bytes.
 

@@ -26,6 +26,7 @@ from sim.swarm.watch import (
     text_of,
 )
 from sim.world import MERCHANT_NO, TERMINAL_NO
+from terminal.flows.batch import UNANSWERED
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
@@ -258,7 +259,7 @@ class TotalsAgree:
         )
         if paid is None or TRANSACTIONS[paid.kind].silence is not Silence.UNKNOWN:
             return False
-        return paid.state in (PaymentState.UNKNOWN, PaymentState.SETTLED) and "response_code" not in paid.facts
+        return paid.state is PaymentState.UNKNOWN or UNANSWERED in paid.facts
 
 
 class SettledWithPaper:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
-from drivers.ports import PaperLine, Picture
+from drivers.ports import PaperLine, Picture, Text
 from sim.swarm.ledger import Ledger, Paid
 from terminal.hostlink.codec import FrameError, Message, decode
 from terminal.hostlink.frame import unwrap
@@ -148,11 +148,9 @@ class Watch:
 
     def sync(self) -> None:
         """Take in what has become durable since the last time."""
-        more = True
-        while more:
-            events = self.world.journal.events_after(self.ledger.n, PAGE)
-            more = len(events) == PAGE
-            for event in events:
+        journal = self.world.journal
+        while self.ledger.n < journal.last_n:
+            for event in journal.events_after(self.ledger.n, PAGE):
                 self.trace.update(event.digest.encode())
                 payment = self.ledger.payments.get(event.body["id"]) if event.kind == "moved" else None
                 was = payment.state if payment else None
@@ -187,10 +185,15 @@ class Watch:
             self._say(f"{self.world.loop.clock_ms() / 1000:10.3f} {words}")
 
     def _printed(self, lines: tuple[PaperLine, ...]) -> None:
-        self.trace.update(repr(lines).encode())
+        self.trace.update("\n".join(map(_written, lines)).encode())
         self.sync()
         self.came_again = any(mark in text_of(lines) for mark in DUPLICATE_MARKS)
         self.tell(Printed(lines))
+
+
+def _written(line: PaperLine) -> str:
+    """All that a line says, for the trace: a slip has dozens, and their own repr is slow."""
+    return f"{line.text}|{line.align.value}{line.bold}{line.large}" if isinstance(line, Text) else repr(line)
 
 
 def text_of(lines: Iterable[Any]) -> str:

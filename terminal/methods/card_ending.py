@@ -114,9 +114,9 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
         return screens.ReversalPending(count=count, code=code), Ending.REVERSING
     if attempt.payment.state is PaymentState.UNKNOWN:
         return screens.OutcomeUnknown(amount=amount, code=_telling_code(attempt)), Ending.UNKNOWN
-    if attempt.payment.state is PaymentState.ABANDONED:
+    if attempt.payment.state is PaymentState.ABANDONED and attempt.fault != UNSURE:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
-    return refusal_screen(shop, attempt.payment), Ending.DECLINED
+    return refusal_screen(shop, attempt.payment), Ending.DECLINED  # Or of a question: a code that answers nothing.
 
 
 def _telling_code(attempt: Attempt) -> str:

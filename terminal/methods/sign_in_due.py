@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from terminal.hostlink import messages
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit
 from terminal.model import Mode
-from terminal.shop import Shop, wall_ms
+from terminal.shop import Activation, Shop, wall_ms
 
 if TYPE_CHECKING:
     from terminal.journal import Tx
@@ -73,8 +74,13 @@ def signing_in(shop: Shop, tx: Tx, now_ms: int) -> None:
 
 def _fingerprint(shop: Shop) -> str:
     """Version, host, numbers and the acquirer's whole profile, as they are before any download."""
-    told = (shop.version, repr(shop.activation), shop.own_profile_text)
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]
+    return _digest(shop.version, shop.activation, shop.own_profile_text)
+
+
+@lru_cache(maxsize=1)
+def _digest(version: str, activation: Activation | None, profile: str) -> str:
+    """Asked for before each transaction, and the same all day."""
+    return hashlib.sha256("\n".join((version, repr(activation), profile)).encode()).hexdigest()[:32]
 
 
 async def look(shop: Shop) -> None:
