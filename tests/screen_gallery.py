@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from PIL import Image
 
 from sim.gallery.pieces import PANELS
-from terminal.screens.catalogue import EXAMPLES, Screen
+from terminal.screens.catalogue import Screen
+from terminal.screens.catalogue.samples import EXAMPLES
 from terminal.screens.font import Font
 from terminal.screens.render import picture
 from terminal.strings import LANGUAGES

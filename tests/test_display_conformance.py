@@ -12,7 +12,8 @@ from drivers.ports import DeviceError, Display
 from sim.twins.display import TwinDisplay
 from sim.wire.i2c import FakeSMBus, Sh1107, Ssd1306
 from terminal.model import Money
-from terminal.screens.catalogue import EXAMPLES, EnterAmount, RemoveCard, ShowQr
+from terminal.screens.catalogue import EnterAmount, RemoveCard, ShowQr
+from terminal.screens.catalogue.samples import EXAMPLES
 from terminal.screens.font import load_font
 from terminal.screens.render import picture
 

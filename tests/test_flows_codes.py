@@ -21,7 +21,7 @@ from sim.world import World
 from terminal.hostlink.codes import APPROVING_CODES, RESPONSE_CODES, Action, action_of, is_last_word, lookup
 from terminal.hostlink.profile import load_profile
 from terminal.receipts.words import NEXT
-from terminal.screens.catalogue import NEXT_STEPS
+from terminal.screens.catalogue.samples import NEXT_STEPS
 from terminal.strings import PHRASES
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.

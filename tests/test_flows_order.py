@@ -22,6 +22,7 @@ from terminal.methods.reversal import blocking_reversals, pending_reversals
 from terminal.methods.sign_in_due import KEY_AGE_MS, Due, reason
 from terminal.model import Method, Mode, Money, PaymentState
 from terminal.screens import catalogue
+from terminal.screens.catalogue.samples import SIGN_IN_REASONS
 from terminal.strings import Words
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
@@ -128,7 +129,7 @@ def test_a_settlement_is_a_reason_and_so_is_a_sign_out() -> None:
 def test_each_reason_has_its_words(why: Due) -> None:
     for language in ("zh-CN", "en"):
         assert catalogue.SignInDue(why.value).lay(Words(language)) is not None
-    assert why.value in catalogue.SIGN_IN_REASONS
+    assert why.value in SIGN_IN_REASONS
 
 
 # The header

@@ -13,7 +13,7 @@ from sim.books import all_payments
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.config.settings import OFFERABLE
-from terminal.screens.catalogue import REFUSALS
+from terminal.screens.catalogue.samples import REFUSALS
 from terminal.strings import LANGUAGES, Words
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.

@@ -15,7 +15,7 @@ from sim.gallery.book import BookError, compare, difference, read_book, write_bo
 from sim.gallery.page import page_of
 from sim.gallery.pieces import Piece, every_piece, how_many
 from sim.slip_samples import SAMPLES
-from terminal.screens.catalogue import EXAMPLES
+from terminal.screens.catalogue.samples import EXAMPLES
 from terminal.screens.font import load_font
 
 

@@ -12,7 +12,7 @@ from sim.slip_samples import SAMPLES
 from sim.wire.paper import PaperPrinter
 from sim.wire.roll import png_of, text_of
 from terminal.receipts import Copy, lay_out
-from terminal.screens.catalogue import EXAMPLES
+from terminal.screens.catalogue.samples import EXAMPLES
 from terminal.screens.font import Font
 from terminal.screens.render import picture
 from terminal.strings import LANGUAGES
