@@ -22,6 +22,7 @@ from sim.swarm.watch import (
     Restarted,
     Sent,
     Shown,
+    Unsent,
     Watch,
     text_of,
 )
@@ -187,7 +188,7 @@ class NumbersOnce:
     """6. A STAN asks for money once; the counter only grows; a batch's number too."""
 
     name = "numbers-once"
-    hears = (Durable, Sent)
+    hears = (Durable, Sent, Unsent)
 
     def __init__(self) -> None:
         self._asked: set[tuple[str, str]] = set()
@@ -207,8 +208,11 @@ class NumbersOnce:
                 if body["value"] <= self._batch:
                     yield f"batch {body['value']} comes after {self._batch}"
                 self._batch = body["value"]
-        elif isinstance(happening, Sent) and happening.message.mti in ("0100", "0200"):
+        elif isinstance(happening, Sent | Unsent) and happening.message.mti in ("0100", "0200"):
             asked = happening.message.text(60)[2:8], happening.message.text(11)
+            if isinstance(happening, Unsent):
+                self._asked.discard(asked)
+                return
             if asked in self._asked:
                 yield f"STAN {asked[1]} of batch {asked[0]} asks for money twice"
             self._asked.add(asked)

@@ -46,6 +46,13 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsent:
+    """The last frame has not left: the line was down before its first byte."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     name: str
 
@@ -75,7 +82,7 @@ class Over:
     calm_ms: int
 
 
-Happening = Durable | Sent | Shown | Printed | Begun | Restarted | Over
+Happening = Durable | Sent | Unsent | Shown | Printed | Begun | Restarted | Over
 HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 
@@ -127,6 +134,7 @@ class Watch:
         world.on_show = self._shown
         world.on_frame = self.trace.update
         world.on_send = self._sent
+        world.on_unsent = self._unsent
         world.printer_said = self._printed
 
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
@@ -168,15 +176,28 @@ class Watch:
 
     def _sent(self, frame: bytes) -> None:
         self.sync()
-        profile = self.world.shop.profile
-        try:
-            message = decode(unwrap(frame, profile).body, profile)
-        except FrameError as error:
-            self.found("speaks-the-dialect", f"a frame that cannot be read left: {error}")
+        message = self._decoded(frame)
+        if message is None:
             return
         if self._say:
             self._say(f"  → {message.mti} {message.text(3)} STAN {message.text(11)} F60 {message.text(60)}")
         self.tell(Sent(message))
+
+    def _unsent(self, frame: bytes) -> None:
+        message = self._decoded(frame)
+        if message is None:
+            return
+        if self._say:
+            self._say("  ✗ no byte of it has left")
+        self.tell(Unsent(message))
+
+    def _decoded(self, frame: bytes) -> Message | None:
+        profile = self.world.shop.profile
+        try:
+            return decode(unwrap(frame, profile).body, profile)
+        except FrameError as error:
+            self.found("speaks-the-dialect", f"a frame that cannot be read left: {error}")
+            return None
 
     def _say_screen(self, picture: Picture) -> None:
         words = f"{picture.name}: {' / '.join(picture.text())}"

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from drivers.ports import Link, LinkClosed, LinkFault, LinkFrame
+from drivers.ports import Link, LinkClosed, LinkDown, LinkFault, LinkFrame
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.wallets import WalletKind
@@ -99,11 +99,15 @@ class Storm:
 
 
 class WatchedLink:
-    """Meets `drivers.ports.Link` around another one; `on_send` hears each frame just before it leaves."""
+    """Meets `drivers.ports.Link` around another one.
 
-    def __init__(self, link: Link, on_send: Callable[[bytes], None]) -> None:
+    `on_send` hears each frame just before it leaves, `on_unsent` each of which no byte has left after all.
+    """
+
+    def __init__(self, link: Link, on_send: Callable[[bytes], None], on_unsent: Callable[[bytes], None]) -> None:
         self._link = link
         self._on_send = on_send
+        self._on_unsent = on_unsent
 
     @property
     def routes(self) -> tuple[str, ...]:
@@ -117,7 +121,12 @@ class WatchedLink:
 
     def send(self, data: bytes, timeout_ms: int) -> None:
         self._on_send(data)
-        self._link.send(data, timeout_ms)
+        try:
+            self._link.send(data, timeout_ms)
+        except LinkDown as down:
+            if not down.sent:
+                self._on_unsent(data)
+            raise
 
     def close(self) -> None:
         self._link.close()
@@ -199,7 +208,7 @@ class Bank:
 
 
 class SwarmWorld(World):
-    """One life of a terminal, drawn from the seed. `on_send` hears each frame just before it leaves."""
+    """One life of a terminal, drawn from the seed. `on_send` and `on_unsent` hear what WatchedLink tells."""
 
     def __init__(
         self,
@@ -216,6 +225,7 @@ class SwarmWorld(World):
         self.drawn = frozen or drawn(draws)
         profile = load_profile(self.drawn.profile)
         self.on_send: Callable[[bytes], None] = lambda frame: None
+        self.on_unsent: Callable[[bytes], None] = lambda frame: None
         self.storm = Storm()
         self.disk: Disk | None = None  # The one that can fail, if the journal is on it.
         self.die: Callable[[bool], None] = lambda killed: None  # The power goes now; `killed`: the process alone.
@@ -257,12 +267,16 @@ class SwarmWorld(World):
 
     def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         super()._make_devices(panel, card_command_ms, stripe=stripe)
-        link = WatchedLink(self.link, self._sending)
+        link = WatchedLink(self.link, self._sending, self._not_sent)
         self.devices = dataclasses.replace(self.devices, link=link)
 
     def _sending(self, frame: bytes) -> None:
         self.in_flight = [frame]  # One exchange at a time: whatever came before it is lost.
         self.on_send(frame)
+
+    def _not_sent(self, frame: bytes) -> None:
+        self.in_flight = []
+        self.on_unsent(frame)
 
     def _host(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
         if frame in self.in_flight:
