@@ -109,6 +109,7 @@ class World:
         # Who wants to know of everything that is shown, sent and printed (a trace, a demo's files).
         self.on_show: Callable[[Picture], None] = lambda picture: None
         self.on_frame: Callable[[bytes], None] = lambda frame: None
+        self.on_note: Callable[[str], None] = lambda text: None
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
         self.on_sense: Callable[[str, Any], None] = lambda what, value: None  # A tone, a lamp, an APDU.
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
@@ -120,16 +121,7 @@ class World:
         self._other_lines = [self._troubled(line, preferred=False) for line in other_lines]
         self.pad = pad
         self._make_devices(panel, card_command_ms, stripe=stripe)
-        rights = Config.default().transactions
-        self.config = dataclasses.replace(
-            Config.default(),
-            general=dataclasses.replace(Config.default().general, language=language),
-            merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
-            keys=keys or Keys(),
-            bill=Bill(fee_bp=FEE_BP),
-            printer=Printer() if has_printer else Printer(transport=NO_PRINTER),
-            transactions=rights if offered is None else dataclasses.replace(rights, offered=offered),
-        )
+        self.config = _configured(language, keys or Keys(), has_printer, offered)
         self.shop: Shop = assemble(
             self.config,
             self.devices,
@@ -141,6 +133,7 @@ class World:
             file_check=file_check,
             serial=serial,
             password_cost=PASSWORD_COST,
+            note=lambda text: self.on_note(text),
         )
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
@@ -356,3 +349,19 @@ def hash_seed(seed: int | str) -> int:
     7
     """
     return seed if isinstance(seed, int) else int.from_bytes(str(seed).encode(), "big") % 2**63
+
+
+def _configured(language: str, keys: Keys, has_printer: bool, offered: tuple[str, ...] | None) -> Config:
+    """The configuration as it is shipped, for this world's shop."""
+    shipped = Config.default()
+    return dataclasses.replace(
+        shipped,
+        general=dataclasses.replace(shipped.general, language=language),
+        merchant=Merchant(merchant_no=MERCHANT_NO, terminal_no=TERMINAL_NO),
+        keys=keys,
+        bill=Bill(fee_bp=FEE_BP),
+        printer=Printer() if has_printer else Printer(transport=NO_PRINTER),
+        transactions=shipped.transactions
+        if offered is None
+        else dataclasses.replace(shipped.transactions, offered=offered),
+    )

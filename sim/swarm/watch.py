@@ -53,6 +53,13 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """A line of the terminal's log."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     name: str
 
@@ -82,7 +89,7 @@ class Over:
     calm_ms: int
 
 
-Happening = Durable | Sent | Unsent | Shown | Printed | Begun | Restarted | Over
+Happening = Durable | Sent | Unsent | Noted | Shown | Printed | Begun | Restarted | Over
 HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 
@@ -135,6 +142,7 @@ class Watch:
         world.on_frame = self.trace.update
         world.on_send = self._sent
         world.on_unsent = self._unsent
+        world.on_note = lambda text: self.tell(Noted(text))
         world.printer_said = self._printed
 
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
