@@ -56,6 +56,11 @@ class Printed:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """A new transaction of the swarm; `faults` are those that befall it."""
 
@@ -75,7 +80,7 @@ class Over:
     calm_ms: int
 
 
-Happening = Durable | Sent | Shown | Printed | Begun | Restarted | Over
+Happening = Durable | Sent | Shown | Printed | Logged | Begun | Restarted | Over
 HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 
@@ -128,6 +133,7 @@ class Watch:
         world.on_frame = self.trace.update
         world.on_send = self._sent
         world.printer_said = self._printed
+        world.on_note = lambda text: self.tell(Logged(text))
 
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
         self.sync()
