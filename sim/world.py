@@ -106,11 +106,11 @@ class World:
             self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs
         )
         self.loop.commit = self.journal.transact
-        # Who wants to know of everything that is shown, sent and printed (a trace, a demo's files).
+        # Who wants to know of everything that is shown, sent, printed and logged (a trace, a demo's files).
         self.on_show: Callable[[Picture], None] = lambda picture: None
         self.on_frame: Callable[[bytes], None] = lambda frame: None
-        self.on_note: Callable[[str], None] = lambda text: None
         self.printer_said: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
+        self.on_note: Callable[[str], None] = lambda text: None
         self.on_sense: Callable[[str, Any], None] = lambda what, value: None  # A tone, a lamp, an APDU.
         self.acquirer = acquirer or Acquirer(seed=hash_seed(seed), faults=FaultPlan())
         self.behaviour = "ok"
@@ -132,8 +132,8 @@ class World:
             known_answers=known_answers,
             file_check=file_check,
             serial=serial,
-            password_cost=PASSWORD_COST,
             note=lambda text: self.on_note(text),
+            password_cost=PASSWORD_COST,
         )
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}

@@ -280,8 +280,11 @@ class Book:
     def open_batch(self, terminal: TerminalId) -> Batch:
         """The open batch, or the next one after a closed one."""
         current = self.current(terminal)
-        if current is not None and current.is_open:
-            return current
+        return current if current is not None and current.is_open else self.next_batch(terminal)
+
+    def next_batch(self, terminal: TerminalId) -> Batch:
+        """A new one, whatever became of the last."""
+        current = self.current(terminal)
         number = 1 if current is None else int(current.batch_no) % BATCH_LIMIT + 1
         batch = Batch(terminal, f"{number:06d}")
         self.batches.setdefault(terminal, {})[batch.batch_no] = batch

@@ -183,6 +183,11 @@ class Acquirer:
         """As after a restart of a host whose book keeps no keys: every terminal must sign in again."""
         self._sign_ins.forget()
 
+    def change_batch(self, terminal: TerminalId) -> None:
+        """The host's day has ended before the shop's: it goes on with its next batch, and the open one waits."""
+        if self.book.current(terminal) is not None:
+            self.book.next_batch(terminal)
+
     def keys_of(self, terminal: TerminalId, message: Message) -> HostKeys | None:
         """The keys that a message of this terminal is under, for whoever judges it (sim.certify); None: none fit."""
         if not self.profile.dukpt:

@@ -418,7 +418,8 @@ CHECKERS = (
 
 def all_checkers() -> tuple[Checker, ...]:
     """One of each, new."""
+    from sim.swarm.closings import CLOSINGS
     from sim.swarm.endings import ENDINGS
     from sim.swarm.notices import NOTICES
 
-    return tuple(made() for made in (*CHECKERS, *NOTICES, *ENDINGS))
+    return tuple(made() for made in (*CHECKERS, *CLOSINGS, *NOTICES, *ENDINGS))

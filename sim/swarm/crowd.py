@@ -327,6 +327,11 @@ class Crowd(People):
             self._place.pad.sign([[(10, 10), (60, 30), (90, 12)]])
         await self._press("ENTER")
 
+    async def _compare_signature(self) -> None:
+        """Once in a customer's visit it may be somebody else's."""
+        differs, self._mischief.differs = self._mischief.differs, False
+        await self._press("CANCEL" if differs else "ENTER")
+
     async def _qr_unknown(self) -> None:
         """Ask a few times, then go back: the query is in the menu, too."""
         self._queries += 1
@@ -352,6 +357,7 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "settled": Crowd._settled,
         "paper_stopped": Crowd._paper_stopped,
         "sign_on_pad": Crowd._sign_on_pad,
+        "compare_signature": Crowd._compare_signature,
         "swipe_card": Crowd._swipe,
         "service_mode": Crowd._service,
         "part_approved": Crowd._ok,

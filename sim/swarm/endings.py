@@ -13,7 +13,7 @@ from sim.books import all_payments, payment_rows, unanswered, untold
 from sim.canary import digits, found, needles, packed
 from sim.card import PROFILES
 from sim.people import ORDERED
-from sim.swarm.watch import Durable, Happening, Noted, Over, Printed, Sent, Shown, Watch, text_of
+from sim.swarm.watch import Durable, Happening, Logged, Over, Printed, Sent, Shown, Watch, text_of
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
 from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
@@ -153,10 +153,10 @@ class JournalFolds:
 
 
 class Canary:
-    """9. No card number, track or key is in the journal, in the log or on paper."""
+    """9. No card number, track or key is in the journal, on paper or in the log."""
 
     name = "no-secret-outside"
-    hears = (Durable, Noted, Printed, Over)
+    hears = (Durable, Printed, Logged, Over)
 
     def __init__(self) -> None:
         self._said: list[str] = []
@@ -166,12 +166,12 @@ class Canary:
             self._said.append(canonical(dict(happening.event.body)))
         elif isinstance(happening, Printed):
             self._said.append(text_of(happening.lines))
-        elif isinstance(happening, Noted):
+        elif isinstance(happening, Logged):
             self._said.append(happening.text)
         elif isinstance(happening, Over):
             everything = "\n".join(self._said).encode()
             for name in (*watch.world.cards, ORDERED.name):
-                yield from found(_secrets_of(name), f"journal, log or paper ({name})", everything)
+                yield from found(_secrets_of(name), f"journal, paper or log ({name})", everything)
 
 
 @cache

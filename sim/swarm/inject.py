@@ -21,6 +21,7 @@ from sim.swarm.permitted import Permitted
 from sim.swarm.world import SwarmWorld
 from sim.twins.link import Trip
 from sim.wire.disk import Failure
+from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.model import Method
 
 REQUESTS = 3  # A transaction's fault of the line befalls one of its first requests, the first one most often.
@@ -59,6 +60,7 @@ class Mischief:
     unplugs_for_ms: int = 0
     settles: bool = False
     signs_in: bool = False
+    differs: bool = False  # The signature is somebody else's.
     cut_again: bool = False
     dies_after_ms: int = -1  # The power goes, or (`killed`) the process alone, whatever is being done.
     killed: bool = False
@@ -167,12 +169,20 @@ def _host_restarted(at: Counter) -> None:
     at.world.acquirer.forget_keys()
 
 
+def _batch_changed(at: Counter) -> None:
+    at.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
+
+
 def _settles(at: Counter) -> None:
     at.mischief.settles = True
 
 
 def _signs_in(at: Counter) -> None:
     at.mischief.signs_in = True
+
+
+def _differs(at: Counter) -> None:
+    at.mischief.differs = True
 
 
 def _screen_of(field_name: str, screens: tuple[str, ...]) -> Callable[[Counter], None]:
@@ -250,6 +260,8 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "settles-now": _settles,
         "quiet-hour": _nothing,
         "signs-in-now": _signs_in,
+        "signature-differs": _differs,
+        "batch-changed": _batch_changed,
     }
 )
 

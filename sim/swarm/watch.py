@@ -53,13 +53,6 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """A line of the terminal's log."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     name: str
 
@@ -67,6 +60,11 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Printed:
     lines: tuple[PaperLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class Over:
     calm_ms: int
 
 
-Happening = Durable | Sent | Unsent | Noted | Shown | Printed | Begun | Restarted | Over
+Happening = Durable | Sent | Unsent | Shown | Printed | Logged | Begun | Restarted | Over
 HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 
@@ -142,8 +140,8 @@ class Watch:
         world.on_frame = self.trace.update
         world.on_send = self._sent
         world.on_unsent = self._unsent
-        world.on_note = lambda text: self.tell(Noted(text))
         world.printer_said = self._printed
+        world.on_note = lambda text: self.tell(Logged(text))
 
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
         self.sync()

@@ -169,14 +169,17 @@ def drawn(draws: Draws) -> Drawn:
 
 
 class SpoilingPlan(FaultPlan):
-    """A plan that remembers the STANs whose answers it has spoilt."""
+    """A plan that remembers the STANs whose answers it has spoilt, and of the sign-ins that gave a wrong key."""
 
     def __init__(self) -> None:
         super().__init__()
         self.spoilt: set[str] = set()
+        self.wrong_keys: set[str] = set()
 
     def take(self, request: Message) -> dict[FaultKind, Fault]:
         taken = super().take(request)
+        if FaultKind.BAD_KCV in taken:
+            self.wrong_keys.add(request.text(11))
         spoilt = SPOILING & taken.keys()
         if spoilt - {FaultKind.WRONG_AMOUNT} or spoilt and 4 in request.fields:  # A balance has no amount to spoil.
             self.spoilt.add(request.text(11))
