@@ -77,25 +77,6 @@ class NothingUndurable:
             yield f"0400 for STAN {stan}, whose reversal is not durable"
 
 
-class ReversalFirst:
-    """4. Before a card's money is asked for, nothing older waits for its reversal, unless a supervisor parked it."""
-
-    name = "reversal-before-sale"
-    hears = (Sent,)
-
-    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
-        if not isinstance(happening, Sent) or happening.message.mti not in ("0100", "0200"):
-            return
-        asked = watch.ledger.by_stan.get(happening.message.text(11))
-        if asked is None or asked.method is not Method.CARD or not moves_money(asked.kind):
-            return
-        for paid in watch.ledger.open.values():
-            older = paid.id < asked.id and paid.method is Method.CARD and moves_money(paid.kind)
-            waits = paid.state in (PaymentState.REQUESTED, PaymentState.APPROVED, PaymentState.REVERSING)
-            if older and waits and not paid.facts.get("parked"):
-                yield f"payment {asked.id} is sent while payment {paid.id} is {paid.state.value}"
-
-
 class NotChargedIsTrue:
     """2. What the terminal holds for declined, reversed or abandoned stands nowhere at the host, then or later."""
 
@@ -160,28 +141,6 @@ class LegalSteps:
                 yield f"a step from {came.value} of a payment that was {happening.was.value}"
             if to not in PAYMENT_EDGES[came]:
                 yield f"{came.value} → {to.value}"
-
-
-class ReversalsEnd:
-    """4. A reversal ends by the host's word alone: never because tries ran out."""
-
-    name = "reversals-end-by-answer"
-    hears = (Durable, Sent)
-
-    def __init__(self) -> None:
-        self._asked: set[str] = set()
-
-    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
-        if isinstance(happening, Sent) and happening.message.mti == "0400":
-            self._asked.add(happening.message.text(11))
-        elif isinstance(happening, Durable) and happening.event.kind == "moved":
-            paid = happening.paid
-            if paid is None or paid.method is not Method.CARD or paid.state is not PaymentState.REVERSED:
-                return
-            if paid.stan not in self._asked:
-                yield f"payment {paid.id} is reversed, and nobody was asked"
-            if paid.facts.get("reversal_code") not in ("00", "12", "25"):
-                yield f"payment {paid.id} is reversed by the answer {paid.facts.get('reversal_code')!r}"
 
 
 class NumbersOnce:
@@ -398,12 +357,10 @@ class Authentic:
 
 CHECKERS = (
     NothingUndurable,
-    ReversalFirst,
     NotChargedIsTrue,
     ChargedIsTrue,
     UnknownIsNoRefusal,
     LegalSteps,
-    ReversalsEnd,
     NumbersOnce,
     TotalsAgree,
     SettledWithPaper,
@@ -421,5 +378,6 @@ def all_checkers() -> tuple[Checker, ...]:
     from sim.swarm.closings import CLOSINGS
     from sim.swarm.endings import ENDINGS
     from sim.swarm.notices import NOTICES
+    from sim.swarm.reversals import REVERSALS
 
-    return tuple(made() for made in (*CHECKERS, *CLOSINGS, *NOTICES, *ENDINGS))
+    return tuple(made() for made in (*CHECKERS, *REVERSALS, *CLOSINGS, *NOTICES, *ENDINGS))

@@ -169,20 +169,29 @@ def drawn(draws: Draws) -> Drawn:
 
 
 class SpoilingPlan(FaultPlan):
-    """A plan that remembers the STANs whose answers it has spoilt, and of the sign-ins that gave a wrong key."""
+    """A plan that remembers the STANs whose answers it has spoilt (`spoilt_last`: the latest of them), and of the
+    sign-ins that gave a wrong key.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.spoilt: set[str] = set()
+        self.spoilt_last: set[str] = set()
         self.wrong_keys: set[str] = set()
+
+    def __bool__(self) -> bool:
+        """It hears of every request, also when nothing is planned."""
+        return True
 
     def take(self, request: Message) -> dict[FaultKind, Fault]:
         taken = super().take(request)
         if FaultKind.BAD_KCV in taken:
             self.wrong_keys.add(request.text(11))
-        spoilt = SPOILING & taken.keys()
+        spoilt, stan = SPOILING & taken.keys(), request.text(11)
+        self.spoilt_last.discard(stan)
         if spoilt - {FaultKind.WRONG_AMOUNT} or spoilt and 4 in request.fields:  # A balance has no amount to spoil.
-            self.spoilt.add(request.text(11))
+            self.spoilt.add(stan)
+            self.spoilt_last.add(stan)
         return taken
 
 
