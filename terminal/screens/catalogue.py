@@ -1120,6 +1120,19 @@ class ReceiptFound:
 
 
 @value
+class ReceiptUnreadable:
+    """Something was paid to the printed code, and what the host tells of it cannot be read. `called`: which one."""
+
+    name: ClassVar[str] = "receipt_unreadable"
+    called: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (self.called, words["receipt_unreadable.ask"])
+        title, hint = words["receipt_unreadable.title"], _hint(words, "", "ok")
+        return Notice(title, lines=lines, hint=hint)
+
+
+@value
 class ShowStatic:
     """The shop's own code, without amount or end."""
 
@@ -1659,7 +1672,10 @@ CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
 )
-NEWS = ("balanced", "unbalanced", "refused", "unprinted", "order", Received("wechat", _SALE), Received("", _LARGE))
+NEWS = (
+    *("balanced", "unbalanced", "refused", "unprinted", "order", "unreadable"),
+    *(Received("wechat", _SALE), Received("", _LARGE)),
+)
 LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
@@ -1842,6 +1858,8 @@ EXAMPLES: tuple[Screen, ...] = (
     ReceiptFound("wechat", _SALE, "11-25 14:05", "S00000042", "print"),
     ReceiptFound("", _LARGE, "11-25 14:05", "S00000043", "ok"),
     ReceiptFound("alipay", _SALE, "11-25 14:05", "S00000044", "yes"),
+    ReceiptUnreadable("S00000045"),
+    ReceiptUnreadable("#1"),
     ShowStatic(_CODE),
     *(RefundOpen(_SALE, why) for why in ("pending", "silent")),
     OrderClosed(_SALE),
