@@ -71,7 +71,7 @@ fuzz: build/fuzz/.ready ## Fuzz every reader of hostile bytes (10 million inputs
 build/fuzz/.ready: tests/fuzz/requirements.txt setup.cfg
 	@echo "Setting up build/fuzz (a minute, once) ..."
 	@$(PYTHON) -m venv build/fuzz
-	@build/fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e .
+	@build/fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e '.[wallets]'
 	@touch $@
 
 check: venv diagrams-check ## Lint, check the types strictly, and check the rules of the house

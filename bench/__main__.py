@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import codec_cases, emv_cases, host_cases, kernel_cases, key_cases, qr_cases
+from bench import codec_cases, emv_cases, host_cases, kernel_cases, key_cases, qr_cases, qr_waits
 from bench.beside import PeersMissing
 from bench.cases import CASES as OWN
 from bench.cases import FULL, ROOT, TINY, Row, Size
@@ -33,7 +33,9 @@ CASES = OWN | {
     "codec": codec_cases.beside_peers,
     "qr": qr_cases.beside_peers,
     "qr-on-glass": qr_cases.on_the_glass,
-    "orders": qr_cases.orders,
+    "qr-orders": qr_cases.orders,
+    "qr-waits": qr_waits.in_a_world,
+    "qr-waits-processes": qr_waits.in_processes,
     "tlv": emv_cases.beside_the_barest_loop,
     "kernel": kernel_cases.kernel,
     "card-chain": kernel_cases.card_chain,
@@ -42,18 +44,19 @@ CASES = OWN | {
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(CASES)} (all)")
+    what = f"what to measure: {', '.join(CASES)} (all); a name stands for all that begin with it and a dash, too"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=what)
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
     parser.add_argument("--tiny", action="store_true", help="see only that everything runs; the figures mean nothing")
     parser.add_argument("--out", type=Path, default=OUT, help="where the figures are written")
     args = parser.parse_args(argv)
-    if unknown := [name for name in args.names if name not in CASES]:
+    if unknown := [name for name in args.names if not chosen([name])]:
         parser.error(f"no such bench: {', '.join(unknown)}; there are {', '.join(CASES)}")
     where = machine()
     if not args.json:
         print(" · ".join(f"{name} {value}" for name, value in where.items()))
     try:
-        benches = measure(args.names or list(CASES), TINY if args.tiny else FULL, args.json)
+        benches = measure(chosen(args.names) or list(CASES), TINY if args.tiny else FULL, args.json)
     except PeersMissing as missing:
         print(missing, file=sys.stderr)
         return 1
@@ -63,6 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps(report, ensure_ascii=False))
     return 0
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The benches of these names, and of the families that they begin.
+
+    >>> chosen(["first-screen", "qr"])
+    ['first-screen', 'qr', 'qr-on-glass', 'qr-orders', 'qr-waits', 'qr-waits-processes']
+    """
+    return [case for case in CASES if any(case == name or case.startswith(f"{name}-") for name in names)]
 
 
 def measure(names: Sequence[str], size: Size, quiet: bool) -> dict[str, list[dict[str, object]]]:

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 CHARACTERS_MAX: Final = 512  # A reader's bound: what a code at error correction level M is meant to carry at most.
 FORMAT, CRC, CURRENCY, AMOUNT = "00", "63", "53", "54"
@@ -57,9 +58,8 @@ class Breach:
         return f"at character {self.position}: {self.id}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One data object; a template also has its `children`."""
+class Item(NamedTuple):
+    """One data object; a template also has its `children`. A tuple, because nothing is made faster."""
 
     id: str
     value: str
@@ -180,11 +180,21 @@ TEMPLATES: Final[Mapping[str, Mapping[str, Row]]] = MappingProxyType(
     }
 )
 _UNKNOWN: Final = Row("Unknown", "未知", f"{_ANY}{{1,99}}")
+_LEVELS: Final = {"": dict(ROOT)} | {name: dict(rows) for name, rows in TEMPLATES.items()}
+_MANDATORY: Final = {
+    name: tuple((id, row) for id, row in rows.items() if row.mandatory) for name, rows in _LEVELS.items()
+}
 
 
 def row_of(id: str, template: str = "") -> Row:
     """What this ID is at the root, or inside a template. IDs that mean nothing there are `Unknown`, and ignored."""
-    return (TEMPLATES[template] if template else ROOT).get(id, _UNKNOWN)
+    return _LEVELS[template].get(id, _UNKNOWN)
+
+
+@cache
+def _pattern(holds: str) -> re.Pattern[str]:
+    """Compiled when it is first wanted, for boot time: two dozen there are, and a code has ten."""
+    return re.compile(holds)
 
 
 # Reading
@@ -201,9 +211,7 @@ def crc(text: str) -> str:
 
 def read(payload: str) -> tuple[MerchantCode, tuple[Breach, ...]]:
     """Its objects, and every "shall" that it breaks. Raises QrError if it cannot be read."""
-    if len(payload) > CHARACTERS_MAX:
-        raise QrError(CHARACTERS_MAX, f"longer than {CHARACTERS_MAX} characters")
-    items = tuple(_objects(payload, 0))
+    items = _objects(payload, 0)
     if not items or items[0].id != FORMAT:
         raise QrError(0, "object 00 must come first")
     if items[0].value != "01":
@@ -213,56 +221,66 @@ def read(payload: str) -> tuple[MerchantCode, tuple[Breach, ...]]:
         raise QrError(len(payload), "no CRC (object 63)")
     if place != len(items) - 1:
         raise QrError(items[place + 1].position, "an object after the CRC")
-    _check_crc(payload, items[-1])
-    items = tuple(_opened(item, row_of(item.id)) for item in items)
+    # Lower case digits are counted as a breach later: the value is right.
+    if items[-1].value.upper() != _right_crc(payload[: items[-1].position] + _CRC_HEAD):
+        raise QrError(items[-1].position, "the CRC does not match")
+    items = _opened(items, "")
     return MerchantCode(items), tuple(_breaches(items))
 
 
 def parse(payload: str) -> MerchantCode:
     """As `read`, and strict: a broken "shall" is a QrError too."""
     code, breaches = read(payload)
-    if breaches:
-        raise QrError(breaches[0].position, f"{breaches[0].id}: {breaches[0].reason}")
+    _must_be_none(breaches)
     return code
 
 
-def _objects(text: str, start: int) -> Iterator[Item]:
+def _must_be_none(breaches: Iterable[Breach]) -> None:
+    for breach in breaches:
+        raise QrError(breach.position, f"{breach.id}: {breach.reason}")
+
+
+def _objects(text: str, start: int) -> tuple[Item, ...]:
     """Spec: §3.2. `start` is where `text` stands in the payload."""
-    at, seen = 0, set[str]()
-    while at < len(text):
+    at, end, seen = 0, len(text), set[str]()
+    if end > CHARACTERS_MAX:
+        raise QrError(CHARACTERS_MAX, f"longer than {CHARACTERS_MAX} characters")
+    items: list[Item] = []
+    while at < end:
         head = text[at : at + 4]
         if len(head) < 4 or not (head.isascii() and head.isdigit()):
             raise QrError(start + at, "here must stand four digits: an ID and a length")
         id, length = head[:2], int(head[2:])
+        after = at + 4 + length
         if not length:
             raise QrError(start + at, f"{id}: length 00")
-        if at + 4 + length > len(text):
-            raise QrError(start + at, f"{id}: {length} characters announced, {len(text) - at - 4} left")
+        if after > end:
+            raise QrError(start + at, f"{id}: {length} characters announced, {end - at - 4} left")
         if id in seen:
             raise QrError(start + at, f"{id}: comes twice")
         seen.add(id)
-        yield Item(id, text[at + 4 : at + 4 + length], start + at)
-        at += 4 + length
+        items.append(Item(id, text[at + 4 : after], start + at))
+        at = after
+    return tuple(items)
 
 
-def _check_crc(payload: str, item: Item) -> None:
-    """Lower case digits are counted as a breach later: the value is right."""
+def _right_crc(text: str) -> str:
+    """As `crc`; QrError for text that has no bytes."""
     try:
-        right = crc(payload[: item.position] + _CRC_HEAD)
+        return crc(text)
     except UnicodeEncodeError as error:
         raise QrError(error.start, "no character of Unicode") from None
-    if item.value.upper() != right:
-        raise QrError(item.position, "the CRC does not match")
 
 
-def _opened(item: Item, row: Row) -> Item:
-    """A template with its children; QrError where they cannot be read."""
-    if not row.template:
-        return item
-    children = (
-        _opened(child, row_of(child.id, row.template)) for child in _objects(item.value, item.position + 4)
+def _opened(items: tuple[Item, ...], template: str) -> tuple[Item, ...]:
+    """Each template with its children; QrError where they cannot be read."""
+    rows = _LEVELS[template]
+    return tuple(
+        Item(item.id, item.value, item.position, _opened(_objects(item.value, item.position + 4), inner))
+        if (inner := rows.get(item.id, _UNKNOWN).template)
+        else item
+        for item in items
     )
-    return Item(item.id, item.value, item.position, tuple(children))
 
 
 def _breaches(items: tuple[Item, ...]) -> Iterator[Breach]:
@@ -281,18 +299,19 @@ def _breaches(items: tuple[Item, ...]) -> Iterator[Breach]:
 
 def _level(items: tuple[Item, ...], template: str, end: int, path: str) -> Iterator[Breach]:
     """The objects of the root or of one template. `end`: where what is missing would have stood."""
+    rows = _LEVELS[template]
     for item in items:
-        row = row_of(item.id, template)
+        row = rows.get(item.id, _UNKNOWN)
         if row is _RESERVED:
             yield Breach(item.position, path + item.id, "reserved for future use")
-        elif not re.fullmatch(row.holds, item.value):
+        elif not _pattern(row.holds).fullmatch(item.value):
             yield Breach(item.position, path + item.id, f"{row.en}: not a value that it can have")
         if row.template:
             after = item.position + 4 + len(item.value)
             yield from _level(item.children, row.template, after, f"{path}{item.id}.")
     held = {item.id for item in items}
-    for id, row in (TEMPLATES[template] if template else ROOT).items():
-        if row.mandatory and id not in held:
+    for id, row in _MANDATORY[template]:
+        if id not in held:
             yield Breach(end, path + id, f"{row.en}: is missing")
 
 
@@ -303,20 +322,24 @@ Value = str | Mapping[str, "Value"]
 
 def build(objects: Mapping[str, Value]) -> str:
     """The payload of these objects in this order; 00 and 63 are added. Raises QrError for what would break a rule."""
-    body = _joined({FORMAT: "01", **objects})
-    text = body + _CRC_HEAD
-    payload = text + crc(text)
-    parse(payload)
+    text = _joined({FORMAT: "01", **objects}) + _CRC_HEAD
+    payload = text + _right_crc(text)
+    _must_be_none(_breaches(_opened(_objects(payload, 0), "")))
     return payload
+
+
+_LENGTHS: Final = tuple(f"{length:02d}" for length in range(100))
 
 
 def _joined(objects: Mapping[str, Value]) -> str:
     parts = []
     for id, value in objects.items():
         text = value if isinstance(value, str) else _joined(value)
+        if len(id) != 2 or not (id.isascii() and id.isdigit()):
+            raise QrError(0, f"{id}: an ID has two digits")
         if len(text) > 99:
             raise QrError(0, f"{id}: {len(text)} characters, at most 99")
-        parts.append(f"{id}{len(text):02d}{text}")
+        parts.append(f"{id}{_LENGTHS[len(text)]}{text}")
     return "".join(parts)
 
 

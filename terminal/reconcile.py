@@ -1,6 +1,7 @@
 """对账: a day's trade bill against our own orders and refunds. Pure: nothing here asks, reads a clock or writes.
 
-Both are matched by order number (a refund by its refund number too), and what stands in one of them only is named.
+Both are matched by order number (a refund by its refund number too; what came over the printed code by the number of
+its receipt), and what stands in one of them only is named.
 An order that was made at 23:59 may be paid at 00:00, and clocks differ a little. So of each of ours only the span is
 known in which its money can have moved, and it is matched whichever day around the bill's it is of. It is missing
 when its whole span lies in the bill's day, or reaches back into the day before and that day's bill has not got it
@@ -32,7 +33,7 @@ MARGIN_MS = 5 * 60_000  # Two clocks apart, and a wallet that still finishes wha
 WHOLE_BP = 10_000
 REFUND_FEE_ROUNDING_MINOR = 1
 
-Number = tuple[str, str]  # Order number, refund number ("" for the order itself).
+Number = tuple[str, str]  # Order's or receipt's number, refund number ("" for the order itself).
 
 
 class Stand(Enum):
@@ -46,7 +47,7 @@ class Stand(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """An order of ours, or a refund. `from_ms` to `to_ms`: when its money moved, if it did (milliseconds, UTC)."""
+    """An order of ours, a refund or a receipt. `from_ms` to `to_ms`: when its money moved, if it did (UTC)."""
 
     order_no: str
     refund_no: str
@@ -209,9 +210,12 @@ DONE_MS = "done_ms"  # Fact of a refund: when its end was heard of.
 
 
 def of_payments(payments: Iterable[PaymentRecord], *, clock_offset_ms: int = 0) -> Iterator[Ours]:
-    """Orders and refunds of orders as this module wants them. `clock_offset_ms`: the host's clock is ahead of ours."""
+    """Orders, their refunds and receipts as this module wants them. `clock_offset_ms`: the host's clock is ahead."""
     for payment in payments:
         facts, refund_no = payment.facts, str(payment.facts.get("refund_no", ""))
+        if "receipt_no" in facts:
+            yield _of_receipt(payment, clock_offset_ms)
+            continue
         # A refund's end may be told late. An order cannot be paid after its time, whenever that was heard of.
         ended = facts.get(DONE_MS, payment.changed_ms) if refund_no else facts.get("expires_ms", payment.changed_ms)
         to_ms = min(payment.changed_ms, int(ended))
@@ -224,6 +228,21 @@ def of_payments(payments: Iterable[PaymentRecord], *, clock_offset_ms: int = 0) 
             to_ms=to_ms + clock_offset_ms,
             voucher_no=str(payment.stan or ""),
         )
+
+
+def _of_receipt(payment: PaymentRecord, clock_offset_ms: int) -> Ours:
+    """What came over the printed code: under the host's own number, and at the moment that the host has named.
+
+    Without that moment it was paid before it was told, nobody knows how long: no bill proves that it is missing.
+    """
+    try:
+        paid = datetime.datetime.strptime(str(payment.facts.get("paid_time", "")), "%Y%m%d%H%M%S")
+        from_ms = to_ms = int(paid.replace(tzinfo=CHINA).timestamp()) * 1000
+    except ValueError:
+        to_ms = payment.changed_ms + clock_offset_ms
+        from_ms = min(payment.created_ms + clock_offset_ms, to_ms) - 2 * DAY_MS
+    number = str(payment.facts["receipt_no"])
+    return Ours(number, "", payment.amount, _stand(payment), from_ms, to_ms)
 
 
 def _stand(payment: PaymentRecord) -> Stand:

@@ -576,6 +576,8 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "menu.print_code": ("打印收款码", "Print it"),
         "menu.show_code": ("显示收款码", "Show it"),
         "receipts.none": ("今日没有到账", "Nothing received"),
+        "receipt_unreadable.title": ("到账读不出", "Bad receipt"),
+        "receipt_unreadable.ask": ("请问收单行", "Ask your bank"),
         "refused.no_static_code": ("收单方无静态码", "There is no printed code"),
         "menu.reports": ("报表", "Reports"),
         # A trade bill, and what it says otherwise than we do
@@ -613,6 +615,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "news.balanced": ("结算平账", "Settled"),
         "news.order": ("扫码结果", "QR result"),
         "news.receipt": ("到账", "Received"),
+        "news.unreadable": ("到账不明", "Unclear"),
         "paid_by.wechat": ("微信", "WeChat"),
         "paid_by.alipay": ("支付宝", "Alipay"),
         "paid_by.unionpay": ("云闪付", "UnionPay"),

@@ -6,12 +6,13 @@ import json
 import runpy
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import codec_cases, emv_cases, kernel_cases, key_cases, qr_cases
+from bench import codec_cases, emv_cases, kernel_cases, key_cases, qr_cases, qr_waits
 from bench.__main__ import line, main
 from bench.beside import SERVER, Peers, PeersMissing
 from bench.cases import CASES, TINY, Row
@@ -20,13 +21,14 @@ FIELDS = {"name", "value", "least", "most", "unit", "peer", "bound", "ratio", "m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*CASES, "card-chain", "kernel", "qr-on-glass", "orders"])
+@pytest.mark.parametrize("name", [*CASES, "card-chain", "kernel", "qr-on-glass", "qr-orders", "qr-waits"])
 def test_a_bench_gives_rows_with_a_peer_and_noise(name: str) -> None:
     others = {
         "card-chain": kernel_cases.card_chain,
         "kernel": kernel_cases.kernel,
         "qr-on-glass": qr_cases.on_the_glass,
-        "orders": qr_cases.orders,
+        "qr-orders": qr_cases.orders,
+        "qr-waits": qr_waits.in_a_world,
     }
     rows = (CASES | others)[name](TINY)
     assert rows
@@ -34,6 +36,13 @@ def test_a_bench_gives_rows_with_a_peer_and_noise(name: str) -> None:
         assert row.name and row.unit and row.peer
         assert 0 < row.least <= row.value <= row.most
         assert row.bound > 0
+
+
+@pytest.mark.slow
+def test_a_code_is_waited_for_at_a_process_too() -> None:
+    """One order of each way round, by the clock on the wall: 2 + 5 seconds that a result stands, and a start."""
+    rows = qr_waits.in_processes(replace(TINY, rounds=0))
+    assert [row.unit for row in rows] == ["ms"] * 4 and all(row.least > 0 for row in rows)
 
 
 def test_json_has_the_machine_and_every_field_on_its_last_line(

@@ -169,6 +169,17 @@ def test_too_long_a_template_is_not_built() -> None:
         build({**LEAST, "62": {f"{id:02d}": "x" * 25 for id in range(1, 5)}})
 
 
+@pytest.mark.parametrize("id", ["5", "590", "１2", "A1", "", "63", "00"])
+def test_what_is_no_id_or_not_the_caller_s_is_not_built(id: str) -> None:
+    with pytest.raises(QrError):
+        build({**LEAST, id: "ABCD"})
+
+
+def test_text_that_has_no_bytes_is_not_built() -> None:
+    with pytest.raises(QrError, match="Unicode"):
+        build({**LEAST, "64": {"00": "ZH", "01": "\ud800"}})
+
+
 # Whatever is built, an independent checker accepts; whatever comes in, only QrError comes out
 
 

@@ -27,6 +27,7 @@ from sim.stage import Stage, Terms, slip_text
 from sim.story import OPERATOR, play, to_menu, to_transaction
 from sim.world import World
 from terminal.config.settings import Bill
+from terminal.hostlink.profile import load_profile
 from terminal.hostlink.subfields import read_tlv, write_tlv
 from terminal.model import Finding, Mode, Money
 from terminal.rail import Bill as FetchedBill
@@ -55,8 +56,11 @@ def fault(kind: FaultKind, *, nth: int = 1, times: int = 1) -> Fault:
 
 
 def bills(world: World) -> list[BillSlip]:
-    kept = (from_record(event.body["body"]) for event in world.journal.events_after(0) if event.kind == "slip")
-    return [slip for slip in kept if isinstance(slip, BillSlip)]
+    found, after = [], 0
+    while page := world.journal.events_after(after):
+        found += [from_record(event.body["body"]) for event in page if event.kind == "slip"]
+        after = page[-1].n
+    return [slip for slip in found if isinstance(slip, BillSlip)]
 
 
 def untouched(world: World, states: str) -> None:
@@ -217,6 +221,50 @@ def test_what_was_closed_voided_or_taken_back_is_on_the_bill_as_it_happened() ->
         (slip,) = bills(world)
         assert dict(slip.counts) == {F.MATCHED: 4}
         untouched(world, "reversed voided completed reversed")
+
+
+PRINTED = to_menu("static_code") + "menu: 2\nidle:\n"
+PAID = "idle: pay-printed wechat:1200 wait 700\n"
+SELDOM = dataclasses.replace(load_profile("unionpay"), qr_static_ask_s=600)  # Who asks all night has little to say.
+
+
+def test_what_came_over_the_printed_code_stands_on_the_bill_under_its_own_number() -> None:
+    """One that nobody waited for, one that a sale at the till waited for, and one that was never told before."""
+    till = "idle: 700 ENTER\nchoose_method: 5\nawait_receipt: pay-printed alipay:700\napproved:\n"
+    untold = "idle: host refused pay-printed unionpay:300 wait 86400 host ok CANCEL\n"
+    with World("printed", profile=SELDOM) as world:
+        text = START + PRINTED + PAID + till + SOLD + TOMORROW + ASK + "reconciled: ENTER\nprinting:\n"
+        world.run(play(world, text + untold + ASK + "reconciled: ENTER\nprinting:\nidle:"))
+        first, second = bills(world)
+        assert (first.day, first.counts, first.rows) == ("2026-12-23", ((F.MATCHED, 3),), ())
+        assert (second.day, second.counts, second.rows) == ("2026-12-24", ((F.MATCHED, 1),), ())
+        untouched(world, "completed completed completed completed")
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.kind.value)
+def test_a_difference_of_a_receipt_is_named(story: Story) -> None:
+    finding, _, _, bill = story.row
+    with World(story.kind.value, profile=SELDOM) as world:
+        world.acquirer.faults.add(fault(story.kind))
+        told = "reconciled: ENTER\nbill_difference: ENTER\nprinting:\nidle:"
+        world.run(play(world, START + PRINTED + PAID + TOMORROW + ASK + told))
+        (slip,) = bills(world)
+        (row,) = slip.rows
+        paid, dearer = Money(1_200), Money(1_300)
+        amounts = {F.MISSING: (paid, None), F.EXTRA: (None, bill), F.AMOUNT: (paid, dearer), F.FEE: (paid, paid)}
+        assert (row.finding, (row.ours, row.bill)) == (finding, amounts[finding])
+        assert row.order_no == ("S00000001" if finding is not F.EXTRA else row.order_no)
+        untouched(world, "completed")
+
+
+def test_a_receipt_that_was_told_days_later_is_matched_on_the_day_it_was_paid() -> None:
+    """The terminal has slept over the weekend; the days between have nothing to say of it."""
+    weekend = "idle: host refused pay-printed wechat:1200 wait 250000 host ok\n"
+    before = "enter_number: CLEAR CLEAR CLEAR CLEAR {day} ENTER\nreconciled: ENTER\nprinting:\n"
+    asked = "".join(AT_BILL + before.format(day=day) for day in ("1223", "1224", "1225"))
+    with World("weekend", profile=SELDOM) as world:
+        world.run(play(world, START + PRINTED + weekend + TOMORROW + asked + "idle:"))
+        assert [dict(slip.counts) for slip in bills(world)] == [{F.MATCHED: 1}, {F.MATCHED: 0}, {F.MATCHED: 0}]
 
 
 def test_without_a_contract_rate_fees_are_not_checked_and_the_slip_says_so() -> None:

@@ -7,7 +7,7 @@ have less.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,16 +16,20 @@ from test_flows_stories import START
 from emv import qr
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.book import Receipt
+from sim.acquirer.requests import Answer, Request
+from sim.acquirer.static_codes import StaticDesk
 from sim.books import all_payments, discrepancies
 from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
 from sim.phone import Phone
 from sim.slip_samples import STATIC_CODE
-from sim.story import FIRST_RUN, OPERATOR, play, to_menu
+from sim.story import FIRST_RUN, OPERATOR, act, play, to_menu
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO, World
+from terminal.methods.news import About
+from terminal.methods.news import kept as kept_news
 from terminal.methods.static_code import ASKED, RECEIPT_NO
-from terminal.model import Method
-from terminal.receipts import QrSlip, SettlementSlip, from_record
+from terminal.model import Finding, Method
+from terminal.receipts import BillSlip, QrSlip, SettlementSlip, from_record
 
 ROOT = Path(__file__).parent
 RECEIPTS = "780000"
@@ -261,16 +265,122 @@ def test_the_power_is_cut_at_every_moment_of_a_receipt(tmp_path: Path) -> None:
     assert wrong == []
 
 
-def test_a_receipt_that_cannot_be_read_is_not_acknowledged_and_is_noted() -> None:
-    """Whoever looks into the log must find why no later receipt comes."""
+BEHIND = (700, 800)
+
+
+def unreadable(number: str = "S-1", minor: int = 1200) -> Receipt:
+    return Receipt((MERCHANT_NO, TERMINAL_NO), number, minor, "wechat", "T1", START_WALL_MS)
+
+
+def put(world: World, *receipts: Receipt) -> None:
+    """Paid before anything else; then two that can be read."""
+    for receipt in receipts:
+        world.acquirer.book.add_receipt(receipt)
+    for minor in BEHIND:
+        receipt = Receipt((MERCHANT_NO, TERMINAL_NO), f"S{minor:08d}", minor, "alipay", f"T{minor}", START_WALL_MS)
+        world.acquirer.book.add_receipt(receipt)
+
+
+def booked(world: World) -> list[int]:
+    return sorted(p.amount.amount_minor for p in all_payments(world.journal))
+
+
+def told(world: World) -> list[str]:
+    """How those are called of which nobody has read yet that they cannot be read."""
+    return [news.called for news in world.journal.transact(kept_news) if news.about is About.UNREADABLE]
+
+
+@pytest.mark.parametrize(
+    ("bad", "called"), [(unreadable(), "S-1"), (unreadable(" "), "#1"), (unreadable("S1", 0), "S1")]
+)
+def test_a_receipt_that_cannot_be_read_is_said_once_and_does_not_stand_before_the_others(
+    bad: Receipt, called: str
+) -> None:
+    """It is not acknowledged: the host keeps it, and the next day's bill has it."""
     noted: list[str] = []
-    with World("unreadable") as world:
+    with World("unreadable", language="en") as world:
         world.shop.note = noted.append
-        terminal = (MERCHANT_NO, TERMINAL_NO)
-        bad = Receipt(terminal, "S-1", 1200, "wechat", "T1", START_WALL_MS)
-        world.acquirer.book.add_receipt(bad)
+        put(world, bad)
+
+        async def people() -> None:
+            await play(world, START + PRINT + "idle: wait 300\n")
+            assert (booked(world), bad.taken) == ([700, 800], False)
+            assert len(noted) == 1 and noted[0].startswith("a receipt of the printed code cannot be read: field ")
+            await play(world, to_menu("news") + "receipt_unreadable:\n")
+            assert called in world.display.text()
+            await act(world, ["ENTER"])
+            await play(world, "receipt_found: ENTER\nreceipt_found: ENTER\nidle: wait 300\n")
+
+        world.run(people())
+        assert not world.journal.transact(kept_news)
+        assert (booked(world), bad.taken, len(noted)) == ([700, 800], False, 1)
+
+
+def test_a_receipt_that_the_host_mends_is_read_and_is_no_news_any_more() -> None:
+    bad = unreadable("S00000009", 0)
+    with World("mended") as world:
+        put(world, unreadable(), bad)
+
+        async def people() -> None:
+            await play(world, START + PRINT + "idle: wait 60\n")
+            assert told(world) == ["S-1", "S00000009"]
+            bad.amount_minor = 1200
+            await play(world, "idle: wait 120\n")
+
+        world.run(people())
+        assert (booked(world), bad.taken) == ([700, 800, 1200], True)
+        assert told(world) == ["S-1"]
+
+
+def test_two_that_say_the_same_of_themselves_are_told_apart() -> None:
+    with World("the same") as world:
+        put(world, unreadable("A", 0), unreadable("B", 0))
+        for receipt in world.acquirer.book.receipts_of((MERCHANT_NO, TERMINAL_NO)).values():
+            if not receipt.amount_minor:
+                receipt.number = "S1"
+                receipt.wallet_no = f"T{id(receipt)}"
         world.run(play(world, START + PRINT + "idle: wait 60\nidle:"))
-        assert not bad.taken
-        assert not all_payments(world.journal)
-    assert noted
-    assert set(noted) == {"a receipt of the printed code cannot be read: field 59"}
+        assert told(world) == ["S1", "#2"]
+        assert booked(world) == [700, 800]
+
+
+def test_a_host_that_cannot_pass_one_over_is_not_asked_without_end() -> None:
+    """It says the same again: those behind it wait, and the person knows why."""
+
+    class Deaf(StaticDesk):
+        def answer(self, request: Request) -> Answer:
+            return super().answer(replace(request, message=request.message.with_fields({59: ""})))
+
+    questions: list[bytes] = []
+    with World("deaf") as world:
+        put(world, unreadable())
+        world.acquirer.static_codes = Deaf(world.acquirer.book, world.acquirer.profile)
+        world.on_frame = lambda frame: questions.append(frame) if bytes.fromhex(RECEIPTS) in frame[:40] else None
+        world.run(play(world, START + PRINT + "idle: wait 60\nidle:"))
+        assert booked(world) == []
+        assert told(world) == ["S-1"]
+        assert len(questions) < 20
+
+
+def test_a_host_that_speaks_another_language_is_told_of_no_more_than_ten_times() -> None:
+    with World("another language") as world:
+        put(world, *(unreadable(f"S-{place}") for place in range(20)))
+        world.run(play(world, START + PRINT + "idle: wait 120\nidle:"))
+        assert len(world.journal.transact(kept_news)) == 10
+        assert booked(world) == []
+
+
+def test_what_was_passed_over_stands_on_the_bill() -> None:
+    seen = "reconciled: ENTER\nbill_difference: ENTER\nprinting:\nidle:"
+    ask = to_menu("reports") + "menu: 5\nenter_number: ENTER\n"
+    with World("on the bill") as world:
+        put(world, unreadable("S1", 0))
+        world.run(play(world, START + PRINT + "idle: wait 76000 CANCEL\n" + ask + seen))
+        found: list[object] = []
+        after = 0
+        while page := world.journal.events_after(after):
+            found += [from_record(event.body["body"]) for event in page if event.kind == "slip"]
+            after = page[-1].n
+        (slip,) = (each for each in found if isinstance(each, BillSlip))
+        assert [(row.finding.value, row.order_no) for row in slip.rows] == [("extra", "S1")]
+        assert dict(slip.counts)[Finding.MATCHED] == len(BEHIND)

@@ -187,6 +187,28 @@ def test_a_clock_that_was_set_back_turns_no_span_around() -> None:
     assert (back.from_ms, back.to_ms) == (CREATED_MS - 9_000, CREATED_MS - 9_000)
 
 
+def receipt(paid_time: str, changed_ms: int = KNOWN_MS) -> Ours:
+    facts = {"receipt_no": "S1", "paid_time": paid_time}
+    (ours,) = of_payments([replace(payment(PaymentState.COMPLETED), facts=facts, changed_ms=changed_ms)])
+    return ours
+
+
+def test_a_receipt_was_paid_when_the_host_says_so_whatever_our_clock_says() -> None:
+    paid_ms = BEGINS_MS + 12 * 3_600_000 + 30_000
+    assert receipt("20260714120030") == Ours("S1", "", Money(500), Stand.MOVED, paid_ms, paid_ms)
+
+
+@pytest.mark.parametrize("paid_time", ["", "20269999999999"])
+@pytest.mark.parametrize("days", range(-3, 4))
+def test_a_receipt_without_its_moment_is_never_called_missing(paid_time: str, days: int) -> None:
+    at_ms = NOON_MS + days * DAY_MS
+    facts = {"receipt_no": "S1", "paid_time": paid_time}
+    booked = replace(payment(PaymentState.SETTLED), facts=facts, created_ms=at_ms, changed_ms=at_ms + DAY_MS)
+    ours = list(of_payments([booked]))
+    assert F.MISSING not in reconcile(DAY, [], ours, before=[]).counts
+    assert day_of([row(ours[0])], ours) == []
+
+
 @pytest.mark.parametrize("state", PaymentState)
 def test_every_state_has_its_stand(state: PaymentState) -> None:
     stands = {

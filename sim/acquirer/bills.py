@@ -1,7 +1,9 @@
-"""The acquirer's trade bill: what was paid and given back through a terminal's orders on a day, part by part.
+"""The acquirer's trade bill of a terminal's day, part by part: what was paid and given back through its orders, and
+what was paid to its printed code.
 
 A day's bill is published at nine the next morning, as the wallets' are. An order that was taken back stands there both
-ways. The rows are written here from docs/host-link.md, apart from the terminal's reader.
+ways, a receipt of the printed code under its own number, whether the terminal was told of it or not. The rows are
+written here from docs/host-link.md, apart from the terminal's reader.
 
 Spec: docs/host-link.md, "acquirer-orders", bill.
 """
@@ -85,6 +87,10 @@ class BillDesk:
                 )
                 for e in self._book.refunds_of(order)
             ]
+        rows += [
+            BilledRow(each.number, "", each.wallet, each.wallet_no, each.amount_minor, each.paid_ms, self.fee_bp)
+            for each in self._book.receipts_of(terminal).values()
+        ]
         return [row for row in rows if f"{datetime.fromtimestamp(row.at_ms // 1000, CHINA):%Y%m%d}" == day]
 
     def _spoilt(self, request: Request, rows: list[BilledRow], noon: datetime) -> list[BilledRow]:

@@ -1,19 +1,21 @@
 """The shops' printed codes: a wallet pays an amount of its own choice, and the terminal is told when it asks.
 
 One receipt an answer, oldest first; the next question says that it is durable there, and only then is it told no more.
-25 when nothing waits. No receipt is in a batch.
+What the terminal could not read it passes over, by their number: the one behind them is told, and they wait on. 25 when
+nothing else waits. No receipt is in a batch.
 
 Spec: docs/host-link.md §12.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 
 from emv import qr
 from sim.acquirer.book import Book, Receipt, TerminalId
 from sim.acquirer.faults import FaultKind
-from sim.acquirer.requests import APPROVED, NOT_FOUND, Answer, Refused, Request
+from sim.acquirer.requests import APPROVED, FORMAT_ERROR, NOT_FOUND, Answer, Refused, Request
 from sim.acquirer.wallets import PayResult, Wallet
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, read_tlv, write_tlv
@@ -54,16 +56,19 @@ class StaticDesk:
         """Raises Refused: 25 when nothing waits to be told."""
         receipts = self._book.receipts_of(request.terminal)
         text = request.message.text(59)
-        taken = receipts.get(read_tlv(text).get(OrderTag.RECEIPT_NO, "")) if text else None
+        tags = read_tlv(text) if text else {}
+        taken, passed_over = receipts.get(tags.get(OrderTag.RECEIPT_NO, "")), tags.get(OrderTag.PASSED_OVER, "0")
+        if not re.fullmatch("[0-9]{1,2}", passed_over):
+            raise Refused(FORMAT_ERROR)
         if taken is not None and not taken.taken:
             taken.taken = True
             self._book.keep(taken)
         if taken is not None and FaultKind.TOLD_AGAIN in request.faults:
             return _announced(taken)
-        waiting = next((receipt for receipt in receipts.values() if not receipt.taken), None)
-        if waiting is None:
+        waiting = [receipt for receipt in receipts.values() if not receipt.taken][int(passed_over) :]
+        if not waiting:
             raise Refused(NOT_FOUND)
-        return _announced(waiting)
+        return _announced(waiting[0])
 
 
 def _announced(receipt: Receipt) -> Answer:

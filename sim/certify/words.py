@@ -144,6 +144,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "refund_open": ("退款处理中", "refund is open"),
         "order_closed": ("订单已关闭", "order closed"),
         "order_closing": ("正在关闭订单", "closing the order"),
+        "receipt_unreadable": ("到账读不出", "a receipt cannot be read"),
         "order_late": ("订单后来的结果", "how an order has ended meanwhile"),
         "original": ("核对原交易", "check the original"),
         "outcome_unknown": ("结果未知", "outcome unknown"),

@@ -36,6 +36,8 @@ def word(tx: Tx) -> str | screens.Received:
     if newest.about is About.RECEIPT:
         payment = tx.payment(newest.payment_id)
         return screens.Received(str(payment.facts.get("wallet", "")), payment.amount)
+    if newest.about is About.UNREADABLE:
+        return "unreadable"
     if newest.about is About.ORDER:
         return "order"
     if newest.code:
@@ -78,6 +80,8 @@ async def _screen(shop: Shop, news: News) -> screens.Screen:
         if news.code:
             return refused(news.code, Action(news.then))
         return screens.Settled(balanced=news.balanced, count=news.count, total=Money(news.total_minor))
+    if news.about is About.UNREADABLE:
+        return screens.ReceiptUnreadable(called=news.called)
     payment = await Commit(lambda tx: tx.payment(news.payment_id))
     if news.about is About.RECEIPT:
         return qr_static.found(shop, payment, "ok")

@@ -11,6 +11,7 @@ Source: retail digest, "QR payments"; docs/wallets.md, "Reconciliation".
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,10 @@ from terminal.dialogue import acknowledge, next_key, type_text
 from terminal.flows.sale import why_not_selling
 from terminal.journal import harmless
 from terminal.loop import Commit
+from terminal.methods import static_code
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.methods.rails import RAIL, all_rails
-from terminal.model import Finding, Kind, Money, infer_year
+from terminal.model import Finding, Kind, Method, Money, infer_year
 from terminal.operators import allowed
 from terminal.printing import head_at, keep, print_kept
 from terminal.rail import ACQUIRER, CHINA, ORDER_NO_LIMIT, Bill, Rail
@@ -52,8 +54,16 @@ async def reconcile(shop: Shop) -> None:
         return
     day = await _choose_day(shop)
     if day is not None:
+        await _hear_of_receipts(shop)
         for rail in all_rails(shop):
             await _of_rail(shop, rail, day)
+
+
+async def _hear_of_receipts(shop: Shop) -> None:
+    """What came over the printed code and was not told yet is no difference."""
+    if await Commit(partial(static_code.is_in_use, shop)):
+        shop.show(screens.Connecting(what="receipts"))
+        await static_code.fetch(shop)
 
 
 async def _choose_day(shop: Shop) -> datetime.date | None:
@@ -116,19 +126,33 @@ async def _fetch(shop: Shop, rail: Rail, day: datetime.date) -> Bill | None:
 
 
 async def _ours(shop: Shop, rail: Rail, day: datetime.date) -> tuple[PaymentRecord, ...]:
-    """Orders and refunds with this rail that were alive on the day, the one before or the one after, in pages."""
+    """Orders and refunds with this rail that were alive on the day, the one before or the one after; of the acquirer
+    also what came over the printed code, which may have been told days after it was paid.
+    """
     begins_ms, ends_ms = bounds(day)
     from_ms, to_ms = (at - shop.clock_offset_ms for at in (begins_ms - DAY_MS, ends_ms + DAY_MS))
-    found: list[PaymentRecord] = []
+    orders = await _alive(from_ms, to_ms, THROUGH_ORDERS)
+    ours = tuple(p for p in orders if p.kind in (Kind.SALE, Kind.REFUND) and _is_of(p, rail))
+    if rail.name != ACQUIRER:
+        return ours
+    receipts = await _alive(from_ms, await wall_ms() + DAY_MS, (Method.QR_STATIC,))
+    return (*ours, *filter(static_code.is_receipt, receipts))
+
+
+async def _alive(from_ms: int, to_ms: int, methods: Collection[Method]) -> tuple[PaymentRecord, ...]:
+    """In pages."""
+    found: tuple[PaymentRecord, ...] = ()
     after = 0
-    while page := await Commit(partial(_page, from_ms, to_ms, after)):
-        found += [p for p in page if p.kind in (Kind.SALE, Kind.REFUND) and _is_of(p, rail)]
+    while page := await Commit(partial(_page, from_ms, to_ms, methods, after)):
+        found += page
         after = page[-1].id
-    return tuple(found)
+    return found
 
 
-def _page(from_ms: int, to_ms: int, after: int, tx: Tx) -> tuple[PaymentRecord, ...]:
-    return tx.alive_between(from_ms, to_ms, THROUGH_ORDERS, after=after)
+def _page(
+    from_ms: int, to_ms: int, methods: Collection[Method], after: int, tx: Tx
+) -> tuple[PaymentRecord, ...]:
+    return tx.alive_between(from_ms, to_ms, methods, after=after)
 
 
 def _is_of(payment: PaymentRecord, rail: Rail) -> bool:

@@ -216,9 +216,16 @@ def qr_bill(terminal: Terminal, profile: Profile, *, stan: str, day: datetime.da
     return _qr(terminal, profile, stan, QR_BILL, SHOWN, None, tags)
 
 
-def qr_receipts(terminal: Terminal, profile: Profile, *, stan: str, taken: str = "") -> Message:
-    """0200/780000: the next receipt of the shop's printed code. `taken`: the last one, which is durable here."""
+def qr_receipts(
+    terminal: Terminal, profile: Profile, *, stan: str, taken: str = "", passed_over: int = 0
+) -> Message:
+    """0200/780000: the next receipt of the shop's printed code. `taken`: the last one, which is durable here.
+
+    `passed_over`: the oldest so many cannot be read; the one behind them is wanted.
+    """
     tags = {OrderTag.RECEIPT_NO: taken} if taken else {}
+    if passed_over:
+        tags[OrderTag.PASSED_OVER] = str(passed_over)
     return _qr(terminal, profile, stan, QR_RECEIPTS, SHOWN, None, tags)
 
 

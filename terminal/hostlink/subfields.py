@@ -38,6 +38,7 @@ class OrderTag:
     ESLIP_KEY = "B9"
     RECEIPT_NO = "B2"  # Of the printed code: what was paid to it.
     PAID_AT = "B3"
+    PASSED_OVER = "B4"
 
 
 class OrderState(Enum):

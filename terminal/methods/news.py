@@ -25,17 +25,18 @@ class About(Enum):
     SETTLEMENT = "settlement"
     ORDER = "order"
     RECEIPT = "receipt"  # Money that came over the printed code, and no sale has waited for it.
+    UNREADABLE = "unreadable"  # A receipt of the printed code of which nobody can say what it is.
 
 
 # How many of each are kept: an evening of them. What is older stands on its slip and in today's list.
-LIMITS = MappingProxyType({About.SETTLEMENT: 1, About.ORDER: 20, About.RECEIPT: 20})
+LIMITS = MappingProxyType({About.SETTLEMENT: 1, About.ORDER: 20, About.RECEIPT: 20, About.UNREADABLE: 10})
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """Of a payment, or how a settlement ended: closed with `count` payments of `total_minor`, or refused with `code`.
 
-    `said`: it has come up by itself already.
+    `called`: how a receipt that cannot be read is to be named. `said`: it has come up by itself already.
     """
 
     about: About
@@ -45,6 +46,7 @@ class News:
     total_minor: int = 0
     code: str = ""
     then: str = ""  # Of a refusal: a value of Action.
+    called: str = ""
     said: bool = False
 
 

@@ -5,6 +5,9 @@ one receipt at a time; the same request says which one is durable here, so none 
 again, it is known by its number. A receipt is a payment of its own, completed when it is booked. If somebody has typed
 that amount at the till and waits for it (methods/qr_static.py), it is that sale.
 
+A receipt that cannot be read is passed over: said once, not acknowledged, and asked for again with each round, so that
+it is read as soon as the host mends it. Those behind it are had all the same.
+
 Source: docs/host-link.md §12.
 """
 
@@ -19,11 +22,12 @@ from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import Receipt, VerdictKind, read_receipt
 from terminal.hostlink.session import Silence
+from terminal.hostlink.subfields import OrderTag, read_tlv
 from terminal.journal import harmless
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated
 from terminal.methods.host_rail import NOT_KNOWN, QUERY_MS
-from terminal.methods.news import LATE, About, News, keep_news, tell_later
+from terminal.methods.news import LATE, LIMITS, About, News, drop, keep_news, kept, tell_later
 from terminal.methods.reversal import identity
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep
@@ -38,6 +42,9 @@ TAKEN = "receipt_taken_no"  # Setting: the last receipt that became durable; the
 RECEIPT_NO = "receipt_no"  # Fact: the host's number of a receipt.
 ASKED = "asked_for"  # Fact: somebody has typed this amount at the till; without it nobody was waiting.
 WAITING = (PaymentState.REQUESTED, PaymentState.UNKNOWN)
+UNREADABLE = "receipts_unreadable"  # Setting: how those that the host still holds and nobody can read are called.
+PASSED_LIMIT = LIMITS[About.UNREADABLE]  # More than that is a host that speaks another language.
+CALLED_CHARACTERS = 16  # Of a number that is none, on the smallest panel.
 FETCH_LIMIT = 50  # Receipts at once: more are had with the next question, and somebody may want the terminal.
 NAME_CHARACTERS = 25  # EMVCo's objects 59 and 64.
 
@@ -78,27 +85,71 @@ async def fetch(shop: Shop, waiting: int = 0) -> bool:
 
     `waiting`: the payment that somebody stands before and will be told of by the caller.
     """
+    passed: list[str] = []
+    before: tuple[str, str] | None = None  # What the last one that could not be read said.
     for _ in range(FETCH_LIMIT):
-        answer = await ask_authenticated(shop, await Commit(partial(_question, shop)), "", QUERY_MS)
+        question = await Commit(partial(_question, shop, len(passed)))
+        answer = await ask_authenticated(shop, question, "", QUERY_MS)
         if isinstance(answer, Silence) or not answer.verdict.answered:
             return False
         if answer.verdict.kind is VerdictKind.DECLINED:
-            return answer.verdict.code == NOT_KNOWN
+            if answer.verdict.code != NOT_KNOWN:
+                return False
+            await Commit(partial(_still_unreadable, passed))
+            return True
         try:
             told = read_receipt(answer.reply)
         except FrameError as wrong:
-            shop.note(f"a receipt of the printed code cannot be read: field {wrong.field}")
-            return False  # Not acknowledged, so it will be told again.
+            said = answer.reply.text(4), answer.reply.text(59)
+            if said == before or len(passed) == PASSED_LIMIT:
+                return False  # The host does not know how to pass one over, or tells nothing that can be read.
+            before = said
+            passed.append(_called(answer.reply, passed))
+            if await Commit(partial(_pass_over, passed[-1])):
+                shop.note(f"a receipt of the printed code cannot be read: field {wrong.field}")
+                shop.sound(Tone.ATTENTION)
+            continue
         booked = await Commit(partial(book, shop, told, waiting))
         if booked is not None and booked.id != waiting:
             shop.sound(Tone.SUCCESS)
     return False
 
 
-def _question(shop: Shop, tx: Tx) -> Message:
+def _called(reply: Message, passed: list[str]) -> str:
+    """How people may name a receipt that cannot be read: what stands as its number, or its place among such."""
+    try:
+        number = harmless(RECEIPT_NO, read_tlv(reply.text(59)).get(OrderTag.RECEIPT_NO, "")).strip()
+    except FrameError:
+        number = ""
+    number = number[:CALLED_CHARACTERS]
+    return number if number and number not in passed else f"#{len(passed) + 1}"
+
+
+def _pass_over(called: str, tx: Tx) -> bool:
+    """Whether it was new: then it is news."""
+    known: list[str] = tx.get(UNREADABLE, [])
+    if called in known:
+        return False
+    tx.set(UNREADABLE, [*known, called])
+    keep_news(tx, News(About.UNREADABLE, called=called))
+    return True
+
+
+def _still_unreadable(passed: list[str], tx: Tx) -> None:
+    """The host has told all it has: what is not among it any more has been read, or is its own affair."""
+    known: list[str] = tx.get(UNREADABLE, [])
+    if set(known) - set(passed):
+        tx.set(UNREADABLE, passed or None)
+        for news in kept(tx):
+            if news.about is About.UNREADABLE and news.called not in passed:
+                drop(tx, news)
+
+
+def _question(shop: Shop, passed_over: int, tx: Tx) -> Message:
     stan = f"{tx.count('stan', limit=999_999):06d}"
     terminal = identity(shop, tx.get("batch_no", "000001"))
-    return messages.qr_receipts(terminal, shop.profile, stan=stan, taken=tx.get(TAKEN, ""))
+    taken = tx.get(TAKEN, "")
+    return messages.qr_receipts(terminal, shop.profile, stan=stan, taken=taken, passed_over=passed_over)
 
 
 def book(shop: Shop, told: Receipt, waiting: int, tx: Tx) -> PaymentRecord | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -64,6 +65,9 @@ COLUMNS = {
     "fee": "服务费（元）",
 }
 REFUNDED = "退款"
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What the library lets out for a broken file beside its own error: offsets before the beginning, records cut short.
+UNZIPPING_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -312,11 +316,11 @@ def _unpacked(packed: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             # Beside the details lies their summary, which says so in its name.
             names = [info for info in archive.infolist() if not info.filename.endswith(("汇总).csv", "汇总.csv"))]
-            if len(names) != 1 or names[0].file_size > BILL_LIMIT_BYTES:
+            if len(names) != 1 or names[0].file_size > BILL_LIMIT_BYTES or names[0].compress_type not in PACKINGS:
                 raise Unbelievable("garbled")
             with archive.open(names[0]) as file:
                 return file.read(BILL_LIMIT_BYTES).decode("gb18030")
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, UnicodeDecodeError) as error:
+    except UNZIPPING_FAULTS as error:
         raise Unbelievable("garbled") from error
 
 

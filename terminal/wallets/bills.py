@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 
 from terminal.model import AMOUNT_MAX_MINOR, Money
 
 ROWS_LIMIT = 100_000
 CELL_LIMIT = 512
+# Digits as a wallet writes them: Decimal also knows exponents (one of which overflows it), and other scripts' digits.
+_YUAN = re.compile(r"-?[0-9]{1,12}(\.[0-9]{0,8})?")
 
 
 class BillError(Exception):
@@ -51,12 +54,15 @@ def money(cell: str, line: int, column: str) -> Money:
 
 
 def minor(cell: str, line: int, column: str) -> int:
-    """Yuan as minor units, half a cent rounded up; a fee may be negative. Raises BillError."""
-    try:
-        cents = (Decimal(cell or "0") * 100).quantize(Decimal(1), ROUND_HALF_UP)
-    except InvalidOperation:
-        raise BillError(f"line {line}: {column} is no amount") from None
-    if not cents.is_finite() or abs(cents) > AMOUNT_MAX_MINOR:
+    """Yuan as minor units, half a cent rounded up; a fee may be negative, and none is 0. Raises BillError.
+
+    >>> minor("-12.345", 1, "fee"), minor("", 1, "fee")
+    (-1235, 0)
+    """
+    if not _YUAN.fullmatch(cell or "0"):
+        raise BillError(f"line {line}: {column} is no amount")
+    cents = (Decimal(cell or "0") * 100).quantize(Decimal(1), ROUND_HALF_UP)
+    if abs(cents) > AMOUNT_MAX_MINOR:
         raise BillError(f"line {line}: {column} is no amount")
     return int(cents)
 

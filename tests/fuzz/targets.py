@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import base64
 import datetime
+import gzip
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -73,8 +76,11 @@ from terminal.hostlink.free_data import (
 from terminal.hostlink.lists import Downloaded
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import read_f60, read_f61, read_terminal_info, write_tlv
+from terminal.rail import BillRow
 from terminal.scans import classify
+from terminal.wallets import alipay, wechat
 from terminal.wallets.bills import BillError, minor, rows
+from terminal.wallets.direct import Unbelievable
 
 _PATTERNS = Scans().patterns
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -459,6 +465,44 @@ def _wallet_bill_seeds() -> tuple[bytes, ...]:
     return (table.encode(), table.replace("`", "").replace(",", "\t,").encode())
 
 
+def _wechat_bill(data: bytes) -> list[BillRow]:
+    """The first byte says whether the rest is the file that is sent or the table in it."""
+    return wechat._bill_rows(wechat._unpacked(data[1:]) if data[:1] == PACKED else data[1:])
+
+
+def _alipay_bill(data: bytes) -> list[BillRow]:
+    text = alipay._unpacked(data[1:]) if data[:1] == PACKED else data[1:].decode("gb18030", "replace")
+    return alipay._bill_rows(text)
+
+
+PACKED = b"z"
+
+
+def _wechat_bill_seeds() -> tuple[bytes, ...]:
+    table = (
+        "交易时间,微信订单号,商户订单号,交易状态,商户退款单号,订单金额,退款金额,手续费\n"
+        "`2026-12-23 12:30:00,`T1,`A1,`SUCCESS,`0,`128.50,`0.00,`0.77100\n"
+        "`2026-12-23 12:45:00,`T1,`A1,`REFUND,`R1,`128.50,`50.00,`-0.30000\n总交易单数\n`2\n"
+    ).encode()
+    return b"\x00" + table, b"\x00\xef\xbb\xbf" + table, PACKED + gzip.compress(table, mtime=0)
+
+
+def _alipay_bill_seeds() -> tuple[bytes, ...]:
+    table = (
+        "#支付宝业务明细查询\n支付宝交易号,商户订单号,业务类型,完成时间,订单金额（元）,退款批次号/请求号,服务费（元）\n"
+        "T1\t,A1\t,交易\t,2026-12-23 12:30:00\t,128.50\t,\t,-0.77\t\n"
+        "T1\t,A1\t,退款\t,2026-12-23 12:45:00\t,-50.00\t,R1\t,0.30\t\n#合计：2笔\n"
+    ).encode("gb18030")
+    seeds = [b"\x00" + table]
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", method) as archive:
+            archive.writestr(zipfile.ZipInfo("details.csv"), table, method)
+            archive.writestr(zipfile.ZipInfo("汇总.csv"), b"", method)
+        seeds.append(PACKED + packed.getvalue())
+    return tuple(seeds)
+
+
 def _hexed(*texts: str) -> Callable[[], tuple[bytes, ...]]:
     return lambda: tuple(bytes.fromhex(text) for text in texts)
 
@@ -508,6 +552,8 @@ TARGETS = {
         Target("download", _download, (FrameError, RowsError), 512, _download_seeds),
         Target("bill", _bill, (FrameError,), 1024, _bill_seeds),
         Target("wallet-bill", _wallet_bill, (BillError,), 1024, _wallet_bill_seeds),
+        Target("wechat-bill", _wechat_bill, (Unbelievable,), 1024, _wechat_bill_seeds),
+        Target("alipay-bill", _alipay_bill, (Unbelievable,), 1024, _alipay_bill_seeds),
         Target("field-details", _details, (FrameError,), 400, _details_seeds),
         Target("explain-frame", _explain, (), 1024, _frame_seeds),
         Target("ascii-frame", partial(_frame, name=ASCII), (FrameError,), 1024, _ascii_seeds),

@@ -267,6 +267,18 @@ class ReceiptFound:
 
 
 @value
+class ReceiptUnreadable:
+    """Something was paid to the printed code, and what the host tells of it cannot be read. `called`: which one."""
+
+    name: ClassVar[str] = "receipt_unreadable"
+    called: str
+
+    def lay(self, words: Words) -> Layout:
+        lines = (self.called, words["receipt_unreadable.ask"])
+        return Notice(words["receipt_unreadable.title"], lines=lines, hint=hinted(words, "", "ok"))
+
+
+@value
 class ShowStatic:
     """The shop's own code, without amount or end."""
 

@@ -59,6 +59,7 @@ from terminal.screens.catalogue.qr import (
     QrOnPaper,
     QrUnknown,
     ReceiptFound,
+    ReceiptUnreadable,
     RefundOpen,
     SameAmountOpen,
     ScanCode,
@@ -164,7 +165,10 @@ CEREMONY_REASONS = (
     *("same_holder", "zero", "identical", "weak", "not_allowed", "stopped"),
     *("bad_block", "host_refused", "no_answer"),
 )
-NEWS = ("balanced", "unbalanced", "refused", "unprinted", "order", Received("wechat", _SALE), Received("", _LARGE))
+NEWS = (
+    *("balanced", "unbalanced", "refused", "unprinted", "order", "unreadable"),
+    *(Received("wechat", _SALE), Received("", _LARGE)),
+)
 LISTS = ("parameters", "ca_keys", "aids", "blacklist", "no_pin_bins", "bin_blacklist", "card_bins")
 EXAMPLES: tuple[Screen, ...] = (
     Boot("0.1.0", _CHECKS),
@@ -347,6 +351,8 @@ EXAMPLES: tuple[Screen, ...] = (
     ReceiptFound("wechat", _SALE, "11-25 14:05", "S00000042", "print"),
     ReceiptFound("", _LARGE, "11-25 14:05", "S00000043", "ok"),
     ReceiptFound("alipay", _SALE, "11-25 14:05", "S00000044", "yes"),
+    ReceiptUnreadable("S00000045"),
+    ReceiptUnreadable("#1"),
     ShowStatic(_CODE),
     *(RefundOpen(_SALE, why) for why in ("pending", "silent")),
     OrderClosed(_SALE),
