@@ -132,10 +132,7 @@ class World:
             transactions=rights if offered is None else dataclasses.replace(rights, offered=offered),
         )
         self.shop: Shop = assemble(
-            self.config,
-            self.devices,
-            self.loop,
-            self._open_keys(),
+            self.config, self.devices, self.loop, self._open_keys(),
             profile=profile,
             font=font,
             known_answers=known_answers,
