@@ -9,8 +9,10 @@ from sim.swarm.ledger import Paid
 from sim.swarm.watch import Begun, Durable, Happening, Over, Restarted, Sent, Watch
 from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.model import Kind, Method, PaymentState
+from terminal.receipts.slips import LockSlip
 
 ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
+RUNNING = (PaymentState.NEW, PaymentState.REQUESTED, PaymentState.APPROVED, PaymentState.OFFLINE_APPROVED)
 NOT_KNOWN = (PaymentState.UNKNOWN, PaymentState.REVERSING)
 
 
@@ -71,7 +73,7 @@ class KeysChecked:
 class UnsignedTakenBack:
     """8. A payment whose signature differs is taken back, or somebody reads that it stands, before anybody else comes.
 
-    A power cut leaves it to the next start of a day.
+    A power cut, or a case that is opened, leaves it to the next start of a day.
     """
 
     name = "unsigned-is-taken-back"
@@ -80,6 +82,14 @@ class UnsignedTakenBack:
     def __init__(self) -> None:
         self._left: set[int] = set()
         self._told: set[int] = set()  # Of these it was said before.
+
+    @staticmethod
+    def _is_locked(happening: Happening) -> bool:
+        return (
+            isinstance(happening, Durable)
+            and happening.event.kind == "mode"
+            and happening.event.body["to"] == "locked"
+        )
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Durable) and happening.paid is not None:
@@ -92,11 +102,30 @@ class UnsignedTakenBack:
                 else:
                     self._told.add(paid.id)
                     self._left.add(paid.id)
-        elif isinstance(happening, Restarted):
+        elif isinstance(happening, Restarted) or self._is_locked(happening):
             self._left.clear()
         elif isinstance(happening, Begun | Over):
             for number in sorted(self._left):
                 yield f"the signature of payment {number} differs, and nobody has tried to take it back"
 
 
-CLOSINGS = (ClearedBeforeSettled, KeysChecked, UnsignedTakenBack)
+class LockedWithPaper:
+    """10. The slip of a lock names what is open, each as it stands from then on: nothing of it is running any more."""
+
+    name = "locked-with-its-slip"
+    hears = (Durable,)
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Durable) or happening.event.kind != "slip":
+            return
+        body = happening.event.body
+        if body["slip"] != LockSlip.record_kind:
+            return
+        named = {(row["voucher_no"], row["order_no"]): row["state"] for row in body["body"]["open_rows"]}
+        for paid in watch.ledger.open.values():
+            state = named.get((paid.stan, paid.order_no))
+            if state != paid.state.value or paid.state in RUNNING:
+                yield f"payment {paid.id} is {paid.state.value}, and the slip of the lock says {state}"
+
+
+CLOSINGS = (ClearedBeforeSettled, KeysChecked, UnsignedTakenBack, LockedWithPaper)

@@ -38,6 +38,7 @@ PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may 
 COMES_AGAIN = 7  # Customers in 10.
 NOT_SOLD = (PaymentState.ABANDONED, PaymentState.REVERSED, PaymentState.REVERSING)
 MENU_SIGN_IN = "6"
+TEST_KEY, TEST_KEY_DUKPT = "3", "1"  # Among the locked terminal's ways to a key.
 ODD_KEYS = ((Key.ENTER, Key.CANCEL), (Key.D1, Key.D2), (Key.CLEAR, Key.ENTER), (Key.UP, Key.DOWN))
 
 
@@ -213,6 +214,8 @@ class Crowd(People):
         if self._mischief.dies_after_ms >= 0:
             killed = self._mischief.killed
             place.loop.at(place.loop.clock_ms() + self._mischief.dies_after_ms, lambda: place.die(killed))
+        if self._mischief.opened_after_ms >= 0:
+            place.loop.at(place.loop.clock_ms() + self._mischief.opened_after_ms, self._open_case)
         self._intent = intent_with(draw_intent(self._seed, number), place.draws, number, befall)
         company.since_settled += 1
         await self._come(number)
@@ -224,6 +227,12 @@ class Crowd(People):
         self._screens = 0
         self._asks_about_reversals = True
         await self._press(f"{self._intent.amount_minor} ENTER")
+
+    def _open_case(self) -> None:
+        """A look inside; then the lid is on again."""
+        self._place.remove()
+        self._place.tamper.open_case()
+        self._place.tamper.shut()
 
     def _stop_faults(self) -> None:
         place = self._place
@@ -282,8 +291,11 @@ class Crowd(People):
         await self._press("DOWN")
 
     async def _locked(self) -> None:
-        """The case was opened when all else was over; the power may have gone since."""
+        """Opened when all else was over (the power may have gone since); or before, and a supervisor brings the key."""
         self._done_for = self._watch.case_opened
+        if not self._done_for:
+            self._row = TEST_KEY_DUKPT if self._place.shop.profile.dukpt else TEST_KEY
+            await self._press("ENTER")
 
     async def _menu(self) -> None:
         await self._press(self._row)
@@ -371,6 +383,7 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "downloads": Crowd._leave,
         "download_failed": Crowd._ok,
         "check_clock": Crowd._ok,
+        "keys_loaded": Crowd._ok,
         "qr_on_paper": Crowd._ok,
         "order_late": Crowd._ok,
         "qr_unknown": Crowd._qr_unknown,

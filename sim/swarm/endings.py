@@ -214,10 +214,10 @@ class Cards:
 
 
 class KeysDie:
-    """10. Once the case was opened no key is left and nothing authenticated leaves."""
+    """10. Once the case was opened no key is left and nothing leaves, until a supervisor has brought a key."""
 
     name = "keys-die-with-the-case"
-    hears = (Sent, Shown, Over)
+    hears = (Sent, Shown, Durable, Over)
 
     def __init__(self) -> None:
         self._opened = False
@@ -228,6 +228,8 @@ class KeysDie:
             shop = watch.world.shop
             if keys_ready(shop.keys, shop.profile) or shop.keys.has(master_key(shop.profile)):
                 yield "the case was opened, and there are keys"
+        elif isinstance(happening, Durable) and happening.event.kind == "mode":
+            self._opened = self._opened and happening.event.body["to"] == "locked"
         elif isinstance(happening, Sent) and self._opened:
             yield f"a locked terminal sends {happening.message.mti}"
         elif isinstance(happening, Over) and watch.case_opened and not self._opened:

@@ -64,6 +64,7 @@ class Mischief:
     cut_again: bool = False
     dies_after_ms: int = -1  # The power goes, or (`killed`) the process alone, whatever is being done.
     killed: bool = False
+    opened_after_ms: int = -1  # A screwdriver, at whatever is being done.
     mend: list[tuple[int, Callable[[], None]]] = field(default_factory=list)  # (after so many ms, what)
 
 
@@ -209,6 +210,10 @@ def _dies(at: Counter) -> None:
     at.mischief.killed = at.name == "killed"
 
 
+def _case_opened(at: Counter) -> None:
+    at.mischief.opened_after_ms = at.between("moment", 0, DIES_MS)
+
+
 def _cut_again(at: Counter) -> None:
     at.mischief.cut_again = True
 
@@ -262,6 +267,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "signs-in-now": _signs_in,
         "signature-differs": _differs,
         "batch-changed": _batch_changed,
+        "case-opened-between": _case_opened,
     }
 )
 
