@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.swarm.checkers import moves_money
-from sim.swarm.watch import Durable, Happening, Sent, Shown, Watch
-from terminal.model import Method, PaymentState
+from sim.swarm.watch import Durable, Happening, Over, Printed, Sent, Shown, Watch
+from terminal.model import Kind, Method, PaymentState
 
 
 class ReversalFirst:
@@ -95,4 +95,25 @@ class ReversedIsTrue:
             yield f"it is shown that payment {newest.id} was taken back, which is {newest.state.value}"
 
 
-REVERSALS = (ReversalFirst, ReversalsEnd, SaidAgain, ReversedIsTrue)
+class VoidsEndTheirSale:
+    """1. A void that is completed has voided its sale, before anybody hears of it: it cannot be voided once more."""
+
+    name = "voids-end-their-sale"
+    hears = (Durable, Sent, Shown, Printed, Over)
+
+    def __init__(self) -> None:
+        self._left: dict[int, int] = {}  # Sales, and the void of each.
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Durable):
+            for sale, void in self._left.items():
+                yield f"void {void} is completed, and payment {sale} is {watch.ledger.payments[sale].state.value}"
+            self._left.clear()
+        elif (paid := happening.paid) is not None and happening.event.kind == "moved":
+            if paid.kind is Kind.VOID and paid.state is PaymentState.COMPLETED:
+                self._left[int(paid.facts["undoes"])] = paid.id
+            elif paid.state is PaymentState.VOIDED:
+                self._left.pop(paid.id, None)
+
+
+REVERSALS = (ReversalFirst, ReversalsEnd, SaidAgain, ReversedIsTrue, VoidsEndTheirSale)
