@@ -465,35 +465,41 @@ def _wallet_bill_seeds() -> tuple[bytes, ...]:
     return (table.encode(), table.replace("`", "").replace(",", "\t,").encode())
 
 
+# A wallet's bill: the first byte says whether the rest is the file that is sent, or rows under a head that is right.
+PACKED = b"z"
+_WECHAT_HEAD = "交易时间,微信订单号,商户订单号,交易状态,商户退款单号,订单金额,退款金额,手续费\n"
+_WECHAT_ROWS = (
+    "`2026-12-23 12:30:00,`T1,`A1,`SUCCESS,`0,`128.50,`0.00,`0.77100\n"
+    "`2026-12-23 12:45:00,`T1,`A1,`REFUND,`R1,`128.50,`50.00,`-0.30000\n总交易单数\n`2\n"
+)
+_ALIPAY_HEAD = "支付宝交易号,商户订单号,业务类型,完成时间,订单金额（元）,退款批次号/请求号,服务费（元）\n"
+_ALIPAY_ROWS = (
+    "T1\t,A1\t,交易\t,2026-12-23 12:30:00\t,128.50\t,\t,-0.77\t\n"
+    "T1\t,A1\t,退款\t,2026-12-23 12:45:00\t,-50.00\t,R1\t,0.30\t\n#合计：2笔\n"
+)
+
+
 def _wechat_bill(data: bytes) -> list[BillRow]:
-    """The first byte says whether the rest is the file that is sent or the table in it."""
-    return wechat._bill_rows(wechat._unpacked(data[1:]) if data[:1] == PACKED else data[1:])
+    if data[:1] == PACKED:
+        return wechat._bill_rows(wechat._unpacked(data[1:]))
+    return wechat._bill_rows((_WECHAT_HEAD + data[1:].decode("utf-8", "replace")).encode())
 
 
 def _alipay_bill(data: bytes) -> list[BillRow]:
-    text = alipay._unpacked(data[1:]) if data[:1] == PACKED else data[1:].decode("gb18030", "replace")
-    return alipay._bill_rows(text)
-
-
-PACKED = b"z"
+    rest = data[1:]
+    return alipay._bill_rows(
+        alipay._unpacked(rest) if data[:1] == PACKED else _ALIPAY_HEAD + rest.decode("gb18030", "replace")
+    )
 
 
 def _wechat_bill_seeds() -> tuple[bytes, ...]:
-    table = (
-        "交易时间,微信订单号,商户订单号,交易状态,商户退款单号,订单金额,退款金额,手续费\n"
-        "`2026-12-23 12:30:00,`T1,`A1,`SUCCESS,`0,`128.50,`0.00,`0.77100\n"
-        "`2026-12-23 12:45:00,`T1,`A1,`REFUND,`R1,`128.50,`50.00,`-0.30000\n总交易单数\n`2\n"
-    ).encode()
-    return b"\x00" + table, b"\x00\xef\xbb\xbf" + table, PACKED + gzip.compress(table, mtime=0)
+    table = ("\ufeff" + _WECHAT_HEAD + _WECHAT_ROWS).encode()
+    return b"\x00" + _WECHAT_ROWS.encode(), PACKED + gzip.compress(table, mtime=0)
 
 
 def _alipay_bill_seeds() -> tuple[bytes, ...]:
-    table = (
-        "#支付宝业务明细查询\n支付宝交易号,商户订单号,业务类型,完成时间,订单金额（元）,退款批次号/请求号,服务费（元）\n"
-        "T1\t,A1\t,交易\t,2026-12-23 12:30:00\t,128.50\t,\t,-0.77\t\n"
-        "T1\t,A1\t,退款\t,2026-12-23 12:45:00\t,-50.00\t,R1\t,0.30\t\n#合计：2笔\n"
-    ).encode("gb18030")
-    seeds = [b"\x00" + table]
+    table = ("#支付宝业务明细查询\n" + _ALIPAY_HEAD + _ALIPAY_ROWS).encode("gb18030")
+    seeds = [b"\x00" + _ALIPAY_ROWS.encode("gb18030")]
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", method) as archive:
