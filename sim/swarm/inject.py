@@ -26,12 +26,14 @@ from terminal.model import Method
 
 REQUESTS = 3  # A transaction's fault of the line befalls one of its first requests, the first one most often.
 LATE_MS = (1_000, 90_000)  # Past the longest time-out of a profile (60 s), too.
+SLOW_MS = (5_000, 50_000)  # Short of that time-out: a quiet hour still clears everything.
 COMMANDS = 24  # A chip sale has about twenty commands.
 DIES_MS = 20_000  # About what a sale by chip takes.
 MENDED_MS = (5_000, 40_000)
 CLOCK_MS = (60_000, 2 * 3_600_000)
 PAPER_LINES = 30
 EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred.
+SLOW_BEHIND = "slow-behind"  # The fault of that name: before this customer the line is slow.
 FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
     {
         "disk-full": ("write", apsw.FullError),
@@ -268,6 +270,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "signature-differs": _differs,
         "batch-changed": _batch_changed,
         "case-opened-between": _case_opened,
+        SLOW_BEHIND: _nothing,
     }
 )
 
