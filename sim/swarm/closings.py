@@ -128,4 +128,20 @@ class LockedWithPaper:
                 yield f"payment {paid.id} is {paid.state.value}, and the slip of the lock says {state}"
 
 
-CLOSINGS = (ClearedBeforeSettled, KeysChecked, UnsignedTakenBack, LockedWithPaper)
+class OneQuestion:
+    """4. While somebody is served, whatever went on behind the idle screen has ended, or has been told to.
+
+    Two questions at once would take each other's answers. On the line they look like one that made way, so this looks
+    inside.
+    """
+
+    name = "one-question-at-a-time"
+    hears = (Sent,)
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        shop = watch.world.shop
+        if isinstance(happening, Sent) and shop.busy and shop.behind.running and not shop.host.yielding:
+            yield f"{happening.message.mti} leaves while somebody is served and an errand is being run"
+
+
+CLOSINGS = (ClearedBeforeSettled, KeysChecked, UnsignedTakenBack, LockedWithPaper, OneQuestion)

@@ -19,11 +19,12 @@ from sim.people import GAP_MS, Intent, People, Steps, draw_intent
 from sim.story import KEY_MS, StoryError, keys_of
 from sim.swarm.case import Case
 from sim.swarm.draws import WORLD, Draws
-from sim.swarm.inject import Mischief, intent_with, put_in
+from sim.swarm.inject import SLOW_BEHIND, SLOW_MS, Mischief, intent_with, put_in
 from sim.swarm.notices import QUIET_HOUR
 from sim.swarm.permitted import Permitted, befalling
 from sim.swarm.watch import Over, Watch
 from sim.swarm.world import SwarmWorld
+from sim.twins.link import Trip
 from terminal.loop import Sleep
 from terminal.model import Method, PaymentState
 
@@ -203,6 +204,8 @@ class Crowd(People):
         rows = befalling(company.rows, place.draws, number)
         befall = tuple(row for row in rows if company.case.permits(number, row.name))
         names = tuple(row.name for row in befall)
+        if SLOW_BEHIND in names:
+            place.storm.between = Trip(delay_reply_ms=place.draws.between(number, SLOW_BEHIND, *SLOW_MS))
         await Sleep(place.draws.between(number, "gap", *GAP_MS) + QUIET_MS * (QUIET_HOUR in names))
         place.eyes.look_again()
         self._watch.begin(number, names)

@@ -13,7 +13,7 @@ from sim.books import all_payments, payment_rows, unanswered, untold
 from sim.canary import digits, found, needles, packed
 from sim.card import PROFILES
 from sim.people import ORDERED
-from sim.swarm.watch import Durable, Happening, Logged, Over, Printed, Sent, Shown, Watch, text_of
+from sim.swarm.watch import Durable, Happening, Logged, Over, Printed, Sent, Watch, text_of
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
 from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
@@ -217,19 +217,18 @@ class KeysDie:
     """10. Once the case was opened no key is left and nothing leaves, until a supervisor has brought a key."""
 
     name = "keys-die-with-the-case"
-    hears = (Sent, Shown, Durable, Over)
+    hears = (Sent, Durable, Over)
 
     def __init__(self) -> None:
         self._opened = False
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
-        if isinstance(happening, Shown) and happening.name == "locked":
-            self._opened = True
+        if isinstance(happening, Durable) and happening.event.kind == "mode":
+            self._opened = happening.event.body["to"] == "locked"
             shop = watch.world.shop
-            if keys_ready(shop.keys, shop.profile) or shop.keys.has(master_key(shop.profile)):
+            left = keys_ready(shop.keys, shop.profile) or shop.keys.has(master_key(shop.profile))
+            if self._opened and left:
                 yield "the case was opened, and there are keys"
-        elif isinstance(happening, Durable) and happening.event.kind == "mode":
-            self._opened = self._opened and happening.event.body["to"] == "locked"
         elif isinstance(happening, Sent) and self._opened:
             yield f"a locked terminal sends {happening.message.mti}"
         elif isinstance(happening, Over) and watch.case_opened and not self._opened:

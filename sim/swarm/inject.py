@@ -19,19 +19,22 @@ from sim.people import LOCKABLE, Intent
 from sim.swarm.draws import Draws
 from sim.swarm.permitted import Permitted
 from sim.swarm.world import SwarmWorld
-from sim.twins.link import Trip
+from sim.twins.link import GOOD_TRIP, Trip
 from sim.wire.disk import Failure
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.model import Method
 
 REQUESTS = 3  # A transaction's fault of the line befalls one of its first requests, the first one most often.
 LATE_MS = (1_000, 90_000)  # Past the longest time-out of a profile (60 s), too.
+SLOW_MS = (5_000, 50_000)  # Short of that time-out: a quiet hour still clears everything.
+DEAF_MS = (150_000, 400_000)  # Two time-outs, and a settlement in the middle of it.
 COMMANDS = 24  # A chip sale has about twenty commands.
 DIES_MS = 20_000  # About what a sale by chip takes.
 MENDED_MS = (5_000, 40_000)
 CLOCK_MS = (60_000, 2 * 3_600_000)
 PAPER_LINES = 30
 EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred.
+SLOW_BEHIND = "slow-behind"  # The fault of that name: before this customer the line is slow.
 FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
     {
         "disk-full": ("write", apsw.FullError),
@@ -108,6 +111,17 @@ def _flapping(at: Counter) -> None:
 def _line_out(at: Counter) -> None:
     at.world.link.unplug(0)
     at.mischief.mend.append((at.between("mended", *MENDED_MS), lambda: at.world.link.plug_in(0)))
+
+
+def _deaf(at: Counter) -> None:
+    """Whoever has heard nothing of this sale wants to settle, and hears nothing of that, either."""
+    storm = at.world.storm
+    storm.between, at.mischief.settles = Trip(drop_reply=True), True
+
+    def mend() -> None:
+        storm.between = GOOD_TRIP
+
+    at.mischief.mend.append((at.between("mended", *DEAF_MS), mend))
 
 
 # The host
@@ -268,6 +282,8 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "signature-differs": _differs,
         "batch-changed": _batch_changed,
         "case-opened-between": _case_opened,
+        SLOW_BEHIND: _nothing,
+        "settles-deaf": _deaf,
     }
 )
 

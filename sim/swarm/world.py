@@ -77,6 +77,7 @@ class Storm:
         self._sent = self._sent_before = self._called = self._called_before = 0
         self.trips: dict[int, Trip] = {}
         self.calls: dict[int, LinkFault] = {}
+        self.between = GOOD_TRIP  # Until the next transaction begins.
         self.network = Network(latency_ms=self._latency, refuse=self._refuse, trip=self._trip)
 
     def begin(self, source: random.Random) -> None:
@@ -85,6 +86,7 @@ class Storm:
         self._sent_before, self._called_before = self._sent, self._called
         self.trips.clear()
         self.calls.clear()
+        self.between = GOOD_TRIP
 
     def _latency(self, leg: int) -> int:
         return self._random.randrange(*LINE_MS)
@@ -95,7 +97,7 @@ class Storm:
 
     def _trip(self, serial: int) -> Trip:
         self._sent += 1
-        return self.trips.pop(self._sent - self._sent_before, GOOD_TRIP)
+        return self.trips.pop(self._sent - self._sent_before, self.between)
 
 
 class WatchedLink:
