@@ -125,6 +125,11 @@ def test_checkers_have_names_of_their_own() -> None:
     assert len(set(names)) == len(names) >= 20
 
 
+def test_each_checker_stands_beside_its_invariant_in_the_documentation() -> None:
+    told = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+    assert [each.name for each in all_checkers() if f"`{each.name}`" not in told] == []
+
+
 # The people
 
 
