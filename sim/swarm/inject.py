@@ -13,7 +13,7 @@ from types import MappingProxyType
 import apsw
 
 from drivers.ports import LinkFault, Paper
-from sim.acquirer.faults import Fault
+from sim.acquirer.faults import Fault, FaultKind
 from sim.card import PROFILES
 from sim.people import LOCKABLE, Intent
 from sim.swarm.draws import Draws
@@ -24,6 +24,7 @@ from sim.wire.disk import Failure
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.model import Method
 
+REFUSED_TIMES = 4  # As often as a reversal is sent without a sign-in.
 REQUESTS = 3  # A transaction's fault of the line befalls one of its first requests, the first one most often.
 LATE_MS = (1_000, 90_000)  # Past the longest time-out of a profile (60 s), too.
 SLOW_MS = (5_000, 50_000)  # Short of that time-out: a quiet hour still clears everything.
@@ -184,6 +185,12 @@ def _host_restarted(at: Counter) -> None:
     at.world.acquirer.forget_keys()
 
 
+def _refuses_again(at: Counter) -> None:
+    at.world.storm.trips.setdefault(1, Trip(drop_reply=True))
+    code = at.choice("code", ("68", "91", "96"))
+    at.world.acquirer.faults.add(Fault(FaultKind.CODE, mti="0400", code=code, times=REFUSED_TIMES))
+
+
 def _batch_changed(at: Counter) -> None:
     at.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
 
@@ -281,6 +288,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "signs-in-now": _signs_in,
         "signature-differs": _differs,
         "batch-changed": _batch_changed,
+        "refuses-reversal-again": _refuses_again,
         "case-opened-between": _case_opened,
         SLOW_BEHIND: _nothing,
         "settles-deaf": _deaf,
