@@ -15,7 +15,7 @@ the wall clock, in deeds too: `wait: 60` then takes a minute, six seconds, or on
 
 **Deeds** (sim.deeds) come through a bounded queue and are done one after the other; each gives a Future of its Outcome.
 `ask` gives a Future of what a function makes of the stage, between two deeds: it may look, and keep what it saw, and
-must change nothing. `play` performs the steps of a scenario from the place where the world is, telling of each.
+must change nothing but by `touch`. `play` performs the steps of a scenario from where the world is, telling of each.
 
 **Events** come to `told` from the owning thread, in the order in which they happen, each with the age of the world:
 
@@ -46,7 +46,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sim.deeds import DEEDS_LIMIT, Deed, Done, Entry, Passed, do_again, perform
+from sim.deeds import DEEDS_LIMIT, Deed, Done, Entry, Passed, Touch, do_again, perform, touch
 from sim.pace import Interrupted, Pace, TimeIsUp
 from sim.scenario.steps import Step
 from sim.stage import Stage, Terms
@@ -142,6 +142,12 @@ class Live:
     def ask(self, look: Callable[[Stage], T]) -> Future[T]:
         """What `look` makes of the stage, between two deeds. The Future raises what `look` raises, and Broken."""
         return self._put(lambda: look(self._whole()))
+
+    def touch(self, deed: Touch) -> Any:
+        """On the world's own thread, within `ask`: do it now, as a deed like any other; what the phone then says."""
+        said = touch(self._whole(), deed)
+        self._note(Done(deed))
+        return said
 
     def speed(self, speed: float) -> None:
         """Virtual milliseconds in one of the wall clock's; 0 stands still. At once. Raises ValueError."""

@@ -253,6 +253,9 @@ def test_a_record_from_outside_is_read_or_refused(told: Any) -> None:
         {"until": {"slip": ""}},
         {"arm": "before-receive"},
         {"clear": True},
+        {"mend": {"fault": "drop-reply"}},
+        {"touch": {"read": "wechat", "code": "HTTPS://Q.TEST/AB"}},
+        {"touch": {"show": "alipay"}},
     ],
 )
 def test_each_kind_of_entry_goes_out_and_comes_back(told: dict[str, Any]) -> None:

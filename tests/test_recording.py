@@ -58,9 +58,9 @@ def test_a_world_that_did_not_see_the_same_is_not_recorded_as_if_it_had() -> Non
 def test_what_breaks_a_world_is_the_end_of_its_recording() -> None:
     with Live(Terms(seed=7)) as live:
         with pytest.raises(Broken):
-            live.do(Step("press", "no-such-key")).result(20)  # Nobody's mistake to catch: a step is read with care.
+            live.do(Step("press", "X")).result(20)  # Nobody's mistake to catch: a step is read with care.
         *_, broken, end = recording_of(live.snapshot().result(20)).splitlines()
-    assert "'no-such-key' is not a valid Key" in broken
+    assert "is not a valid Key" in broken
     assert json.loads(end)["end"] == 1
 
 
