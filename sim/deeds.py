@@ -2,8 +2,8 @@
 
 A deed is a step of a scenario, or one of the words that only a living world has: `act` (a step, and the moment in which
 it is seen to work), `until` (go on until something has come about), `arm` (the power fails at a moment), `clear` (no
-more faults of host and line). Between two deeds time passes. A record of deeds is JSON, each in the form in which a
-scenario has its steps.
+more faults of host and line), `mend` (not this one), `touch` (what a customer does on the own phone). Between two deeds
+time passes. A record of deeds is JSON, each in the form in which a scenario has its steps.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sim.acquirer.faults import FaultKind
+from sim.line_faults import LINE_FAULTS
 from sim.pace import TimeIsUp
 from sim.scenario.reading import Node, read_step
 from sim.scenario.steps import LOOK_MS, SCREENS, TEXT_LIMIT, Mark, Step, Text
 from sim.stage import Stage
-from sim.story import MISHAPS, StoryError
+from sim.story import MISHAPS, WALLET, StoryError
 from sim.takes import one_of
 from terminal.loop import Sleep
 
@@ -24,6 +26,7 @@ DEEDS_LIMIT = 100_000  # A day of scripted trade; each takes about a millisecond
 AGE_LIMIT_MS = 366 * 24 * 3600 * 1000
 SETTLE_MS = 100  # Until a person sees what a key has done.
 ENDS = ("screen", "text", "slip", "idle")
+TOUCHES = ("read", "show", "confirm", "refuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,40 @@ class Clear:
     """What was to go wrong with host and line does not."""
 
 
-Deed = Step | Act | Until | Arm | Clear
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A fault of the host or the line that was to come, or came again and again, does not."""
 
+    what: str
+    name: str
+
+    def __post_init__(self) -> None:
+        names = {"fault": [kind.value for kind in FaultKind], "line": list(LINE_FAULTS)}
+        if self.what not in names:
+            raise ValueError(f"{self.what} is not mended by its name")
+        if self.name not in names[self.what]:
+            raise ValueError(f"{self.what}: there is no {self.name[:40]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A touch of the customer's phone, with `wallet` open: `read` a payment code and think about it, `show` one.
+
+    `confirm` and `refuse` answer all that the wallets ask. It takes no time, and the terminal needs no power for it.
+    """
+
+    does: str
+    wallet: str
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        one_of(*TOUCHES).check(self.does)
+        WALLET.check(self.wallet)
+        if len(self.code) > TEXT_LIMIT or bool(self.code) != (self.does == "read"):
+            raise ValueError(f"only what is read is a code, of at most {TEXT_LIMIT} characters")
+
+
+Deed = Step | Act | Until | Arm | Clear | Mend | Touch
 
 @dataclass(frozen=True, slots=True)
 class Passed:
@@ -95,6 +130,12 @@ Entry = Passed | Done
 
 def perform(stage: Stage, deed: Deed, to_ms: int | None = None) -> None:
     """Do it, until the world is `to_ms` old at most. Raises StoryError, TimeIsUp."""
+    if isinstance(deed, Touch):
+        touch(stage, deed)
+        return
+    if isinstance(deed, Mend):
+        stage.mend(deed.what, deed.name)
+        return
     if not stage.is_on:
         if isinstance(deed, Step | Act):
             stage.perform(deed.step if isinstance(deed, Act) else deed)
@@ -123,6 +164,20 @@ def _perform(stage: Stage, deed: Deed) -> None:
             stage.happen("power-fails", moment)
         case Clear():
             stage.clear_faults()
+
+
+def touch(stage: Stage, deed: Touch) -> Any:
+    """Do it; what the phone then says: a PayResult of what was read, the code that is shown, what came of answers."""
+    in_hand = stage.phone(deed.wallet)
+    match deed.does:
+        case "read":
+            return in_hand.phone.pay(deed.code, stage.world.world_ms(), wallet=in_hand.wallet.kind, confirmed=False)
+        case "show":
+            return in_hand.show_code()
+        case "confirm":
+            return in_hand.confirm()
+        case _:
+            return in_hand.refuse()
 
 
 async def _settle() -> None:
@@ -188,6 +243,10 @@ def entry_json(entry: Entry) -> dict[str, Any]:
             return {"arm": moment, **ended}
         case Clear():
             return {"clear": True, **ended}
+        case Mend(what, name):
+            return {"mend": {what: name}, **ended}
+        case Touch(does, wallet, code):
+            return {"touch": {does: wallet, **({"code": code} if code else {})}, **ended}
 
 
 def _step_json(step: Step) -> object:
@@ -211,7 +270,7 @@ def read_entry(told: object) -> Entry:
         return Passed(_moment(rest["pass_to"]))
     to_ms = _moment(rest.pop("ended_at")) if "ended_at" in rest else None
     if len(rest) != 1:
-        raise ValueError("an entry is pass_to, step, act, until, arm or clear")
+        raise ValueError("an entry is pass_to, step, act, until, arm, clear, mend or touch")
     [(what, value)] = rest.items()
     if what == "step":
         return Done(step_from(value), to_ms)
@@ -224,7 +283,21 @@ def read_entry(told: object) -> Entry:
         return Done(Arm(str(value)), to_ms)
     if what == "clear" and value is True:
         return Done(Clear(), to_ms)
+    if what == "mend" and isinstance(value, dict) and len(value) == 1:
+        [(fault, name)] = value.items()
+        return Done(Mend(str(fault), str(name)), to_ms)
+    if what == "touch" and isinstance(value, dict):
+        return Done(_read_touch(value), to_ms)
     raise ValueError(f"no such entry: {str(what)[:40]}")
+
+
+def _read_touch(told: dict[Any, Any]) -> Touch:
+    rest = {str(name): str(value) for name, value in told.items()}
+    code = rest.pop("code", "")
+    if len(rest) != 1:
+        raise ValueError(f"a touch is one of {', '.join(TOUCHES)}, and the wallet")
+    [(does, wallet)] = rest.items()
+    return Touch(does, wallet, code)
 
 
 def _moment(value: object) -> int:

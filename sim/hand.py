@@ -16,10 +16,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TypeVar
 
 from sim.deeds import ENDS, Act, Arm, Clear, Deed, Until, entry_json, step_from
 from sim.live import Live, Outcome, Snapshot
+from sim.recording.playing import recording_of
 from sim.scenario.steps import KEYS
 from sim.stage import Stage
 
@@ -145,6 +147,10 @@ class Hand:
     def restore(self, snapshot: Snapshot) -> None:
         """To the byte. Raises ValueError when it cannot be."""
         _of(self.live.restore(snapshot))
+
+    def record(self, path: Path) -> None:
+        """All that has happened so far, for `python -m sim replay`. Raises ValueError, OSError."""
+        path.write_text(recording_of(self.snapshot()), encoding="utf-8")
 
     def describe(self) -> str:
         """What a person would tell of it: the screen, and the newest slip's first lines."""

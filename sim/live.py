@@ -15,7 +15,7 @@ the wall clock, in deeds too: `wait: 60` then takes a minute, six seconds, or on
 
 **Deeds** (sim.deeds) come through a bounded queue and are done one after the other; each gives a Future of its Outcome.
 `ask` gives a Future of what a function makes of the stage, between two deeds: it may look, and keep what it saw, and
-must change nothing. `play` performs the steps of a scenario from the place where the world is, telling of each.
+must change nothing but by `touch`. `play` performs the steps of a scenario from where the world is, telling of each.
 
 **Events** come to `told` from the owning thread, in the order in which they happen, each with the age of the world:
 
@@ -38,26 +38,26 @@ otherwise).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sim.deeds import DEEDS_LIMIT, Deed, Done, Entry, Passed, do_again, perform
+from sim.deeds import DEEDS_LIMIT, Deed, Done, Entry, Passed, Touch, do_again, perform, touch
 from sim.pace import Interrupted, Pace, TimeIsUp
 from sim.scenario.steps import Step
 from sim.stage import Stage, Terms
 from sim.story import StoryError
+from sim.witness import Witness
 
 T = TypeVar("T")
 QUEUE_LIMIT = 1000  # Deeds waiting: whoever is faster than the world has to wait for it.
 TICK_S = 0.02  # How often time is moved on when nobody does anything: fifty times a second is smooth enough.
 CLOSE_S = 30
+OTHER_WORLD = "the same deeds did not make the same world: another version, or something from outside"
 
 
 class Busy(Exception):
@@ -115,8 +115,7 @@ class Live:
         self._age_ms = 0
         self._broken: BaseException | None = None
         self._stage: Stage | None = None
-        self._trace = hashlib.sha256()
-        self._journal_n, self._chain = 0, ""
+        self._witness: Witness | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
         self._thread.start()
@@ -144,6 +143,12 @@ class Live:
         """What `look` makes of the stage, between two deeds. The Future raises what `look` raises, and Broken."""
         return self._put(lambda: look(self._whole()))
 
+    def touch(self, deed: Touch) -> Any:
+        """On the world's own thread, within `ask`: do it now, as a deed like any other; what the phone then says."""
+        said = touch(self._whole(), deed)
+        self._note(Done(deed))
+        return said
+
     def speed(self, speed: float) -> None:
         """Virtual milliseconds in one of the wall clock's; 0 stands still. At once. Raises ValueError."""
         self._pace.set(speed, self._age_ms)
@@ -166,7 +171,7 @@ class Live:
         self._pace.interrupt()
 
     def snapshot(self) -> Future[Snapshot]:
-        """The Future raises Broken, and ValueError where more counts than the deeds that are kept."""
+        """Also of a world that has broken. The Future raises ValueError where more counts than the deeds kept."""
         return self._put(self._snapshot)
 
     def reset(self, terms: Terms) -> Future[None]:
@@ -249,9 +254,11 @@ class Live:
         stage = self._whole()
         if to_ms <= stage.elapsed_ms():
             return
-        with self._mending(stage):
-            stage.pass_to(to_ms)
-        self._note(Passed(to_ms))
+        try:
+            with self._mending(stage):
+                stage.pass_to(to_ms)
+        finally:
+            self._note(Passed(to_ms))
 
     def _advance(self, ms: int) -> Outcome:
         self._pass_to(self._whole().elapsed_ms() + ms)
@@ -299,7 +306,8 @@ class Live:
             raise Broken(f"{type(error).__name__}: {error}") from error
         finally:
             self._age_ms = stage.elapsed_ms()
-            self._tell_journal(stage)
+            if self._witness is not None:
+                self._witness.look()
 
     def _note(self, entry: Entry) -> None:
         if isinstance(entry, Passed) and self._entries and isinstance(self._entries[-1], Passed):
@@ -312,53 +320,38 @@ class Live:
     def _reset(self, terms: Terms) -> None:
         if self._stage is not None:
             self._stage.close()
-        self._stage, self._broken, self._entries = None, None, []
-        self._trace, self._journal_n, self._chain = hashlib.sha256(), 0, ""
+        self._stage, self._witness, self._broken, self._entries = None, None, None, []
         stage = self._begin(terms)
-        stage.told = partial(self._heard, stage)
+        self._witness = Witness(stage, self._heard)
         self._stage, self._age_ms = stage, stage.elapsed_ms()
         self._pace.set(self._pace.speed, self._age_ms)
         self._tell("begun", terms)
-        self._tell_journal(stage)
+        self._witness.look()
 
     def _snapshot(self) -> Snapshot:
-        stage = self._whole()
-        if stage.host is not None:
+        if self._stage is None or self._witness is None:
+            raise ValueError("there is no world; reset makes one")
+        if self._stage.host is not None:
             raise ValueError("the host is outside this world, and remembers what a snapshot cannot")
         if len(self._entries) > DEEDS_LIMIT:
             raise ValueError(f"more than {DEEDS_LIMIT} deeds were done; only a younger world can be kept")
-        return Snapshot(stage.terms, tuple(self._entries), self._digest())
-
-    def _digest(self) -> str:
-        return hashlib.sha256(f"{self._trace.hexdigest()} {self._chain}".encode()).hexdigest()
+        return Snapshot(self._stage.terms, tuple(self._entries), self._witness.digest)
 
     def _restore(self, snapshot: Snapshot) -> None:
         self._reset(snapshot.terms)
         stage = self._whole()
-        with self._mending(stage):
-            do_again(stage, list(snapshot.entries))
         self._entries = list(snapshot.entries)
+        with self._mending(stage):
+            do_again(stage, self._entries)
         self._pace.set(self._pace.speed, self._age_ms)
-        if self._digest() != snapshot.digest:
-            raise ValueError("the same deeds did not make the same world: another version, or something from outside")
+        if self._witness is None or self._witness.digest != snapshot.digest:
+            raise ValueError(OTHER_WORLD)
 
     # Events.
 
-    def _heard(self, stage: Stage, what: str, value: Any) -> None:
-        self._age_ms = stage.elapsed_ms()
-        if what in ("frame", "slip"):
-            self._tell_journal(stage)
-        trace = (value.name, value.text()) if what == "screen" else value
-        self._trace.update(f"{self._age_ms} {what} {trace!r}\n".encode())
+    def _heard(self, at_ms: int, what: str, value: Any) -> None:
+        self._age_ms = at_ms
         self._tell(what, value)
-
-    def _tell_journal(self, stage: Stage) -> None:
-        """What has become durable since the last time."""
-        while stage.is_on and (events := stage.world.journal.events_after(self._journal_n)):
-            self._journal_n = events[-1].n
-            for event in events:
-                self._chain = event.digest  # Of this event and all before it.
-                self._tell("journal", event)
 
     def _tell(self, what: str, value: Any) -> None:
         self._told(Event(self._age_ms, what, value))

@@ -9,14 +9,19 @@
 
 Each test has its own world, in a folder of its own, drawn from the test's name unless a seed is given: so it is safe
 under pytest-xdist, and the same in any order. `--zhanggui-host HOST:PORT` puts a host of yours in place of the
-acquirer. A test that fails says its seed, what is on the glass, and all that was done.
+acquirer. A test that fails says its seed, what is on the glass, all that was done, and where its recording is: among
+the test run's temporary folders, or in the folder of `--zhanggui-recordings`.
 
 Nothing of the simulator is imported before a test asks for it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,11 +32,16 @@ if TYPE_CHECKING:
     from sim.stage import Terms
 
 FIXTURE, MARKER = "zhanggui_world", "zhanggui"
+NAME_LIMIT = 100  # Characters of a test's name in the name of its recording.
+
+
+_WORLD: pytest.StashKey[tuple[Hand, Path]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup(MARKER, "the simulated payment terminal")
     group.addoption("--zhanggui-host", metavar="HOST:PORT", help="a host of your own, in place of the acquirer")
+    group.addoption("--zhanggui-recordings", metavar="DIR", type=Path, help="keep the recordings of failed tests here")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def zhanggui_world(request: pytest.FixtureRequest) -> Iterator[Hand]:
+def zhanggui_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
     """A terminal that is ready to sell, and the world around it; see sim.hand.Hand."""
     from sim.hand import Hand
     from sim.live import Live
@@ -48,7 +58,10 @@ def zhanggui_world(request: pytest.FixtureRequest) -> Iterator[Hand]:
 
     host = request.getfixturevalue("_zhanggui_host")
     with Live(_terms(request), begin=Stage if host is None else host.stage) as live:
-        yield Hand(live)
+        hand = Hand(live)
+        folder = request.config.getoption("--zhanggui-recordings") or tmp_path_factory.getbasetemp() / "zhanggui"
+        request.node.stash[_WORLD] = hand, Path(folder)
+        yield hand
 
 
 @pytest.fixture(scope="session")
@@ -92,18 +105,31 @@ def _host(config: pytest.Config) -> OutsideHost | None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
-    world = getattr(item, "funcargs", {}).get(FIXTURE)
+    world = item.stash.get(_WORLD, None)
     if report.when == "call" and report.failed and world is not None:
-        report.sections.append(("zhanggui world", _told(world)))
+        report.sections.append(("zhanggui world", _told(*world, item.nodeid)))
     return report
 
 
-def _told(world: Hand) -> str:
+def _told(world: Hand, folder: Path, name: str) -> str:
     """A world that is broken, or before a host outside, tells what it can."""
+
+    def recorded() -> str:
+        path = folder.absolute() / _file_name(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        world.record(path)
+        return f"recorded; to see it again: python -m sim replay {shlex.quote(str(path))}"
+
     told = []
-    for tell in (world.describe, world.story):
+    for tell in (world.describe, world.story, recorded):
         try:
             told.append(tell())
         except Exception as error:  # Whatever it is, the test's own failure is what counts.
             told.append(f"{type(error).__name__}: {error}")
     return "\n".join(told)
+
+
+def _file_name(test: str) -> str:
+    """A name that any file system takes, another one for each test, and the same in each run."""
+    readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", test)[-NAME_LIMIT:]
+    return f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:8]}.jsonl"

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from drivers.ports import Key, Paper, PaperLine, Picture
 from sim.acquirer import Acquirer
-from sim.acquirer.faults import FaultPlan
+from sim.acquirer.faults import FaultKind, FaultPlan
 from sim.books import all_payments, discrepancies
 from sim.cut_loop import PowerCut
 from sim.loop import START_WALL_MS
@@ -278,6 +278,14 @@ class Stage:
 
     def happen(self, what: str, how: str) -> None:
         self.world.happen(what, how)
+
+    def mend(self, what: str, name: str) -> None:
+        """No more of one fault of the host (what: fault) or of the line."""
+        if what == "line":
+            self.world.line_faults.remove(name)
+            return
+        with self.world.acquirer.lock:
+            self.world.acquirer.faults.remove(FaultKind(name))
 
     def clear_faults(self) -> None:
         """No more faults of host and line, and no moment at which the power fails; what is broken stays broken."""

@@ -118,6 +118,7 @@ def bench(folder: Path, command: Sequence[str] = tuple(FAKE)) -> Iterator[Bench]
         token=TOKEN,
         hello=lambda: {"lang": "en", "layout": LAYOUT},
         font=lambda name: block(name, font),
+        recording=bytes,
     )
     server.start()
     world.start()

@@ -133,6 +133,17 @@ class Browser:
     def open(self, url: str) -> None:
         self.call("Page.navigate", url=url)
 
+    def keep_downloads(self, folder: Path) -> None:
+        self._call("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+
+    def downloaded(self, path: Path) -> bytes:
+        """What the browser has put there, once it is whole."""
+        for _ in range(100):
+            if path.exists() and not path.with_name(f"{path.name}.crdownload").exists():
+                return path.read_bytes()
+            self.run("new Promise((done) => setTimeout(done, 100))")
+        raise FileNotFoundError(path)
+
     def run(self, script: str) -> Any:
         """The value of an expression (a promise is awaited). Raises RuntimeError when it throws."""
         result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)

@@ -33,6 +33,7 @@ from sim.card import PROFILES
 from sim.outside_host import OutsideHost
 from sim.panel.faults import HOST_FAULTS
 from sim.proxy import Address
+from sim.recording.playing import replay
 from sim.scenario.command import SHIPPED
 from sim.stage import Terms
 from sim.story import MISHAPS
@@ -223,6 +224,22 @@ def test_a_snapshot_goes_out_and_comes_back_to_the_byte(api: Client) -> None:
     assert "did not make the same world" in answer.reason[1]
 
 
+def test_the_recording_of_a_session_is_played_again_to_the_byte(api: Client, tmp_path: Path) -> None:
+    api.post("/faults", what="power-fails", how="after-link")
+    api.post("/press", keys="500 ENTER")
+    api.post("/press", keys="1")
+    api.post("/insert", card="signature")
+    assert api.post("/run-until", screen="approved", limit_ms=LIMIT)["ended"] == "power-cut"
+    api.post("/time", advance_ms=60_000)
+    answer = api.call("GET", "/recording")
+    assert answer.headers["Content-Type"].startswith("application/x-ndjson")
+    path = tmp_path / "session.jsonl"
+    path.write_bytes(answer.data)
+    found = replay(path)
+    assert (found.same, found.deeds) == (True, 6)
+    assert api.call("GET", "/recording").data == answer.data, "to record changes nothing"
+
+
 def test_a_scenario_is_played_and_what_does_not_come_about_has_a_place(api: Client) -> None:
     text = (SHIPPED / "wrong-pin-thrice-reversal-lost-power-cut.yaml").read_text(encoding="utf-8")
     played = api.post("/scenario", yaml=text)
@@ -254,7 +271,7 @@ def test_another_dialect_language_and_panel(api: Client) -> None:
 
 
 def test_nothing_that_is_told_has_a_whole_card_number(api: Client) -> None:
-    """A snapshot has the keys that were pressed, a PIN among them: it is the one thing to keep to oneself."""
+    """Snapshots and recordings have the keys that were pressed, a PIN among them: they are to keep to oneself."""
     card = "unionpay-credit-pin"
     pan = PROFILES[card].applications[0].pan
     api.post("/press", keys="500 ENTER")
@@ -413,7 +430,7 @@ def test_a_host_of_ones_own_answers_over_tcp() -> None:
         sell(client)  # By a terminal that has forgotten everything, which the host has not.
         assert [entry.state.value for entry in acquirer.book.entries] == ["approved", "approved"]
         assert client.get("/state")["host"] == "outside"
-        for path in ("/books", "/snapshot"):
+        for path in ("/books", "/snapshot", "/recording"):
             answer = client.call("GET", path)
             assert (answer.status, "outside" in answer.reason[1]) == (409, True)
         outside.stop()  # It restarts; a sale meanwhile is not answered, and reversed when it is back.

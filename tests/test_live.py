@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.deeds import Arm, Clear, Done, Until, entry_json, read_entry, step_from
+from sim.deeds import Arm, Clear, Done, Passed, Until, entry_json, read_entry, step_from
 from sim.live import Broken, Busy, Event, Live, Outcome, Snapshot
 from sim.loop import SimLoop
 from sim.stage import Stage, Terms
@@ -199,6 +199,8 @@ def test_what_the_terminal_raises_breaks_the_world_until_another_one_begins() ->
         for _ in range(2):
             with pytest.raises(Broken, match="a planted mistake"):
                 did(live.advance(1_000))
+        kept = live.snapshot().result(WITHIN_S)
+        assert kept.entries[-1] == Passed(live.age_ms - 10 + 1_000), "what broke it is the last that was done"
         live.reset(Terms(seed=1)).result(WITHIN_S)
         assert did(live.advance(1_000)).met
 
@@ -251,6 +253,9 @@ def test_a_record_from_outside_is_read_or_refused(told: Any) -> None:
         {"until": {"slip": ""}},
         {"arm": "before-receive"},
         {"clear": True},
+        {"mend": {"fault": "drop-reply"}},
+        {"touch": {"read": "wechat", "code": "HTTPS://Q.TEST/AB"}},
+        {"touch": {"show": "alipay"}},
     ],
 )
 def test_each_kind_of_entry_goes_out_and_comes_back(told: dict[str, Any]) -> None:

@@ -144,7 +144,9 @@ def test_a_page_that_talks_nonsense_is_told_and_then_shut_out(tmp_path: Path) ->
 def test_a_taken_port_gives_the_next_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = PanelServer(Hub(), lambda _: None, port=port, token=TOKEN, hello=dict, font=lambda _: None)
+        server = PanelServer(
+            Hub(), lambda _: None, port=port, token=TOKEN, hello=dict, font=lambda _: None, recording=bytes
+        )
         server.start()
         try:
             assert port < server.gate.port <= port + 20

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sim.panel.hub import Hub, Listener
 from sim.panel.protocol import JSONObject, parse_do
 from sim.panel.shelf import cards
 from sim.panel.staged import StagedWorld
+from sim.recording.playing import replay
 from sim.stage import Terms
 from terminal.screens.font import load_font
 
@@ -51,14 +53,19 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-def page(hub: Hub) -> Iterator[Page]:
+def world(hub: Hub) -> Iterator[StagedWorld]:
     world = StagedWorld(hub, Terms(seed=7), cards=cards(), font=load_font())
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def page(hub: Hub, world: StagedWorld) -> Page:
     world.start()
     page = Page(world, hub.join({}))
     page.see("idle")
     page.say(do="time", act="speed", value=20)
-    yield page
-    world.close()
+    return page
 
 
 def pay_by_chip(page: Page) -> None:
@@ -195,3 +202,54 @@ def test_the_phone_scans_the_glass_and_pays(page: Page) -> None:
     page.say(do="phone", act="confirm")
     page.see("approved")
     assert page.until("phone", lambda phone: phone["history"])["history"][0]["amount"] == "-1.00"
+
+
+def test_whatever_a_page_did_is_recorded_and_played_again_to_the_byte(
+    page: Page, world: StagedWorld, tmp_path: Path
+) -> None:
+    """By chip over a line that was to be slow and is not, by both kinds of code, and with the power off."""
+    page.say(do="happen", what="line", how="delay,ms=5000,times=every")
+    page.say(do="mend", what="line", name="delay")
+    pay_by_chip(page)
+    page.see("remove_card")
+    page.say(do="remove")
+    page.see("idle")
+    for key in ("1", "0", "0", "enter"):
+        page.say(do="press", key=key)
+    page.see("choose_method")
+    page.say(do="press", key="2")
+    page.see("show_qr")
+    page.say(do="phone", act="look")
+    page.until("phone", lambda phone: phone["screen"] == "confirm")
+    page.say(do="phone", act="cancel")
+    page.say(do="phone", act="look")
+    page.until("phone", lambda phone: phone["screen"] == "confirm")
+    page.say(do="phone", act="confirm")
+    page.see("approved")
+    page.see("idle")
+    page.say(do="phone", act="wallet", wallet="wechat")
+    page.say(do="power", on=False)
+    page.say(do="phone", act="code")
+    page.until("phone", lambda phone: phone["screen"] == "code")
+    page.say(do="power", on=True)
+    for screen, keys in (("enter_number", ("enter",)), ("operator_password", ("1", "2", "3", "4", "enter"))):
+        page.see(screen)
+        for key in keys:
+            page.say(do="press", key=key)
+    page.see("idle")
+    for key in ("2", "0", "0", "enter"):
+        page.say(do="press", key=key)
+    page.see("choose_method")
+    page.say(do="press", key="3")
+    page.until("scanner", lambda scanner: scanner["on"])
+    page.say(do="phone", act="code")  # The one from before is older than a minute by now.
+    page.until("phone", lambda phone: phone["screen"] == "code")
+    page.say(do="phone", act="hold")
+    page.see("approved")
+    path = tmp_path / "bench.jsonl"
+    path.write_bytes(world.recording())
+    found = replay(path)
+    assert found.same, found
+    text = path.read_text(encoding="utf-8")
+    assert text.count('"touch":{"') == 6 and '"mend":{"line":"delay"}' in text
+    assert text.count('"to":"completed"') == 3

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from panel_browser import Browser, chromium
 from test_panel_trading import Clerk
 
 from sim.panel.command import LANGUAGES, VirtualBench
+from sim.recording.playing import replay
 
 pytestmark = [
     pytest.mark.system,
@@ -104,6 +106,22 @@ def test_the_screen_and_the_slips_can_be_kept(browser: Browser) -> None:
         (image, image_data), (text, text_data) = browser.run(links)[:2]
         assert image.endswith(".png") and image_data.startswith("data:image/png;base64,")
         assert text.endswith(".txt") and "1.00" in text_data
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_recording_is_kept_and_played_again_to_the_byte(browser: Browser, lang: str, tmp_path: Path) -> None:
+    """A sale that is paid at the phone, by a person with a mouse."""
+    with staged(browser, lang) as clerk:
+        browser.keep_downloads(tmp_path)
+        clerk.start_sale("100", "2")
+        clerk.see("show_qr")
+        clerk.touch('[data-phone="look"]')
+        clerk.touch('[data-phone="confirm"]')
+        clerk.see("approved")
+        clerk.picture(f"virtual-recording-{lang}")
+        clerk.touch("#recording")
+        assert b'"touch":{"confirm"' in browser.downloaded(tmp_path / "recording.jsonl")
+    assert replay(tmp_path / "recording.jsonl").same
 
 
 def test_the_tabs_and_the_faults_are_reached_by_keyboard(browser: Browser) -> None:

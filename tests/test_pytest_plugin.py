@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,20 @@ def test_a_failure_says_its_seed_the_glass_and_what_was_done(tmp_path: Path) -> 
     assert deeds[0] == {"seed": "test_example.py::test_fails"}
     assert deeds[1] == {"act": {"press": "500 ENTER"}}
     assert deeds[2]["until"] == {"screen": "approved"}
+
+
+def test_a_failure_leaves_a_recording_and_says_how_to_see_it_again(tmp_path: Path) -> None:
+    failing = "@pytest.mark.parametrize('how', ['a/b', 'a b'])\ndef test_fails(zhanggui_world, how):\n"
+    failing += "    zhanggui_world.press('500 ENTER')\n    assert zhanggui_world.screen == 'idle'\n"
+    for words in ([], ["--zhanggui-recordings", str(tmp_path / "kept here")]):
+        ended = run(tmp_path, f"import pytest\n{failing}", *words)
+        commands = re.findall(r"to see it again: python (-m sim replay .*)", ended.stdout)
+        assert len(commands) == len(set(commands)) == 2
+        for command in commands:
+            again = [sys.executable, *shlex.split(command)]
+            played = subprocess.run(again, cwd=ROOT, capture_output=True, text=True, timeout=60)
+            assert (played.returncode, "1 deeds" in played.stdout) == (0, True), played
+    assert len(list((tmp_path / "kept here").iterdir())) == 2
 
 
 def test_a_marker_that_is_wrong_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from sim.__main__ import main
 from sim.deeds import Act, Arm, Done, Entry, Passed, Until, step_from
-from sim.recording.playing import record, replay
+from sim.live import Broken, Live
+from sim.recording.playing import record, recording_of, replay
 from sim.recording.reading import RecordingError, read_deeds, read_lines, read_terms
+from sim.scenario.steps import Step
 from sim.stage import Terms
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
@@ -42,6 +45,23 @@ def test_a_day_with_a_power_cut_is_the_same_again(recorded: Path) -> None:
     assert found.deeds == len(DAY)
     kinds = {line.get("is") for _, line in read_lines(recorded.open(encoding="utf-8"))}
     assert {"key", "draw", "apdu", "frame", "screen", "journal", "power", "failed"} <= kinds
+
+
+def test_a_world_that_did_not_see_the_same_is_not_recorded_as_if_it_had() -> None:
+    with Live(Terms(seed=7)) as live:
+        kept = live.snapshot().result(20)
+    assert recording_of(kept).endswith(f'"digest":"{kept.digest}","end":0}}\n')
+    with pytest.raises(ValueError, match="did not make the same world"):
+        recording_of(replace(kept, digest="0" * 64))
+
+
+def test_what_breaks_a_world_is_the_end_of_its_recording() -> None:
+    with Live(Terms(seed=7)) as live:
+        with pytest.raises(Broken):
+            live.do(Step("press", "X")).result(20)  # Nobody's mistake to catch: a step is read with care.
+        *_, broken, end = recording_of(live.snapshot().result(20)).splitlines()
+    assert "is not a valid Key" in broken
+    assert json.loads(end)["end"] == 1
 
 
 @pytest.mark.parametrize("kind", ["screen", "frame", "apdu", "journal", "draw", "key"])

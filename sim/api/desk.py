@@ -14,6 +14,7 @@ from sim.api import views
 from sim.api.params import TERMS, Wrong, read_all, terms_json, terms_of
 from sim.deeds import DEEDS_LIMIT, ENDS, Act, Arm, Clear, Deed, Until, entry_json, read_entry
 from sim.live import Event, Live, Outcome, Snapshot
+from sim.recording.playing import recording_of
 from sim.scenario.playing import terms_of as scenario_terms
 from sim.scenario.reading import ScenarioError, read_scenario
 from sim.scenario.steps import Mark, Step
@@ -223,6 +224,12 @@ class Desk:
             raise Conflict(str(wrong)) from None
         entries = [entry_json(entry) for entry in kept.entries]
         return {"version": VERSION, "terms": terms_json(kept.terms), "entries": entries, "digest": kept.digest}
+
+    def recording(self, values: Values) -> str:
+        try:
+            return recording_of(self.live.snapshot().result())
+        except (ValueError, StoryError) as wrong:
+            raise Conflict(str(wrong)) from None
 
     def restore(self, values: Values) -> JSON:
         terms = terms_of(read_all(TERMS, values["terms"]), Terms())

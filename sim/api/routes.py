@@ -18,7 +18,7 @@ from sim.story import ACTIONS, SWIPE, WALLET
 from sim.takes import Takes, one_of
 
 WEEK_MS = 7 * 24 * 3600 * 1000
-PNG, PLAIN = "image/png", "text/plain"
+PNG, PLAIN, JSONL = "image/png", "text/plain", "application/x-ndjson"
 UNTIL_MS = 3_600_000  # Nothing of the terminal's takes an hour; a world that is looked at for so long takes a second.
 READ_LIMIT = 1_000  # Rows in one answer.
 
@@ -118,6 +118,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/response-codes", "Response codes, and amounts that trigger them.", Desk.response_codes, "Codes"),
     Route("POST", "/v1/reset", "Another world; what is not said stays as it was.", Desk.reset, "State", TERMS),
     Route("GET", "/v1/snapshot", "All of which this world is made, to keep.", Desk.snapshot, "Snapshot"),
+    Route("GET", "/v1/recording", "All that has happened so far, for python -m sim replay.", Desk.recording, JSONL),
     Route("POST", "/v1/restore", "The world of a snapshot, to the byte.", Desk.restore, "State",
           {"version": text(40, "which program wrote it"),
            "terms": anything(_object, {"type": "object"}, "as in the snapshot"),

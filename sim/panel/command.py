@@ -26,18 +26,20 @@ from sim.acquirer.cashier_page import CashierPage
 from sim.acquirer.core import Acquirer
 from sim.acquirer.server import wall_ms
 from sim.arguments import port_number
+from sim.live import Busy
 from sim.panel.bank import AcquirerBank
 from sim.panel.direct import DirectBench, DirectPhone
 from sim.panel.hub import Hub
 from sim.panel.phone_desk import PhoneOnDesk
 from sim.panel.protocol import Do, JSONObject
-from sim.panel.server import NoPort, PanelServer
+from sim.panel.server import NoPort, PanelServer, RecordingRefused
 from sim.panel.shelf import cards
 from sim.panel.staged import StagedWorld
 from sim.panel.webfont import block, glyphs_of
 from sim.panel.world import Sight, World
 from sim.phone import Phone
 from sim.stage import Terms
+from sim.story import StoryError
 from terminal.screens.font import Font, load_font
 
 DEFAULT_PORT = 8086
@@ -117,7 +119,7 @@ def bench_of(args: argparse.Namespace) -> Openable:
 
 
 def page_server(
-    hub: Hub, do: Callable[[Do], None], font: Font, *, port: int, lang: str, data: str, recording: Path | None = None
+    hub: Hub, do: Callable[[Do], None], font: Font, *, port: int, lang: str, data: str, recording: Callable[[], bytes]
 ) -> PanelServer:
     """The page of either bench. Raises NoPort, OSError."""
     glyphs = glyphs_of(font)
@@ -130,7 +132,6 @@ def page_server(
             "lang": lang,
             "layout": [key.value for row in LAYOUT for key in row],
             "data": data,
-            "records": recording is not None,
         },
         font=lambda name: block(name, glyphs),
         recording=recording,
@@ -148,10 +149,18 @@ class VirtualBench:
         )
         self.world = StagedWorld(hub, terms, cards=cards(), font=font)
         try:
-            self._server = page_server(hub, self.world.do, font, port=port, lang=lang, data="")
+            self._server = page_server(
+                hub, self.world.do, font, port=port, lang=lang, data="", recording=self._recording
+            )
         except OSError:
             self.world.close()
             raise
+
+    def _recording(self) -> bytes:
+        try:
+            return self.world.recording()
+        except (Busy, ValueError, StoryError) as why:
+            raise RecordingRefused(str(why)) from None
 
     @property
     def url(self) -> str:
@@ -202,7 +211,7 @@ class Bench:
                 port=port,
                 lang=lang,
                 data=str(data),
-                recording=recording,
+                recording=lambda: _read(recording),
             )
             self._world = World(
                 self._hub,
@@ -248,6 +257,14 @@ class Bench:
 
     def _phone_changed(self) -> None:
         self._hub.publish({"is": "phone", **self._phone.shown()})
+
+
+def _read(recording: Path) -> bytes:
+    """What the handheld has written so far."""
+    try:
+        return recording.read_bytes()
+    except OSError as why:
+        raise RecordingRefused(str(why.strerror)) from None
 
 
 def sight_of(message: JSONObject) -> Sight | None:

@@ -53,12 +53,16 @@ class NoPort(OSError):
     """Every port that was tried is taken."""
 
 
+class RecordingRefused(Exception):
+    """There is none, or not now; the text says why."""
+
+
 class PanelServer:
     """Serves the page and its channel until `close`.
 
     `on_do` gets each checked message of each page, in the order in which the page sent it. `font` makes a
-    block of the web font from its name ("4e" for U+4E00..4EFF), None for a block that does not exist. `recording` is
-    the file that the handheld writes, for whoever wants to keep it.
+    block of the web font from its name ("4e" for U+4E00..4EFF), None for a block that does not exist. `recording`
+    gives what has happened, for whoever wants to keep it, or raises RecordingRefused.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class PanelServer:
         token: str,
         hello: Callable[[], JSONObject],
         font: Callable[[str], bytes | None],
-        recording: Path | None = None,
+        recording: Callable[[], bytes],
     ) -> None:
         self._hub = hub
         self._on_do = on_do
@@ -132,13 +136,19 @@ class PanelServer:
             file = PAGE / FILES[path]
             body = file.read_bytes().replace(b"{{token}}", self.gate.token.encode())
             return self._answer(HTTPStatus.OK, TYPES[file.suffix], body)
-        if path == RECORDING and self._recording is not None and self._recording.exists():
-            return self._answer(HTTPStatus.OK, "application/x-ndjson", self._recording.read_bytes())
+        if path == RECORDING:
+            return self._recorded()
         if path.startswith("/font/") and path.endswith(".ttf"):
             font = self._font(path.removeprefix("/font/").removesuffix(".ttf"))
             if font is not None:
                 return self._answer(HTTPStatus.OK, TYPES[".ttf"], font)
         return self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"no such page")
+
+    def _recorded(self) -> Response:
+        try:
+            return self._answer(HTTPStatus.OK, "application/x-ndjson", self._recording())
+        except RecordingRefused as why:
+            return self._answer(HTTPStatus.CONFLICT, "text/plain; charset=utf-8", str(why).encode())
 
     def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> Response:
         sockets = " ".join(f"ws://{host}" for host in self.gate.hosts)

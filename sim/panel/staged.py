@@ -2,8 +2,8 @@
 
 What a page asks for becomes the deeds of scenarios, and what the world tells becomes what the page draws. Time follows
 the wall clock, stands still, is stepped, or runs as fast as the machine can; the seed is shown, and a scenario is
-played before everybody's eyes. What the phone does and mending a single fault are no deeds, so that this world is never
-made again from what was done to it.
+played before everybody's eyes. Whatever a page does is a deed, the phone's touches too, so that the recording of this
+world can be played again to the byte.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from functools import partial
 from typing import Any
 
 from drivers.ports import PaperLine, Picture
-from sim.acquirer import Acquirer, FaultKind, WalletKind
+from sim.acquirer import Acquirer, WalletKind
+from sim.acquirer.wallets import PayResult
 from sim.cut_loop import CutLoop
-from sim.deeds import Arm, Clear, Deed, step_from
+from sim.deeds import Arm, Clear, Deed, Mend, Touch, step_from
 from sim.live import Broken, Busy, Event, Live
 from sim.loop import START_WALL_MS
 from sim.panel.bank import books_of, entry_of
@@ -32,6 +33,8 @@ from sim.panel.protocol import Do, JSONObject
 from sim.panel.sides import Sides
 from sim.panel.words import clock_of
 from sim.panel.world import SWITCHED_OFF, Sight
+from sim.phone import Phone
+from sim.recording.playing import recording_of
 from sim.scenario.command import SHIPPED, shipped
 from sim.scenario.playing import terms_of
 from sim.scenario.reading import Scenario, load_scenario
@@ -50,6 +53,7 @@ SETTLE_MS = 100  # While time stands still: what the terminal takes to answer a 
 HOST_WORDS = {"normal": "ok", "silent": "mute", "refuse": "refused"}
 PLAY_SPEED = 10  # Of a scenario that is played while time stands still: as fast as a person can follow.
 DEED_LIMIT_MS = 600_000
+RECORDING_S = 10.0  # Whoever wants a recording waits for the deed under way, but for no scenario.
 LAID_OUT = ("screen", "lamp", "host", "apdu", "event", "slip", "step", "playing")  # Of the world before.
 
 
@@ -85,6 +89,14 @@ class StagedWorld:
         except (Busy, ValueError) as wrong:
             self._problem(str(wrong))
 
+    def recording(self) -> bytes:
+        """All that has happened since this world began. Raises ValueError, StoryError, and Busy during a long deed."""
+        try:
+            kept = self._live.snapshot().result(RECORDING_S)
+        except TimeoutError:
+            raise Busy("a scenario is being played: stop it, or wait for its end") from None
+        return recording_of(kept).encode()
+
     def close(self) -> None:
         self._closed.set()
         self._live.close()
@@ -117,7 +129,7 @@ class StagedWorld:
             case "happen":
                 self._happen(values["what"], values["how"])
             case "mend":
-                self._ask(partial(_mend, values["what"], values["name"]))
+                self._perform(Mend(values["what"], values["name"]))
             case "clear":
                 self._perform(Clear())
             case "phone":
@@ -143,7 +155,7 @@ class StagedWorld:
             self._perform(Arm(how))
             return
         if what in ("fault", "line"):
-            self._ask(partial(_mend, what, how.partition(",")[0]))  # It takes the place of its like.
+            self._perform(Mend(what, how.partition(",")[0]))  # It takes the place of its like.
         self._perform(step_from({what: how}))
 
     def _time(self, act: str, value: int) -> None:
@@ -187,7 +199,7 @@ class StagedWorld:
         """The customer's phone at this world's host: a host that has lost its state knows none of before."""
         acquirer = stage.world.acquirer
         if self._desk is None or self._desk[0] is not acquirer:
-            phone = stage.phone(WalletKind.ALIPAY.value).phone
+            phone = _TouchedPhone(stage.phone(WalletKind.ALIPAY.value).phone, acquirer, self._live.touch)
             self._desk = acquirer, PhoneOnDesk(acquirer, lambda: stage.world.world_ms(), phone)
         return self._desk[1]
 
@@ -342,6 +354,29 @@ class StagedWorld:
             self._hub.publish({"is": "phone", **self._phone(stage).shown()})
 
 
+class _TouchedPhone(Phone):
+    """That phone, each touch of which is a deed. Only on the world's thread."""
+
+    def __init__(self, phone: Phone, acquirer: Acquirer, touch: Callable[[Touch], Any]) -> None:
+        super().__init__(acquirer.gateway)
+        self.wallets = phone.wallets
+        self._touch = touch
+
+    def pay(
+        self, payload: str, now_ms: int, *, wallet: WalletKind = WalletKind.WECHAT, confirmed: bool = False
+    ) -> PayResult:
+        return PayResult(self._touch(Touch("read", wallet.value, payload)))
+
+    def show_code(self, now_ms: int, *, wallet: WalletKind = WalletKind.WECHAT) -> str:
+        return str(self._touch(Touch("show", wallet.value)))
+
+    def confirm(self, now_ms: int) -> tuple[PayResult, ...]:
+        return tuple(self._touch(Touch("confirm", WalletKind.ALIPAY.value)))
+
+    def refuse(self, now_ms: int) -> int:
+        return int(self._touch(Touch("refuse", WalletKind.ALIPAY.value)))
+
+
 def _to_sides(sides: Sides, news: JSONObject) -> None:
     sides.told(news["payments"])
 
@@ -363,17 +398,6 @@ def _in_force(stage: Stage) -> dict[str, str]:
     if isinstance(world.loop, CutLoop) and world.loop.cut_next:
         found[f"power-fails:{world.loop.cut_next.replace(' ', '-')}"] = "once"
     return found
-
-
-def _mend(what: str, name: str, stage: Stage) -> None:
-    """Raises ValueError for a name that no fault has."""
-    if what == "line":
-        stage.world.line_faults.remove(name)
-    elif what == "fault":
-        with stage.world.acquirer.lock:
-            stage.world.acquirer.faults.remove(FaultKind(name))
-    else:
-        raise ValueError(f"{what} is not mended by its name")
 
 
 def _titles(scenario: Scenario) -> JSONObject:

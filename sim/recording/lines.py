@@ -13,7 +13,7 @@ is recorded by terminal/recording.py, and that holds none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +22,7 @@ from sim.deeds import Done, Entry, Passed, entry_json, perform
 from sim.pace import TimeIsUp
 from sim.stage import Stage, Terms
 from sim.story import StoryError
+from sim.witness import Witness
 from terminal.journal import Event
 
 FORMAT = 1
@@ -68,62 +69,45 @@ _FORMS: Mapping[str, Callable[[Any], Line]] = {
 }
 
 
-class Recorder:
-    """Turns what a Stage tells into lines, journal rows among them as they become durable."""
-
-    def __init__(self, stage: Stage, take: Callable[[Line], None]) -> None:
-        self._stage = stage
-        self._take = take
-        self._n = 0
-        self.rows()
-        stage.told = self._told
-
-    def did(self, entry: Entry) -> None:
-        self._take({"at": self._stage.elapsed_ms(), "do": entry_json(entry)})
-
-    def rows(self) -> None:
-        """What has become durable since the last time."""
-        while self._stage.is_on and (events := self._stage.world.journal.events_after(self._n)):
-            self._n = events[-1].n
-            for event in events:
-                self._line("journal", event)
-
-    def _told(self, what: str, value: Any) -> None:
-        if what in ("screen", "frame", "slip"):  # What may depend on something durable comes after it.
-            self.rows()
-        self._line(what, value)
-
-    def _line(self, what: str, value: Any) -> None:
-        self._take({"at": self._stage.elapsed_ms(), "is": what, **_FORMS[what](value)})
-
-
-def lines_of(terms: Terms, entries: list[Entry]) -> Iterator[Line]:
+def lines_of(terms: Terms, entries: Sequence[Entry]) -> Iterator[Line]:
     """A world of these terms, to which all this is done: each line as it happens, without the header.
 
-    A deed that does not come about is a line "failed", an exception that nobody caught the last line, "broken". Raises
-    StoryError when there is no such world.
+    A deed that does not come about is a line "failed", an exception that nobody caught, behind which nothing is done,
+    "broken". The last line has the digest of it all. Raises StoryError when there is no such world.
     """
     held: list[Line] = []
     with Stage(terms) as stage:
-        recorder = Recorder(stage, held.append)
+
+        def take(at_ms: int, what: str, value: Any) -> None:
+            held.append({"at": at_ms, "is": what, **_FORMS[what](value)})
+
+        witness, done = Witness(stage, take), 0
+        witness.look()
         for entry in entries:
-            recorder.did(entry)
-            try:
-                _do(stage, entry)
-            except (StoryError, TimeIsUp) as why:
-                held.append({"at": stage.elapsed_ms(), "is": "failed", "why": str(why)})
-            except Exception as error:
-                held.append({"at": stage.elapsed_ms(), "is": "broken", "why": f"{type(error).__name__}: {error}"})
-                yield from held
-                return
-            recorder.rows()
+            done += 1
+            held.append({"at": stage.elapsed_ms(), "do": entry_json(entry)})
+            ended = _do(stage, entry)
+            witness.look()
+            if ended:
+                held.append({"at": stage.elapsed_ms(), **ended})
             yield from held
             held.clear()
-    yield {"end": len(entries)}
+            if ended.get("is") == "broken":
+                break
+        yield from held
+        digest = witness.digest
+    yield {"end": done, "digest": digest}
 
 
-def _do(stage: Stage, entry: Entry) -> None:
-    if isinstance(entry, Passed):
-        stage.pass_to(entry.to_ms)
-    elif isinstance(entry, Done):
-        perform(stage, entry.deed, entry.to_ms)
+def _do(stage: Stage, entry: Entry) -> Line:
+    """Nothing, or the line that says what came of it instead."""
+    try:
+        if isinstance(entry, Passed):
+            stage.pass_to(entry.to_ms)
+        elif isinstance(entry, Done):
+            perform(stage, entry.deed, entry.to_ms)
+    except (StoryError, TimeIsUp) as why:
+        return {"is": "failed", "why": str(why)}
+    except Exception as error:
+        return {"is": "broken", "why": f"{type(error).__name__}: {error}"}
+    return {}

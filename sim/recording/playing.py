@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sim.deeds import Entry
+from sim.live import OTHER_WORLD, Snapshot
 from sim.measured import commit
 from sim.recording.lines import Line, header, lines_of
 from sim.recording.reading import read_deeds, read_header, read_lines, read_terms
@@ -39,6 +41,19 @@ def record(terms: Terms, entries: list[Entry], out: TextIO) -> int:
         out.write(text_of(line) + "\n")
         written += 1
     return written
+
+
+def recording_of(world: Snapshot) -> str:
+    """What a living world has seen so far, which is all done again beside it.
+
+    Raises StoryError, and ValueError when what comes out is not what it has seen.
+    """
+    text, last = io.StringIO(), Line()
+    for last in _whole(world.terms, list(world.entries)):
+        text.write(text_of(last) + "\n")
+    if last["digest"] != world.digest:
+        raise ValueError(OTHER_WORLD)
+    return text.getvalue()
 
 
 def _whole(terms: Terms, entries: list[Entry]) -> Iterator[Line]:

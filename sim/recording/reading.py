@@ -13,7 +13,7 @@ from sim.stage import Terms
 
 LINE_LIMIT = 262_144  # Characters: a long slip has some 20,000.
 LINES_LIMIT = 20_000_000
-SEED_LIMIT = 200
+SEED_LIMIT = 4_096  # A test's whole name, with all its parameters.
 _TERMS: dict[str, tuple[type, ...]] = {
     "seed": (int, str),
     "language": (str,),

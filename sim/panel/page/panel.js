@@ -74,7 +74,6 @@ const HEARD = {
   hello(message) {
     // Everything up to this number happened before this page was open: it is shown, but not heard or acted out.
     Object.assign(seen, { lamps: {}, slips: [], talk: [], events: [], screen: null, layout: message.layout ?? [], data: message.data ?? "", past: message.seq });
-    $("recording").hidden = !message.records;
     let kept = null;
     try { kept = localStorage.getItem("language"); } catch { /* As above. */ }
     speak(new URLSearchParams(location.search).get("lang") ?? kept ?? message.lang ?? "zh");
