@@ -69,6 +69,18 @@ def test_each_sign_in_has_fresh_keys_and_the_same_open_batch(bench: Bench) -> No
     assert first.text(60) == second.text(60)
 
 
+def test_a_host_whose_day_ends_first_takes_no_sale_into_the_old_batch_and_still_settles_it(bench: Bench) -> None:
+    caller = bench.caller
+    first = caller.sign_in()
+    assert first is not None and code(caller.sale(100)) == "00"
+    bench.acquirer.change_batch((TEST_MERCHANT, TEST_TERMINAL))
+    assert code(caller.sale(100)) == "77"
+    second = caller.sign_in()
+    assert second is not None and second.text(60)[2:8] == "000002" != first.text(60)[2:8]
+    old = bench.acquirer.book.batch((TEST_MERCHANT, TEST_TERMINAL), "000001")
+    assert old is not None and old.is_open and len(old.entries) == 1
+
+
 def test_the_same_seed_gives_the_same_keys(tmp_path: Path) -> None:
     blocks = []
     for name in ("a", "b"):
