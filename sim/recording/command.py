@@ -7,9 +7,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from sim.recording.following import Followed, follow
-from sim.recording.playing import Replayed, is_full, replay
+from sim.recording.following import follow
+from sim.recording.playing import is_full, replay
 from sim.recording.reading import RecordingError
+from sim.recording.verdict import Verdict
 from sim.story import StoryError
 from terminal.hostlink.profile import ProfileError
 
@@ -28,17 +29,14 @@ def run(path: Path, *, as_json: bool) -> int:
     elif found.same:
         print(f"{path}: {_same(found)}")
     else:
-        print(f"{path}:{found.line}: not what comes about here{_made(found)}")
+        made = f"; it was made at commit {found.commit}" if found.commit else ""
+        print(f"{path}:{found.line}: not what comes about here{made}")
         print(f"  recorded  {found.recorded[:TOLD]}")
         print(f"  here      {found.seen[:TOLD] or '(nothing)'}")
     return 0 if found.same else 1
 
 
-def _same(found: Replayed | Followed) -> str:
-    if isinstance(found, Replayed):
+def _same(found: Verdict) -> str:
+    if found.lines:
         return f"{found.deeds} deeds, {found.lines} lines, the same to the byte"
     return f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again"
-
-
-def _made(found: Replayed | Followed) -> str:
-    return f"; it was made at commit {found.commit}" if isinstance(found, Replayed) else ""

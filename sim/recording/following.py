@@ -1,20 +1,21 @@
 """A terminal's recording followed in a simulated world: does it decide again what it decided?
 
 What is compared is durable: each state that a payment went through and each mode of the terminal, in order. The world
-has test cards and its own host, so amounts of time, numbers and texts differ, and decisions must not.
+has test cards and its own host, operator and numbers (sim.recording.standins), so amounts of time, numbers and texts
+differ, and decisions must not.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.deeds import perform
+from sim.deeds import perform, step_from
 from sim.pace import TimeIsUp
 from sim.recording.lines import Line
 from sim.recording.reading import RecordingError, is_shipped_name, read_header, read_lines
 from sim.recording.standins import Cue, Numbered, cues
+from sim.recording.verdict import Verdict
 from sim.stage import Stage, Terms
 from sim.story import StoryError
 from terminal.journal import Event
@@ -24,23 +25,7 @@ PANELS = {"ssd1306": (128, 64), "sh1107": (128, 128)}
 RECORDED_LIMIT = 500_000  # Lines that are held at once.
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """`line` 0: every decision was taken again. Else where it departs, and what was decided here instead."""
-
-    lives: int
-    deeds: int
-    decisions: int
-    line: int = 0
-    recorded: str = ""
-    seen: str = ""
-
-    @property
-    def same(self) -> bool:
-        return not self.line
-
-
-def follow(path: Path) -> Followed:
+def follow(path: Path) -> Verdict:
     """Raises RecordingError, OSError, UnicodeDecodeError, StoryError, ProfileError."""
     lives: list[list[Numbered]] = []
     with path.open(encoding="utf-8") as file:
@@ -82,17 +67,20 @@ class _Follower:
         self._n = stage.world.journal.last_n
         self._here: list[str] = []
 
-    def all(self, lives: list[list[Numbered]]) -> Followed:
+    def all(self, lives: list[list[Numbered]]) -> Verdict:
         recorded: list[tuple[int, str]] = []
         for life_no, whole in enumerate(lives):
             if life_no:
-                self._stage.happen("power", "cut")
+                self._stage.perform(step_from({"power": "cut"}))
             life = self._from_where_we_are(whole) if life_no == 0 else whole
             recorded += [(number, said) for number, line in life if (said := _decision(line.get("kind"), line))]
             departed = self._live(life, last=life_no == len(lives) - 1)
             if departed is not None:
-                return Followed(len(lives), self._deeds, len(self._here), *departed)
+                return self._verdict(len(lives), *departed)
         return self._judge(len(lives), recorded)
+
+    def _verdict(self, lives: int, line: int = 0, recorded: str = "", seen: str = "") -> Verdict:
+        return Verdict(self._deeds, lives, decisions=len(self._here), line=line, recorded=recorded, seen=seen)
 
     def _from_where_we_are(self, life: list[Numbered]) -> list[Numbered]:
         """A world that is signed in begins at its idle screen."""
@@ -138,11 +126,11 @@ class _Follower:
                 said = _of(event)
                 self._here += [said] if said else []
 
-    def _judge(self, lives: int, recorded: list[tuple[int, str]]) -> Followed:
+    def _judge(self, lives: int, recorded: list[tuple[int, str]]) -> Verdict:
         for (line, theirs), ours in zip(recorded, [*self._here, *[""] * len(recorded)], strict=False):
             if theirs != ours:
-                return Followed(lives, self._deeds, len(self._here), line, theirs, ours)
-        return Followed(lives, self._deeds, len(self._here))
+                return self._verdict(lives, line, theirs, ours)
+        return self._verdict(lives)
 
 
 def _of(event: Event) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -14,24 +14,9 @@ from sim.live import OTHER_WORLD, Snapshot
 from sim.measured import commit
 from sim.recording.lines import Line, header, lines_of
 from sim.recording.reading import read_deeds, read_header, read_lines, read_terms
+from sim.recording.verdict import Verdict
 from sim.stage import Terms
 from terminal.version import VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """`line` 0: the same to the byte. Else the first line that is not, what it says, and what came about instead."""
-
-    lines: int
-    deeds: int
-    commit: str
-    line: int = 0
-    recorded: str = ""
-    seen: str = ""
-
-    @property
-    def same(self) -> bool:
-        return not self.line
 
 
 def record(terms: Terms, entries: list[Entry], out: TextIO) -> int:
@@ -74,7 +59,7 @@ def is_full(path: Path) -> bool:
     return bool(first["full"])
 
 
-def replay(path: Path) -> Replayed:
+def replay(path: Path) -> Verdict:
     """The world of a full recording once more, compared line by line.
 
     Raises RecordingError, OSError, UnicodeDecodeError, and StoryError when there is no such world.
@@ -87,14 +72,14 @@ def replay(path: Path) -> Replayed:
     made_at = str(first.get("commit", ""))
     with path.open(encoding="utf-8") as file:
         recorded = (text_of(line) for number, line in read_lines(file) if number > 1)
-        return _compare(recorded, lines_of(terms, entries), Replayed(0, len(entries), made_at))
+        return _compare(recorded, lines_of(terms, entries), Verdict(len(entries), commit=made_at))
 
 
-def _compare(recorded: Iterator[str], seen: Iterator[Line], so_far: Replayed) -> Replayed:
+def _compare(recorded: Iterator[str], seen: Iterator[Line], verdict: Verdict) -> Verdict:
     number = 1
     for number, line in enumerate(seen, 2):
         ours, theirs = text_of(line), next(recorded, "")
         if ours != theirs:
-            return Replayed(number, so_far.deeds, so_far.commit, number, theirs, ours)
+            return replace(verdict, lines=number, line=number, recorded=theirs, seen=ours)
     left = next(recorded, "")
-    return Replayed(number, so_far.deeds, so_far.commit, number + 1 if left else 0, left)
+    return replace(verdict, lines=number, line=number + 1 if left else 0, recorded=left)

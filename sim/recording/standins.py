@@ -1,8 +1,10 @@
 """A terminal's recording as deeds in a simulated world: where it holds no secret, something equal stands in.
 
 A card that was put in is a test card with the same application, with a PIN if one was asked for; its PIN, the
-operator's password and a payment code are the world's own. What the host answered, or that it was silent, is a fault
-given before the request. Each deed waits for the screen on which it was done, and for the moment.
+operator's number and password, the merchant's and the terminal's numbers and a payment code are the world's own: no
+recording has them. Whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then.
+What the host answered, or that it was silent, is a fault given before the request. Each deed waits for the screen on
+which it was done, and for the moment.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from sim.recording.reading import RecordingError
 from sim.scenario.steps import SCREENS
 
 FUNCTION = {"enter": "ENTER", "cancel": "CANCEL", "clear": "CLEAR", "up": "UP", "down": "DOWN"}
+ACCEPTS = ("enter", "cancel")  # Keys that are pressed also where the number is the world's own.
+IDLE, NUMBER, PASSWORD_SCREEN = "idle", "enter_number", "operator_password"
 SWIPED = "stripe-debit"
 CODE_LENGTHS = {18: "wechat"}  # A scanned payment code by its length; any other is Alipay's.
 APPROVED = ("00", None)
@@ -56,6 +60,7 @@ class _Person:
         self._card = ""
         self._paper = "ok"
         self._typed: list[str] = []
+        self._ready = False  # Whether the idle screen has been shown in this life.
         self._hidden = 0  # Digits so far on this screen that the recording does not show.
         self._told_to = 0
 
@@ -64,6 +69,7 @@ class _Person:
             case "screen":
                 if line.get("name") != self._screen:  # Each digit draws the same screen anew.
                     self._screen, self._seen, self._hidden = str(line.get("name")), False, 0
+                    self._ready = self._ready or self._screen == IDLE
                 self._typed = self._shown_digits(index + 1)
             case "key":
                 yield from self._about_to(index)
@@ -99,6 +105,8 @@ class _Person:
 
     def _key(self, index: int, key: str) -> str:
         """What is pressed; a whole secret in place of its first digit, and nothing for the others."""
+        if key not in ACCEPTS and self._is_offered(index):
+            return ""
         if key in FUNCTION:
             self._hidden = 0
             return FUNCTION[key]
@@ -108,11 +116,19 @@ class _Person:
         secret = ""
         if self._screen == "enter_pin" and self._card:
             secret = PROFILES[self._card].pin
-        elif self._screen == "operator_password":
+        elif self._screen == PASSWORD_SCREEN:
             secret = PASSWORD
         if secret:
             return secret if self._hidden == 1 else ""
-        raise RecordingError(self._lines[index][0], f"a digit on {self._screen} that nothing can stand in for")
+        what = f"a digit on {self._screen}: it is not in the recording, and a test world has nothing to stand in for it"
+        raise RecordingError(self._lines[index][0], what)
+
+    def _is_offered(self, index: int) -> bool:
+        """Whether this is a number that the world offers by itself: of merchant, terminal, host, operator."""
+        if self._screen != NUMBER:
+            return False
+        names = (line.get("name") for _, line in self._lines[index:] if line.get("is") == "screen")
+        return not self._ready or next((name for name in names if name != NUMBER), "") == PASSWORD_SCREEN
 
     def _shown_digits(self, start: int) -> list[str]:
         """What the line "typed" before the next screen says of the digits on this one."""
