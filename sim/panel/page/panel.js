@@ -91,7 +91,11 @@ const HEARD = {
   cards(message) { seen.cards = message.cards; drawCards(); },
   card(message) { seen.card = message.card; drawCards(); },
   scanner(message) { seen.scanner = message.on; drawScanner(); },
-  phone(message) { seen.phone = message; drawPhone(); },
+  phone(message) {
+    const known = JSON.stringify(seen.phone) === JSON.stringify(message);
+    seen.phone = message;
+    if (!known) drawPhone(); // What is drawn anew under a finger takes no click.
+  },
   slip(message) {
     seen.slips.unshift(message);
     drawSlips();
