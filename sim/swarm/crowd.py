@@ -387,6 +387,7 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "download_failed": Crowd._ok,
         "check_clock": Crowd._ok,
         "keys_loaded": Crowd._ok,
+        "order_late": Crowd._ok,
         "qr_on_paper": Crowd._ok,
         "order_late": Crowd._ok,
         "qr_unknown": Crowd._qr_unknown,
