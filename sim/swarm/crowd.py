@@ -389,7 +389,6 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "keys_loaded": Crowd._ok,
         "order_late": Crowd._ok,
         "qr_on_paper": Crowd._ok,
-        "order_late": Crowd._ok,
         "qr_unknown": Crowd._qr_unknown,
         "cash_tendered": Crowd._cash_tendered,
     }
