@@ -351,7 +351,7 @@ class Authentic:
             if paid is None or happening.was is not PaymentState.REQUESTED or paid.method is not Method.CARD:
                 return
             decided = paid.state in (PaymentState.APPROVED, PaymentState.DECLINED)
-            if decided and paid.stan in watch.world.bank.plan.spoilt:
+            if decided and watch.world.bank.plan.has_spoilt(paid.stan, *MONEY):
                 yield f"payment {paid.id} is {paid.state.value} by an answer that was spoilt"
 
 

@@ -171,14 +171,11 @@ def drawn(draws: Draws) -> Drawn:
 
 
 class SpoilingPlan(FaultPlan):
-    """A plan that remembers the STANs whose answers it has spoilt (`spoilt_last`: the latest of them), and of the
-    sign-ins that gave a wrong key.
-    """
+    """A plan that remembers which requests had no answer but spoilt ones, and the sign-ins that gave a wrong key."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.spoilt: set[str] = set()
-        self.spoilt_last: set[str] = set()
+        self._spoilt: dict[tuple[str, str], bool] = {}  # By MTI and STAN: every answer so far.
         self.wrong_keys: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -190,11 +187,14 @@ class SpoilingPlan(FaultPlan):
         if FaultKind.BAD_KCV in taken:
             self.wrong_keys.add(request.text(11))
         spoilt, stan = SPOILING & taken.keys(), request.text(11)
-        self.spoilt_last.discard(stan)
-        if spoilt - {FaultKind.WRONG_AMOUNT} or spoilt and 4 in request.fields:  # A balance has no amount to spoil.
-            self.spoilt.add(stan)
-            self.spoilt_last.add(stan)
+        # A balance has no amount to spoil.
+        bad = bool(spoilt - {FaultKind.WRONG_AMOUNT} or spoilt and 4 in request.fields)
+        self._spoilt[request.mti, stan] = bad and self._spoilt.get((request.mti, stan), True)
         return taken
+
+    def has_spoilt(self, stan: str, *mtis: str) -> bool:
+        """Whether a request with this STAN has had answers, and none that could be believed."""
+        return any(self._spoilt.get((mti, stan), False) for mti in mtis)
 
 
 class HostBytes:
