@@ -110,6 +110,7 @@ class Touch:
 
 Deed = Step | Act | Until | Arm | Clear | Mend | Touch
 
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """Time went by until the world was so old."""

@@ -103,9 +103,7 @@ class _Follower:
             self._look()
             if departed:
                 return cue.line, str(cue.deed), f"{departed}; on the glass: {self._stage.showing() or 'nothing'}"
-        self._stage.pass_to(
-            self._stage.elapsed_ms() + PATIENCE_MS if last else base_ms + max(0, ended_ms - started_ms)
-        )
+        self._stage.pass_to(self._stage.elapsed_ms() + PATIENCE_MS if last else base_ms + max(0, ended_ms - started_ms))
         self._look()
         return None
 
