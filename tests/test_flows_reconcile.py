@@ -35,6 +35,8 @@ from terminal.rail import BillRow, Rail
 from terminal.receipts import BillSlip, from_record
 
 K, F = FaultKind, Finding
+pytestmark = pytest.mark.slow  # Whole days of the world; `make test-quick` is to stay quick.
+
 BILL = "770000"
 SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 SOLD = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"

@@ -370,6 +370,7 @@ def test_a_host_that_speaks_another_language_is_told_of_no_more_than_ten_times()
         assert booked(world) == []
 
 
+@pytest.mark.slow
 def test_what_was_passed_over_stands_on_the_bill() -> None:
     seen = "reconciled: ENTER\nbill_difference: ENTER\nprinting:\nidle:"
     ask = to_menu("reports") + "menu: 5\nenter_number: ENTER\n"
