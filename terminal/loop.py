@@ -1,6 +1,6 @@
 """The loop: one firmware-style scheduler in integer milliseconds, and the few things a flow may ask of it.
 
-A flow is a coroutine that awaits frozen requests (*syscalls*) and receives values. It never touches a device,
+A flow is a coroutine that awaits small requests (*syscalls*) and receives values. It never touches a device,
 a clock, a socket or a random source itself, so the same flow runs in real time on a terminal and in virtual
 time in the simulator. Everything a task can wait for is level-triggered: a task is woken when one of its
 sources *may* be ready, and the decision is made when it is stepped, in argument order. Ties are therefore
@@ -53,7 +53,11 @@ class CallOverdue(Exception):
 
 
 class Syscall(Generic[T_co]):
-    """What a flow may await. Yields itself to the loop, so that `await x` has the type of x's answer."""
+    """What a flow may await. Yields itself to the loop, so that `await x` has the type of x's answer.
+
+    Those that a sale makes by the hundred are not frozen: that would cost three times as much, and a request is
+    made where it is awaited and known to nobody else.
+    """
 
     __slots__ = ()
 
@@ -102,20 +106,19 @@ class Mailbox(Generic[T]):
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(NamedTuple):
     """Monotonic milliseconds (for durations) and milliseconds since 1970 UTC (for people and messages)."""
 
     mono_ms: int
     wall_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Sleep(Syscall[None]):
     ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Wait(Syscall[T]):
     """The next value of a mailbox."""
 
@@ -149,7 +152,7 @@ class Spawn(Syscall["Task"]):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Offload(Syscall[T]):
     """A bounded call on a device's own thread, in that device's order.
 
@@ -162,7 +165,7 @@ class Offload(Syscall[T]):
     deadline_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Now(Syscall[Instant]):
     pass
 
@@ -174,7 +177,7 @@ class Draw(Syscall[bytes]):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Commit(Syscall[T]):
     """Run `work` inside one durable journal transaction, on the journal's thread; answers when it is synced.
 
@@ -244,7 +247,7 @@ class Loop:
         self._flooded = False
         self._syscalls: dict[type[Syscall[Any]], Callable[[Task, Any], Any]] = {
             Wait: self._for_wait,
-            Sleep: self._for_wait,
+            Sleep: self._for_sleep,
             Race: self._for_race,
             Now: self._for_now,
             Offload: self._for_offload,
@@ -407,13 +410,16 @@ class Loop:
             value = decided[1] if task.single else decided
             self._forget_wait(task)
         self.running = task
-        send = task.coroutine.send
+        send, syscalls = task.coroutine.send, self._syscalls
         try:
             for _ in range(STEP_LIMIT):
                 request = send(value) if error is None else task.coroutine.throw(error)
                 error = None
                 try:
-                    value = self._carry_out(task, request)
+                    carry_out = syscalls.get(type(request))
+                    if carry_out is None:
+                        raise LoopError(f"not a syscall: {request!r}")
+                    value = carry_out(task, request)
                 except Exception as broken:  # Our own misuse, told to the task at its await.
                     error = broken
                 else:
@@ -428,17 +434,41 @@ class Loop:
 
     # Each syscall: the answer when the task can go on, `_WAITING` when it must wait.
 
-    def _carry_out(self, task: Task, request: Syscall[Any]) -> Any:
-        carry_out = self._syscalls.get(type(request))
-        if carry_out is None:
-            raise LoopError(f"not a syscall: {request!r}")
-        return carry_out(task, request)
+    # A wait begins with a look, in argument order: what is there already is taken at once.
 
-    def _for_wait(self, task: Task, request: Wait[Any] | Sleep) -> Any:
-        return self._wait(task, (request,), single=True)
+    def _for_wait(self, task: Task, request: Wait[Any]) -> Any:
+        task.ticket += 1
+        if request.mailbox._items:
+            return request.mailbox._items.popleft()
+        task.entries, task.single = (request,), True
+        self._wait_for(task, request.mailbox)
+        return _WAITING
+
+    def _for_sleep(self, task: Task, request: Sleep) -> Any:
+        task.ticket += 1
+        if request.ms <= 0:
+            return None
+        task.entries, task.single = (request,), True
+        task.deadlines = [self.clock_ms() + request.ms]
+        self._wake_at(task, task.deadlines[0])
+        return _WAITING
 
     def _for_race(self, task: Task, request: Race) -> Any:
-        return self._wait(task, request.entries, single=False)
+        task.ticket += 1
+        entries = task.entries = request.entries
+        task.single = False
+        now_ms = self.clock_ms()
+        task.deadlines = [now_ms + e.ms if type(e) is Sleep else 0 for e in entries]
+        decided = self._decide(task, now_ms)
+        if decided is not None:
+            task.entries = ()
+            return decided
+        for entry, deadline_ms in zip(entries, task.deadlines, strict=True):
+            if isinstance(entry, Sleep):
+                self._wake_at(task, deadline_ms)
+            else:
+                self._wait_for(task, entry.mailbox)
+        return _WAITING
 
     def _for_now(self, task: Task, request: Now) -> Any:
         return self.now()
@@ -465,22 +495,14 @@ class Loop:
     def _for_spawn(self, task: Task, request: Spawn) -> Any:
         return self.spawn(request.coroutine, request.name)
 
-    def _wait(self, task: Task, entries: tuple[Wait[Any] | Sleep, ...], *, single: bool) -> Any:
-        task.ticket += 1
-        task.entries, task.single = entries, single
-        now_ms = self.clock_ms()
-        task.deadlines = [now_ms + e.ms if isinstance(e, Sleep) else 0 for e in entries]
-        decided = self._decide(task, now_ms)
-        if decided is not None:
-            task.entries = ()
-            return decided[1] if single else decided
-        for entry, deadline in zip(entries, task.deadlines, strict=True):
-            if isinstance(entry, Sleep):
-                self._serial += 1
-                heapq.heappush(self._timers, (deadline, self._serial, task, task.ticket))
-            elif task not in entry.mailbox._waiters:
-                entry.mailbox._waiters.append(task)
-        return _WAITING
+    def _wake_at(self, task: Task, when_ms: int) -> None:
+        self._serial += 1
+        heapq.heappush(self._timers, (when_ms, self._serial, task, task.ticket))
+
+    @staticmethod
+    def _wait_for(task: Task, mailbox: Mailbox[Any]) -> None:
+        if task not in mailbox._waiters:
+            mailbox._waiters.append(task)
 
     def _decide(self, task: Task, now_ms: int) -> tuple[int, Any] | None:
         for index, entry in enumerate(task.entries):
@@ -493,7 +515,7 @@ class Loop:
 
     def _forget_wait(self, task: Task) -> None:
         for entry in task.entries:
-            if isinstance(entry, Wait) and task in entry.mailbox._waiters:
+            if type(entry) is Wait and task in entry.mailbox._waiters:
                 entry.mailbox._waiters.remove(task)
                 if entry.mailbox._items:
                     for waiter in entry.mailbox._waiters:
