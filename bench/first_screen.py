@@ -68,7 +68,7 @@ def main(data: Path, last: str) -> None:
     from terminal.__main__ import gpio_pins, open_devices
     from terminal.assembly import assemble, device_id
     from terminal.flows.boot import power_on
-    from terminal.real_loop import RealLoop
+    from terminal.loop.real import RealLoop
 
     install_chip(PinBoard(gpio_pins(config)).chip)
     loop = RealLoop(journal.transact)

@@ -38,8 +38,8 @@ from sim.wire.i2c import FakeSMBus, Ssd1306
 from sim.world import World
 from terminal.hostlink.profile import load_profile
 from terminal.loop import Sleep
+from terminal.loop.real import RealLoop
 from terminal.model import Method
-from terminal.real_loop import RealLoop
 
 WAIT_MS = 2_000  # What was scanned is shown within this.
 OWN_MS = 100  # The machine's part of it: what is further apart is two things to a person.

@@ -57,8 +57,8 @@ from terminal.config.settings import OFFERABLE
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal, Tx
+from terminal.loop.real import RealLoop
 from terminal.model import Mode
-from terminal.real_loop import RealLoop
 from terminal.recorded import recorded
 from terminal.recording import Recording
 from terminal.screens.font import load_font

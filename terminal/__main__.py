@@ -193,7 +193,7 @@ def _trade(config: Config, journal: Journal, display: Display, recording: Record
     from keys import KeyRefused
     from terminal.assembly import assemble, device_id, kernel_profile, open_keys
     from terminal.flows.boot import power_on
-    from terminal.real_loop import RealLoop
+    from terminal.loop.real import RealLoop
     from terminal.recorded import recorded
     from terminal.supervision import clean_stop, record_start
     from terminal.watchdog import Watchdog

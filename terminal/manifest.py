@@ -10,7 +10,7 @@ What it cannot show: a change by root, who can change this check as well, or one
 libraries are the system's packages and not on the list.
 
     zhanggui files 1
-    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  terminal/loop.py
+    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  terminal/rail.py
     ...
     signature 5f2a...
 

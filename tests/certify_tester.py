@@ -23,7 +23,7 @@ from sim.panel.child import Handheld
 from sim.story import FIRST_RUN, FUNCTION_KEYS, KEY_MS, OPERATOR, Eyes, play, to_menu
 from terminal.config.settings import OFFERED
 from terminal.loop import Sleep
-from terminal.real_loop import RealLoop
+from terminal.loop.real import RealLoop
 
 PATIENCE_MS = 150_000  # A host that is silent for its time-out, on a machine that is busy.
 PASSWORD = "1234"

@@ -19,7 +19,6 @@ FLOORS = {
     "scan_patterns": 1,
     "scans": 2,
     "loop": 2,
-    "real_loop": 3,
     "config": 3,
     "journal": 3,
     "screens": 3,

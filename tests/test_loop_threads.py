@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from terminal.loop import CallOverdue, Commit, LoopError, Mailbox, Offload, Sleep, Spawn, Syscall, Wait
-from terminal.real_loop import RealLoop
+from terminal.loop.real import RealLoop
 
 PATIENCE_S = 10.0  # A test that waits this long has failed.
 

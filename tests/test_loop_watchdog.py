@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from terminal.loop import Sleep
-from terminal.real_loop import RealLoop
+from terminal.loop.real import RealLoop
 from terminal.watchdog import Watchdog
 
 

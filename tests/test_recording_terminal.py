@@ -23,7 +23,7 @@ from sim.recording.following import follow
 from sim.recording.reading import RecordingError
 from sim.story import FIRST_RUN, OPERATOR, play
 from terminal.hostlink.profile import load_profile
-from terminal.real_loop import RealLoop
+from terminal.loop.real import RealLoop
 from terminal.recording import Recording
 
 CARD = "pin-12"

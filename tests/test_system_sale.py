@@ -34,7 +34,7 @@ from terminal.config import Config, Merchant, Timeouts
 from terminal.flows.boot import power_on
 from terminal.journal import Journal
 from terminal.loop import Spawn
-from terminal.real_loop import RealLoop
+from terminal.loop.real import RealLoop
 from terminal.shop import Devices
 
 PATIENCE_MS = 60_000

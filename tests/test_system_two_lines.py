@@ -39,7 +39,7 @@ from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
 from terminal.journal import Journal
 from terminal.loop import Spawn
-from terminal.real_loop import RealLoop
+from terminal.loop.real import RealLoop
 from terminal.shop import Devices
 from terminal.tools.hosts import call
 

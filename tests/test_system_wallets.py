@@ -41,8 +41,8 @@ from terminal.config import Config, Merchant, Timeouts, load_config
 from terminal.flows.boot import power_on
 from terminal.journal import Journal
 from terminal.loop import Spawn
+from terminal.loop.real import RealLoop
 from terminal.rail import ACQUIRER
-from terminal.real_loop import RealLoop
 from terminal.shop import Devices
 
 pytestmark = pytest.mark.slow

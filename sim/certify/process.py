@@ -31,7 +31,7 @@ from sim.story import Eyes, StoryError
 from terminal.config.settings import OFFERED
 from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
-from terminal.real_loop import RealLoop
+from terminal.loop.real import RealLoop
 
 LAUNCHER = (sys.executable, "-m", "sim", "handheld")
 PATIENCE_MS = 150_000  # A host that is silent for its time-out, on a machine that is busy.

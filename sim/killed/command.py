@@ -41,8 +41,8 @@ from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
 from terminal.journal import Journal
 from terminal.loop import Instant, Mailbox, Spawn, Task, Wait
+from terminal.loop.real import RealLoop
 from terminal.model import Method, Mode
-from terminal.real_loop import RealLoop
 from terminal.shop import Devices, Shop
 
 if TYPE_CHECKING:
