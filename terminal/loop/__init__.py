@@ -15,7 +15,7 @@ Rules, each with a test:
 - Cancelling is `Task.close()`, synchronous; so no `await` in a `finally`.
 """
 
-from terminal.loop.scheduler import DRAW_LIMIT_BYTES, INBOX_LIMIT, STEP_LIMIT, Loop, Task
+from terminal.loop.scheduler import DRAW_LIMIT_BYTES, INBOX_LIMIT, STEP_LIMIT, Loop
 from terminal.loop.syscalls import (
     MAILBOX_LIMIT,
     CallOverdue,
@@ -31,6 +31,7 @@ from terminal.loop.syscalls import (
     Sleep,
     Spawn,
     Syscall,
+    Task,
     Wait,
 )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from terminal.loop.syscalls import (
+    Answer,
     Commit,
     Deadlock,
     Draw,
@@ -20,6 +21,7 @@ from terminal.loop.syscalls import (
     Sleep,
     Spawn,
     Syscall,
+    Task,
     Wait,
 )
 
@@ -32,49 +34,6 @@ _FLOODED = "the inbox is full: a device posts faster than the loop can step"
 _WAITING = object()  # No answer yet; never an answer.
 
 
-class Task:
-    """One running coroutine. `close()` cancels it: GeneratorExit at its await, nothing awaited after."""
-
-    def __init__(
-        self,
-        coroutine: Coroutine[Syscall[Any], Any, Any],
-        name: str,
-        serial: int,
-        on_closed: Callable[[Task], None] = lambda task: None,
-    ) -> None:
-        self.coroutine = coroutine
-        self.name = name
-        self.serial = serial
-        self.done = False
-        self.queued = False
-        self.entries: tuple[Wait[Any] | Sleep, ...] = ()
-        self.deadlines: list[int] = []
-        self.single = False
-        self.ticket = 0  # Counts waits: a timer or an answer for an earlier wait is stale.
-        self.answer: _Answer | None = None  # To its call or commit; what it waited for, when it is stepped.
-        self.on_closed = on_closed
-
-    def close(self) -> None:
-        if self.done:
-            return
-        if self.coroutine.cr_running:  # type: ignore[attr-defined]  # every `async def` has it
-            raise LoopError(f"{self.name}: a task may not close itself; it returns")
-        self.done = True
-        try:
-            self.coroutine.close()
-        finally:
-            self.on_closed(self)
-
-
-class _Answer(NamedTuple):
-    """The outcome of an offloaded call, on its way back to its task."""
-
-    task: Task
-    ticket: int
-    value: Any
-    error: BaseException | None
-
-
 class Loop:
     """The scheduler. A subclass (RealLoop, sim's SimLoop) supplies time, random bytes, calls, how to be idle."""
 
@@ -85,7 +44,7 @@ class Loop:
         self._timers: list[tuple[int, int, Task | Callable[[], None], int]] = []
         self._serial = 0
         self._outstanding = 0
-        self._inbox: deque[tuple[Mailbox[Any], Any, int | None] | _Answer] = deque()
+        self._inbox: deque[tuple[Mailbox[Any], Any, int | None] | Answer] = deque()
         self._tasks: dict[int, Task] = {}
         self.running: Task | None = None
         self.late_answers = 0
@@ -152,7 +111,7 @@ class Loop:
 
     def answer(self, task: Task, ticket: int, value: Any, error: BaseException | None) -> None:
         """Hand back the outcome of a call; safe from any thread."""
-        self._inbox.append(_Answer(task, ticket, value, error))
+        self._inbox.append(Answer(task, ticket, value, error))
         self.wake()
 
     def spawn(self, coroutine: Coroutine[Syscall[Any], Any, Any], name: str) -> Task:
@@ -210,7 +169,7 @@ class Loop:
     def _take_inbox(self) -> None:
         while self._inbox:
             item = self._inbox.popleft()
-            if isinstance(item, _Answer):
+            if isinstance(item, Answer):
                 self._outstanding -= 1
                 if item.task.done or item.ticket != item.task.ticket:
                     self.late_answers += 1

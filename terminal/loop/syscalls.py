@@ -1,4 +1,4 @@
-"""What a flow may ask of the loop, the mailboxes it waits at, and what may go wrong.
+"""What a flow may ask of the loop, the mailboxes it waits at, the task it runs in, and what may go wrong.
 
 A request is made where it is awaited and known to nobody else. Those that a sale makes by the hundred are not frozen,
 because that would cost three times as much.
@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
-
-if TYPE_CHECKING:
-    from terminal.loop.scheduler import Task
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -167,3 +164,46 @@ class Commit(Syscall[T]):
     """
 
     work: Callable[[Any], T]
+
+
+class Task:
+    """One running coroutine. `close()` cancels it: GeneratorExit at its await, nothing awaited after."""
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Syscall[Any], Any, Any],
+        name: str,
+        serial: int,
+        on_closed: Callable[[Task], None] = lambda task: None,
+    ) -> None:
+        self.coroutine = coroutine
+        self.name = name
+        self.serial = serial
+        self.done = False
+        self.queued = False
+        self.entries: tuple[Wait[Any] | Sleep, ...] = ()
+        self.deadlines: list[int] = []
+        self.single = False
+        self.ticket = 0  # Counts waits: a timer or an answer for an earlier wait is stale.
+        self.answer: Answer | None = None  # To its call or commit; what it waited for, when it is stepped.
+        self.on_closed = on_closed
+
+    def close(self) -> None:
+        if self.done:
+            return
+        if self.coroutine.cr_running:  # type: ignore[attr-defined]  # every `async def` has it
+            raise LoopError(f"{self.name}: a task may not close itself; it returns")
+        self.done = True
+        try:
+            self.coroutine.close()
+        finally:
+            self.on_closed(self)
+
+
+class Answer(NamedTuple):
+    """The outcome of an offloaded call, on its way back to its task."""
+
+    task: Task
+    ticket: int
+    value: Any
+    error: BaseException | None
