@@ -215,18 +215,17 @@ class Vault:
 
     def _file_half(self) -> bytearray:
         path = self._device_key_path
-        key = bytearray(DEVICE_KEY_BYTES)
+        key, more = bytearray(DEVICE_KEY_BYTES), bytearray(1)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 _refuse_shared(os.fstat(descriptor), path, 0o600)
-                count = os.readv(descriptor, [key])
-                longer = os.read(descriptor, 1) != b""
+                count = os.readv(descriptor, [key, more])
             finally:
                 os.close(descriptor)
         except OSError:
             raise KeyRefused(_REFUSED) from None
-        if count != DEVICE_KEY_BYTES or longer:
+        if count != DEVICE_KEY_BYTES:
             tdes.wipe(key)
             raise KeyRefused(_REFUSED)
         return key

@@ -19,18 +19,18 @@ def value(cls: C) -> C:
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     for name, method in _METHODS.items():
         setattr(made, name, method)
+    made._fill = tuple(getattr(made, name).__set__ for name in made.__match_args__)  # How its slots are written.
     return made  # type: ignore[no-any-return]  # the same class with slots
 
 
 def _init(self: Any, *given: Any, **named: Any) -> None:
-    names = fields = self.__match_args__
+    fields = self.__match_args__
     if named:
-        names = (*fields[: len(given)], *named)
-        given = (*given, *named.values())
-    if len(given) != len(fields) or (named and set(names) != set(fields)):
+        given = (*given, *(named.pop(name) for name in fields[len(given) :] if name in named))
+    if named or len(given) != len(fields):
         raise TypeError(f"{type(self).__name__} takes {', '.join(fields) or 'nothing'}")
-    for name, each in zip(names, given, strict=True):
-        object.__setattr__(self, name, each)
+    for fill, each in zip(self._fill, given, strict=True):
+        fill(self, each)
 
 
 def _astuple(self: Any) -> tuple[Any, ...]:
