@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from terminal.journal.events import JSON
@@ -74,6 +75,7 @@ class Total:
     amount_minor: int
 
 
+@lru_cache(maxsize=64)  # A pure function of its row, and a flow asks for the payment at hand again and again.
 def payment_record(row: tuple[JSON, ...]) -> PaymentRecord:
     number, state, kind, method, amount_minor, currency, operator, batch, stan, created_ms, changed_ms, facts = row
     return PaymentRecord(

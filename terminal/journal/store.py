@@ -60,6 +60,7 @@ class Journal:
         self._n = 0
         self._digest = FIRST_DIGEST
         self._last_ms = 0
+        self._settings: dict[str, str | None] = {}  # As they are durable; each is read from the file once.
 
     @classmethod
     def open(cls, path: Path | None, *, wall_ms: Callable[[], int], vfs: str | None = None) -> Journal:
@@ -101,15 +102,18 @@ class Journal:
         if version == 0:
             if db.execute("SELECT count(*) FROM sqlite_schema").get:
                 raise NotAJournal("the file holds other tables; it is not a journal")
-            with db:
-                db.execute(EVENTS_TABLE + SEALED_TABLE + PROJECTION_TABLES)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}")
-                Tx(db, self._wall_ms(), 0, FIRST_DIGEST).begin_journal(SCHEMA)
+            self.transact(self._make)
         elif int(db.pragma("application_id")) != APPLICATION_ID:
             raise NotAJournal("the file is a database of another program")
         elif version < SCHEMA:
             self._migrate(version)
         self._check_chain(after=max(0, self._last_n() - TAIL_CHECKED))
+
+    def _make(self, tx: Tx) -> None:
+        tx.begin()
+        self._db.execute(EVENTS_TABLE + SEALED_TABLE + PROJECTION_TABLES)
+        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}")
+        tx.begin_journal(SCHEMA)
 
     def _migrate(self, version: int) -> None:
         """From an older program's schema: a backup, then the projections made anew from the events, which stay.
@@ -122,6 +126,7 @@ class Journal:
         self._check_chain(after=0)
 
         def work(tx: Tx) -> int:
+            tx.begin()
             for table in PROJECTIONS:
                 self._db.execute(f"DROP TABLE IF EXISTS {table}")  # The older one may not have had it.
             self._db.execute(PROJECTION_TABLES)
@@ -152,27 +157,26 @@ class Journal:
                 self._inside = False
 
     def _transact(self, work: Callable[[Tx], T]) -> T:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-        except BaseException as error:
-            self._break(error)
-        tx = Tx(self._db, self._wall_ms(), self._n, self._digest)
+        tx = Tx(self._db, self._wall_ms(), self._n, self._digest, self._settings)
         try:
             result = work(tx)
         except apsw.Error as error:
             self._break(error)
         except BaseException as raised:
-            try:
-                self._db.execute("ROLLBACK")
-            except Exception:
-                self._break(raised)
+            if tx.writes:
+                try:
+                    self._db.execute("ROLLBACK")
+                except Exception:
+                    self._break(raised)
             raise
         finally:
             tx.end()
-        try:
-            self._db.execute("COMMIT")
-        except BaseException as error:  # A VFS written in Python raises what it likes.
-            self._break(error)
+        if tx.writes:
+            try:
+                self._db.execute("COMMIT")
+            except BaseException as error:  # A VFS written in Python raises what it likes.
+                self._break(error)
+            self._settings.update(tx.changed)
         if tx.n != self._n:
             self._n, self._digest, self._last_ms = tx.n, tx.digest, tx.now_ms
         return result
@@ -265,6 +269,8 @@ class Journal:
         """
 
         def work(tx: Tx) -> int:
+            tx.begin()
+            self._settings.clear()
             for table in PROJECTIONS:
                 self._db.execute(f"DELETE FROM {table}")
             return self._fold()

@@ -49,17 +49,33 @@ SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than
 class Tx:
     """A transaction, good only inside `Journal.transact`. Everything it writes becomes durable together.
 
-    `now_ms`: the wall clock at its beginning, the time of all its events.
+    `now_ms`: the wall clock at its beginning, the time of all its events. `settings` are those that are known already
+    and durable, as JSON or None for one that is not set; what is read beside them is put there.
     """
 
-    __slots__ = ("_db", "_open", "digest", "n", "now_ms")
+    __slots__ = ("_db", "_open", "_settings", "changed", "digest", "n", "now_ms", "writes")
 
-    def __init__(self, db: apsw.Connection, now_ms: int, n: int, digest: str) -> None:
+    def __init__(
+        self, db: apsw.Connection, now_ms: int, n: int, digest: str, settings: dict[str, str | None]
+    ) -> None:
         self._db = db
         self._open = True
+        self._settings = settings
         self.now_ms = now_ms
         self.n = n  # The last event, counting this transaction's own.
         self.digest = digest
+        self.writes = False
+        self.changed: dict[str, str | None] = {}  # Its own settings, which are durable when all of it is.
+
+    def begin(self) -> None:
+        """From here on it writes: each event sees to it. Most only read, which costs SQLite no transaction.
+
+        The mutex and the lock of the file keep what they read the same meanwhile.
+        """
+        self._check_open()
+        if not self.writes:
+            self.writes = True
+            self._db.execute("BEGIN IMMEDIATE")
 
     def begin_journal(self, schema: int) -> None:
         """The first event of a new journal."""
@@ -70,7 +86,7 @@ class Tx:
 
     def _append(self, kind: str, body: dict[str, JSON]) -> None:
         """Write one event and let it change the projections: the same function that folds it again later."""
-        self._check_open()
+        self.begin()
         known = KINDS[kind]
         text = canonical(body)
         if len(text) > BODY_LIMIT:
@@ -120,10 +136,10 @@ class Tx:
     def get(self, name: str, default: D) -> D: ...
     def get(self, name: str, default: JSON = None) -> JSON:
         """A setting's value, or `default`. A stored value of another type than the default is an error."""
-        row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
-        if row is None:
+        text = self._setting(name)
+        if text is None:
             return default
-        value = json.loads(row[0])
+        value = json.loads(text)
         if isinstance(default, tuple) and isinstance(value, list):
             return tuple(value)  # JSON has no tuples.
         if default is not None and type(value) is not type(default):
@@ -134,10 +150,21 @@ class Tx:
         """Set a setting to plain JSON without floats; None forgets it. An unchanged value writes nothing."""
         check_json(name, value)
         text = canonical(value)
-        row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
-        if (row is None and value is None) or (row is not None and row[0] == text):
+        after = None if value is None else text
+        if self._setting(name) == after:
             return
         self._append("setting", {"name": name, "value": json.loads(text)})
+        self.changed[name] = after
+
+    def _setting(self, name: str) -> str | None:
+        """Its JSON; None when it is not set."""
+        self._check_open()
+        if name in self.changed:
+            return self.changed[name]
+        if name not in self._settings:
+            row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
+            self._settings[name] = str(row[0]) if row else None
+        return self._settings[name]
 
     def count(self, name: str, *, limit: int) -> int:
         """The next number of a durable counter: 1 to `limit`, then 1 again, never 0.
@@ -257,18 +284,11 @@ class Tx:
 
     def with_fact(self, name: str, value: str | int) -> tuple[PaymentRecord, ...]:
         """Payments of any batch whose fact `name` is this value, newest first, at most a page. Reads them all."""
-        self._check_open()
-        rows = self._db.execute(
-            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE json_extract(facts, ?) = ? ORDER BY id DESC LIMIT ?",
-            (f"$.{name}", value, PAGE_LIMIT),
-        )
-        return tuple(payment_record(row) for row in rows)
+        return self._payments("json_extract(facts, ?) = ? ORDER BY id DESC LIMIT ?", f"$.{name}", value, PAGE_LIMIT)
 
     def open_payments(self) -> tuple[PaymentRecord, ...]:
         """What recovery has to look at, oldest first."""
-        self._check_open()
-        rows = self._db.execute(f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE {OPEN_PAYMENTS} ORDER BY id")
-        return tuple(payment_record(row) for row in rows)
+        return self._payments(f"{OPEN_PAYMENTS} ORDER BY id")
 
     def payments(
         self,
@@ -280,14 +300,10 @@ class Tx:
         after: int = 0,
     ) -> tuple[PaymentRecord, ...]:
         """At most a page, of a batch or of all. `after`: only those with a greater number."""
-        self._check_open()
         where, bindings = ("", (after,)) if batch is None else ("AND batch = ?", (after, batch))
         order = "DESC" if newest_first else "ASC"
-        rows = self._db.execute(
-            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id > ? {where} ORDER BY id {order} LIMIT ? OFFSET ?",
-            (*bindings, min(limit, PAGE_LIMIT), offset),
-        )
-        return tuple(payment_record(row) for row in rows)
+        where = f"id > ? {where} ORDER BY id {order} LIMIT ? OFFSET ?"
+        return self._payments(where, *bindings, min(limit, PAGE_LIMIT), offset)
 
     def alive_between(
         self, from_ms: int, to_ms: int, methods: Collection[Method], *, after: int = 0
@@ -296,13 +312,13 @@ class Tx:
 
         `after`: only those with a greater number. Reads them all.
         """
-        self._check_open()
         marks = ",".join("?" * len(methods))
-        rows = self._db.execute(
-            f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id > ? AND created_ms < ? AND changed_ms >= ?"
-            f" AND method IN ({marks}) ORDER BY id LIMIT ?",
-            (after, to_ms, from_ms, *(method.value for method in methods), PAGE_LIMIT),
-        )
+        where = f"id > ? AND created_ms < ? AND changed_ms >= ? AND method IN ({marks}) ORDER BY id LIMIT ?"
+        return self._payments(where, after, to_ms, from_ms, *(method.value for method in methods), PAGE_LIMIT)
+
+    def _payments(self, where: str, *bindings: JSON) -> tuple[PaymentRecord, ...]:
+        self._check_open()
+        rows = self._db.execute(f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE {where}", bindings)
         return tuple(payment_record(row) for row in rows)
 
     def totals(self, batch: int) -> tuple[Total, ...]:
