@@ -14,7 +14,7 @@ from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
 from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
-from sim.world import MERCHANT_NO, TERMINAL_NO, World
+from sim.world import World
 from terminal.flows.batch import count_batch
 from terminal.flows.batch_upload import PROGRESS
 from terminal.hostlink.card_messages import Original
@@ -29,10 +29,6 @@ from terminal.receipts import Balance, SettlementSlip, from_record
 START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 CHIP = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE + "idle:\n"
-REFUSED = (  # By the card, which says no after the host has said yes.
-    "idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert declines-after-approval\nenter_pin: 123456 ENTER\n"
-    "reversal_done: ENTER\nremove_card: remove\nidle:\n"
-)
 SWIPED = "approved:\nidle:\n"
 SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
@@ -142,27 +138,16 @@ def test_stripes_go_up_eight_at_a_time() -> None:
 def test_a_chip_that_refused_is_a_failure_of_its_own() -> None:
     host = Host()
     with World("failure", acquirer=host) as world:
-        run(world, START + REFUSED + CHIP + SETTLE)
+        card = "declines-after-approval"
+        refused = f"idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert {card}\nenter_pin: 123456 ENTER\n"
+        refused += "reversal_done: ENTER\n"
+        run(world, START + refused + "remove_card: remove\nidle:\n" + CHIP + SETTLE)
         assert host.told() == ["0500/201", "0320/203", "0320/204", "0320/207", "0820/002"]
         failure = next(m for m in host.heard if m.text(60)[8:11] == "204")
         assert failure.binary(62) == b"06"
         (batch,) = host.book.all_batches()
         assert batch.upload is not None
         assert batch.upload.differences == []
-
-
-def test_a_failure_of_a_batch_that_was_renamed_since_is_not_told_in_the_new_one() -> None:
-    host = Host()
-    with World("renamed", acquirer=host) as world:
-
-        async def rename(world: World) -> None:
-            host.change_batch((MERCHANT_NO, TERMINAL_NO))
-
-        run(world, START + REFUSED, rename, "idle: DOWN\nmenu: 6\nidle:\n" + CHIP + REFUSED + SETTLE)
-        first, _, second = payments(world)
-        assert first.facts["batch_no"] != second.facts["batch_no"]
-        assert host.told() == ["0500/201", "0320/203", "0320/204", "0320/207", "0820/002"]
-        assert [m.text(11) for m in host.heard if m.text(60)[8:11] == "204"] == [second.stan]
 
 
 def test_what_waits_goes_up_before_the_totals() -> None:

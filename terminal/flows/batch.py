@@ -262,16 +262,11 @@ _BELONGS: MappingProxyType[Part, Callable[[PaymentRecord, Row], bool]] = Mapping
 
 
 def part_of_batch(shop: Shop, tx: Tx, part: Part, after: int, limit: int) -> tuple[PaymentRecord, ...]:
-    """At most `limit` card payments of this part of the open batch, after the one with this number.
-
-    What was reversed before the host gave the batch another number (`is_open`) is in no batch of that number.
-    """
-    belongs, batch_no = _BELONGS[part], tx.get("batch_no", "")
+    """At most `limit` card payments of this part of the open batch, after the one with this number."""
+    belongs = _BELONGS[part]
     found = (
         p
         for p in of_batch(tx, tx.get("batch", 1), after)
-        if p.method is Method.CARD
-        and belongs(p, shop.profile.transactions[p.kind])
-        and (part is not Part.FAILURES or p.facts.get("batch_no") == batch_no)
+        if p.method is Method.CARD and belongs(p, shop.profile.transactions[p.kind])
     )
     return tuple(islice(found, limit))
