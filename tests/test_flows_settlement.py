@@ -14,7 +14,7 @@ from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
 from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
-from sim.world import World
+from sim.world import MERCHANT_NO, TERMINAL_NO, World
 from terminal.flows.batch import count_batch
 from terminal.flows.batch_upload import PROGRESS
 from terminal.hostlink.card_messages import Original
@@ -26,6 +26,7 @@ from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Kind, Mode, Money, PaymentState
 from terminal.receipts import Balance, SettlementSlip, from_record
 
+TERMINAL = (MERCHANT_NO, TERMINAL_NO)
 START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 CHIP = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE + "idle:\n"
@@ -148,6 +149,30 @@ def test_a_chip_that_refused_is_a_failure_of_its_own() -> None:
         (batch,) = host.book.all_batches()
         assert batch.upload is not None
         assert batch.upload.differences == []
+
+
+def test_a_failure_of_a_batch_that_the_host_has_left_is_no_record_of_the_next_one() -> None:
+    """The host goes on with its next batch while the terminal's holds nothing but what was taken back."""
+    host = Host(unbalanced=True)
+    with World("left-behind", acquirer=host) as world:
+        card = "declines-after-approval"
+        refused = f"idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert {card}\nenter_pin: 123456 ENTER\n"
+        refused += "reversal_done: ENTER\nremove_card: remove\nidle:\n"
+
+        async def go_on(world: World) -> None:
+            host.change_batch(TERMINAL)
+
+        sign_in = "idle: DOWN\nmenu: 6\nsigning_in:\nidle:\n"
+        run(world, START + refused, go_on, sign_in + refused.replace("700", "900") + CHIP + SETTLE)
+        left, named, sold = payments(world)
+        assert [payment.facts["batch_no"] for payment in (left, named, sold)] == ["000001", "000002", "000002"]
+        assert {payment.batch for payment in (left, named, sold)} == {1}
+        records = {m.text(11): m.text(60) for m in host.heard if m.mti == "0320" and 55 in m.fields}
+        assert records == {sold.stan: "00000002205", named.stan: "00000002206"}
+        batch = host.book.batch(TERMINAL, "000002")
+        assert batch is not None and batch.upload is not None
+        assert (batch.upload.ended, batch.upload.stans) == (True, [sold.stan, named.stan])
+        assert (last_slip(world).uploaded, last_slip(world).not_taken) == (2, 0)
 
 
 def test_what_waits_goes_up_before_the_totals() -> None:

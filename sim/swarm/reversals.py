@@ -77,8 +77,7 @@ class SaidAgain:
             amount_minor = self._asked_minor[paid.id] if message.mti == "0400" else paid.amount_minor
             if int(message.text(4)) != amount_minor:
                 yield f"{message.mti} of payment {paid.id} says {int(message.text(4))}, which is {amount_minor}"
-            reversed_before = message.mti == "0320" and paid.state is PaymentState.REVERSED  # In a batch renamed since.
-            if message.text(60)[2:8] != paid.batch_no and not reversed_before:
+            if message.text(60)[2:8] != paid.batch_no:
                 yield f"{message.mti} of payment {paid.id} names batch {message.text(60)[2:8]}, not {paid.batch_no}"
 
 

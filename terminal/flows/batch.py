@@ -262,11 +262,19 @@ _BELONGS: MappingProxyType[Part, Callable[[PaymentRecord, Row], bool]] = Mapping
 
 
 def part_of_batch(shop: Shop, tx: Tx, part: Part, after: int, limit: int) -> tuple[PaymentRecord, ...]:
-    """At most `limit` card payments of this part of the open batch, after the one with this number."""
-    belongs = _BELONGS[part]
+    """At most `limit` card payments of this part of the open batch, after the one with this number.
+
+    What was taken back does not hold the host's number of the batch (`is_open`). A failure sent under an earlier one is
+    left out: a record is found by batch and STAN, so under the new number it would name nothing, and under its own a
+    batch that has had no totals. The host knows of it by the reversal, which had the old number, the reason and F55.
+    Spec: docs/host-link.md §6.
+    """
+    belongs, batch_no = _BELONGS[part], tx.get("batch_no", "000001")
     found = (
         p
         for p in of_batch(tx, tx.get("batch", 1), after)
-        if p.method is Method.CARD and belongs(p, shop.profile.transactions[p.kind])
+        if p.method is Method.CARD
+        and belongs(p, shop.profile.transactions[p.kind])
+        and (part is not Part.FAILURES or p.facts["batch_no"] == batch_no)
     )
     return tuple(islice(found, limit))
