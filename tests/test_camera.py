@@ -1,7 +1,7 @@
 """The camera as a scanner: what it reads, what it refuses, how much it works. The port's own suite is
 test_scanner_conformance.py.
 
-Shown: padded rows and rotated codes are read; a picture with two codes gives none, and says why; the code just read is
+Shown: padded rows, blurred and rotated codes are read; a picture with two codes gives none, and says why; the code just read is
 not given again at once, and is given again when it stays; a picture of the wrong size is refused before it is looked
 at, and no bytes in a picture raise; the looks are bounded; nothing streams between triggers; a missing, a busy and a
 torn camera are errors that say what to do; picture files too large or no pictures are refused with the reason.
@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ImageFilter
 
 from drivers.camera import PIXELS_MAX, REST_MS, SAME_MS, CameraScanner, Frame, PiLens, codes_in
 from drivers.ports import DeviceError
@@ -61,6 +62,18 @@ def frame_of(*codes: bytes, turned: float = 0.0) -> Frame:
 @pytest.mark.parametrize("turned", [0, 17, 90, 200])
 def test_a_code_is_read_at_any_angle(turned: float) -> None:
     assert codes_in(frame_of(CODE, turned=turned)) == (CODE,)
+
+
+def test_nearly_all_blurred_and_turned_codes_are_read_and_none_as_another() -> None:
+    codes = (CODE, b"284567890123456789", b"https://pay.example/q/0001")
+    shots = [(code, turned, blur) for code in codes for turned in range(0, 360, 24) for blur in (0.5, 1.0, 1.5, 2.0)]
+    read = 0
+    for code, turned, blur in shots:
+        picture = drawn(code).rotate(turned, fillcolor=160).filter(ImageFilter.GaussianBlur(blur))
+        found = codes_in(Frame(picture.width, picture.height, picture.width, picture.tobytes()))
+        assert found in ((code,), ())
+        read += bool(found)
+    assert read >= 0.98 * len(shots), f"{read} of {len(shots)}"
 
 
 def test_the_same_code_twice_in_a_picture_is_one_code() -> None:

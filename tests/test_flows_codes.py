@@ -76,6 +76,8 @@ def test_a_code_outside_the_table_is_shown_and_is_no_last_word() -> None:
         ("61", "Check amount", "amount"),
         ("25", "Check slip", "original"),
         ("05", "Ask issuer", "issuer"),
+        ("01", "Ask issuer", "issuer"),
+        ("02", "Ask issuer", "issuer"),
         ("97", "Ask acquirer", "acquirer"),
         ("79", "Settle", "settle"),
     ],

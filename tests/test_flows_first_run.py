@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sim.story import play
-from sim.world import World
+from drivers.ports import Text
+from sim.story import FIRST_RUN, OPERATOR, play
+from sim.world import MERCHANT_NO, TERMINAL_NO, World
+from terminal.receipts import SelfTestSlip, from_record
 from terminal.screens.catalogue import EnterNumber
 from terminal.screens.layout import Entry
 from terminal.strings import Words
@@ -44,3 +46,19 @@ def test_a_number_that_is_too_short_says_what_it_needs() -> None:
         layout = screen.lay(Words(language))
         assert isinstance(layout, Entry)
         assert layout.note == needs
+
+
+def test_the_first_run_ends_with_a_slip_that_names_what_was_looked_at() -> None:
+    with World("first-slip") as world:
+        world.run(play(world, FIRST_RUN + OPERATOR + "idle:"))
+        record = world.journal.transact(lambda tx: tx.last_slip())
+        assert record is not None and record.printed
+        slip = from_record(record.body)
+        assert isinstance(slip, SelfTestSlip)
+        assert (slip.head.merchant_no, slip.head.terminal_no) == (MERCHANT_NO, TERMINAL_NO)
+        assert {"journal", "keys"} <= {name for name, _ in slip.checks}
+        assert all(passed for _, passed in slip.checks)
+        kcvs = dict(slip.kcvs)
+        assert "TMK" in kcvs and all(len(kcv) >= 6 for kcv in kcvs.values())
+        paper = "\n".join(line.text for line in world.printer.slips[-1] if isinstance(line, Text))
+        assert MERCHANT_NO in paper and kcvs["TMK"] in paper

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from drivers.ports import Key
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES, VirtualCard
@@ -21,6 +22,7 @@ from terminal.hostlink.profile import load_profile
 from terminal.hostlink.reply import Verdict, VerdictKind
 from terminal.hostlink.session import Answered
 from terminal.hostlink.subfields import OrderState, OrderTag, write_tlv
+from terminal.loop import Sleep
 from terminal.methods.host_rail import read_news
 from terminal.model import Method, Mode, Money
 from terminal.rail import Fate, Order
@@ -524,3 +526,19 @@ def test_what_the_cardholder_is_asked_is_asked_in_the_cards_language() -> None:
     # This card tells its languages with the application, so the choice before it is still in the shop's.
     assert (said["choose_application"], said["enter_pin"]) == ("Choose one", "请输密码 60秒")
     assert (said["insert_card"], said["connecting"], said["approved"]) == ("Insert or swipe", "Connecting", "Approved")
+
+
+def test_the_double_zero_types_two_zeros_and_the_glass_says_the_exact_amount() -> None:
+    said: list[str] = []
+
+    async def people(world: World) -> None:
+        await play(world, START)
+        for key in (Key.D1, Key.DOUBLE_ZERO, Key.D5, Key.DOUBLE_ZERO, Key.CLEAR, Key.DOUBLE_ZERO):
+            world.press(key)
+            await Sleep(200)
+            said.append(" ".join(world.display.text()))
+
+    with World("double-zero") as world:
+        world.run(people(world))
+    for text, amount in zip(said, ("0.01", "1.00", "10.05", "1005.00", "100.50", "10050.00"), strict=True):
+        assert amount in text.replace(",", ""), (text, amount)
