@@ -1,10 +1,11 @@
 """The camera as a scanner: what it reads, what it refuses, how much it works. The port's own suite is
 test_scanner_conformance.py.
 
-Shown: padded rows, blurred and rotated codes are read; a picture with two codes gives none, and says why; the code just read is
-not given again at once, and is given again when it stays; a picture of the wrong size is refused before it is looked
-at, and no bytes in a picture raise; the looks are bounded; nothing streams between triggers; a missing, a busy and a
-torn camera are errors that say what to do; picture files too large or no pictures are refused with the reason.
+Shown: padded rows, blurred and rotated codes are read; a picture with two codes gives none, and says why; the code
+just read is not given again at once, and is given again when it stays; a picture of the wrong size is refused before
+it is looked at, and no bytes in a picture raise; the looks are bounded; nothing streams between triggers; a missing, a
+busy and a torn camera are errors that say what to do; picture files too large or no pictures are refused with the
+reason.
 """
 
 from __future__ import annotations
