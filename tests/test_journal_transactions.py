@@ -111,6 +111,42 @@ def test_an_exception_rolls_everything_back_and_is_raised(journal: Journal) -> N
     journal.verify()
 
 
+def test_a_read_is_never_older_than_the_last_write(journal: Journal) -> None:
+    """Settings are remembered, what only reads begins no transaction; neither may show."""
+
+    def seen(tx: Tx) -> tuple[Any, ...]:
+        payments = [(payment.id, payment.state, payment.facts.get("code")) for payment in tx.open_payments()]
+        return tx.mode, tx.counter("stan"), payments, tx.queued_uploads(), tx.get("batch_no"), tx.get("gone"), tx.n
+
+    def write(tx: Tx) -> tuple[Any, ...]:
+        before = seen(tx)
+        payment = sale(tx, code="a")
+        tx.set("batch_no", f"{payment.id:06d}")
+        between = seen(tx)
+        tx.set("gone", None)
+        tx.set_mode(Mode.KEYED)
+        tx.count("stan", limit=9)
+        tx.move(payment.id, P.REQUESTED, stan="000001", code="b")
+        tx.queue_upload(Notice.SCRIPT_RESULT, payment.id, "000002")
+        assert len({repr(each) for each in (before, between, seen(tx))}) == 3
+        return seen(tx)
+
+    def fail(tx: Tx) -> None:
+        write(tx)
+        raise KeyError("ours")
+
+    journal.transact(lambda tx: tx.set("gone", 1))
+    first = journal.transact(seen)
+    with pytest.raises(KeyError, match="ours"):
+        journal.transact(fail)
+    assert journal.transact(seen) == first == (Mode.BLANK, 0, [], 0, None, 1, 2)
+    written = journal.transact(write)
+    assert journal.transact(seen) == journal.transact(seen) == written
+    assert written[:6] == (Mode.KEYED, 1, [(1, P.REQUESTED, "b")], 1, "000001", None)
+    journal.rebuild()
+    assert journal.transact(seen) == written
+
+
 def test_open_payments_are_oldest_first_and_finished_ones_are_not_open(journal: Journal) -> None:
     def work(tx: Tx) -> None:
         for _ in range(4):

@@ -16,8 +16,11 @@ from typing import Any, TypeAlias
 JSON: TypeAlias = Any  # What json.loads gives: None, bool, int, str, list, dict. Never a float (screening.py).
 FIRST_DIGEST = "0" * 64
 
-# json.dumps builds a new encoder for each call that has options; this one is made once and has no state.
-_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+# json.dumps builds a new encoder for each call that has options; this one is made once and has no state. A value that
+# holds itself never comes here: check_json has a limit of depth.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
 
 
 @dataclass(frozen=True, slots=True)
