@@ -304,6 +304,7 @@ class People:
         "reversal_pending": _ok,
         "reversal_done": _ok,
         "nothing_sent": _ok,
+        "not_answered": _ok,
         "order_closed": _ok,
         "qr_unknown": _ok,
         "sign_in_failed": _ok,

@@ -92,6 +92,9 @@ NOTICE_KEEP_CARD = NoticeSlip(
     HEAD, Money(12850), "622500******0014", "000045", Ending.DECLINED, "41", "挂失卡", "lost card", then="keep-card"
 )
 NOTICE_REVERSING = NoticeSlip(HEAD, Money(12850), "622500******0014", "000046", Ending.REVERSING)
+NOTICE_UNANSWERED = NoticeSlip(
+    HEAD, Money(0), "622500******0014", "000047", Ending.UNANSWERED, kind=Kind.BALANCE, then="wait"
+)
 QR = QrSlip(
     HEAD,
     Money(880),
@@ -266,6 +269,7 @@ SAMPLES: dict[str, Slip] = {
     "card-part": CARD_PART,
     "card-to-confirm": replace(CARD_PIN, amount=Money(12850), then="confirm"),
     "notice-reversing": NOTICE_REVERSING,
+    "notice-unanswered": NOTICE_UNANSWERED,
     "qr": QR,
     "qr-late": QR_LATE,
     "qr-discount": QR_DISCOUNT,

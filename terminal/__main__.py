@@ -123,6 +123,8 @@ def run_terminal(config_path: Path | None, record: Path | None = None) -> int:
         print("python -m terminal doctor says what is missing; make run needs no device at all.", file=sys.stderr)
         return CANNOT_START
     finally:
+        if recording:
+            recording.close()
         journal.close()
 
 
@@ -238,8 +240,6 @@ def _trade(config: Config, journal: Journal, display: Display, recording: Record
         return 0
     finally:
         loop.close()
-        if recording:
-            recording.close()
     return 0
 
 

@@ -45,7 +45,7 @@ Line = dict[str, Any]
 
 
 class Recording:
-    """One life of a terminal, behind what the file has of lives before.
+    """One life of a terminal, behind what the file has of lives before. A life of which nothing is told leaves nothing.
 
     Every method is safe from any thread, and none waits for the disk but `close`. `about`: what the header says of this
     terminal. `report` hears, once, why a recording ended early. Raises OSError when the file cannot be begun.
@@ -64,6 +64,8 @@ class Recording:
         self._profile = profile
         self._clock_ms = clock_ms
         self._report = report
+        self._path = path
+        self._is_new = not os.path.lexists(path)
         self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
         self._room_bytes = limit_bytes - self._file.tell()
         self._lock = threading.Lock()
@@ -72,16 +74,19 @@ class Recording:
         self._digits = ""
         self._open = False  # Whether a digit that is pressed now is one that the glass shows.
         self._queue: queue.Queue[Callable[[], Line] | None] = queue.Queue(QUEUE_LIMIT)
-        self._write({"recording": FORMAT, "full": False, "version": VERSION, **about})
+        self._header: Line = {"recording": FORMAT, "full": False, "version": VERSION, **about}  # {} once written.
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits, and end."""
+        """Write what waits, and end. A file that this life has made and nothing was written to is taken away."""
         with contextlib.suppress(queue.Full):  # A disk that stands still keeps nobody from ending.
             self._queue.put(None, timeout=CLOSE_S)
         self._thread.join(CLOSE_S)
         self._file.close()
+        with contextlib.suppress(OSError):  # Gone already, or in a folder that lets nobody remove it: then it stays.
+            if self._is_new and self._path.stat().st_size == 0:
+                self._path.unlink()
 
     # What passed.
 
@@ -165,6 +170,9 @@ class Recording:
                 continue
             lost, self._lost = self._lost, 0
             try:
+                if self._header:
+                    self._write(self._header)
+                    self._header = {}
                 if lost:
                     self._write({"is": "lost", "lines": lost})
                 self._write(line())

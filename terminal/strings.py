@@ -388,6 +388,8 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "reversal_done.text": ("交易未成功", "Nobody paid"),
         "nothing_sent.title": ("未发出", "Not sent"),
         "nothing_sent.paid": ("未扣款", "Unpaid"),
+        "not_answered.title": ("未查到", "No result"),
+        "not_answered.paid": ("未扣款", "Unpaid"),
         # Why the host was not reached, or its answer is of no use (LinkFault's values, and ours)
         "fault.broken": ("通讯中断", "Link broken"),
         "fault.foreign": ("应答不符", "Not our answer"),

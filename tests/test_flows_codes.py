@@ -182,3 +182,30 @@ def test_a_balance_whose_answer_says_nothing_for_certain_is_told_with_its_code()
         world.run(play(world, START + ask + ENDS))
         assert "09" in seen["declined"]
         assert states(world) == ("abandoned",)
+
+
+@pytest.mark.parametrize("way", ["insert_card: insert unionpay-credit-pin\n", "insert_card: swipe stripe-debit\n"])
+@pytest.mark.parametrize("kind", [FaultKind.DROP_REPLY, FaultKind.WRONG_MAC])
+def test_a_balance_that_was_sent_and_not_answered_says_so(kind: FaultKind, way: str) -> None:
+    """It was sent, so nothing may say that it was not: no answer, no money moved, and when to ask again."""
+    with World(f"unanswered balance {kind.value}") as world:
+        world.acquirer.faults.add(Fault(kind, mti="0200"))
+        seen = glass(world)
+        ends = "not_answered: ENTER\n" + ("remove_card: remove\n" if "insert unionpay" in way else "") + "idle:"
+        world.run(play(world, START + to_transaction("balance") + way + "enter_pin: 123456 ENTER\n" + ends))
+        assert {"nothing_sent", "declined"}.isdisjoint(seen)
+        why = {FaultKind.DROP_REPLY: "Host silent", FaultKind.WRONG_MAC: "False host reply"}[kind]
+        assert seen["not_answered"] == f"No result Unpaid {why} Try later ✔OK"
+        notice: Mapping[str, Any] = slip_of(world, "notice")
+        assert (notice["ending"], notice["then"]) == ("unanswered", "wait")
+        assert states(world) == ("abandoned",)
+
+
+def test_a_balance_of_which_no_byte_left_was_not_sent() -> None:
+    with World("unsent balance") as world:
+        seen = glass(world)
+        ask = to_transaction("balance") + "insert_card: host refused insert unionpay-credit-pin\n"
+        story = START + ask + "enter_pin: 123456 ENTER\nnothing_sent: ENTER\nremove_card: remove\nidle:"
+        world.run(play(world, story))
+        assert "not_answered" not in seen
+        assert slip_of(world, "notice")["ending"] == "not-sent"

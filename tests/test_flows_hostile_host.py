@@ -160,7 +160,7 @@ async def until_idle(world: World) -> None:
     """Somebody who presses ENTER at whatever must be read, takes the card out, and leaves what cannot be known."""
     answers = {"qr_unknown": "CANCEL", "show_qr": "CANCEL", "wallet_paying": "CANCEL", "qr_on_paper": "CANCEL"}
     read = {"declined", "reversal_pending", "reversal_done", "nothing_sent", "order_closed", "card_problem"}
-    read |= {"cancelled", "refused", "settled", "sign_in_failed", "problem"}
+    read |= {"cancelled", "refused", "settled", "sign_in_failed", "problem", "not_answered"}
     for _ in range(2_000):
         name = await world.eyes.see_any()
         if name == "idle":

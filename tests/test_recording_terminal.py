@@ -19,8 +19,11 @@ from sim.acquirer import Acquirer
 from sim.acquirer.server import AcquirerServer
 from sim.canary import digits, found, needles
 from sim.card import PROFILES
+from sim.deeds import Act, Until, step_from
 from sim.recording.following import follow
 from sim.recording.reading import RecordingError
+from sim.recording.standins import cues
+from sim.recording.verdict import Verdict
 from sim.story import FIRST_RUN, OPERATOR, play
 from terminal.hostlink.profile import load_profile
 from terminal.loop.real import RealLoop
@@ -114,6 +117,102 @@ def holds_no_secret(text: bytes) -> None:
     frames = [line for line in lines if line.get("is") == "frame" and line["mti"] == "0200"]
     assert frames
     assert set(frames[0]["fields"]["52"]) == {"*"}
+
+
+HEADER = {"recording": 1, "full": False, "language": "en", "profile": "unionpay", "panel": "ssd1306"}
+SOLD = {"is": "journal", "kind": "moved", "id": 1, "from": "new", "to": "completed"}
+MORE = {"is": "journal", "kind": "moved", "id": 1, "from": "completed", "to": "voided"}
+
+
+def glass(name: str) -> dict[str, Any]:
+    return {"is": "screen", "name": name}
+
+
+def keys(*names: str) -> list[dict[str, Any]]:
+    return [{"is": "key", "key": name} for name in names]
+
+
+CASH = [
+    *(glass("idle"), *keys("digit"), {"is": "typed", "digits": "6"}, glass("enter_amount"), *keys("enter")),
+    *(glass("choose_method"), *keys("digit"), {"is": "typed", "digits": "4"}, glass("cash_tendered"), *keys("enter")),
+]
+MENU_AND_BACK = [glass("idle"), *keys("up"), glass("menu"), *keys("cancel"), glass("idle")]
+TONE = {"is": "tone", "tone": "key"}  # Says only that it was still recorded.
+
+
+def followed(path: Path, *lives: list[dict[str, Any]], after_ms: int = 0) -> Verdict:
+    """Each line half a second behind the one before, and the last of each life `after_ms` later."""
+    written: list[dict[str, Any]] = []
+    for life in lives:
+        at = [500 * number for number in range(len(life))]
+        at[-1] += after_ms
+        written += [HEADER, *({"at": at_ms, **line} for at_ms, line in zip(at, life, strict=True))]
+    path.write_text("".join(json.dumps(line) + "\n" for line in written), encoding="utf-8")
+    return follow(path)
+
+
+def test_what_a_recording_decided_beyond_what_comes_about_is_named(tmp_path: Path) -> None:
+    life = [*CASH, SOLD, glass("idle"), MORE]
+    found_out = followed(tmp_path / "bug.jsonl", life)
+    assert (found_out.line, found_out.recorded, found_out.seen) == (1 + len(life), "moved completed to voided", "")
+
+
+@pytest.mark.parametrize("life", [[*CASH, SOLD, glass("idle"), TONE], [*CASH, SOLD, *MENU_AND_BACK, TONE]])
+def test_a_recording_with_all_its_decisions_is_followed(tmp_path: Path, life: list[dict[str, Any]]) -> None:
+    found_out = followed(tmp_path / "day.jsonl", life, after_ms=60_000)
+    assert (found_out.same, found_out.decisions) == (True, 1)
+
+
+def test_a_decision_before_a_deed_that_the_recording_does_not_have_is_named_at_the_deed(tmp_path: Path) -> None:
+    life = [*CASH, *MENU_AND_BACK]
+    found_out = followed(tmp_path / "bug.jsonl", life)
+    named = 1 + 1 + next(at for at, line in enumerate(life) if line.get("key") == "up")
+    assert (found_out.line, found_out.recorded, found_out.seen) == (named, "", "moved new to completed")
+
+
+def test_a_decision_before_a_rest_that_the_recording_does_not_have_is_named_at_its_end(tmp_path: Path) -> None:
+    life = [*CASH, glass("idle"), TONE]
+    found_out = followed(tmp_path / "bug.jsonl", life, after_ms=60_000)
+    assert (found_out.line, found_out.recorded, found_out.seen) == (1 + len(life), "", "moved new to completed")
+
+
+@pytest.mark.parametrize("life", [CASH, [*CASH, glass("idle"), TONE], CASH[:-1]])
+@pytest.mark.parametrize("lives_after", [0, 1])
+def test_a_recording_that_ended_in_the_middle_is_followed(
+    tmp_path: Path, life: list[dict[str, Any]], lives_after: int
+) -> None:
+    """The last thing that the key did, or what came at the very end, was not written any more."""
+    again = [glass("boot"), glass("enter_number"), *keys("enter"), glass("operator_password"), TONE]
+    assert followed(tmp_path / "cut.jsonl", life, *[again] * lives_after).same
+
+
+REFUSED = [glass("operator_password"), {"is": "tone", "tone": "failure"}, glass("operator_password")]
+TWICE = [*keys("digit", "digit", "digit", "digit", "enter"), *REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("after", "typed_here"),
+    [
+        ([*keys("digit", "digit", "digit", "enter"), *REFUSED], "4321"),
+        ([*keys("digit", "digit", "digit", "enter"), glass("idle")], "1234"),
+        ([*keys("digit", "enter"), glass("operator_password")], "12"),
+        ([*keys("digit", "digit", "digit", "enter"), glass("operator_password"), *TWICE], "1234"),
+        ([*keys("digit", "digit", "digit", "clear"), *REFUSED], "1234"),
+    ],
+    ids=["wrong", "right", "too short", "new, and again", "cleared"],
+)
+def test_a_password_is_as_good_as_the_one_that_was_typed(after: list[dict[str, Any]], typed_here: str) -> None:
+    lines = [glass("operator_password"), *keys("digit"), *after]
+    deeds = [cue.deed for cue in cues([(at, {"at": at, **line}) for at, line in enumerate(lines, 2)])]
+    assert deeds[:2] == [Until("screen", "operator_password"), Act(step_from({"press": typed_here}))]
+
+
+def test_three_wrong_passwords_lock_the_operator_here_too(tmp_path: Path) -> None:
+    """What is typed behind them reaches no sale."""
+    life = [glass("boot"), glass("enter_number"), *keys("enter"), glass("operator_password"), *TWICE * 4]
+    life += [*keys("cancel"), glass("enter_number"), *keys("cancel"), TONE]
+    found_out = followed(tmp_path / "locked.jsonl", [glass("idle"), TONE], life, after_ms=60_000)
+    assert (found_out.same, found_out.decisions) == (True, 0), found_out
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,7 @@ def test_every_outcome_that_flows_know_has_its_words() -> None:
     for language in LANGUAGES:
         words = Words(language)
         screens: list[Screen] = [catalogue.NothingSent(fault.value) for fault in LinkFault]
+        screens += [catalogue.NotAnswered(fault.value) for fault in LinkFault]
         screens += [catalogue.SignInFailed(fault.value, "", "", "again") for fault in LinkFault]
         screens += [catalogue.PaperStopped(paper.value) for paper in Paper]
         screens += [catalogue.Printing(copy.value) for copy in Copy]

@@ -98,6 +98,22 @@ def test_a_machine_without_devices_is_told_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("before", [None, b"", b'{"recording":1}\n'])
+def test_a_terminal_that_cannot_start_leaves_no_recording_and_spoils_none(tmp_path: Path, before: bytes | None) -> None:
+    path = tmp_path / "bug.jsonl"
+    if before is not None:
+        path.write_bytes(before)
+    done = terminal("--config", str(configuration(tmp_path)), "--record", str(path))
+    assert done.returncode == 3
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_recording_that_cannot_be_begun_is_said_at_once(tmp_path: Path) -> None:
+    done = terminal("--config", str(configuration(tmp_path)), "--record", str(tmp_path / "nowhere" / "bug.jsonl"))
+    assert done.returncode == 2
+    assert "No such file" in done.stderr
+
+
 def test_decode_ends_with_one_json_object() -> None:
     done = terminal("decode", "--json", SIGN_IN)
     assert done.returncode == 0

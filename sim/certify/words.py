@@ -133,6 +133,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "insert_card": ("请插卡", "insert the card"),
         "keys_loaded": ("密钥已装入", "keys are loaded"),
         "menu": ("菜单", "menu"),
+        "not_answered": ("查询无应答", "no answer, and no money moved"),
         "nothing_sent": ("未发送", "nothing was sent"),
         "offer_parking": ("挂起这笔冲正？", "park this reversal?"),
         "offer_fallback": ("改刷磁条？", "swipe instead?"),

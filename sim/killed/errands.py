@@ -217,8 +217,8 @@ class Insistent:
 # Screens that everybody answers with the same keys.
 AGREED = (
     "choose_language", "enter_number", "confirm_test_keys", "choose_application", "cash_tendered", "cash_change",
-    "declined", "cancelled", "reversal_pending", "reversal_done", "nothing_sent", "order_closed", "order_closing",
-    "order_late", "sign_in_failed",
+    "declined", "cancelled", "reversal_pending", "reversal_done", "nothing_sent", "not_answered", "order_closed",
+    "order_closing", "order_late", "sign_in_failed",
     "refused", "sign_in_due", "line_answer", "problem", "confirm_settlement", "settled", "try_pin_again", "qr_unknown",
 )  # fmt: skip
 LEFT = ("bad_code", "give_up_order", "today")

@@ -2,7 +2,9 @@
 
 What is compared is durable: each state that a payment went through and each mode of the terminal, in order. The world
 has test cards and its own host, operator and numbers (sim.recording.standins), so amounts of time, numbers and texts
-differ, and decisions must not.
+differ, and decisions must not: none less than the recording has, and none more. A life may have ended in the middle of
+something, and what would have come then is nobody's to say; so a decision is one too many where the recording went on
+to a deed, or stood at its idle screen for a while, without it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from sim.deeds import perform, step_from
 from sim.pace import TimeIsUp
 from sim.recording.lines import Line
 from sim.recording.reading import RecordingError, is_shipped_name, read_header, read_lines
-from sim.recording.standins import Cue, Numbered, cues
+from sim.recording.standins import IDLE, Cue, Numbered, cues
 from sim.recording.verdict import Verdict
 from sim.stage import Stage, Terms
 from sim.story import StoryError
@@ -22,7 +24,10 @@ from terminal.journal import Event
 
 PATIENCE_MS = 180_000  # For the screen on which the next deed was done; a host's silence and its reversal.
 PANELS = {"ssd1306": (128, 64), "sh1107": (128, 128)}
+STEP_MS = 100  # How closely the world is watched while what was recorded is still to come.
+JITTER_MS = 10_000  # So much sooner than there may a thing come here that the end of the recording has cut off.
 RECORDED_LIMIT = 500_000  # Lines that are held at once.
+Departure = tuple[int, str, str]  # The line, what it says, and what came about instead; "" where there is nothing.
 
 
 def follow(path: Path) -> Verdict:
@@ -64,23 +69,29 @@ class _Follower:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._deeds = 0
+        self._decisions = 0  # Of the lives before this one.
         self._n = stage.world.journal.last_n
-        self._here: list[str] = []
+        self._here: list[str] = []  # Decided in this life.
 
     def all(self, lives: list[list[Numbered]]) -> Verdict:
-        recorded: list[tuple[int, str]] = []
         for life_no, whole in enumerate(lives):
             if life_no:
                 self._stage.perform(step_from({"power": "cut"}))
             life = self._from_where_we_are(whole) if life_no == 0 else whole
-            recorded += [(number, said) for number, line in life if (said := _decision(line.get("kind"), line))]
-            departed = self._live(life, last=life_no == len(lives) - 1)
-            if departed is not None:
-                return self._verdict(len(lives), *departed)
-        return self._judge(len(lives), recorded)
+            recorded = [(number, said) for number, line in life if (said := _decision(line.get("kind"), line))]
+            found = self._live(life, recorded, last=life_no == len(lives) - 1)
+            for (line, theirs), ours in zip(recorded, self._here, strict=False):
+                if theirs != ours and (found is None or line < found[0]):
+                    found = line, theirs, ours
+                    break
+            self._decisions += len(self._here)
+            self._here = []
+            if found is not None:
+                return self._verdict(len(lives), *found)
+        return self._verdict(len(lives))
 
     def _verdict(self, lives: int, line: int = 0, recorded: str = "", seen: str = "") -> Verdict:
-        return Verdict(self._deeds, lives, decisions=len(self._here), line=line, recorded=recorded, seen=seen)
+        return Verdict(self._deeds, lives, decisions=self._decisions, line=line, recorded=recorded, seen=seen)
 
     def _from_where_we_are(self, life: list[Numbered]) -> list[Numbered]:
         """A world that is signed in begins at its idle screen."""
@@ -91,21 +102,41 @@ class _Follower:
                 return life[index:]
         raise RecordingError(life[0][0], "its terminal never came to the idle screen")
 
-    def _live(self, life: list[Numbered], *, last: bool) -> tuple[int, str, str] | None:
+    def _live(self, life: list[Numbered], recorded: list[tuple[int, str]], *, last: bool) -> Departure | None:
         """Where it departs, if it does. A life that was cut ends when it did, the last one when nothing is left."""
         moments = [line["at"] for _, line in life if type(line.get("at")) is int] or [0]
         started_ms, ended_ms = moments[0], moments[-1]
         base_ms = self._stage.elapsed_ms()
         for cue in cues(life):
             self._deeds += 1
-            self._stage.pass_to(base_ms + max(0, cue.at_ms - started_ms))
+            self._pass_to(base_ms + max(0, cue.at_ms - started_ms))
+            if len(self._here) > len(recorded):
+                return cue.line, "", self._here[len(recorded)]
             departed = self._perform(cue)
             self._look()
             if departed:
                 return cue.line, str(cue.deed), f"{departed}; on the glass: {self._stage.showing() or 'nothing'}"
-        self._stage.pass_to(self._stage.elapsed_ms() + PATIENCE_MS if last else base_ms + max(0, ended_ms - started_ms))
-        self._look()
+        return self._end(life, recorded, base_ms + max(0, ended_ms - started_ms), last=last)
+
+    def _end(
+        self, life: list[Numbered], recorded: list[tuple[int, str]], end_ms: int, *, last: bool
+    ) -> Departure | None:
+        """Behind the last deed: what was recorded comes about, and where the terminal stood at rest, nothing else."""
+        patient_ms = self._stage.elapsed_ms() + PATIENCE_MS
+        while len(self._here) < len(recorded) and self._stage.elapsed_ms() < patient_ms:
+            self._pass_to(self._stage.elapsed_ms() + STEP_MS)
+        if len(self._here) < len(recorded):
+            return (*recorded[len(self._here)], "")
+        self._pass_to(self._stage.elapsed_ms() + _rest_ms(life) - JITTER_MS)
+        if _rest_ms(life) > JITTER_MS and len(self._here) > len(recorded):
+            return life[-1][0], "", self._here[len(recorded)]
+        if not last:
+            self._pass_to(end_ms)
         return None
+
+    def _pass_to(self, elapsed_ms: int) -> None:
+        self._stage.pass_to(elapsed_ms)
+        self._look()
 
     def _perform(self, cue: Cue) -> str:
         try:
@@ -124,11 +155,13 @@ class _Follower:
                 said = _of(event)
                 self._here += [said] if said else []
 
-    def _judge(self, lives: int, recorded: list[tuple[int, str]]) -> Verdict:
-        for (line, theirs), ours in zip(recorded, [*self._here, *[""] * len(recorded)], strict=False):
-            if theirs != ours:
-                return self._verdict(lives, line, theirs, ours)
-        return self._verdict(lives)
+
+def _rest_ms(life: list[Numbered]) -> int:
+    """How long it stood at its idle screen at the end, with nothing under way; 0 when it ended in the middle."""
+    screens = [(line.get("name") == IDLE, line["at"]) for _, line in life if line.get("is") == "screen"]
+    busy = max((at for at, (idle, _) in enumerate(screens) if not idle), default=-1)
+    moments = [line["at"] for _, line in life if type(line.get("at")) is int]
+    return moments[-1] - screens[busy + 1][1] if busy + 1 < len(screens) else 0
 
 
 def _of(event: Event) -> str:

@@ -2,7 +2,8 @@
 
 A card that was put in is a test card with the same application, with a PIN if one was asked for; its PIN, the
 operator's number and password, the merchant's and the terminal's numbers and a payment code are the world's own: no
-recording has them. Whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then.
+recording has them. Whoever typed a password that was refused types a wrong one here, and whoever typed too short a one
+as short a one; whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then.
 What the host answered, or that it was silent, is a fault given before the request. Each deed waits for the screen on
 which it was done, and for the moment.
 """
@@ -22,6 +23,7 @@ from sim.scenario.steps import SCREENS
 FUNCTION = {"enter": "ENTER", "cancel": "CANCEL", "clear": "CLEAR", "up": "UP", "down": "DOWN"}
 ACCEPTS = ("enter", "cancel")  # Keys that are pressed also where the number is the world's own.
 IDLE, NUMBER, PASSWORD_SCREEN = "idle", "enter_number", "operator_password"
+WRONG_PASSWORD = PASSWORD[::-1]
 SWIPED = "stripe-debit"
 CODE_LENGTHS = {18: "wechat"}  # A scanned payment code by its length; any other is Alipay's.
 APPROVED = ("00", None)
@@ -117,11 +119,27 @@ class _Person:
         if self._screen == "enter_pin" and self._card:
             secret = PROFILES[self._card].pin
         elif self._screen == PASSWORD_SCREEN:
-            secret = PASSWORD
+            secret = self._password(index) if self._hidden == 1 else PASSWORD
         if secret:
             return secret if self._hidden == 1 else ""
         what = f"a digit on {self._screen}: it is not in the recording, and a test world has nothing to stand in for it"
         raise RecordingError(self._lines[index][0], what)
+
+    def _password(self, index: int) -> str:
+        """What is typed in place of the password that begins here: as good, as wrong or as short as that one was."""
+        keys, entered = 1, False
+        for _, line in self._lines[index + 1 :]:
+            if line.get("is") == "key" and line.get("key") == "digit":
+                keys += not entered
+            elif line.get("is") == "key":
+                if entered or line.get("key") != "enter":
+                    break
+                entered = True
+            elif entered and line.get("tone") == "failure":
+                return WRONG_PASSWORD
+            elif line.get("is") == "screen" and line.get("name") != PASSWORD_SCREEN:
+                return PASSWORD
+        return PASSWORD[:keys]
 
     def _is_offered(self, index: int) -> bool:
         """Whether this is a number that the world offers by itself: of merchant, terminal, host, operator."""
@@ -170,7 +188,7 @@ class _Person:
                     yield f"code,mti={mti},code={code}"
 
     def _answer(self, start: int) -> str | None:
-        """The response code of the next frame; None: it has none; "": the terminal went on without an answer."""
+        """The response code of the next frame; None: it has none; "": the terminal went on or ended without one."""
         for _, line in self._lines[start:]:
             if line.get("is") != "frame":
                 continue
@@ -178,4 +196,4 @@ class _Person:
                 return ""
             fields = line.get("fields")
             return str(fields["39"]) if isinstance(fields, dict) and "39" in fields else None
-        return None
+        return ""  # Its life ended before the answer came.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
 UNSURE = "unsure"  # Fault of an attempt whose answer says nothing for certain.
+UNANSWERED = "unanswered"  # Why a question that moves no money was abandoned: it may have reached the host.
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +77,4 @@ async def unanswered(shop: Shop, attempt: Attempt, reason: str, **facts: str | i
         case Silence.UNKNOWN | Silence.REPEAT:
             await move(attempt, PaymentState.UNKNOWN, **facts)
         case Silence.NOTHING:
-            await move(attempt, PaymentState.ABANDONED, why="unanswered", **facts)
+            await move(attempt, PaymentState.ABANDONED, why=UNANSWERED, **facts)

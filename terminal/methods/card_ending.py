@@ -16,13 +16,13 @@ from emv.bits import verified_by_card
 from emv.tlv import build
 from terminal.dialogue import acknowledge
 from terminal.hostlink.codec import FrameError
-from terminal.hostlink.codes import PARTIAL_APPROVAL, lookup
+from terminal.hostlink.codes import PARTIAL_APPROVAL, Action, lookup
 from terminal.hostlink.details import read_balance
 from terminal.hostlink.icc import elements
 from terminal.hostlink.transactions import Names, Silence, void_of
 from terminal.loop import Commit, Sleep
 from terminal.methods.answers import keeps_card, refusal_screen, what_next
-from terminal.methods.card_attempt import UNSURE, Attempt, Deal, move
+from terminal.methods.card_attempt import UNANSWERED, UNSURE, Attempt, Deal, move
 from terminal.methods.card_slips import VERIFICATIONS, card_slip, chip_block, plain_slip
 from terminal.methods.reversal import CardData, pending_reversals, seal_card, send_reversal, unseal_card
 from terminal.methods.signing import sign
@@ -114,6 +114,8 @@ async def _no_sale(shop: Shop, attempt: Attempt) -> tuple[screens.Screen, Ending
         return screens.ReversalPending(count=count, code=code), Ending.REVERSING
     if attempt.payment.state is PaymentState.UNKNOWN:
         return screens.OutcomeUnknown(amount=amount, code=_telling_code(attempt)), Ending.UNKNOWN
+    if attempt.payment.facts.get("why") == UNANSWERED and attempt.fault != UNSURE:
+        return screens.NotAnswered(reason=attempt.fault), Ending.UNANSWERED
     if attempt.payment.state is PaymentState.ABANDONED and attempt.fault != UNSURE:
         return screens.NothingSent(reason=attempt.fault), Ending.NOT_SENT
     return refusal_screen(shop, attempt.payment), Ending.DECLINED  # Or of a question: a code that answers nothing.
@@ -177,6 +179,8 @@ async def _print_notice(shop: Shop, attempt: Attempt, ending: Ending) -> None:
     code = _telling_code(attempt)
     words = lookup(code) if code else None
     then = what_next(shop, payment) if ending is Ending.DECLINED else None
+    if ending is Ending.UNANSWERED:
+        then = Action.WAIT
     slip = NoticeSlip(
         head=await slip_head(shop, str(facts["batch_no"])),
         amount=payment.amount,

@@ -82,6 +82,7 @@ class Ending(Enum):
 
     DECLINED = "declined"  # The host said no.
     NOT_SENT = "not-sent"  # The host never saw it; the prepared reversal is withdrawn.
+    UNANSWERED = "unanswered"  # The host may have seen it, and nothing hangs on that: a balance.
     REVERSING = "reversing"  # The host may have approved: the reversal is kept until it is answered.
     REVERSED = "reversed"  # Approved, and undone again.
     UNKNOWN = "unknown"  # A refund that nobody answered: neither asked again nor reversed.

@@ -316,6 +316,7 @@ ENDINGS: MappingProxyType[Ending, tuple[str, str]] = MappingProxyType(
     {
         Ending.DECLINED: ("交易被拒绝，未扣款", "DECLINED, NOTHING WAS CHARGED"),
         Ending.NOT_SENT: ("交易未发出，未扣款", "NOT SENT, NOTHING WAS CHARGED"),
+        Ending.UNANSWERED: ("未得到应答，未扣款", "NO ANSWER, NOTHING WAS CHARGED"),
         Ending.REVERSING: ("主机未确认，将自动冲正", "NOT CONFIRMED, WILL BE REVERSED"),
         Ending.REVERSED: ("已冲正，未扣款", "REVERSED, NOTHING WAS CHARGED"),
         Ending.UNKNOWN: ("结果未知，请联系收单方，勿重做", "UNKNOWN: ASK THE ACQUIRER, DO NOT REPEAT IT"),

@@ -217,3 +217,20 @@ class NothingSent:
             mark=Mark.CAUTION,
             hint=hinted(words, "", "ok"),
         )
+
+
+@value
+class NotAnswered:
+    """A question that moves no money was sent, and no answer came that can be believed. `reason` as in NothingSent."""
+
+    name: ClassVar[str] = "not_answered"
+    reason: str
+
+    def lay(self, words: Words) -> Layout:
+        return Notice(
+            words["not_answered.title"],
+            headline=fault(words, "not_answered", self.reason),
+            corner=words["not_answered.paid"],
+            mark=Mark.CAUTION,
+            hint=Hint(words["next.wait"], words["hint.ok"]),
+        )

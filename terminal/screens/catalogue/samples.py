@@ -232,6 +232,10 @@ EXAMPLES: tuple[screens.Screen, ...] = (
         screens.NothingSent(reason)
         for reason in ("refused", "timeout", "unreachable", "tls-date", "tls", "broken", "garbled", "foreign")
     ),
+    *(
+        screens.NotAnswered(reason)
+        for reason in ("timeout", "overdue", "broken", "garbled", "foreign", "unauthenticated")
+    ),
     *(screens.Printing(copy) for copy in ("merchant", "cardholder", "settlement", "self_test", "reprint", "qr")),
     *(screens.PaperStopped(state) for state in ("low", "out", "cover-open", "offline")),
     screens.ShowQr(_SALE, _CODE, 58),
