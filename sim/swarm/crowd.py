@@ -159,7 +159,8 @@ class Crowd(People):
         if self._company.calm_since_ms >= 0:
             await self._closing()
         elif place.shop.mode.value != "signed-in":
-            await self._press("ENTER")
+            if not self._leaves_it_behind():
+                await self._press("ENTER")
         elif self._mischief.settles or self._company.since_settled >= place.drawn.settle_every:
             self._mischief.settles, self._company.since_settled = False, 0
             await self._choose(MENU_SETTLEMENT)
@@ -175,6 +176,12 @@ class Crowd(People):
             await self._come(self._watch.transaction)
         else:
             await self._next_customer()
+
+    def _leaves_it_behind(self) -> bool:
+        """Whether the merchant lets a settlement go on behind the idle screen; sooner or later he wants to see it."""
+        place = self._place
+        waits = place.draws.number(self._watch.transaction, f"waits behind {self._screens}", 4) > 0
+        return place.drawn.settled_behind and place.shop.mode.value == "settling" and waits
 
     async def _go(self, steps: Steps) -> None:
         """Key in what an errand takes; who does not see what he expects gives it up."""

@@ -148,6 +148,7 @@ class Drawn:
     offline: bool
     drift_ppm: int
     settle_every: int
+    settled_behind: bool
 
 
 PROFILES_SHIPPED = ("unionpay", "unionpay", "iso8583-1987-ascii")  # The first is what most terminals speak.
@@ -167,6 +168,7 @@ def drawn(draws: Draws) -> Drawn:
         offline=source.random() < 0.3,
         drift_ppm=source.randrange(-200, 201),
         settle_every=source.choice((12, 25, 60)),
+        settled_behind=source.random() < 0.2,
     )
 
 
@@ -237,7 +239,8 @@ class SwarmWorld(World):
     ) -> None:
         self.draws = draws
         self.drawn = frozen or drawn(draws)
-        profile = load_profile(self.drawn.profile)
+        shipped = load_profile(self.drawn.profile)
+        profile = dataclasses.replace(shipped, settled_behind=self.drawn.settled_behind)
         self.on_send: Callable[[bytes], None] = lambda frame: None
         self.on_unsent: Callable[[bytes], None] = lambda frame: None
         self.storm = Storm()
