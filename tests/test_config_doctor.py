@@ -111,6 +111,24 @@ def test_a_complete_machine_is_well(pi: Bench, capsys: pytest.CaptureFixture[str
     assert "All that is needed is here." in capsys.readouterr().out
 
 
+def test_a_newcomer_s_machine_is_told_what_can_be_done_there(tmp_path: Path) -> None:
+    """No Raspberry Pi, no configuration, nothing installed: no advice that only a Pi can follow, and no bare dash."""
+    machine = Bench(root=tmp_path, faults={"127.0.0.1:8583": LinkFault.REFUSED})
+    found = rows(machine)
+    for text in ("raspi-config", "systemctl"):
+        assert not [row.name for row in found.values() if text in row.zh + row.en]
+    assert "python -m sim acquirer --port 8583" in found["host"].en
+    assert "python -m sim acquirer --port 8583" in found["host"].zh
+    assert "apt install pcscd" in found["pcscd"].en
+    assert found["data"].found.startswith("/")
+    for chinese in (True, False):
+        lines = list(doctor.report(tuple(found.values()), chinese=chinese, good=False))
+        assert not [line for line in lines if line.endswith(": -")]
+        assert "--lang" in lines[-1]
+    told = "\n".join(doctor.report(tuple(found.values()), chinese=True, good=False))
+    assert not [word for word in (": off", ": allowed", ": none", ": unsealed") if word in told]
+
+
 def test_files_are_not_sealed_or_their_list_is_gone(pi: Bench) -> None:
     assert rows(pi, configured(pi, ""))["files"].state is State.WARN
     (pi.root / "opt/zhanggui/manifest").unlink()
@@ -286,7 +304,8 @@ def test_json_is_one_object_on_the_last_line(pi: Bench, capsys: pytest.CaptureFi
     assert doctor.run(given("--json", "--lang", "zh-CN"), dataclasses.replace(pi, names=())) == 1
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["ok"] is False
-    assert {"name": "reader", "state": "missing", "found": "-", "do": "接好读卡器, 或改 [reader] name"} in last["rows"]
+    row = {"name": "reader", "state": "missing", "found": "none", "do": "接好读卡器, 或改 [reader] name"}
+    assert row in last["rows"]
 
 
 def test_every_row_has_a_name_in_both_languages(pi: Bench, capsys: pytest.CaptureFixture[str]) -> None:

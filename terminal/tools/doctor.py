@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from drivers.ports import LinkFault
 from terminal.config import NO_PRINTER, Config, ConfigErrors, Tls, load_config
 from terminal.screens.font import FontError, load_font
 from terminal.tools.hosts import REMEDIES, routes
@@ -22,6 +23,7 @@ from terminal.tools.machine import Machine
 
 SYSTEM_CONFIG = Path("/etc/zhanggui/zhanggui.toml")
 OLDEST_PYTHON = (3, 11)
+LABORATORY = "127.0.0.1"  # The simulator's acquirer, which is also where the defaults look for one.
 CLOCK_FLOOR = datetime.date(2025, 1, 1)  # Before this program was begun: a clock that says less was never set.
 FREE_BYTES = 100_000_000  # A year's journal of a small shop, twice.
 NEEDED = ("apsw", "cryptography", "PIL", "luma.oled", "serial", "escpos")
@@ -73,6 +75,16 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "memory": ("内存锁定", "memory lock"),
     "files": ("程序文件", "installed files"),
 }
+# What is found in a word, where it is no name, number or path.
+FOUND: Mapping[str, tuple[str, str]] = {
+    "none": ("无", "none"),
+    "defaults": ("默认值", "the defaults"),
+    "off": ("关闭", "off"),
+    "on": ("开启", "on"),
+    "allowed": ("允许", "allowed"),
+    "limited": ("受限", "limited"),
+    "unsealed": ("未封存", "not sealed"),
+}
 MARKS = {State.OK: "[ok]", State.WARN: "[!]", State.MISSING: "[x]"}
 
 
@@ -106,16 +118,18 @@ def report(rows: tuple[Row, ...], *, chinese: bool, good: bool) -> Iterator[str]
     """The lines a person reads."""
     for row in rows:
         name = NAMES[row.name][0 if chinese else 1]
-        yield f"{MARKS[row.state]:<5}{name}: {row.found}"
+        found = FOUND.get(row.found, (row.found, row.found))[0 if chinese else 1]
+        yield f"{MARKS[row.state]:<5}{name}: {found}"
         remedy = row.zh if chinese else row.en
         if remedy:
             yield f"     → {remedy}"
     if good:
         yield "所需的都有了。" if chinese else "All that is needed is here."
     elif chinese:
-        yield "标 [x] 的项目缺失; 不用真实设备也可以 make run (模拟环境)。"
+        yield "标 [x] 的缺了就不能用, 标 [!] 的只是提醒; 没有真实设备也可以 make run (模拟环境)。"
     else:
-        yield "What is marked [x] is missing. Without any device: make run (the simulator)."
+        yield "[x] is needed and missing, [!] is a warning. Without any device: make run (the simulator)."
+    yield "In English: --lang en" if chinese else "中文: python -m terminal doctor --lang zh-CN"
 
 
 def examine(machine: Machine, config_path: Path | None = None) -> Iterator[Row]:
@@ -125,7 +139,13 @@ def examine(machine: Machine, config_path: Path | None = None) -> Iterator[Row]:
         path = machine.under(SYSTEM_CONFIG)
     config = Config.default()
     if path is None:
-        yield Row("config", State.OK, "-", "未指定配置文件, 按默认值检查", "no file: looking at the defaults")
+        yield Row(
+            "config",
+            State.OK,
+            "defaults",
+            f"没有 {SYSTEM_CONFIG}: 按默认值检查; 检查自己的文件用 --config",
+            f"there is no {SYSTEM_CONFIG}; --config FILE looks at yours",
+        )
     else:
         try:
             config = load_config(path)
@@ -185,8 +205,10 @@ def _node(machine: Machine, name: str, node: str, zh: str, en: str, group: str) 
 
 def _display(machine: Machine, config: Config) -> Iterator[Row]:
     command = "sudo raspi-config nonint do_i2c 0"
-    node = f"/dev/i2c-{config.display.port}"
-    yield _node(machine, "display", node, f"打开总线: {command}", f"switch the bus on: {command}", "i2c")
+    zh, en = f"打开总线: {command}", f"switch the bus on: {command}"
+    if not machine.is_pi():
+        zh, en = "显示屏接在树莓派的 I2C 上, 本机不是树莓派", "the display hangs on a Raspberry Pi's I2C; this is no Pi"
+    yield _node(machine, "display", f"/dev/i2c-{config.display.port}", zh, en, "i2c")
 
 
 def _gpio(machine: Machine, config: Config) -> Iterator[Row]:
@@ -218,7 +240,7 @@ def _scanner(machine: Machine, config: Config) -> Iterator[Row]:
     device = config.scanner.device
     if device is None:
         zh, en = "没有扫码枪: 不能扫顾客的付款码", "no scanner: customers' payment codes cannot be read"
-        yield Row("scanner", State.WARN, "-", zh, en)
+        yield Row("scanner", State.WARN, "none", zh, en)
         return
     zh, en = f"没有 {device}: 接好扫码枪", f"no {device}: plug the scanner in, or change [scanner] device"
     yield _node(machine, "scanner", device, zh, en, "dialout")
@@ -244,7 +266,7 @@ def _stripe(machine: Machine, config: Config) -> Iterator[Row]:
     device = config.stripe.device
     if device is None:
         zh, en = "没有刷卡器: 只能插卡, 也不能降级", "no stripe reader: chips only, and no fallback"
-        yield Row("stripe", State.WARN, "-", zh, en)
+        yield Row("stripe", State.WARN, "none", zh, en)
         return
     zh, en = f"没有 {device}: 接好刷卡器", f"no {device}: plug the stripe reader in, or change [stripe] device"
     yield _node(machine, "stripe", device, zh, en, "dialout")
@@ -256,7 +278,9 @@ def _reader(machine: Machine, config: Config) -> Iterator[Row]:
             "启动 pcscd: sudo systemctl enable --now pcscd.socket",
             "start it: sudo systemctl enable --now pcscd.socket",
         )
-        yield Row("pcscd", State.MISSING, "-", zh, en)
+        if not machine.exists("/usr/sbin/pcscd"):
+            zh, en = "安装 pcscd: sudo apt install pcscd", "install it: sudo apt install pcscd"
+        yield Row("pcscd", State.MISSING, "none", zh, en)
         return
     yield Row("pcscd", State.OK, "/run/pcscd/pcscd.comm")
     try:
@@ -270,7 +294,7 @@ def _reader(machine: Machine, config: Config) -> Iterator[Row]:
         return
     wanted = config.reader.name
     fitting = [name for name in names if wanted is None or wanted in name]
-    listed = ", ".join(names) or "-"
+    listed = ", ".join(names) or "none"
     if len(fitting) == 1:
         yield Row("reader", State.OK, fitting[0])
     elif fitting:
@@ -296,7 +320,7 @@ def _clock(machine: Machine, config: Config) -> Iterator[Row]:
         yield Row("rtc", State.WARN, "NTP", zh, en)
     else:
         zh, en = "既无 RTC 也未对时: 开机后先核对日期", "neither an RTC nor a time server: check the date at power-on"
-        yield Row("rtc", State.WARN, "-", zh, en)
+        yield Row("rtc", State.WARN, "none", zh, en)
 
 
 def _data(machine: Machine, config: Config) -> Iterator[Row]:
@@ -315,7 +339,7 @@ def _data(machine: Machine, config: Config) -> Iterator[Row]:
         zh, en = f"他人可读: chmod go= {listed}", f"others may read it: chmod go= {listed}"
         yield Row("data", State.MISSING, str(folder), zh, en)
     else:
-        yield Row("data", State.OK, str(folder))
+        yield Row("data", State.OK, str(folder.absolute()))
     free = machine.free_bytes(machine.under(existing))
     found = f"{free // 1_000_000} MB"
     if free >= FREE_BYTES:
@@ -330,9 +354,8 @@ def _others_may(path: Path) -> bool:
 
 def _tls(machine: Machine, config: Config) -> Iterator[Row]:
     if not config.link.tls.on:
-        yield Row(
-            "tls", State.WARN, "off", "出实验室必须开启 [link.tls]", "must be on outside the laboratory: [link.tls] on"
-        )
+        zh, en = "出实验室必须开启: [link.tls] on = true", "it must be on outside the laboratory: [link.tls] on = true"
+        yield Row("tls", State.WARN, "off", zh, en)
         return
     for tls in dict.fromkeys(config.link.tls_of(host) for host in config.link.hosts):
         yield from _tls_files(machine, tls)
@@ -350,7 +373,11 @@ def _hosts(machine: Machine, config: Config) -> Iterator[Row]:
         if fault is None:
             yield Row("host", State.OK, str(route))
         else:
-            yield Row("host", needed, f"{route}: {fault.value}", *REMEDIES[fault])
+            zh, en = REMEDIES[fault]
+            if fault is LinkFault.REFUSED and route.host == LABORATORY:
+                command = f"python -m sim acquirer --port {route.port}"
+                zh, en = f"试用: 先运行 {command}; 或改 [link] hosts", f"to try it: {command}; or set [link] hosts"
+            yield Row("host", needed, f"{route}: {fault.value}", zh, en)
 
 
 def _tls_files(machine: Machine, tls: Tls) -> Iterator[Row]:
@@ -407,8 +434,8 @@ def _files(machine: Machine, config: Config) -> Iterator[Row]:
     """Whether they are sealed; what is in them the terminal looks at itself, at each start and each day."""
     manifest = config.checks.manifest
     if manifest is None:
-        zh, en = "程序文件未封存: 见 docs/raspberry-pi.md", "files not sealed: docs/raspberry-pi.md says how"
-        yield Row("files", State.WARN, "-", zh, en)
+        zh, en = "封存后改动会被发现: 见 docs/raspberry-pi.md", "sealed, a change would be found: docs/raspberry-pi.md"
+        yield Row("files", State.WARN, "unsealed", zh, en)
     elif machine.exists(manifest):
         yield Row("files", State.OK, str(manifest))
     else:
