@@ -327,7 +327,7 @@ def _data(machine: Machine, config: Config) -> Iterator[Row]:
     existing = config.general.data
     while not machine.exists(existing) and existing != existing.parent:
         existing = existing.parent
-    folder = machine.under(config.general.data)
+    folder = machine.under(config.general.data).absolute()
     if not machine.usable(existing):
         zh, en = f"不可写: sudo chown $USER {existing}", f"not writable: sudo chown $USER {existing}"
         yield Row("data", State.MISSING, str(folder), zh, en)
@@ -339,7 +339,7 @@ def _data(machine: Machine, config: Config) -> Iterator[Row]:
         zh, en = f"他人可读: chmod go= {listed}", f"others may read it: chmod go= {listed}"
         yield Row("data", State.MISSING, str(folder), zh, en)
     else:
-        yield Row("data", State.OK, str(folder.absolute()))
+        yield Row("data", State.OK, str(folder))
     free = machine.free_bytes(machine.under(existing))
     found = f"{free // 1_000_000} MB"
     if free >= FREE_BYTES:
