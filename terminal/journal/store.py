@@ -110,6 +110,7 @@ class Journal:
         self._check_chain(after=max(0, self._last_n() - TAIL_CHECKED))
 
     def _make(self, tx: Tx) -> None:
+        """All tables, what the file is, and the first event: a cut leaves an empty file or a journal."""
         tx.begin()
         self._db.execute(EVENTS_TABLE + SEALED_TABLE + PROJECTION_TABLES)
         self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}")

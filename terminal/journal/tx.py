@@ -74,7 +74,7 @@ class Tx:
         """
         self._check_open()
         if not self.writes:
-            self.writes = True
+            self.writes = True  # First: a BEGIN that has failed leaves nothing that may be trusted either.
             self._db.execute("BEGIN IMMEDIATE")
 
     def begin_journal(self, schema: int) -> None:

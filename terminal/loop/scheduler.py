@@ -236,9 +236,8 @@ class Loop:
         finally:
             self.running = None
 
-    # Each syscall: the answer when the task can go on, `_WAITING` when it must wait.
-
-    # A wait begins with a look, in argument order: what is there already is taken at once.
+    # Each syscall: the answer when the task can go on, `_WAITING` when it must wait. What is there already is taken
+    # at once, in argument order.
 
     def _for_wait(self, task: Task, request: Wait[Any]) -> Any:
         task.ticket += 1
@@ -262,7 +261,7 @@ class Loop:
         entries = task.entries = request.entries
         task.single = False
         now_ms = self.clock_ms()
-        task.deadlines = [now_ms + e.ms if type(e) is Sleep else 0 for e in entries]
+        task.deadlines = [now_ms + e.ms if isinstance(e, Sleep) else 0 for e in entries]
         decided = self._decide(task, now_ms)
         if decided is not None:
             task.entries = ()
@@ -319,7 +318,7 @@ class Loop:
 
     def _forget_wait(self, task: Task) -> None:
         for entry in task.entries:
-            if type(entry) is Wait and task in entry.mailbox._waiters:
+            if isinstance(entry, Wait) and task in entry.mailbox._waiters:
                 entry.mailbox._waiters.remove(task)
                 if entry.mailbox._items:
                     for waiter in entry.mailbox._waiters:
