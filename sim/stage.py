@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ DARK_MS = 3_000  # From the cut to the next start, when nobody says otherwise.
 SLIPS_LIMIT = 1_000  # Of one stage; whoever prints more wants a day (sim.day).
 HEARD_LIMIT = 10_000
 SCREENS_LIMIT = 100_000  # A countdown is one a second: more than a day of them.
+EXCHANGES_LIMIT_BYTES = 64 * 1024 * 1024  # With a host outside: as long as a terminal's own recording may be.
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,13 @@ class Stage:
         self.printed = 0  # Slips, those included that are no longer kept.
         self._papers: list[str] = []  # The same, as text.
         self.heard: list[str] = []  # The message types that the host was sent, in order.
+        self.exchanges: list[tuple[bytes, tuple[bytes, ...]]] = []  # Each request to a host outside, its answers.
+        self.exchanges_bytes = 0  # From EXCHANGES_LIMIT_BYTES on not all are there.
         self.screens: list[str] = []
         self.lives = 0
         self._wall_ms = START_WALL_MS
         self._on = False
-        self._first_stan = first_stan
+        self.first_stan = first_stan
         self.world = self._new_life(None)
         try:
             self._begin()
@@ -122,12 +126,12 @@ class Stage:
             other_lines=[Network()] * (self.terms.lines - 1),
             profile=self._profile,
             offered=OFFERABLE if self.terms.offered == "all" else None,
-            answers=self.host,
+            answers=None if self.host is None else partial(self._outside, self.host),
         )
         if before is not None:
             world.succeed(before)
-        elif self._first_stan:
-            world.journal.transact(lambda tx: tx.advance("stan", self._first_stan))
+        elif self.first_stan:
+            world.journal.transact(lambda tx: tx.advance("stan", self.first_stan))
         world.printer_said = self._printed
         world.on_frame = self._frame
         world.on_show = self._shown
@@ -159,6 +163,15 @@ class Stage:
             self.heard.append(mti)
         del self.heard[:-HEARD_LIMIT]
         self.told("frame", frame)
+
+    def _outside(self, host: HostAnswers, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        """What a host outside answers, kept: a world is made again from it without the host."""
+        answers = host(frame, now_ms)
+        self.exchanges_bytes += len(frame) + sum(map(len, answers))
+        if self.exchanges_bytes < EXCHANGES_LIMIT_BYTES:
+            self.exchanges.append((frame, answers))
+        self.told("host", answers)
+        return answers
 
     def _lights_out(self) -> None:
         self._wall_ms = START_WALL_MS + self.elapsed_ms()
