@@ -34,6 +34,8 @@ from terminal.config.settings import OFFERABLE
 from terminal.hostlink.codec import FrameError, decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.profile import load_profile
+from terminal.loop import Loop
+from terminal.recording import Recording
 
 T = TypeVar("T")
 DARK_MS = 3_000  # From the cut to the next start, when nobody says otherwise.
@@ -64,11 +66,18 @@ class Stage:
     """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
 
     `host`, if given, answers in place of the acquirer (sim.outside_host): its book is then nobody's but its own, and
-    `first_stan` is where the terminal's counter begins, for it may remember earlier worlds.
+    `first_stan` is where the terminal's counter begins, for it may remember earlier worlds. `tape`, if given, makes the
+    recording of each life, as of a real terminal.
     Raises StoryError when the terminal does not get to where it begins, ProfileError for a dialect that cannot be read.
     """
 
-    def __init__(self, terms: Terms, host: HostAnswers | None = None, first_stan: int = 0) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        host: HostAnswers | None = None,
+        first_stan: int = 0,
+        tape: Callable[[Loop], Recording] | None = None,
+    ) -> None:
         self.terms = terms
         self.host = host
         # Who wants to know, in the order in which it happens: (what, value), see sim.live.
@@ -91,6 +100,7 @@ class Stage:
         self._wall_ms = START_WALL_MS
         self._on = False
         self.first_stan = first_stan
+        self._tape = tape
         self.world = self._new_life(None)
         try:
             self._begin()
@@ -116,7 +126,14 @@ class Stage:
         begun_ms = self._wall_ms - START_WALL_MS
         loop = PacedLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms)
         loop.pace = lambda ms: self.pace(begun_ms + ms)
-        loop.drawn = lambda data: self.told("draw", data)
+        recording = self._tape(loop) if self._tape else None
+
+        def drawn(data: bytes) -> None:
+            self.told("draw", data)
+            if recording:
+                recording.drawn(len(data))
+
+        loop.drawn = drawn
         world = World(
             loop=loop,
             data=Path(self._folder.name) / "terminal",
@@ -127,6 +144,7 @@ class Stage:
             profile=self._profile,
             offered=OFFERABLE if self.terms.offered == "all" else None,
             answers=None if self.host is None else partial(self._outside, self.host),
+            recording=recording,
         )
         if before is not None:
             world.succeed(before)

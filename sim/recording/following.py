@@ -60,7 +60,7 @@ def _terms(number: int, header: Line, life: list[Numbered]) -> Terms:
         language=language,
         panel=PANELS[str(header["panel"])],
         begin="new" if new else "signed-in",
-        offered="all",
+        offered="usual" if header.get("offered") == "usual" else "all",
         profile=profile,
     )
 

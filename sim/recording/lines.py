@@ -99,7 +99,7 @@ def lines_of(terms: Terms, entries: Sequence[Entry], host: HostSaid | None = Non
         for entry in entries:
             done += 1
             held.append({"at": stage.elapsed_ms(), "do": entry_json(entry)})
-            ended = _do(stage, entry)
+            ended = do(stage, entry)
             witness.look()
             if ended:
                 held.append({"at": stage.elapsed_ms(), **ended})
@@ -112,7 +112,7 @@ def lines_of(terms: Terms, entries: Sequence[Entry], host: HostSaid | None = Non
     yield {"end": done, "digest": digest}
 
 
-def _do(stage: Stage, entry: Entry) -> Line:
+def do(stage: Stage, entry: Entry) -> Line:
     """Nothing, or the line that says what came of it instead."""
     try:
         if isinstance(entry, Passed):

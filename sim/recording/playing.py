@@ -15,6 +15,8 @@ from sim.measured import commit
 from sim.outside_host import HostSaid
 from sim.recording.lines import Line, header, lines_of
 from sim.recording.reading import read_deeds, read_header, read_host, read_lines, read_terms
+from sim.recording.redacted import redacted
+from sim.recording.typed import Typed
 from sim.recording.verdict import Verdict
 from sim.stage import Terms
 from terminal.version import VERSION
@@ -32,13 +34,17 @@ def record(terms: Terms, entries: list[Entry], out: TextIO) -> int:
 def recording_of(world: Snapshot) -> str:
     """What a living world has seen so far, which is all done again beside it.
 
+    Before a host outside, where somebody has typed what is no test data, redacted as a terminal's own.
     Raises StoryError, and ValueError when what comes out is not what it has seen.
     """
-    text, last = io.StringIO(), Line()
+    text, last, typed = io.StringIO(), Line(), Typed()
     for last in _whole(world.terms, list(world.entries), world.host):
         text.write(text_of(last) + "\n")
+        typed.hear(last)
     if last["digest"] != world.digest:
         raise ValueError(OTHER_WORLD)
+    if world.host is not None and typed.secret:
+        return redacted(world.terms, world.entries, world.host, f"somebody typed {typed.secret}")
     return text.getvalue()
 
 
