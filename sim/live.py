@@ -60,6 +60,7 @@ QUEUE_LIMIT = 1000  # Deeds waiting: whoever is faster than the world has to wai
 TICK_S = 0.02  # How often time is moved on when nobody does anything: fifty times a second is smooth enough.
 CLOSE_S = 30
 OTHER_WORLD = "the same deeds did not make the same world: another version, or something from outside"
+YOUNGER = "only a younger world can be kept, and reset begins one"
 
 
 class Busy(Exception):
@@ -345,10 +346,10 @@ class Live:
         if stage is None or witness is None:
             raise ValueError("there is no world; reset makes one")
         if len(self._entries) > DEEDS_LIMIT:
-            raise ValueError(f"more than {DEEDS_LIMIT} deeds were done; only a younger world can be kept")
+            raise ValueError(f"more than {DEEDS_LIMIT} deeds were done; {YOUNGER}")
         if stage.exchanges_bytes >= EXCHANGES_LIMIT_BYTES:
             limit = f"{EXCHANGES_LIMIT_BYTES // 1024**2} MB"
-            raise ValueError(f"more than {limit} passed to and from the host; only a younger world can be kept")
+            raise ValueError(f"more than {limit} went to and from the host; {YOUNGER}")
         said = HostSaid(stage.first_stan, tuple(answers for _, answers in stage.exchanges))
         return Snapshot(stage.terms, tuple(self._entries), witness.digest, None if stage.host is None else said)
 

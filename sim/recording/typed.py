@@ -12,7 +12,7 @@ from sim.card import PROFILES
 from sim.recording.lines import Line
 
 CARD_NUMBER, COMPONENT, CEREMONY_PROBLEM, KEYED = "type_card_number", "type_component", "ceremony_problem", "keyed"
-OTHER_NUMBERS = ("enter_number", COMPONENT)  # A merchant's number has fifteen digits.
+NOT_AHEAD = (CARD_NUMBER, COMPONENT, "enter_number")  # The last: a merchant's number has fifteen digits.
 SHORTEST_PAN = 13  # Spec: ISO/IEC 7812-1.
 TEST_NUMBERS = tuple({card.pan for card in PROFILES.values()})
 
@@ -32,7 +32,7 @@ class Typed:
     def hear(self, line: Line) -> None:
         match line.get("is"):
             case "screen" if line["name"] != self._screen:
-                self._screen, self._number = line["name"], ""
+                self._screen, self._number, self._run = line["name"], "", ""
                 if self._component and self._screen == CEREMONY_PROBLEM:
                     self._secret = "a key's component"
             case "key":
@@ -46,6 +46,6 @@ class Typed:
         self._component = self._component or (self._screen == COMPONENT and bool(key.digits))
         if self._screen == CARD_NUMBER:
             self._number = self._number[:-1] if key is Key.CLEAR else self._number + key.digits
-        ahead = self._run if len(self._run) >= SHORTEST_PAN and self._screen not in OTHER_NUMBERS else ""
+        ahead = self._run if len(self._run) >= SHORTEST_PAN and self._screen not in NOT_AHEAD else ""
         if not all(any(number.startswith(typed) for number in TEST_NUMBERS) for typed in (self._number, ahead)):
             self._secret = "the number of a card that is no test card"
