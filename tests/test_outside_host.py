@@ -24,6 +24,7 @@ from sim.outside_host import OutsideHost
 from sim.proxy import Address
 from sim.recording.following import follow
 from sim.recording.playing import is_full, recording_of, replay
+from sim.recording.typed import A_CARD, A_COMPONENT
 from sim.stage import EXCHANGES_LIMIT_BYTES, Stage, Terms
 from sim.story import StoryError, to_transaction
 from terminal.config.settings import OFFERABLE
@@ -218,12 +219,13 @@ def test_the_number_of_no_test_card_is_in_no_recording_and_the_flow_is_followed(
         world.record(path)
     text = path.read_bytes()
     header = json.loads(text.splitlines()[0])
-    assert (header["full"], header["redacted"]) == (False, "somebody typed the number of a card that is no test card")
+    assert (header["full"], header["redacted"]) == (False, A_CARD)
     card = PROFILES["pin-12"]
     secrets = {"typed": list(digits(NUMBER)), "PAN": list(digits(card.pan)), "PIN": list(digits(card.pin))}
     assert found(needles(secrets), "the recording", text) == []
     assert b'"lost"' not in text
     followed = follow(path)
+    assert followed.redacted == A_CARD
     assert (followed.same, followed.lives) == (True, 2), followed
     assert followed.decisions >= 10
     turned = text.decode().replace(f'"to":"{ends}"', '"to":"unknown"', 1)
@@ -244,7 +246,7 @@ def test_components_are_in_a_recording_when_a_published_key_has_come_of_them(cer
         at_the_counter(world, another_operator("02") + FROM_MENU + ceremony)
         text = recording_of(world.live.story().result())
     header = json.loads(text.splitlines()[0])
-    assert (header["full"], header.get("redacted", "")) == (full, "" if full else "somebody typed a key's component")
+    assert (header["full"], header.get("redacted", "")) == (full, "" if full else A_COMPONENT)
     assert ('"key":"8"' in text) == full
 
 

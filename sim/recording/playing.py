@@ -44,7 +44,7 @@ def recording_of(world: Snapshot) -> str:
     if last["digest"] != world.digest:
         raise ValueError(OTHER_WORLD)
     if world.host is not None and typed.secret:
-        return redacted(world.terms, world.entries, world.host, f"somebody typed {typed.secret}")
+        return redacted(world.terms, world.entries, world.host, typed.secret)
     return text.getvalue()
 
 
