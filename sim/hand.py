@@ -150,7 +150,7 @@ class Hand:
 
     def record(self, path: Path) -> None:
         """All that has happened so far, for `python -m sim replay`. Raises ValueError, OSError."""
-        path.write_text(recording_of(self.snapshot()), encoding="utf-8")
+        path.write_text(recording_of(_of(self.live.story())), encoding="utf-8")
 
     def describe(self) -> str:
         """What a person would tell of it: the screen, and the newest slip's first lines."""
@@ -160,7 +160,7 @@ class Hand:
 
     def story(self) -> str:
         """Everything of which this world is made, as JSON: terms, then each deed."""
-        snapshot = self.snapshot()
+        snapshot = _of(self.live.story())
         told = [json.dumps({"seed": snapshot.terms.seed}, ensure_ascii=False)]
         told += [json.dumps(entry_json(entry), ensure_ascii=False) for entry in snapshot.entries]
         return "\n".join(told)[-TOLD_LIMIT:]

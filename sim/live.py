@@ -23,7 +23,8 @@ must change nothing but by `touch`. `play` performs the steps of a scenario from
     frame    bytes, either way           apdu     (command, answer)        lamp    (Lamp, lit)
     journal  terminal.journal.Event      power    on, off                  step    the Step about to be done
     key      Key                         code     what was held before     draw    random bytes
-                                                  the scanner
+    host     tuple of bytes: what a               the scanner
+             host outside answers
     time     the speed                   begun    the Terms                broken  the exception
 
 `told` must neither wait for the world nor raise. What the terminal itself raises breaks the world: every deed then
@@ -47,9 +48,10 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from sim.deeds import DEEDS_LIMIT, Deed, Done, Entry, Passed, Touch, do_again, perform, touch
+from sim.outside_host import HostSaid
 from sim.pace import Interrupted, Pace, TimeIsUp
 from sim.scenario.steps import Step
-from sim.stage import Stage, Terms
+from sim.stage import EXCHANGES_LIMIT_BYTES, Stage, Terms
 from sim.story import StoryError
 from sim.witness import Witness
 
@@ -58,6 +60,7 @@ QUEUE_LIMIT = 1000  # Deeds waiting: whoever is faster than the world has to wai
 TICK_S = 0.02  # How often time is moved on when nobody does anything: fifty times a second is smooth enough.
 CLOSE_S = 30
 OTHER_WORLD = "the same deeds did not make the same world: another version, or something from outside"
+YOUNGER = "only a younger world can be kept, and reset begins one"
 
 
 class Busy(Exception):
@@ -89,11 +92,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything of which a world is made. `digest`: of what came out of it."""
+    """Everything of which a world is made. `digest`: of what came out of it. `host`: what one outside said."""
 
     terms: Terms
     entries: tuple[Entry, ...]
     digest: str
+    host: HostSaid | None = None
 
 
 class Live:
@@ -173,6 +177,10 @@ class Live:
     def snapshot(self) -> Future[Snapshot]:
         """Also of a world that has broken. The Future raises ValueError where more counts than the deeds kept."""
         return self._put(self._snapshot)
+
+    def story(self) -> Future[Snapshot]:
+        """As a snapshot, to be recorded and not to be restored: also before a host outside."""
+        return self._put(self._story)
 
     def reset(self, terms: Terms) -> Future[None]:
         """Another world in place of this one. The Future raises StoryError; then there is none."""
@@ -329,13 +337,21 @@ class Live:
         self._witness.look()
 
     def _snapshot(self) -> Snapshot:
-        if self._stage is None or self._witness is None:
+        if self._stage is not None and self._stage.host is not None:
+            raise ValueError("the host is outside this world, and remembers what a snapshot cannot: record it")
+        return self._story()
+
+    def _story(self) -> Snapshot:
+        stage, witness = self._stage, self._witness
+        if stage is None or witness is None:
             raise ValueError("there is no world; reset makes one")
-        if self._stage.host is not None:
-            raise ValueError("the host is outside this world, and remembers what a snapshot cannot")
         if len(self._entries) > DEEDS_LIMIT:
-            raise ValueError(f"more than {DEEDS_LIMIT} deeds were done; only a younger world can be kept")
-        return Snapshot(self._stage.terms, tuple(self._entries), self._witness.digest)
+            raise ValueError(f"more than {DEEDS_LIMIT} deeds were done; {YOUNGER}")
+        if stage.exchanges_bytes >= EXCHANGES_LIMIT_BYTES:
+            limit = f"{EXCHANGES_LIMIT_BYTES // 1024**2} MB"
+            raise ValueError(f"more than {limit} went to and from the host; {YOUNGER}")
+        said = HostSaid(stage.first_stan, tuple(answers for _, answers in stage.exchanges))
+        return Snapshot(stage.terms, tuple(self._entries), witness.digest, None if stage.host is None else said)
 
     def _restore(self, snapshot: Snapshot) -> None:
         self._reset(snapshot.terms)

@@ -14,14 +14,34 @@ from __future__ import annotations
 import secrets
 import socket
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from drivers.link import FRAME_LIMIT_BYTES, READ_BYTES, FrameReader, length_prefix
 from sim.proxy import Address
 from sim.stage import Stage, Terms
+from terminal.loop import Loop
+from terminal.recording import Recording
 
 PATIENCE_S = 10.0  # A host that has not answered by then was silent; a real one answers within seconds.
 STANS = 900_000  # Numbers that a world may begin at: a hundred thousand are left for its life.
 FRAMES_LIMIT = 32  # In one exchange: more is a host that does not stop.
+
+
+@dataclass(frozen=True, slots=True)
+class HostSaid:
+    """All that a world had from a host outside: with it the world is made again without that host.
+
+    `first_stan`: where the terminal's counter began. `answers`: to each request, in order.
+    """
+
+    first_stan: int
+    answers: Sequence[tuple[bytes, ...]]
+
+    def stage(self, terms: Terms, tape: Callable[[Loop], Recording] | None = None) -> Stage:
+        """That world once more. Whatever is asked beyond what was answered then is not answered."""
+        left = iter(self.answers)
+        return Stage(terms, lambda frame, now_ms: next(left, ()), self.first_stan, tape)
 
 
 class OutsideHost:

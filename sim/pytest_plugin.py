@@ -112,7 +112,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _told(world: Hand, folder: Path, name: str) -> str:
-    """A world that is broken, or before a host outside, tells what it can."""
+    """A world that is broken tells what it can."""
 
     def recorded() -> str:
         path = folder.absolute() / _file_name(name)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,12 +34,15 @@ from terminal.config.settings import OFFERABLE
 from terminal.hostlink.codec import FrameError, decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.profile import load_profile
+from terminal.loop import Loop
+from terminal.recording import Recording
 
 T = TypeVar("T")
 DARK_MS = 3_000  # From the cut to the next start, when nobody says otherwise.
 SLIPS_LIMIT = 1_000  # Of one stage; whoever prints more wants a day (sim.day).
 HEARD_LIMIT = 10_000
 SCREENS_LIMIT = 100_000  # A countdown is one a second: more than a day of them.
+EXCHANGES_LIMIT_BYTES = 64 * 1024 * 1024  # With a host outside: as long as a terminal's own recording may be.
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,18 @@ class Stage:
     """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
 
     `host`, if given, answers in place of the acquirer (sim.outside_host): its book is then nobody's but its own, and
-    `first_stan` is where the terminal's counter begins, for it may remember earlier worlds.
+    `first_stan` is where the terminal's counter begins, for it may remember earlier worlds. `tape`, if given, makes the
+    recording of each life, as of a real terminal.
     Raises StoryError when the terminal does not get to where it begins, ProfileError for a dialect that cannot be read.
     """
 
-    def __init__(self, terms: Terms, host: HostAnswers | None = None, first_stan: int = 0) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        host: HostAnswers | None = None,
+        first_stan: int = 0,
+        tape: Callable[[Loop], Recording] | None = None,
+    ) -> None:
         self.terms = terms
         self.host = host
         # Who wants to know, in the order in which it happens: (what, value), see sim.live.
@@ -82,11 +93,14 @@ class Stage:
         self.printed = 0  # Slips, those included that are no longer kept.
         self._papers: list[str] = []  # The same, as text.
         self.heard: list[str] = []  # The message types that the host was sent, in order.
+        self.exchanges: list[tuple[bytes, tuple[bytes, ...]]] = []  # Each request to a host outside, its answers.
+        self.exchanges_bytes = 0  # From EXCHANGES_LIMIT_BYTES on not all are there.
         self.screens: list[str] = []
         self.lives = 0
         self._wall_ms = START_WALL_MS
         self._on = False
-        self._first_stan = first_stan
+        self.first_stan = first_stan
+        self._tape = tape
         self.world = self._new_life(None)
         try:
             self._begin()
@@ -112,7 +126,14 @@ class Stage:
         begun_ms = self._wall_ms - START_WALL_MS
         loop = PacedLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms)
         loop.pace = lambda ms: self.pace(begun_ms + ms)
-        loop.drawn = lambda data: self.told("draw", data)
+        recording = self._tape(loop) if self._tape else None
+
+        def drawn(data: bytes) -> None:
+            self.told("draw", data)
+            if recording:
+                recording.drawn(len(data))
+
+        loop.drawn = drawn
         world = World(
             loop=loop,
             data=Path(self._folder.name) / "terminal",
@@ -122,12 +143,13 @@ class Stage:
             other_lines=[Network()] * (self.terms.lines - 1),
             profile=self._profile,
             offered=OFFERABLE if self.terms.offered == "all" else None,
-            answers=self.host,
+            answers=None if self.host is None else partial(self._outside, self.host),
+            recording=recording,
         )
         if before is not None:
             world.succeed(before)
-        elif self._first_stan:
-            world.journal.transact(lambda tx: tx.advance("stan", self._first_stan))
+        elif self.first_stan:
+            world.journal.transact(lambda tx: tx.advance("stan", self.first_stan))
         world.printer_said = self._printed
         world.on_frame = self._frame
         world.on_show = self._shown
@@ -159,6 +181,15 @@ class Stage:
             self.heard.append(mti)
         del self.heard[:-HEARD_LIMIT]
         self.told("frame", frame)
+
+    def _outside(self, host: HostAnswers, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        """What a host outside answers, kept: a world is made again from it without the host."""
+        answers = host(frame, now_ms)
+        self.exchanges_bytes += len(frame) + sum(map(len, answers))
+        if self.exchanges_bytes < EXCHANGES_LIMIT_BYTES:
+            self.exchanges.append((frame, answers))
+        self.told("host", answers)
+        return answers
 
     def _lights_out(self) -> None:
         self._wall_ms = START_WALL_MS + self.elapsed_ms()

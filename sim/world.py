@@ -43,6 +43,8 @@ from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop import Spawn
 from terminal.manifest import FileCheck
+from terminal.recorded import recorded
+from terminal.recording import Recording
 from terminal.screens.font import Font
 from terminal.shop import Devices, Shop
 
@@ -67,7 +69,7 @@ class World:
     `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
     the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
     of `scratch` (None: in memory). `loop` may be one with a mind of its own (a power cut at a chosen moment); it then
-    decides seed and clock. `answers`: a host that answers in place of the acquirer.
+    decides seed and clock. `answers`: a host that answers in place of the acquirer. `recording`: as of a real terminal.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class World:
         scratch: Path | None = None,
         vfs: str | None = None,
         answers: HostAnswers | None = None,
+        recording: Recording | None = None,
     ) -> None:
         self.answers = answers  # None: the acquirer.
         self._folder = tempfile.TemporaryDirectory(dir=scratch or _memory()) if data is None else None
@@ -105,7 +108,8 @@ class World:
         self.journal = Journal.open(
             self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs
         )
-        self.loop.commit = self.journal.transact
+        self._recording = recording
+        self.loop.commit = recording.rows(self.journal) if recording else self.journal.transact
         # Who wants to know of everything that is shown, sent, printed and logged (a trace, a demo's files).
         self.on_show: Callable[[Picture], None] = lambda picture: None
         self.on_frame: Callable[[bytes], None] = lambda frame: None
@@ -161,7 +165,7 @@ class World:
         self.scanner = TwinScanner()
         self.stripe = TwinStripeReader(fitted=stripe)
         self.link = TwinLink(self.loop, self._host, self.network, others=self._other_lines, spend=spend)
-        self.devices = Devices(
+        devices = Devices(
             display=self.display,
             keypad=self.keypad,
             buzzer=self.buzzer,
@@ -174,6 +178,7 @@ class World:
             link=self.link,
             pad=self.pad,
         )
+        self.devices = recorded(devices, self._recording) if self._recording else devices
 
     # The host and its line
 
@@ -328,6 +333,8 @@ class World:
 
     def close(self) -> None:
         self.journal.close()
+        if self._recording:
+            self._recording.close()
         if self._folder:
             self._folder.cleanup()
 

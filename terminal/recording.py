@@ -48,7 +48,8 @@ class Recording:
     """One life of a terminal, behind what the file has of lives before. A life of which nothing is told leaves nothing.
 
     Every method is safe from any thread, and none waits for the disk but `close`. `about`: what the header says of this
-    terminal. `report` hears, once, why a recording ended early. Raises OSError when the file cannot be begun.
+    terminal. `report` hears, once, why a recording ended early. `patient`: where
+    time is virtual, a line waits for the disk, and none is lost. Raises OSError when the file cannot be begun.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Recording:
         clock_ms: Callable[[], int],
         report: Callable[[str], None] = lambda text: None,
         limit_bytes: int = SIZE_LIMIT_BYTES,
+        patient: bool = False,
     ) -> None:
         self._profile = profile
         self._clock_ms = clock_ms
         self._report = report
+        self._patient = patient
         self._path = path
         self._is_new = not os.path.lexists(path)
         self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
@@ -160,7 +163,7 @@ class Recording:
 
     def _put(self, line: Callable[[], Line]) -> None:
         try:
-            self._queue.put_nowait(line)
+            self._queue.put(line, block=self._patient)
         except queue.Full:
             self._lost += 1
 

@@ -417,8 +417,8 @@ def test_the_document_is_whole() -> None:
 # A host from outside, and the command.
 
 
-def test_a_host_of_ones_own_answers_over_tcp() -> None:
-    acquirer = Acquirer()
+def test_a_host_of_ones_own_answers_over_tcp(tmp_path: Path) -> None:
+    acquirer = Acquirer(amount_codes=True)
     with AcquirerServer(acquirer) as outside:
         host = OutsideHost(Address("127.0.0.1", outside.port))
         desk = Desk(Terms(seed=1), host.stage)
@@ -428,9 +428,15 @@ def test_a_host_of_ones_own_answers_over_tcp() -> None:
         sell(client)
         client.post("/reset", seed=2)
         sell(client)  # By a terminal that has forgotten everything, which the host has not.
-        assert [entry.state.value for entry in acquirer.book.entries] == ["approved", "approved"]
+        client.post("/press", keys="651 ENTER")
+        client.post("/press", keys="1")
+        client.post("/insert", card="signature")
+        assert client.post("/run-until", screen="declined", limit_ms=LIMIT)["ended"] == "done"
+        client.post("/remove")
+        assert client.post("/run-until", idle=True, limit_ms=LIMIT)["ended"] == "done"
+        assert [entry.state.value for entry in acquirer.book.entries] == ["approved", "approved", "declined"]
         assert client.get("/state")["host"] == "outside"
-        for path in ("/books", "/snapshot", "/recording"):
+        for path in ("/books", "/snapshot"):
             answer = client.call("GET", path)
             assert (answer.status, "outside" in answer.reason[1]) == (409, True)
         outside.stop()  # It restarts; a sale meanwhile is not answered, and reversed when it is back.
@@ -438,10 +444,14 @@ def test_a_host_of_ones_own_answers_over_tcp() -> None:
         client.post("/press", keys="1")
         client.post("/insert", card="signature")
         assert client.post("/run-until", screen="reversal_pending", limit_ms=LIMIT)["ended"] == "done"
+        path = tmp_path / "outside.jsonl"
+        path.write_bytes(client.call("GET", "/recording").data)
         client.close()
         served.close()
         desk.close()
         host.close()
+    found = replay(path)  # The host is gone, and its answers are in the file.
+    assert (found.same, found.deeds) == (True, 16), found
 
 
 def test_the_command_says_where_it_is_and_keeps_its_token(tmp_path: Path) -> None:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from key_papers import CEREMONY, FROM_MENU, OTHER_KEY, another_operator, given
 
 from drivers.link import length_prefix
 from sim.acquirer import Acquirer
+from sim.acquirer.faults import parse_fault
 from sim.acquirer.server import AcquirerServer
+from sim.canary import digits, found, needles
+from sim.card import PROFILES
 from sim.hand import Hand
 from sim.live import Live
 from sim.outside_host import OutsideHost
 from sim.proxy import Address
-from sim.stage import Terms
-from sim.story import StoryError
+from sim.recording.following import follow
+from sim.recording.playing import is_full, recording_of, replay
+from sim.recording.typed import A_CARD, A_COMPONENT
+from sim.stage import EXCHANGES_LIMIT_BYTES, Stage, Terms
+from sim.story import StoryError, to_transaction
+from terminal.config.settings import OFFERABLE
 
 PATIENCE_S = 10
+WAIT = "wait 1 "
 
 
 def told(*frames: bytes) -> bytes:
@@ -113,3 +125,141 @@ def test_a_host_that_is_not_there_ends_the_beginning() -> None:
     with pytest.raises(StoryError, match="has not signed it in"):
         Live(Terms(seed=1), begin=host.stage)
     assert f"127.0.0.1:{port}" in host.problem
+
+
+# Its recording.
+
+
+@contextmanager
+def before_a_host(*faults: str) -> Iterator[Hand]:
+    acquirer = Acquirer()
+    for fault in faults:
+        acquirer.faults.add(parse_fault(fault))
+    with AcquirerServer(acquirer) as outside:
+        host = OutsideHost(Address("127.0.0.1", outside.port))
+        with Live(Terms(seed=3, offered="all"), begin=host.stage) as live:
+            yield Hand(live)
+        host.close()
+
+
+def at_the_counter(world: Hand, story: str) -> None:
+    """Lines of a story (sim.story), with keys alone."""
+    for line in story.splitlines():
+        screen, _, keys = line.partition(": ")
+        world.run_until(screen=screen)
+        if keys.startswith(WAIT):
+            world.advance(1_000)
+        world.press(keys.removeprefix(WAIT))
+
+
+def sell_by_card(world: Hand) -> None:
+    world.press("12850 ENTER")
+    world.press("1")
+    world.insert("pin-12")
+    at_the_counter(world, f"enter_pin: {PROFILES['pin-12'].pin} ENTER")
+    world.run_until(screen="remove_card")
+    world.remove()
+    world.run_until(idle=True)
+
+
+def order(number: str) -> str:
+    agreed = "enter_number: ENTER\noperator_password: 1234 ENTER\nenter_amount: 500 ENTER\n"
+    slip_of_the_finger = f"type_card_number: {number[:5]} ENTER\n"
+    typed = f"type_card_number: {number[5:]} ENTER\nenter_number: 1399 ENTER\nenter_number: {'CLEAR ' * 4}1230 ENTER\n"
+    return to_transaction("moto-sale", OFFERABLE) + agreed + slip_of_the_finger + typed + "type_cvv2: 739 ENTER"
+
+
+def cut_the_power(world: Hand) -> None:
+    world.break_("power", "cut")
+    at_the_counter(world, "check_clock: ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER")
+    world.run_until(idle=True)
+
+
+def test_lives_troubles_and_a_typed_test_card_are_played_again_without_the_host(tmp_path: Path) -> None:
+    path = tmp_path / "outside.jsonl"
+    with before_a_host() as world:
+        sell_by_card(world)
+        at_the_counter(world, order(PROFILES["rich"].pan))
+        world.run_until(screen="approved")
+        cut_the_power(world)
+        for what, how in (("line", "drop-reply"), ("line", "duplicate"), ("host", "mute")):
+            world.break_(what, how)
+            world.press("500 ENTER")
+            world.press("1")
+            world.insert("signature")
+            world.advance(200_000)
+            world.remove()
+            world.advance(60_000)
+        world.record(path)
+    assert is_full(path)
+    assert replay(path).same
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if json.loads(line).get("is") == "host")
+    lines[at] = lines[at].replace('"answers":1', '"answers":0')  # That of the sign-in.
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(StoryError, match="not signed it in"):
+        replay(path)
+
+
+NUMBER = "4111111111111111"  # No test card's.
+
+
+@pytest.mark.parametrize(("fault", "ends"), [("code,nth=2,code=14", "declined"), ("code,nth=2,code=00", "approved")])
+def test_the_number_of_no_test_card_is_in_no_recording_and_the_flow_is_followed(
+    fault: str, ends: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "redacted.jsonl"
+    with before_a_host(f"{fault},mti=0200") as world:
+        sell_by_card(world)
+        at_the_counter(world, order(NUMBER))
+        world.run_until(screen=ends)
+        world.press("ENTER")
+        cut_the_power(world)
+        sell_by_card(world)
+        world.record(path)
+    text = path.read_bytes()
+    header = json.loads(text.splitlines()[0])
+    assert (header["full"], header["redacted"]) == (False, A_CARD)
+    card = PROFILES["pin-12"]
+    secrets = {"typed": list(digits(NUMBER)), "PAN": list(digits(card.pan)), "PIN": list(digits(card.pin))}
+    assert found(needles(secrets), "the recording", text) == []
+    assert b'"lost"' not in text
+    followed = follow(path)
+    assert followed.redacted == A_CARD
+    assert (followed.same, followed.lives) == (True, 2), followed
+    assert followed.decisions >= 10
+    turned = text.decode().replace(f'"to":"{ends}"', '"to":"unknown"', 1)
+    path.write_text(turned, encoding="utf-8")
+    assert not follow(path).same
+
+
+OTHERS = given("01", OTHER_KEY[0]) + given("02", OTHER_KEY[1]) + "confirm_kcv: ENTER\nceremony_problem: ENTER\n"
+
+
+@pytest.mark.parametrize(
+    ("ceremony", "full"),
+    [(CEREMONY, True), (OTHERS, False), (OTHERS + FROM_MENU + CEREMONY, False), (CEREMONY[:150], False)],
+    ids=["published", "refused", "published after one that was refused", "left off"],
+)
+def test_components_are_in_a_recording_when_a_published_key_has_come_of_them(ceremony: str, full: bool) -> None:
+    with before_a_host() as world:
+        at_the_counter(world, another_operator("02") + FROM_MENU + ceremony)
+        text = recording_of(world.live.story().result())
+    header = json.loads(text.splitlines()[0])
+    assert (header["full"], header.get("redacted", "")) == (full, "" if full else A_COMPONENT)
+    assert ('"key":"8"' in text) == full
+
+
+def test_what_is_too_much_to_keep_is_refused_with_what_to_do() -> None:
+    def big(frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        return (bytes(8_192),) * 64
+
+    def overflow(stage: Stage) -> None:
+        while stage.exchanges_bytes < EXCHANGES_LIMIT_BYTES:
+            assert stage.world.answers is not None
+            stage.world.answers(b"?", 0)
+
+    with Live(Terms(begin="new"), begin=lambda terms: Stage(terms, big)) as live:
+        live.ask(overflow).result()
+        with pytest.raises(ValueError, match="more than 64 MB went to and from the host; .* reset begins one"):
+            live.story().result()

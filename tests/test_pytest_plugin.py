@@ -86,6 +86,16 @@ def test_a_failure_leaves_a_recording_and_says_how_to_see_it_again(tmp_path: Pat
     assert len(list((tmp_path / "kept here").iterdir())) == 2
 
 
+def test_a_failure_before_a_host_of_ones_own_is_seen_again_without_it(tmp_path: Path) -> None:
+    failing = "def test_fails(zhanggui_world):\n    zhanggui_world.press('500 ENTER')\n    assert 0\n"
+    with AcquirerServer(Acquirer()) as host:
+        ended = run(tmp_path, failing, "--zhanggui-host", f"127.0.0.1:{host.port}")
+    [command] = re.findall(r"to see it again: python (-m sim replay .*)", ended.stdout)
+    again = [sys.executable, *shlex.split(command)]
+    played = subprocess.run(again, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (played.returncode, "1 deeds" in played.stdout) == (0, True), played
+
+
 def test_a_marker_that_is_wrong_is_told(tmp_path: Path) -> None:
     wrong = {
         "zhanggui(seed=-1)": "seed: a number below 2^63",

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sim.__main__ import main
 from sim.deeds import Act, Arm, Done, Entry, Passed, Until, step_from
 from sim.live import Broken, Live
+from sim.recording.lines import Line
 from sim.recording.playing import record, recording_of, replay
-from sim.recording.reading import RecordingError, read_deeds, read_lines, read_terms
+from sim.recording.reading import RecordingError, read_deeds, read_host, read_lines, read_terms
 from sim.scenario.steps import Step
 from sim.stage import Terms
 
@@ -130,6 +131,30 @@ def test_hostile_deeds_are_deeds_or_refused_with_their_line(lines: list[dict[str
         read_deeds(enumerate(lines, 1))
     except RecordingError as refused:
         assert "do" in lines[refused.line - 1]
+
+
+@given(JSON, st.lists(st.fixed_dictionaries({"is": st.sampled_from(["host", "frame"]), "answers": JSON, "hex": JSON})))
+def test_what_a_hostile_file_says_of_a_host_is_read_or_refused(outside: object, lines: list[dict[str, object]]) -> None:
+    try:
+        said = read_host(1, {"outside": outside}, enumerate(lines, 2))
+    except RecordingError as refused:
+        assert 1 <= refused.line <= len(lines) + 1
+    else:
+        assert outside is None or said is not None
+
+
+@pytest.mark.parametrize(
+    ("outside", "line", "refused"),
+    [
+        ({"first_stan": -1}, {}, "line 1: outside"),
+        ({"first_stan": True}, {}, "line 1: outside"),
+        ({"first_stan": 0}, {"is": "host", "answers": 65}, "line 2: answers"),
+        ({"first_stan": 0}, {"is": "host"}, "line 2: answers"),
+    ],
+)
+def test_what_no_host_can_have_said_is_refused_with_its_line(outside: object, line: Line, refused: str) -> None:
+    with pytest.raises(RecordingError, match=refused):
+        read_host(1, {"outside": outside}, [(2, line)])
 
 
 @given(st.text(max_size=60))

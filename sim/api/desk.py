@@ -227,7 +227,7 @@ class Desk:
 
     def recording(self, values: Values) -> str:
         try:
-            return recording_of(self.live.snapshot().result())
+            return recording_of(self.live.story().result())
         except (ValueError, StoryError) as wrong:
             raise Conflict(str(wrong)) from None
 

@@ -92,7 +92,7 @@ class StagedWorld:
     def recording(self) -> bytes:
         """All that has happened since this world began. Raises ValueError, StoryError, and Busy during a long deed."""
         try:
-            kept = self._live.snapshot().result(RECORDING_S)
+            kept = self._live.story().result(RECORDING_S)
         except TimeoutError:
             raise Busy("a scenario is being played: stop it, or wait for its end") from None
         return recording_of(kept).encode()

@@ -39,4 +39,5 @@ def run(path: Path, *, as_json: bool) -> int:
 def _same(found: Verdict) -> str:
     if found.lines:
         return f"{found.deeds} deeds, {found.lines} lines, the same to the byte"
-    return f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again"
+    why = f"; redacted: {found.redacted[:TOLD]!r}" if found.redacted else ""
+    return f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again{why}"

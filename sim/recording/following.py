@@ -9,6 +9,7 @@ to a deed, or stood at its idle screen for a while, without it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def follow(path: Path) -> Verdict:
     if not lives:
         raise RecordingError(1, "an empty file")
     with Stage(_terms(*lives[0][0], lives[0])) as stage:
-        return _Follower(stage).all(lives)
+        return replace(_Follower(stage).all(lives), redacted=str(lives[0][0][1].get("redacted", "")))
 
 
 def _terms(number: int, header: Line, life: list[Numbered]) -> Terms:
@@ -60,7 +61,7 @@ def _terms(number: int, header: Line, life: list[Numbered]) -> Terms:
         language=language,
         panel=PANELS[str(header["panel"])],
         begin="new" if new else "signed-in",
-        offered="all",
+        offered="usual" if header.get("offered") == "usual" else "all",
         profile=profile,
     )
 

@@ -9,6 +9,13 @@
 random draws, screens, slips, tones, lamps, journal rows: all in the order in which they happened. It holds PINs, keys
 and card numbers as they were, so only a simulated world, whose cards and keys are published, is recorded so; a terminal
 is recorded by terminal/recording.py, and that holds none.
+
+A host outside is one device more: `"outside": {"first_stan": N}` in the header, and for each request that it was asked
+
+    {"at": 1300, "is": "host", "answers": 1}
+
+says how many of the frames behind it are its answers, those of the sign-in before the first deed included. With these
+the world is made again without it.
 """
 
 from __future__ import annotations
@@ -19,6 +26,7 @@ from typing import Any
 
 from drivers.ports import Key, Lamp, PaperLine, Picture, Tone
 from sim.deeds import Done, Entry, Passed, entry_json, perform
+from sim.outside_host import HostSaid
 from sim.pace import TimeIsUp
 from sim.stage import Stage, Terms
 from sim.story import StoryError
@@ -29,9 +37,10 @@ FORMAT = 1
 Line = dict[str, Any]
 
 
-def header(terms: Terms, version: str, commit: str) -> Line:
+def header(terms: Terms, version: str, commit: str, host: HostSaid | None = None) -> Line:
     """The first line: what to begin with, and which program it was."""
-    return {"recording": FORMAT, "full": True, "version": version, "commit": commit, "terms": asdict(terms)}
+    outside = {} if host is None else {"outside": {"first_stan": host.first_stan}}
+    return {"recording": FORMAT, "full": True, "version": version, "commit": commit, "terms": asdict(terms), **outside}
 
 
 def _screen(picture: Picture) -> Line:
@@ -62,6 +71,7 @@ _FORMS: Mapping[str, Callable[[Any], Line]] = {
     "journal": _journal,
     "frame": lambda frame: {"hex": frame.hex()},
     "draw": lambda drawn: {"hex": drawn.hex()},
+    "host": lambda answers: {"answers": len(answers)},
     "code": lambda code: {"code": code},
     "key": lambda key: {"key": Key(key).value},
     "tone": lambda tone: {"tone": Tone(tone).value},
@@ -69,24 +79,27 @@ _FORMS: Mapping[str, Callable[[Any], Line]] = {
 }
 
 
-def lines_of(terms: Terms, entries: Sequence[Entry]) -> Iterator[Line]:
+def lines_of(terms: Terms, entries: Sequence[Entry], host: HostSaid | None = None) -> Iterator[Line]:
     """A world of these terms, to which all this is done: each line as it happens, without the header.
 
     A deed that does not come about is a line "failed", an exception that nobody caught, behind which nothing is done,
     "broken". The last line has the digest of it all. Raises StoryError when there is no such world.
     """
     held: list[Line] = []
-    with Stage(terms) as stage:
+    with Stage(terms) if host is None else host.stage(terms) as stage:
 
         def take(at_ms: int, what: str, value: Any) -> None:
             held.append({"at": at_ms, "is": what, **_FORMS[what](value)})
 
+        for asked, answers in stage.exchanges:
+            for what, value in (("frame", asked), ("host", answers), *(("frame", answer) for answer in answers)):
+                take(stage.elapsed_ms(), what, value)
         witness, done = Witness(stage, take), 0
         witness.look()
         for entry in entries:
             done += 1
             held.append({"at": stage.elapsed_ms(), "do": entry_json(entry)})
-            ended = _do(stage, entry)
+            ended = do(stage, entry)
             witness.look()
             if ended:
                 held.append({"at": stage.elapsed_ms(), **ended})
@@ -99,7 +112,7 @@ def lines_of(terms: Terms, entries: Sequence[Entry]) -> Iterator[Line]:
     yield {"end": done, "digest": digest}
 
 
-def _do(stage: Stage, entry: Entry) -> Line:
+def do(stage: Stage, entry: Entry) -> Line:
     """Nothing, or the line that says what came of it instead."""
     try:
         if isinstance(entry, Passed):

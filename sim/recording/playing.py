@@ -12,8 +12,11 @@ from typing import TextIO
 from sim.deeds import Entry
 from sim.live import OTHER_WORLD, Snapshot
 from sim.measured import commit
+from sim.outside_host import HostSaid
 from sim.recording.lines import Line, header, lines_of
-from sim.recording.reading import read_deeds, read_header, read_lines, read_terms
+from sim.recording.reading import read_deeds, read_header, read_host, read_lines, read_terms
+from sim.recording.redacted import redacted
+from sim.recording.typed import Typed
 from sim.recording.verdict import Verdict
 from sim.stage import Terms
 from terminal.version import VERSION
@@ -31,19 +34,23 @@ def record(terms: Terms, entries: list[Entry], out: TextIO) -> int:
 def recording_of(world: Snapshot) -> str:
     """What a living world has seen so far, which is all done again beside it.
 
+    Before a host outside, where somebody has typed what is no test data, redacted as a terminal's own.
     Raises StoryError, and ValueError when what comes out is not what it has seen.
     """
-    text, last = io.StringIO(), Line()
-    for last in _whole(world.terms, list(world.entries)):
+    text, last, typed = io.StringIO(), Line(), Typed()
+    for last in _whole(world.terms, list(world.entries), world.host):
         text.write(text_of(last) + "\n")
+        typed.hear(last)
     if last["digest"] != world.digest:
         raise ValueError(OTHER_WORLD)
+    if world.host is not None and typed.secret:
+        return redacted(world.terms, world.entries, world.host, typed.secret)
     return text.getvalue()
 
 
-def _whole(terms: Terms, entries: list[Entry]) -> Iterator[Line]:
-    yield header(terms, VERSION, commit())
-    yield from lines_of(terms, entries)
+def _whole(terms: Terms, entries: list[Entry], host: HostSaid | None = None) -> Iterator[Line]:
+    yield header(terms, VERSION, commit(), host)
+    yield from lines_of(terms, entries, host)
 
 
 def text_of(line: Line) -> str:
@@ -71,8 +78,10 @@ def replay(path: Path) -> Verdict:
         terms, entries = read_terms(number, first.get("terms")), read_deeds(lines)
     made_at = str(first.get("commit", ""))
     with path.open(encoding="utf-8") as file:
+        host = read_host(number, first, read_lines(file))
+    with path.open(encoding="utf-8") as file:
         recorded = (text_of(line) for number, line in read_lines(file) if number > 1)
-        return _compare(recorded, lines_of(terms, entries), Verdict(len(entries), commit=made_at))
+        return _compare(recorded, lines_of(terms, entries, host), Verdict(len(entries), commit=made_at))
 
 
 def _compare(recorded: Iterator[str], seen: Iterator[Line], verdict: Verdict) -> Verdict:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sim.deeds import DEEDS_LIMIT, Entry, read_entry
+from sim.outside_host import FRAMES_LIMIT, STANS, HostSaid
 from sim.recording.lines import FORMAT, Line
 from sim.stage import Terms
 
@@ -79,6 +80,34 @@ def read_terms(number: int, told: object) -> Terms:
     if len(str(told["seed"])) > SEED_LIMIT or not is_shipped_name(str(told["profile"])):
         raise RecordingError(number, "terms: no such seed or profile")
     return Terms(**{**told, "panel": tuple(told["panel"])})
+
+
+def read_host(number: int, first: Line, lines: Iterable[tuple[int, Line]]) -> HostSaid | None:
+    """What a host outside said, of a full recording with this header; None where there was none.
+
+    Raises RecordingError.
+    """
+    outside = first.get("outside")
+    if outside is None:
+        return None
+    first_stan = outside.get("first_stan") if isinstance(outside, dict) else None
+    if type(first_stan) is not int or not 0 <= first_stan < STANS:
+        raise RecordingError(number, f"outside: first_stan is 0 to {STANS - 1}")
+    answers: list[list[bytes]] = []
+    due = 0  # Frames that are still to come of the newest answer.
+    for number, line in lines:
+        if line.get("is") == "host":
+            due = line.get("answers", -1)
+            if type(due) is not int or not 0 <= due <= 2 * FRAMES_LIMIT:
+                raise RecordingError(number, f"answers are 0 to {2 * FRAMES_LIMIT}")
+            answers.append([])
+        elif due and line.get("is") == "frame":
+            due -= 1
+            try:
+                answers[-1].append(bytes.fromhex(line["hex"]))
+            except (KeyError, TypeError, ValueError):
+                raise RecordingError(number, "hex is no bytes") from None
+    return HostSaid(first_stan, tuple(map(tuple, answers)))
 
 
 def read_deeds(lines: Iterable[tuple[int, Line]]) -> list[Entry]:

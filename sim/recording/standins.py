@@ -3,7 +3,8 @@
 A card that was put in is a test card with the same application, with a PIN if one was asked for; its PIN, the
 operator's number and password, the merchant's and the terminal's numbers and a payment code are the world's own: no
 recording has them. Whoever typed a password that was refused types a wrong one here, and whoever typed too short a one
-as short a one; whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then.
+as short a one; whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then. A
+card that was read out is a test card's number, expiry and CVV2, or something that is refused where that was.
 What the host answered, or that it was silent, is a fault given before the request. Each deed waits for the screen on
 which it was done, and for the moment.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from sim.card import PROFILES
 from sim.deeds import Act, Deed, Until, step_from
-from sim.people import PASSWORD
+from sim.people import ORDERED, PASSWORD
 from sim.recording.lines import Line
 from sim.recording.reading import RecordingError
 from sim.scenario.steps import SCREENS
@@ -23,6 +24,7 @@ from sim.scenario.steps import SCREENS
 FUNCTION = {"enter": "ENTER", "cancel": "CANCEL", "clear": "CLEAR", "up": "UP", "down": "DOWN"}
 ACCEPTS = ("enter", "cancel")  # Keys that are pressed also where the number is the world's own.
 IDLE, NUMBER, PASSWORD_SCREEN = "idle", "enter_number", "operator_password"
+CARD_NUMBER, CVV2, CLOCK = "type_card_number", "type_cvv2", "check_clock"
 WRONG_PASSWORD = PASSWORD[::-1]
 SWIPED = "stripe-debit"
 CODE_LENGTHS = {18: "wechat"}  # A scanned payment code by its length; any other is Alipay's.
@@ -58,7 +60,7 @@ def _int(line: Line, name: str, number: int) -> int:
 class _Person:
     def __init__(self, lines: Sequence[Numbered]) -> None:
         self._lines = lines
-        self._screen, self._seen = "", True
+        self._screen, self._before, self._seen = "", "", True
         self._card = ""
         self._paper = "ok"
         self._typed: list[str] = []
@@ -70,9 +72,12 @@ class _Person:
         match line.get("is"):
             case "screen":
                 if line.get("name") != self._screen:  # Each digit draws the same screen anew.
-                    self._screen, self._seen, self._hidden = str(line.get("name")), False, 0
+                    self._before, self._screen = self._screen, str(line.get("name"))
+                    self._seen, self._hidden = False, 0
                     self._ready = self._ready or self._screen == IDLE
                 self._typed = self._shown_digits(index + 1)
+            case "key" if self._screen == CLOCK and line.get("key") == "enter":
+                pass  # Nobody has to look at the clock of a test world: it is its host's.
             case "key":
                 yield from self._about_to(index)
                 if pressed := self._key(index, str(line.get("key"))):
@@ -107,6 +112,8 @@ class _Person:
 
     def _key(self, index: int, key: str) -> str:
         """What is pressed; a whole secret in place of its first digit, and nothing for the others."""
+        if card := self._read_out():
+            return self._read(index, key, card)
         if key not in ACCEPTS and self._is_offered(index):
             return ""
         if key in FUNCTION:
@@ -124,6 +131,29 @@ class _Person:
             return secret if self._hidden == 1 else ""
         what = f"a digit on {self._screen}: it is not in the recording, and a test world has nothing to stand in for it"
         raise RecordingError(self._lines[index][0], what)
+
+    def _read_out(self) -> str:
+        """What stands in, on a screen that asks for a part of a card that is not there; "" on any other."""
+        expiry = ORDERED.applications[0].expiry
+        if self._screen == NUMBER:
+            return expiry[2:4] + expiry[:2] if self._before == CARD_NUMBER else ""
+        return {CARD_NUMBER: ORDERED.pan, CVV2: "123"}.get(self._screen, "")
+
+    def _read(self, index: int, key: str, card: str) -> str:
+        """All of it with the ENTER that was taken; where that was refused, or nothing was typed, ENTER alone."""
+        if key == "enter":
+            typed, self._hidden = self._hidden, 0
+            return f"{card} ENTER" if typed and self._is_taken(index + 1) else "ENTER"
+        self._hidden = 0 if self._screen == CVV2 and key == "clear" else self._hidden + (key == "digit")
+        return "CANCEL" if key == "cancel" else ""
+
+    def _is_taken(self, start: int) -> bool:
+        for _, line in self._lines[start:]:
+            if line.get("is") == "screen":
+                return line.get("name") != self._screen
+            if line.get("tone") == "failure":
+                return False
+        return True
 
     def _password(self, index: int) -> str:
         """What is typed in place of the password that begins here: as good, as wrong or as short as that one was."""

@@ -10,7 +10,7 @@ class Verdict:
     """`line` 0: the same. Else the first line that is not, what it says, and what came about instead.
 
     Of a full recording every one of `lines` is compared, to the byte; of a terminal's own its `decisions`. `commit`:
-    with which program it was made, where the recording says so.
+    with which program it was made, `redacted`: why it is not full, where the recording says so.
     """
 
     deeds: int
@@ -18,6 +18,7 @@ class Verdict:
     lines: int = 0
     decisions: int = 0
     commit: str = ""
+    redacted: str = ""
     line: int = 0
     recorded: str = ""
     seen: str = ""
