@@ -14,6 +14,7 @@ from typing import NoReturn, TypeAlias, TypeVar, cast
 
 import apsw
 
+from terminal.hygiene import private_folder
 from terminal.journal.errors import (
     ChainBroken,
     JournalBroken,
@@ -365,7 +366,7 @@ def _private_file(path: Path) -> int:
     SQLite would make the file with the umask's permissions. Nothing holds a lock on it yet, so closing this
     descriptor drops none.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     lock = _take_lock(path.parent / "journal.lock")
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     os.chmod(path, 0o600)
