@@ -169,6 +169,7 @@ class Handheld:
             devices = recorded(devices, recording)
         keys = open_keys(self._config, journal)
         shop = assemble(self._config, devices, loop, keys, font=self._font, https=open_gateway)
+        journal.people = shop.people
         self._mode = lambda: shop.mode
         for target, name in ((self._watch_pins, "pins"), (lambda: self._listen(stdin), "stdin")):
             threading.Thread(target=target, name=f"bench-{name}", daemon=True).start()

@@ -226,6 +226,7 @@ def _trade(config: Config, journal: Journal, display: Display, recording: Record
         note=lambda text: print(f"terminal: host: {text}", file=sys.stderr),
         https=open_gateway,
     )
+    journal.people = shop.people
     say_what_is_missing(shop)
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)

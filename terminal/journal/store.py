@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn, TypeAlias, TypeVar, cast
@@ -49,11 +49,13 @@ class Journal:
     """The terminal's memory. Open one, from the composition root; hand it to the loop as `transact`.
 
     Safe to use from several threads, one transaction at a time. After JournalBroken it refuses everything.
+    `people` is asked at each event who answers for it; what it says is part of the event (`Shop.people`).
     """
 
     def __init__(self, db: apsw.Connection, wall_ms: Callable[[], int], lock: int | None) -> None:
         self._db = db
         self._wall_ms = wall_ms
+        self.people: Callable[[], Mapping[str, str]] = dict
         self._lock = lock
         self._mutex = threading.RLock()
         self._inside = False
@@ -159,7 +161,7 @@ class Journal:
                 self._inside = False
 
     def _transact(self, work: Callable[[Tx], T]) -> T:
-        tx = Tx(self._db, self._wall_ms(), self._n, self._digest, self._settings)
+        tx = Tx(self._db, self._wall_ms(), self._n, self._digest, self._settings, self.people)
         try:
             result = work(tx)
         except apsw.Error as error:
