@@ -95,8 +95,7 @@ class Tx:
     def _append(self, kind: str, body: dict[str, JSON]) -> None:
         """Write one event and let it change the projections: the same function that folds it again later."""
         self.begin()
-        known = KINDS[kind]
-        body = {**self.people(), **body}
+        known, body = KINDS[kind], {**self.people(), **body}
         text = canonical(body)
         if len(text) > BODY_LIMIT:
             raise JournalError(f"an event of kind {kind!r} with more than {BODY_LIMIT} characters")

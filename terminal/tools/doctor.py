@@ -40,10 +40,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One finding. `zh` and `en` say what to do; empty when all is well.
-
-    `found_zh` is `found` in Chinese where it has words and is not in FOUND.
-    """
+    """One finding. `zh`, `en`: what to do, empty when all is well. `found_zh`: `found` in Chinese, if it has words."""
 
     name: str
     state: State
