@@ -15,11 +15,15 @@ from typing import Protocol
 
 
 class DeviceError(Exception):
-    """A device failed. `device` names it, the message says what the person should do about it."""
+    """A device failed. `device` names it, the message says what the person should do about it.
 
-    def __init__(self, device: str, message: str) -> None:
+    `begun`, of a printer: something of the slip may be on paper.
+    """
+
+    def __init__(self, device: str, message: str, *, begun: bool = False) -> None:
         super().__init__(f"{device}: {message}")
         self.device = device
+        self.begun = begun
 
 
 # Display
@@ -158,10 +162,10 @@ class Paper(Enum):
 
 
 class PaperStopped(DeviceError):
-    """The printer stopped inside a slip; the slip must be printed again from its top."""
+    """The printer stopped before or inside a slip; the slip must be printed again from its top."""
 
-    def __init__(self, paper: Paper) -> None:
-        super().__init__("printer", f"stopped: {paper.value}")
+    def __init__(self, paper: Paper, *, begun: bool) -> None:
+        super().__init__("printer", f"stopped: {paper.value}", begun=begun)
         self.paper = paper
 
 

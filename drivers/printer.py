@@ -81,6 +81,7 @@ class EscPosPrinter:
         self._settings = settings
         self._open_wire = open_wire or (lambda: _open(settings))
         self._wire: _Wire | None = None
+        self._begun = False  # Whether anything of the slip has left.
 
     def status(self) -> Paper:
         """Raises DeviceError if the port is gone; a printer that does not answer is OFFLINE."""
@@ -91,6 +92,7 @@ class EscPosPrinter:
     def print(self, lines: Sequence[PaperLine]) -> None:
         """Print a whole slip. Raises PaperStopped, DeviceError; print it again from its top then."""
         chunks = encode(lines, self._settings)
+        self._begun = False
         self._talk(lambda wire: self._print(wire, chunks))
 
     def close(self) -> None:
@@ -108,11 +110,13 @@ class EscPosPrinter:
             if broken is not None:
                 broken.close()
             what = error.strerror or type(error).__name__
-            raise DeviceError("printer", f"no connection ({what}); check its cable and power") from error
+            told = f"no connection ({what}); check its cable and power"
+            raise DeviceError("printer", told, begun=self._begun) from error
 
     def _print(self, wire: _Wire, chunks: Sequence[bytes]) -> Paper:
         if not self._settings.answers:
             for chunk in chunks:
+                self._begun = True
                 wire.write(chunk)
             return Paper.OK
         wire.clear()
@@ -122,6 +126,7 @@ class EscPosPrinter:
             if unprinted + len(chunk) > BUFFER_BYTES:
                 self._finish(wire)
                 unprinted = 0
+            self._begun = True
             wire.write(chunk)
             unprinted += len(chunk)
             self._go_on(self._ask(wire, in_flight=len(chunk)))
@@ -143,12 +148,11 @@ class EscPosPrinter:
                 self._go_on(Paper.OUT if printed[0] & 0x0C else Paper.OK)
                 return Paper.OK
             self._go_on(paper)
-        raise PaperStopped(Paper.OFFLINE)
+        raise PaperStopped(Paper.OFFLINE, begun=self._begun)
 
-    @staticmethod
-    def _go_on(paper: Paper) -> None:
+    def _go_on(self, paper: Paper) -> None:
         if paper not in (Paper.OK, Paper.LOW):
-            raise PaperStopped(paper)
+            raise PaperStopped(paper, begun=self._begun)
 
     def _ask_now(self, wire: _Wire) -> Paper:
         wire.clear()  # The late answers of a call that gave up.

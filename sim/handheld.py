@@ -56,6 +56,7 @@ from terminal.config import Address, Config, ConfigErrors, Host, load_config
 from terminal.config.settings import OFFERABLE
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import load_profile
+from terminal.hygiene import private_folder
 from terminal.journal import Journal, Tx
 from terminal.loop.real import RealLoop
 from terminal.model import Mode
@@ -157,7 +158,7 @@ class Handheld:
 
         `stdin` has no buffer: a thread that waits in one would hold its lock for ever when the process ends.
         """
-        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self._data)
         journal = Journal.open(self._data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
         devices, recording = self._devices, self._recording
         view = JournalView(journal, lambda told: self._voice.say(kind="journal", **told))
@@ -168,6 +169,7 @@ class Handheld:
             devices = recorded(devices, recording)
         keys = open_keys(self._config, journal)
         shop = assemble(self._config, devices, loop, keys, font=self._font, https=open_gateway)
+        journal.people = shop.people
         self._mode = lambda: shop.mode
         for target, name in ((self._watch_pins, "pins"), (lambda: self._listen(stdin), "stdin")):
             threading.Thread(target=target, name=f"bench-{name}", daemon=True).start()

@@ -22,6 +22,7 @@ from keys.block_header import Header, KeyUsage, Version
 from keys.testkeys import BY_NAME
 from keys.usage import Algorithm, Mode
 from sim.key_host import REQUEST_LIMIT_BYTES, KeyHost
+from terminal.hygiene import private_folder
 
 PRIVATE, PUBLIC, TERMINALS = "host.key", "host-public.der", "terminals.json"
 RSA_BITS = 3072
@@ -88,7 +89,7 @@ def _host(folder: Path, register: list[str]) -> KeyHost:
 
 def _make(folder: Path) -> None:
     key = rsa.generate_private_key(65537, RSA_BITS)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(folder)
     der, plain = serialization.Encoding.DER, serialization.NoEncryption()
     descriptor = os.open(folder / PRIVATE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

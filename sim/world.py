@@ -139,6 +139,7 @@ class World:
             note=lambda text: self.on_note(text),
             password_cost=PASSWORD_COST,
         )
+        self.journal.people = self.shop.people
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))

@@ -73,7 +73,7 @@ def _tool(name: str) -> ModuleType:
 
 def run_terminal(config_path: Path | None, record: Path | None = None) -> int:
     """Run until told to stop, with a recording if `record` names its file; the exit status."""
-    from terminal.hygiene import seal_process
+    from terminal.hygiene import private_folder, seal_process
 
     if not seal_process().locked:
         print("terminal: memory is not locked and may be swapped out; doctor says how to mend it", file=sys.stderr)
@@ -91,7 +91,7 @@ def run_terminal(config_path: Path | None, record: Path | None = None) -> int:
         print("\n".join(lines), file=sys.stderr)
         return 2
     data = config.general.data
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(data)
     display = OledDisplay(display_settings(config))
     if not is_running(data):  # A second terminal must not draw over the first; the journal's lock then refuses it.
         show_splash(config, display)
@@ -226,6 +226,7 @@ def _trade(config: Config, journal: Journal, display: Display, recording: Record
         note=lambda text: print(f"terminal: host: {text}", file=sys.stderr),
         https=open_gateway,
     )
+    journal.people = shop.people
     say_what_is_missing(shop)
     loop.watchdog = watchdog.feed
     signal.signal(signal.SIGTERM, _stop)

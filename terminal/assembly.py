@@ -21,6 +21,7 @@ from keys import selftest as key_selftest
 from keys.device_key import OTP_FILE, FileOnly, PiOtp
 from terminal.config import Config
 from terminal.hostlink.profile import Profile, load_profile
+from terminal.hygiene import private_folder
 from terminal.journal import Journal
 from terminal.loop import Loop
 from terminal.manifest import FileCheck
@@ -42,7 +43,7 @@ def device_id(data: Path) -> str:
     """This terminal's own random name, made once; the key store is bound to it."""
     path = data / DEVICE_ID
     if not path.exists():
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(data)
         fresh = path.with_suffix(".new")
         fresh.write_text(secrets.token_hex(8), encoding="ascii")
         os.replace(fresh, path)

@@ -1,4 +1,4 @@
-"""What the process gives away about its memory: no core dump, no other process's look into it, no copy in the swap.
+"""What the process gives away: no core dump, no other process's look into its memory, no copy in the swap, no folder.
 
 Keys and PINs live in memory for moments. A core dump would put such a moment on the SD card for ever, ptrace and
 /proc/PID/mem would show it to any program of the same user, swapping would write it out. `seal_process` shuts the
@@ -21,6 +21,7 @@ PR_SET_DUMPABLE = 4
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 CAP_IPC_LOCK = 14  # The bit of /proc/self/status CapEff that lets a process lock without a limit.
 PRIVATE_UMASK = 0o077
+PRIVATE_FOLDER = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,16 @@ def seal_process() -> Sealed:
     # ONFAULT: only what is touched stays in memory, not the eight megabytes of each thread's stack.
     locked = may_lock() and _call(libc, "mlockall", MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
     return Sealed(no_core=True, not_dumpable=not_dumpable, locked=locked)
+
+
+def private_folder(path: Path) -> None:
+    """Make `path`, and what is missing above it, for this user alone. A folder that is there stays as it is.
+
+    `Path.mkdir(parents=True)` would give its mode to the last folder only. Raises OSError.
+    """
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def may_lock(status: Path = Path("/proc/self/status")) -> bool:

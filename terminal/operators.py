@@ -66,12 +66,15 @@ async def allowed(shop: Shop, entry: str) -> bool:
 
 
 async def supervisor_agrees(shop: Shop) -> bool:
-    """Whether a supervisor has logged in, now and here."""
+    """Whether a supervisor has logged in, now and here; the journal then says who, until this is over."""
     number = await log_in(shop, FIRST_OPERATOR)
     if number is None:
         return False
     role = await role_of(shop, number)
-    return role.is_at_least(Role.SUPERVISOR) or await _refused(shop, Role.SUPERVISOR)
+    if not role.is_at_least(Role.SUPERVISOR):
+        return await _refused(shop, Role.SUPERVISOR)
+    shop.approved_by = number
+    return True
 
 
 async def _refused(shop: Shop, wanted: Role) -> bool:

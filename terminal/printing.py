@@ -1,13 +1,15 @@
 """From a kept slip to paper. The slip is in the journal before it is printed, so paper never decides about money.
 
 Paper out, cover open or a dead printer stop here: the person mends it and the slip is printed again from its top, or
-gives up with CANCEL and prints it later as a reprint. A terminal may have no printer at all: slips are kept all the
-same, and where the acquirer has a page for them the customer is shown its code.
+gives up with CANCEL and prints it later as a reprint. What had been begun before is marked 重打印 the second time, so
+that a piece of a slip and the whole one are not taken for two sales. A terminal may have no printer at all: slips are
+kept all the same, and where the acquirer has a page for them the customer is shown its code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drivers.ports import DeviceError, Key, Paper, PaperStopped, Tone
@@ -106,7 +108,10 @@ async def print_unseen(shop: Shop, slip_id: int, slip: Slip) -> bool:
 
 
 async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bool:
-    """One copy on paper; False when the person gave up, or (said here) when there is no printer."""
+    """One copy on paper; False when the person gave up, or (said here) when there is no printer.
+
+    A copy that stopped with something of it on paper is marked as a reprint when it comes again.
+    """
     if not has_printer(shop):
         await acknowledge(shop, screens.Refused(reason="no_printer"))
         return False
@@ -114,11 +119,20 @@ async def print_copy(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> bo
         stopped = await _print_once(shop, slip, copy, reprint=reprint)
         if stopped is None:
             return True
-        if not await _paper_mended(shop, stopped):
+        reprint = reprint or stopped.begun
+        if not await _paper_mended(shop, stopped.paper):
             return False
 
 
-async def _print_once(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> Paper | None:
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """What is wrong with the printer, and whether something of the slip may be on paper."""
+
+    paper: Paper
+    begun: bool
+
+
+async def _print_once(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> _Stopped | None:
     """None when the copy is on paper, else what is wrong."""
     printer = shop.devices.printer
     last4 = shop.config.printer.customer_last4
@@ -127,9 +141,11 @@ async def _print_once(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> P
     try:
         await Offload("printer", lambda: printer.print(lines), PRINT_DEADLINE_MS)
     except PaperStopped as stopped:
-        return stopped.paper
-    except (DeviceError, CallOverdue):
-        return Paper.OFFLINE
+        return _Stopped(stopped.paper, stopped.begun)
+    except DeviceError as failed:
+        return _Stopped(Paper.OFFLINE, failed.begun)
+    except CallOverdue:
+        return _Stopped(Paper.OFFLINE, begun=True)
     return None
 
 

@@ -177,6 +177,7 @@ class Shop:
         self.download_wanted = False  # A host's header has asked for a list; not tried yet.
         self.wish_untold = False  # A host's header has asked for what we cannot do; nobody was told yet.
         self.operator = ""
+        self.approved_by = ""  # The supervisor who has agreed to what is being done; nobody once it is over.
         self.mode = Mode.BLANK
         self.behind = Behind()
         self.sign_in_owed = False  # The last one found no host: it is tried again behind the idle screen.
@@ -219,6 +220,11 @@ class Shop:
         self.own_profile_text = repr(profile)  # Asked for before each transaction (methods/sign_in_due.py).
 
     # People
+
+    def people(self) -> dict[str, str]:
+        """Who answers for what the journal writes now: by number, and without those that there are not."""
+        told = {"operator": self.operator, "approved_by": self.approved_by}
+        return {role: number for role, number in told.items() if number}
 
     def show(self, screen: Screen) -> None:
         if self.behind.running and not self.behind.shown and not isinstance(screen, Idle):

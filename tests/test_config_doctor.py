@@ -15,6 +15,7 @@ import pytest
 from drivers.link import Route
 from drivers.ports import LinkFault
 from sim.tls import make_certificates
+from terminal.strings import Words
 from terminal.tools import doctor
 from terminal.tools.doctor import NAMES, Row, State
 from terminal.tools.machine import Machine
@@ -63,6 +64,13 @@ class Bench(Machine):
 
     def may_lock_memory(self) -> bool:
         return self.lockable
+
+
+class Locked(Bench):
+    """One whose device nodes belong to somebody else."""
+
+    def usable(self, path: str | Path) -> bool:
+        return not str(path).startswith("/dev/")
 
 
 @pytest.fixture
@@ -234,6 +242,27 @@ def test_a_broken_configuration_is_reported_whole(pi: Bench) -> None:
     assert "line 4" in row.en
     assert "line 5" in row.en
     assert "did you mean baud?" in row.en
+
+
+@pytest.mark.parametrize("fault", LinkFault, ids=lambda fault: fault.value)
+def test_what_is_wrong_with_the_host_is_said_in_the_reports_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: LinkFault
+) -> None:
+    machine = Bench(root=tmp_path, faults={"127.0.0.1:8583": fault})
+    told = {}
+    for language in ("zh-CN", "en"):
+        doctor.run(given("--lang", language), machine)
+        told[language] = next(line for line in capsys.readouterr().out.splitlines() if "127.0.0.1:8583: " in line)
+    assert told["en"].endswith(f": {fault.value}")
+    assert told["zh-CN"].endswith(f": {Words('zh-CN')[f'fault.{fault.value}']}")
+    assert fault.value not in told["zh-CN"]
+
+
+def test_a_node_that_may_not_be_used_is_said_in_chinese(pi: Bench) -> None:
+    found = {row.name: row for row in doctor.examine(Locked(root=pi.root))}["display"]
+    told = "\n".join(doctor.report((found,), chinese=True, good=False))
+    assert "(没有权限)" in told
+    assert "permission" not in told
 
 
 def test_data_that_others_may_read_is_told(pi: Bench) -> None:

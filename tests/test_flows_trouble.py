@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from test_flows_stories import FIRST_RUN, OPERATOR, START, sale
 
-from drivers.ports import LinkFault
+from drivers.ports import LinkFault, Text
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.wallets import WalletKind
 from sim.books import all_payments, discrepancies
@@ -48,6 +48,22 @@ def test_a_code_too_large_for_the_panel_is_printed_and_paid_from_the_paper() -> 
         world.run(people())
         assert states(world) == ("completed",)
         assert discrepancies(world.journal, world.acquirer) == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "marked"),
+    [("paper-left 9", (True, False)), ("paper out", (False, False)), ("paper cover-open", (False, False))],
+    ids=["begun", "not begun", "cover open before it"],
+)
+def test_a_slip_that_had_begun_is_marked_when_it_comes_again(trouble: str, marked: tuple[bool, bool]) -> None:
+    """A piece of a slip and the whole one are one sale; a slip that was only late is none that came twice."""
+    with World("begun") as world:
+        text = sale("signature").replace("idle:", f"idle: {trouble}", 1)
+        world.run(play(world, START + text + "approved:\npaper_stopped: wait 3 paper ok\nremove_card: remove\nidle:"))
+        slips = world.printer.slips[-2:]
+        found = tuple(sum("DUPLICATED" in line.text for line in slip if isinstance(line, Text)) for slip in slips)
+        assert found == tuple(2 * mark for mark in marked)  # At its head and at its foot.
+        assert states(world) == ("completed",)
 
 
 def test_the_same_code_is_drawn_on_the_larger_panel() -> None:

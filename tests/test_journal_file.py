@@ -318,6 +318,26 @@ def test_a_real_sync_that_fails_ends_the_process_and_loses_nothing(tmp_path: Pat
         journal.close()
 
 
+def test_a_journal_from_before_its_rows_named_people_goes_on_with_them(tmp_path: Path) -> None:
+    """Old rows stay as they are and verify; the schema is the same, so that the older program opens it again too."""
+    path = tmp_path / "journal.db"
+    with closing(Journal.open(path, wall_ms=lambda: 1_000)) as journal:
+        journal.transact(lambda tx: tx.set("language", "en"))
+    with closing(Journal.open(path, wall_ms=lambda: 2_000)) as journal:
+        journal.people = lambda: {"operator": "02", "approved_by": "01"}
+        number = journal.transact(lambda tx: tx.new_payment(Method.CARD, Money(100), "03")).id
+        journal.transact(lambda tx: tx.settle(1))
+    with closing(Journal.open(path, wall_ms=lambda: 3_000)) as journal:
+        bodies = [event.body for event in journal.events_after(0)]
+        assert [(body.get("operator"), body.get("approved_by")) for body in bodies] == [
+            (None, None), (None, None), ("03", "01"), ("02", "01"),
+        ]  # fmt: skip
+        journal.verify()
+        before = journal.transact(lambda tx: tx.payment(number))
+        journal.rebuild()
+        assert journal.transact(lambda tx: tx.payment(number)) == before
+
+
 def test_a_journal_of_sales_only_becomes_one_with_kinds(tmp_path: Path) -> None:
     """Schema 1 had payments without a kind. Its events stay, its projections are made anew, a backup comes first."""
     path = tmp_path / "journal.db"

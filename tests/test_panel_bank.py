@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from drivers.link import length_prefix
+from sim.certify.seal import lab_key
 from sim.panel.bank import AcquirerBank
+from sim.panel.child import Handheld
 from sim.panel.protocol import JSONObject
 from terminal.hostlink import messages
 from terminal.hostlink.codec import encode
@@ -117,3 +120,18 @@ def test_what_is_no_fault_is_refused(overheard: Overheard) -> None:
 def test_two_banks_in_one_folder_are_refused(overheard: Overheard, tmp_path: Path) -> None:
     with pytest.raises(OSError):
         Overheard(tmp_path)
+
+
+def test_the_bench_makes_no_folder_that_others_may_read(tmp_path: Path) -> None:
+    """The terminal's own journal lies below the first of them, and doctor looks at that one."""
+    old = os.umask(0o022)
+    try:
+        AcquirerBank(tmp_path / "data" / "panel" / "host", lambda message: None).close()
+        log = tmp_path / "other" / "panel" / "terminal.log"
+        Handheld(("true",), log=log, on_said=lambda message: None, on_end=lambda status: None).kill()
+        lab_key(tmp_path / "lab" / "certify" / "lab.key")
+    finally:
+        os.umask(old)
+    folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    assert len(folders) == 7
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}

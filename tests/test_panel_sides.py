@@ -11,9 +11,10 @@ from sim.acquirer.caller import Caller
 from sim.cut_loop import MOMENTS
 from sim.line_faults import LINE_FAULTS
 from sim.panel.faults import HOST_FAULTS, MOMENT_WORDS, ON_THE_WIRE, VIRTUAL, Row
-from sim.panel.journal_view import EVENT_WORDS
+from sim.panel.journal_view import EVENT_WORDS, event_told
 from sim.panel.protocol import JSONObject, parse_do, to_line
 from sim.panel.sides import Sides
+from terminal.journal import Event
 from terminal.journal.schema import KINDS
 
 NOON = 1_795_233_600_000
@@ -104,3 +105,12 @@ def test_what_a_row_asks_for_can_be_asked_for(row: Row) -> None:
         if how:
             message = {"do": "happen", "what": row.what, "how": how.replace("{value}", row.value)}
             assert parse_do(to_line(message).decode()).wire() == message
+
+
+def test_the_journal_on_the_page_says_who_did_it_and_who_agreed_in_both_languages() -> None:
+    body = {"from": "signed-in", "to": "settling", "facts": {}, "operator": "02", "approved_by": "01"}
+    told = event_told(Event(7, NOON, "mode", 1, body, ""))
+    assert told["zh"] == "终端状态 · 操作员 02 · 授权 01"
+    assert told["en"] == "the terminal's mode · operator 02 · approved by 01"
+    assert told["told"] == "signed-in → settling"
+    assert event_told(Event(8, NOON, "printed", 1, {"id": 1}, ""))["en"] == "a slip is printed"

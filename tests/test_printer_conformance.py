@@ -80,7 +80,7 @@ def test_the_state_is_told_and_stops_a_slip_before_its_first_line(rig: Rig, pape
         return
     with pytest.raises(PaperStopped) as stopped:
         rig.printer.print(SLIP)
-    assert stopped.value.paper is paper
+    assert (stopped.value.paper, stopped.value.begun) == (paper, False)
     assert texts(rig.roll()) == []
 
 
@@ -89,7 +89,7 @@ def test_paper_that_ends_inside_a_slip_stops_it_even_under_its_last_line(rig: Ri
     rig.run_out_after(lines)
     with pytest.raises(PaperStopped) as stopped:
         rig.printer.print(LONG)
-    assert stopped.value.paper is Paper.OUT
+    assert (stopped.value.paper, stopped.value.begun) == (Paper.OUT, True)
     assert rig.printer.status() is Paper.OUT
 
 

@@ -116,6 +116,26 @@ def test_a_printer_that_does_not_answer_is_offline() -> None:
         printer.print(SLIP)
 
 
+def test_a_cable_pulled_in_a_slip_says_that_it_had_begun_and_a_port_that_does_not_open_that_it_had_not() -> None:
+    machine = PaperPrinter()
+
+    def far_end(data: bytes) -> bytes:
+        if data.startswith(b"\x1b@"):
+            raise OSError(5, "Input/output error")
+        return machine.receive(data)
+
+    def no_port() -> DialogueWire:
+        raise OSError(2, "No such file or directory")
+
+    printer, _ = printer_with(far_end)
+    with pytest.raises(DeviceError) as failed:
+        printer.print(SLIP)
+    assert failed.value.begun
+    with pytest.raises(DeviceError) as failed:
+        EscPosPrinter(PrinterSettings(), open_wire=no_port).print(SLIP)
+    assert not failed.value.begun
+
+
 def test_a_printer_without_gs_r_is_believed_when_told_so_and_not_otherwise() -> None:
     def far_end(data: bytes) -> bytes:
         return b"\x12\x12\x12" if data.startswith(b"\x10") else b""

@@ -8,7 +8,7 @@ import pytest
 from hearing_host import HearingHost
 
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
 from sim.world import World
 from terminal.config.settings import OFFERABLE
 from terminal.flows.power_on import MENU
@@ -88,6 +88,50 @@ def test_a_cashier_s_refund_waits_for_a_supervisor_and_a_cashier_is_none() -> No
     with World("consent", acquirer=HearingHost()) as world:
         world.run(play(world, START + changed_to(Role.CASHIER) + own + theirs))
         assert all_payments(world.journal) == ()
+
+
+def test_every_row_of_the_journal_says_who_did_it_and_who_agreed() -> None:
+    """The cashier's void is agreed to by 01, and nothing after it is: not the sale, not the settlement."""
+    sold = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\napproved:\nremove_card: remove\n"
+    asked = to_transaction("void") + "enter_number: 2 ENTER\noriginal: ENTER\n"
+    own = asked + "enter_number: CLEAR CLEAR 02 ENTER\noperator_password: 4321 ENTER\nrefused: ENTER\nidle:\n"
+    agreed = asked + "enter_number: ENTER\noperator_password: 1234 ENTER\n"
+    taken_back = "insert_card: insert signature\napproved:\nremove_card: remove\nidle:\n"
+    with World("who agreed", acquirer=HearingHost()) as world:
+
+        async def people() -> None:
+            await play(world, START + changed_to(Role.CASHIER))
+            first = world.journal.last_n
+            await play(world, sold + own)
+            assert told(first) == {("02", "")}
+            begun = world.journal.last_n
+            await play(world, agreed + taken_back)
+            assert ("02", "01") in told(begun)
+            (event,) = (e for e in world.journal.events_after(begun) if e.kind == "payment")
+            assert (event.body["kind"], event.body["operator"], event.body["approved_by"]) == ("void", "02", "01")
+            assert "1234" not in repr(world.journal.events_after(begun))
+            after = world.journal.last_n
+            await play(world, sold + to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\nidle:")
+            assert {"mode", "batch-settled"} <= {event.kind for event in world.journal.events_after(after)}
+            assert told(after) == {("02", "")}
+
+        def told(after: int) -> set[tuple[str, str]]:
+            bodies = [event.body for event in world.journal.events_after(after)]
+            return {(str(body.get("operator", "")), str(body.get("approved_by", ""))) for body in bodies}
+
+        world.run(people())
+        world.journal.verify()
+        before = all_payments(world.journal)
+        world.journal.rebuild()
+        assert all_payments(world.journal) == before
+
+
+def test_a_clock_that_a_cashier_sets_is_the_setting_of_whoever_agreed() -> None:
+    asked = opened("set_clock") + "enter_number: ENTER\noperator_password: 1234 ENTER\n"
+    with World("clock agreed") as world:
+        world.run(play(world, START + changed_to(Role.CASHIER) + asked + "enter_number: ENTER\nidle:"))
+        found = [e.body for e in world.journal.events_after(0) if e.body.get("name") == "clock_seen_ms"][-1]
+    assert (found["operator"], found["approved_by"]) == ("02", "01")
 
 
 def test_a_terminal_from_before_there_were_administrators_keeps_its_first_operator_as_one() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from terminal.hygiene import may_lock
+from terminal.hygiene import may_lock, private_folder
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 PATIENCE_S = 30
@@ -122,3 +122,21 @@ def test_the_terminal_itself_begins_with_it(tmp_path: Path) -> None:
         patience.cancel()
         process.kill()
         process.communicate()
+
+
+def test_a_folder_is_made_private_with_all_that_is_missing_above_it(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    there.chmod(0o755)
+    old = os.umask(0o022)
+    try:
+        private_folder(there / "data" / "panel")
+        private_folder(there / "data" / "panel" / "host")
+        private_folder(there / "data" / "panel" / "host")
+    finally:
+        os.umask(old)
+    made = (there, there / "data", there / "data" / "panel", there / "data" / "panel" / "host")
+    assert [folder.stat().st_mode & 0o777 for folder in made] == [0o755, 0o700, 0o700, 0o700]
+    (there / "file").touch()
+    with pytest.raises(FileExistsError):
+        private_folder(there / "file")

@@ -23,6 +23,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from terminal.hygiene import private_folder
+
 ALGORITHM = "Ed25519"
 SIGNATURE = "report.sig"
 SIGNED = ("report.html", "report.json")
@@ -37,7 +39,7 @@ class SealError(Exception):
 def lab_key(path: Path) -> Ed25519PrivateKey:
     """The laboratory's key, made with its public half (.pub) when there is none. Raises OSError, SealError."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         key = Ed25519PrivateKey.generate()
         raw = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

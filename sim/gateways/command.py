@@ -26,6 +26,7 @@ from sim.gateways.server import GatewayServer
 from sim.gateways.till import No, Refused
 from sim.tls import Certificates, make_certificates
 from terminal.config import Address
+from terminal.hygiene import private_folder
 
 DEFAULT_PORT = 8443
 DEFAULT_DATA = Path("data") / "gateways"
@@ -99,7 +100,7 @@ class Gateways:
         return make_certificates(self.folder)
 
     def _key(self, name: str, data: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         (self.folder / name).touch(mode=0o600)
         (self.folder / name).write_bytes(data)
 

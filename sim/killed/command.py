@@ -169,6 +169,7 @@ def run(args: argparse.Namespace) -> int:
     loop = HurriedLoop(counted_commit(journal, points))
     counter = Counter(loop, journal, teller)
     shop = counter.shop = _terminal(args, loop, journal, counter, points)
+    journal.people = shop.people
     people = Insistent(counter, errands, settle=args.settle, reprint=args.reprint)
 
     async def everything() -> None:

@@ -26,6 +26,7 @@ from sim.panel.words import clock_of, kind_words, two, yuan
 from terminal.hostlink.explain import Explanation, explain
 from terminal.hostlink.meanings import MTI_WORDS, PROCESSING, Words
 from terminal.hostlink.subfields import OrderState
+from terminal.hygiene import private_folder
 from terminal.model import Kind
 
 BATCHES = 6  # Closed batches shown.
@@ -39,7 +40,7 @@ class AcquirerBank:
     def __init__(self, folder: Path, publish: Callable[[JSONObject], object]) -> None:
         self._folder = folder
         self._publish = publish
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         book = BookFile(folder / "acquirer.db")
         self.acquirer = Acquirer(default_registry(), book=book, draw=os.urandom, faults=FaultPlan())
         self._behaviour = "normal"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.panel.protocol import LINE_LIMIT, JSONObject, ProtocolError, parse_said, to_line
+from terminal.hygiene import private_folder
 
 KILL_WAIT_S = 10  # A killed process is gone at once, unless a disk holds it.
 
@@ -29,7 +30,7 @@ class Handheld:
         on_said: Callable[[JSONObject], None],
         on_end: Callable[[int], None],
     ) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(log.parent)
         self._on_said = on_said
         self._on_end = on_end
         with log.open("ab") as stderr:

@@ -42,6 +42,11 @@ EVENT_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# Who answers for an event: whoever was signed in, and whoever has agreed to it.
+PEOPLE_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"operator": ("操作员", "operator"), "approved_by": ("授权", "approved by")}
+)
+
 
 class JournalView:
     """Tells `say` {"payments": what changed, "events": the newest} after each `look` that finds something new."""
@@ -89,11 +94,20 @@ def _payment(payment: PaymentRecord) -> JSONObject:
 def event_told(event: Event) -> JSONObject:
     """One row of the journal: its words, and what changed."""
     zh, en = EVENT_WORDS.get(event.kind, (event.kind, event.kind))
-    shown = {"name": event.body["name"]} if event.kind == "setting" else event.body  # Its value may be a verifier.
+    body = {key: value for key, value in event.body.items() if key not in PEOPLE_WORDS}
+    shown = {"name": body["name"]} if event.kind == "setting" else body  # Its value may be a verifier.
     step = [f"{shown['from']} → {shown['to']}"] if "from" in shown and "to" in shown else []
     rest = {key: value for key, value in shown.items() if not (step and key in ("from", "to"))}
     told = ", ".join([*step, *_pairs(rest)])
-    return {"n": event.n, "time": clock_of(event.at_ms), "kind": event.kind, "zh": zh, "en": en, "told": told}
+    by = [(words, event.body[role]) for role, words in PEOPLE_WORDS.items() if role in event.body]
+    return {
+        "n": event.n,
+        "time": clock_of(event.at_ms),
+        "kind": event.kind,
+        "zh": " · ".join((zh, *(f"{words[0]} {number}" for words, number in by))),
+        "en": " · ".join((en, *(f"{words[1]} {number}" for words, number in by))),
+        "told": told,
+    }
 
 
 def _plain(value: object) -> str:

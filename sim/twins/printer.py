@@ -34,7 +34,7 @@ class TwinPrinter:
 
     def print(self, lines: Sequence[PaperLine]) -> None:
         if self._paper not in (Paper.OK, Paper.LOW):
-            raise PaperStopped(self._paper)
+            raise PaperStopped(self._paper, begun=False)
         slip = tuple(lines)
         if self._lines_left is not None:
             self._print_to_the_end(slip)
@@ -76,6 +76,6 @@ class TwinPrinter:
             if machine.paper is Paper.OUT:
                 self._paper = Paper.OUT
                 self._lines_left = None
-                raise PaperStopped(Paper.OUT)
+                raise PaperStopped(Paper.OUT, begun=True)
         self._lines_left = machine.lines_left
         self._paper = machine.paper

@@ -68,6 +68,7 @@ async def serve(shop: Shop) -> None:
     await recovery.destroy_settled(shop)
     await recovery.print_unprinted(shop)
     while True:
+        shop.approved_by = ""
         if shop.mode is Mode.BLANK:
             if not await first_run(shop):
                 await Sleep(AGAIN_MS)

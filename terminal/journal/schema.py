@@ -2,7 +2,9 @@
 
 `KINDS` is the whole vocabulary. A kind's version grows when the shape of its body changes; an upcaster then
 turns the old body into the new one when it is read. Events are never rewritten. A new kind or version makes
-SCHEMA grow, so that an older program refuses the file.
+SCHEMA grow, so that an older program refuses the file. Beside what is listed, each body may have `operator` (who is
+signed in) and `approved_by` (the supervisor who has agreed to it); journals of before lack them, and nothing is
+projected from them but a payment's operator.
 """
 
 from __future__ import annotations

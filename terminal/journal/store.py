@@ -7,13 +7,14 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn, TypeAlias, TypeVar, cast
 
 import apsw
 
+from terminal.hygiene import private_folder
 from terminal.journal.errors import (
     ChainBroken,
     JournalBroken,
@@ -48,11 +49,13 @@ class Journal:
     """The terminal's memory. Open one, from the composition root; hand it to the loop as `transact`.
 
     Safe to use from several threads, one transaction at a time. After JournalBroken it refuses everything.
+    `people` is asked at each event who answers for it; what it says is part of the event (`Shop.people`).
     """
 
     def __init__(self, db: apsw.Connection, wall_ms: Callable[[], int], lock: int | None) -> None:
         self._db = db
         self._wall_ms = wall_ms
+        self.people: Callable[[], Mapping[str, str]] = dict
         self._lock = lock
         self._mutex = threading.RLock()
         self._inside = False
@@ -158,7 +161,7 @@ class Journal:
                 self._inside = False
 
     def _transact(self, work: Callable[[Tx], T]) -> T:
-        tx = Tx(self._db, self._wall_ms(), self._n, self._digest, self._settings)
+        tx = Tx(self._db, self._wall_ms(), self._n, self._digest, self._settings, self.people)
         try:
             result = work(tx)
         except apsw.Error as error:
@@ -365,7 +368,7 @@ def _private_file(path: Path) -> int:
     SQLite would make the file with the umask's permissions. Nothing holds a lock on it yet, so closing this
     descriptor drops none.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     lock = _take_lock(path.parent / "journal.lock")
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     os.chmod(path, 0o600)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TypeVar, overload
 
@@ -50,18 +50,26 @@ class Tx:
     """A transaction, good only inside `Journal.transact`. Everything it writes becomes durable together.
 
     `now_ms`: the wall clock at its beginning, the time of all its events. `settings` are those that are known already
-    and durable, as JSON or None for one that is not set; what is read beside them is put there.
+    and durable, as JSON or None for one that is not set; what is read beside them is put there. `people` says who
+    answers for what is written, and is put into the body of each event.
     """
 
-    __slots__ = ("_db", "_open", "_settings", "changed", "digest", "n", "now_ms", "writes")
+    __slots__ = ("_db", "_open", "_settings", "changed", "digest", "n", "now_ms", "people", "writes")
 
     def __init__(
-        self, db: apsw.Connection, now_ms: int, n: int, digest: str, settings: dict[str, str | None]
+        self,
+        db: apsw.Connection,
+        now_ms: int,
+        n: int,
+        digest: str,
+        settings: dict[str, str | None],
+        people: Callable[[], Mapping[str, str]],
     ) -> None:
         self._db = db
         self._open = True
         self._settings = settings
         self.now_ms = now_ms
+        self.people = people
         self.n = n  # The last event, counting this transaction's own.
         self.digest = digest
         self.writes = False
@@ -87,7 +95,7 @@ class Tx:
     def _append(self, kind: str, body: dict[str, JSON]) -> None:
         """Write one event and let it change the projections: the same function that folds it again later."""
         self.begin()
-        known = KINDS[kind]
+        known, body = KINDS[kind], {**self.people(), **body}
         text = canonical(body)
         if len(text) > BODY_LIMIT:
             raise JournalError(f"an event of kind {kind!r} with more than {BODY_LIMIT} characters")

@@ -18,6 +18,7 @@ from pathlib import Path
 from drivers.ports import LinkFault
 from terminal.config import NO_PRINTER, Config, ConfigErrors, Tls, load_config
 from terminal.screens.font import FontError, load_font
+from terminal.strings import Words
 from terminal.tools.hosts import REMEDIES, routes
 from terminal.tools.machine import Machine
 
@@ -39,13 +40,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One finding. `zh` and `en` say what to do; empty when all is well."""
+    """One finding. `zh`, `en`: what to do, empty when all is well. `found_zh`: `found` in Chinese, if it has words."""
 
     name: str
     state: State
     found: str
     zh: str = ""
     en: str = ""
+    found_zh: str = ""
 
 
 NAMES: Mapping[str, tuple[str, str]] = {
@@ -85,6 +87,7 @@ FOUND: Mapping[str, tuple[str, str]] = {
     "limited": ("受限", "limited"),
     "unsealed": ("未封存", "not sealed"),
 }
+CHINESE = Words("zh-CN")
 MARKS = {State.OK: "[ok]", State.WARN: "[!]", State.MISSING: "[x]"}
 
 
@@ -118,7 +121,7 @@ def report(rows: tuple[Row, ...], *, chinese: bool, good: bool) -> Iterator[str]
     """The lines a person reads."""
     for row in rows:
         name = NAMES[row.name][0 if chinese else 1]
-        found = FOUND.get(row.found, (row.found, row.found))[0 if chinese else 1]
+        found = FOUND.get(row.found, (row.found_zh or row.found, row.found))[0 if chinese else 1]
         yield f"{MARKS[row.state]:<5}{name}: {found}"
         remedy = row.zh if chinese else row.en
         if remedy:
@@ -199,6 +202,7 @@ def _node(machine: Machine, name: str, node: str, zh: str, en: str, group: str) 
             f"{node} (permission)",
             f"没有权限: {command}, 然后重新登录",
             f"no permission: {command}, then log in again",
+            found_zh=f"{node} (没有权限)",
         )
     return Row(name, State.OK, node)
 
@@ -377,7 +381,8 @@ def _hosts(machine: Machine, config: Config) -> Iterator[Row]:
             if fault is LinkFault.REFUSED and route.host == LABORATORY:
                 command = f"python -m sim acquirer --port {route.port}"
                 zh, en = f"试用: 先运行 {command}; 或改 [link] hosts", f"to try it: {command}; or set [link] hosts"
-            yield Row("host", needed, f"{route}: {fault.value}", zh, en)
+            found_zh = f"{route}: {CHINESE[f'fault.{fault.value}']}"
+            yield Row("host", needed, f"{route}: {fault.value}", zh, en, found_zh)
 
 
 def _tls_files(machine: Machine, tls: Tls) -> Iterator[Row]:
@@ -394,7 +399,7 @@ def _tls_files(machine: Machine, tls: Tls) -> Iterator[Row]:
     if tls.key is not None and _others_may(tls.key):
         yield Row("tls", State.MISSING, str(tls.key), f"chmod 0600 {tls.key}", f"chmod 0600 {tls.key}")
         return
-    yield Row("tls", State.OK, str(tls.ca or "system CAs"))
+    yield Row("tls", State.OK, str(tls.ca or "system CAs"), found_zh=str(tls.ca or "系统 CA"))
 
 
 def _font(machine: Machine, config: Config) -> Iterator[Row]:
