@@ -113,6 +113,18 @@ def test_a_no_that_a_power_cut_has_interrupted_is_carried_out_after_the_start(tm
         assert states(world)[0] == ("sale", "voided")
 
 
+def test_what_is_seen_later_is_durable_before_the_host_is_asked(tmp_path: Path) -> None:
+    """The power goes while the void is on the line: its reversal ends the void, and the next start takes back the sale."""
+    host = HearingHost()
+    with World("seen later", acquirer=host, data=tmp_path) as world:
+        later = "compare_signature: ENTER\nprinting:\n" + OUT + to_transaction("signature") + "original: ENTER\nwaiting:"
+        world.run(play(world, START + SOLD + later))
+        assert states(world) == [("sale", "completed"), ("void", "requested")]
+    with World("the next start", acquirer=host, data=tmp_path, start_wall_ms=START_WALL_MS + 600_000) as world:
+        world.run(play(world, OPERATOR + "approved:\nidle:"))
+        assert states(world) == [("sale", "voided"), ("void", "reversed"), ("void", "completed")]
+
+
 def test_a_completion_is_taken_back_by_its_own_void() -> None:
     host = HearingHost()
     with World("completion", acquirer=host) as world:

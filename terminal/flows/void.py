@@ -17,6 +17,7 @@ from terminal.flows.signature import last_signed, take_back, void_deal
 from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods import deals
+from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.methods.original import find_voucher
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Kind, Method, PaymentState
@@ -60,7 +61,8 @@ async def signature_differs(shop: Shop) -> None:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
     elif await is_meant(shop, last):
-        await take_back(shop, last)
+        said = await Commit(lambda tx: tx.note(last.id, **{SIGNATURE: DIFFERS}))
+        await take_back(shop, said)
 
 
 def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
