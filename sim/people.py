@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sim.card import PROFILES
 from sim.story import KEY_MS, parse_story, press, to_transaction
 from terminal.loop import Sleep
+from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.model import Kind, Method, PaymentState
 
 if TYPE_CHECKING:
@@ -187,6 +188,10 @@ class People:
 
     def _steps(self, name: str, last: PaymentRecord) -> Steps | None:
         """From the item to the card; None where the last payment is not what it is about."""
+        if name == "signature":  # The number is not asked for: it is the last that was signed for, or what is left.
+            left = self._world.journal.transact(lambda tx: tx.with_fact(SIGNATURE, DIFFERS))
+            signed = last.state is PaymentState.COMPLETED and last.facts.get("signed")
+            return () if signed or any(p.state is PaymentState.COMPLETED for p in left) else None
         wanted = (Kind.SALE, Kind.MOTO_SALE) if name in ("void", "refund", "tip") else (Kind.AUTH,)
         begins = name in ("auth", "balance", "instalment", "moto-sale")
         done = (last.method, last.state) == (Method.CARD, PaymentState.COMPLETED)
@@ -300,6 +305,7 @@ class People:
         "balance": _ok,
         "outcome_unknown": _ok,
         "compare_signature": _ok,
+        "original": _ok,
         "cancelled": _ok,
         "reversal_pending": _ok,
         "reversal_done": _ok,

@@ -114,11 +114,11 @@ def test_a_no_that_a_power_cut_has_interrupted_is_carried_out_after_the_start(tm
 
 
 def test_what_is_seen_later_is_durable_before_the_host_is_asked(tmp_path: Path) -> None:
-    """The power goes while the void is on the line: its reversal ends the void, and the next start takes back the sale."""
+    """The power goes while the void is on the line: the void is reversed, and the next start takes the sale back."""
     host = HearingHost()
     with World("seen later", acquirer=host, data=tmp_path) as world:
-        later = "compare_signature: ENTER\nprinting:\n" + OUT + to_transaction("signature") + "original: ENTER\nwaiting:"
-        world.run(play(world, START + SOLD + later))
+        later = to_transaction("signature") + "original: ENTER\nwaiting:"
+        world.run(play(world, START + SOLD + "compare_signature: ENTER\nprinting:\n" + OUT + later))
         assert states(world) == [("sale", "completed"), ("void", "requested")]
     with World("the next start", acquirer=host, data=tmp_path, start_wall_ms=START_WALL_MS + 600_000) as world:
         world.run(play(world, OPERATOR + "approved:\nidle:"))
