@@ -125,6 +125,17 @@ def test_what_is_seen_later_is_durable_before_the_host_is_asked(tmp_path: Path) 
         assert states(world) == [("sale", "voided"), ("void", "reversed"), ("void", "completed")]
 
 
+def test_what_is_left_to_take_back_is_said_no_second_time() -> None:
+    """The journal's second word of it is that nothing came of taking it back; another "no" at the menu adds none."""
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
+    with World("said once", acquirer=host) as world:
+        left = START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS
+        world.run(play(world, left + to_transaction("signature") + "original: ENTER\napproved:\nidle:"))
+        said = [e for e in world.journal.events_after(0, 1_000) if "signature" in e.body.get("facts", {})]
+        assert ([e.kind for e in said], states(world)[0]) == (["noted", "noted"], ("sale", "voided"))
+
+
 def test_a_completion_is_taken_back_by_its_own_void() -> None:
     host = HearingHost()
     with World("completion", acquirer=host) as world:
