@@ -42,6 +42,18 @@ SIGNED_FOR = (
     ("auth", "completion", "signature", "signature"),
     ("instalment", "signature", "signature"),
 )
+RARE = "rare-errand"  # The fault of that name: what no other customer comes for, and what may follow it.
+RARE_ERRANDS = (
+    ("points", "points-refund"),
+    ("points", "void"),
+    ("repayment", "void"),
+    ("instalment", "void"),
+    ("auth", "completion", "void"),
+    ("moto-sale", "moto-refund"),
+    ("moto-auth", "moto-completion", "void"),
+    ("moto-auth", "moto-auth-void"),
+    ("offline-settlement",),
+)
 SIGNER = "signature"  # The card whose holder signs.
 SLOW_BEHIND = "slow-behind"  # The fault of that name: before this customer the line is slow.
 FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
@@ -301,6 +313,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         SLOW_BEHIND: _nothing,
         "settles-deaf": _deaf,
         SEEN_LATE: _nothing,
+        RARE: _nothing,
     }
 )
 
@@ -330,6 +343,8 @@ def intent_with(intent: Intent, draws: Draws, transaction: int, befalling: Itera
         elif row.name == SEEN_LATE:
             errands = draws.choice(transaction, f"{row.name} errands", SIGNED_FOR)
             intent = replace(intent, method=Method.CARD, means=SIGNER, errands=errands)
+        elif row.name == RARE and intent.method is Method.CARD and not PROFILES[intent.means].mute:
+            intent = replace(intent, errands=draws.choice(transaction, f"{row.name} errands", RARE_ERRANDS))
         elif row.name in ("wrong-pin", "wrong-pin-thrice") and intent.method is Method.CARD:
             intent = replace(intent, wrong_pins=1 if row.name == "wrong-pin" or intent.means != LOCKABLE else 3)
     return intent
