@@ -60,6 +60,7 @@ ERRANDS = (
 ORDERED = PROFILES["rich"]  # The card of whoever orders by telephone.
 AGREED = (("enter_number", "ENTER"), ("operator_password", f"{PASSWORD} ENTER"))
 TOLD_BY_TELEPHONE = (("menu", "1"), ("enter_number", "246810 ENTER"), ("enter_number", "ENTER"))  # No institution.
+ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
 # What is done about something that went before, and what that must have been.
 VOIDABLE = (
     Kind.SALE,
@@ -215,6 +216,8 @@ class People:
             left = self._world.journal.transact(lambda tx: tx.with_fact(SIGNATURE, DIFFERS))
             signed = last.state is PaymentState.COMPLETED and last.facts.get("signed")
             return () if signed or any(p.state is PaymentState.COMPLETED for p in left) else None
+        if name.startswith("order-") or name == "void" and last.method in ORDERS:
+            return self._with_order(name, last)
         done = (last.method, last.state) == (Method.CARD, PaymentState.COMPLETED)
         if name in ABOUT and not (done and last.kind in ABOUT[name]):
             return None
@@ -247,6 +250,17 @@ class People:
             case "completion" | "completion-notice":
                 return (*_named(last, "auth_code"), ("enter_amount", f"{amount_minor * 9 // 10 or 1} ENTER"))
         return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
+
+    def _with_order(self, name: str, last: PaymentRecord) -> Steps | None:
+        """By the voucher number of the last order, or of the one that the last refund was of."""
+        if "undoes" in last.facts:
+            original = int(last.facts["undoes"])
+            last = self._world.journal.transact(lambda tx: tx.payment(original))
+        if last.method not in ORDERS or last.state is not PaymentState.COMPLETED:
+            return None
+        found = (("enter_number", f"{int(str(last.stan))} ENTER"), ("order_found", "ENTER"))
+        part = (("enter_amount", f"{last.amount.amount_minor // 2 or 1} ENTER"),) if name == "order-refund" else ()
+        return found if name == "order-query" else (*found, *part, *AGREED)
 
     async def _menu(self) -> None:
         await self._press(SETTLEMENT_KEY)
@@ -338,6 +352,8 @@ class People:
         "nothing_sent": _ok,
         "not_answered": _ok,
         "order_closed": _ok,
+        "order_found": _ok,
+        "refund_open": _ok,
         "qr_unknown": _ok,
         "sign_in_failed": _ok,
         "refused": _ok,

@@ -54,6 +54,7 @@ RARE_ERRANDS = (
     ("moto-auth", "moto-auth-void"),
     ("offline-settlement",),
 )
+RARE_WITH_ORDERS = (("order-refund", "order-query"), ("order-refund", "order-refund"), ("void",))
 SIGNER = "signature"  # The card whose holder signs.
 SLOW_BEHIND = "slow-behind"  # The fault of that name: before this customer the line is slow.
 FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
@@ -343,8 +344,10 @@ def intent_with(intent: Intent, draws: Draws, transaction: int, befalling: Itera
         elif row.name == SEEN_LATE:
             errands = draws.choice(transaction, f"{row.name} errands", SIGNED_FOR)
             intent = replace(intent, method=Method.CARD, means=SIGNER, errands=errands)
-        elif row.name == RARE and intent.method is Method.CARD and not PROFILES[intent.means].mute:
-            intent = replace(intent, errands=draws.choice(transaction, f"{row.name} errands", RARE_ERRANDS))
+        elif row.name == RARE and intent.method is not Method.CASH:
+            by_card = intent.method is Method.CARD and not PROFILES[intent.means].mute
+            wanted = RARE_ERRANDS if by_card else RARE_WITH_ORDERS
+            intent = replace(intent, errands=draws.choice(transaction, f"{row.name} errands", wanted))
         elif row.name in ("wrong-pin", "wrong-pin-thrice") and intent.method is Method.CARD:
             intent = replace(intent, wrong_pins=1 if row.name == "wrong-pin" or intent.means != LOCKABLE else 3)
     return intent

@@ -99,7 +99,7 @@ class ReversedIsTrue:
 
 
 class VoidsEndTheirSale:
-    """1. A void that is completed has voided its sale (or another kind's) before anybody hears of it: never once more."""
+    """1. A void that is completed has voided its sale before anybody hears of it: it cannot be voided once more."""
 
     name = "voids-end-their-sale"
     hears = (Durable, Sent, Shown, Printed, Over)
