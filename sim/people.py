@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sim.card import PROFILES
 from sim.story import KEY_MS, parse_story, press, to_transaction
 from terminal.loop import Sleep
+from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.model import Kind, Method, PaymentState
 
 if TYPE_CHECKING:
@@ -58,6 +59,30 @@ ERRANDS = (
 )
 ORDERED = PROFILES["rich"]  # The card of whoever orders by telephone.
 AGREED = (("enter_number", "ENTER"), ("operator_password", f"{PASSWORD} ENTER"))
+TOLD_BY_TELEPHONE = (("menu", "1"), ("enter_number", "246810 ENTER"), ("enter_number", "ENTER"))  # No institution.
+ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
+# What is done about something that went before, and what that must have been.
+VOIDABLE = (
+    Kind.SALE,
+    Kind.MOTO_SALE,
+    Kind.COMPLETION,
+    Kind.MOTO_COMPLETION,
+    Kind.INSTALMENT,
+    Kind.POINTS,
+    Kind.REPAYMENT,
+)
+ABOUT = {
+    "void": VOIDABLE,
+    "refund": (Kind.SALE,),
+    "tip": (Kind.SALE,),
+    "points-refund": (Kind.POINTS,),
+    "moto-refund": (Kind.MOTO_SALE,),
+    "moto-completion": (Kind.MOTO_AUTH,),
+    "moto-auth-void": (Kind.MOTO_AUTH,),
+    "completion": (Kind.AUTH,),
+    "completion-notice": (Kind.AUTH,),
+    "auth-void": (Kind.AUTH,),
+}
 Steps = tuple[tuple[str, str], ...]  # Screens to wait for, and the keys pressed there.
 INTERRUPTIONS = ("refused", "reversal_pending", "problem")  # What may come up in the middle of an errand.
 
@@ -187,35 +212,55 @@ class People:
 
     def _steps(self, name: str, last: PaymentRecord) -> Steps | None:
         """From the item to the card; None where the last payment is not what it is about."""
-        wanted = (Kind.SALE, Kind.MOTO_SALE) if name in ("void", "refund", "tip") else (Kind.AUTH,)
-        begins = name in ("auth", "balance", "instalment", "moto-sale")
+        if name == "signature":  # The number is not asked for: it is the last that was signed for, or what is left.
+            left = self._world.journal.transact(lambda tx: tx.with_fact(SIGNATURE, DIFFERS))
+            signed = last.state is PaymentState.COMPLETED and last.facts.get("signed")
+            return () if signed or any(p.state is PaymentState.COMPLETED for p in left) else None
+        if name.startswith("order-") or name == "void" and last.method in ORDERS:
+            return self._with_order(name, last)
         done = (last.method, last.state) == (Method.CARD, PaymentState.COMPLETED)
-        if not begins and not (done and last.kind in wanted):
+        if name in ABOUT and not (done and last.kind in ABOUT[name]):
             return None
         amount_minor = last.amount.amount_minor
+        due = (("enter_amount", f"{self._intent.amount_minor} ENTER"),)
+        month_year = ORDERED.applications[0].expiry[2:4] + ORDERED.applications[0].expiry[:2]
+        typed = (("type_card_number", f"{ORDERED.pan} ENTER"), ("enter_number", f"{month_year} ENTER"))
         match name:
-            case "auth":
-                return (("enter_amount", f"{self._intent.amount_minor} ENTER"),)
+            case "auth" | "points" | "repayment":
+                return due
             case "balance":
                 return ()
             case "instalment":
-                return (("enter_amount", f"{self._intent.amount_minor} ENTER"), ("choose_terms", "2"))
-            case "moto-sale":
-                amount = (("enter_amount", f"{self._intent.amount_minor} ENTER"),)
-                month_year = ORDERED.applications[0].expiry[2:4] + ORDERED.applications[0].expiry[:2]
-                card = (("type_card_number", f"{ORDERED.pan} ENTER"), ("enter_number", f"{month_year} ENTER"))
-                return (*AGREED, *amount, *card, ("type_cvv2", "123 ENTER"))
+                return (*due, ("choose_terms", "2"))
+            case "offline-settlement":
+                return (*AGREED, *due, *TOLD_BY_TELEPHONE)
+            case "moto-sale" | "moto-auth":
+                return (*AGREED, *due, *typed, ("type_cvv2", "123 ENTER"))
             case "tip":
                 tenth = f"{amount_minor // 10 or 1} ENTER"
                 return (("enter_number", f"{int(str(last.stan))} ENTER"), ("original", "ENTER"), ("enter_tip", tenth))
             case "void":
                 return (("enter_number", f"{int(str(last.stan))} ENTER"), ("original", "ENTER"), *AGREED)
-            case "refund":
-                part = f"{amount_minor // 2 or 1} ENTER"
-                return (*AGREED, *_named(last, "rrn"), ("enter_amount", part))
+            case "refund" | "points-refund" | "moto-refund":
+                part = (("enter_amount", f"{amount_minor // 2 or 1} ENTER"),)
+                return (*AGREED, *_named(last, "rrn"), *part, *(typed if name == "moto-refund" else ()))
+            case "moto-completion" | "moto-auth-void":
+                part_minor = amount_minor * 9 // 10 or 1 if name == "moto-completion" else amount_minor
+                return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{part_minor} ENTER"), *typed)
             case "completion" | "completion-notice":
                 return (*_named(last, "auth_code"), ("enter_amount", f"{amount_minor * 9 // 10 or 1} ENTER"))
         return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
+
+    def _with_order(self, name: str, last: PaymentRecord) -> Steps | None:
+        """By the voucher number of the last order, or of the one that the last refund was of."""
+        if "undoes" in last.facts:
+            original = int(last.facts["undoes"])
+            last = self._world.journal.transact(lambda tx: tx.payment(original))
+        if last.method not in ORDERS or last.state is not PaymentState.COMPLETED:
+            return None
+        found = (("enter_number", f"{int(str(last.stan))} ENTER"), ("order_found", "ENTER"))
+        part = (("enter_amount", f"{last.amount.amount_minor // 2 or 1} ENTER"),) if name == "order-refund" else ()
+        return found if name == "order-query" else (*found, *part, *AGREED)
 
     async def _menu(self) -> None:
         await self._press(SETTLEMENT_KEY)
@@ -300,12 +345,15 @@ class People:
         "balance": _ok,
         "outcome_unknown": _ok,
         "compare_signature": _ok,
+        "original": _ok,
         "cancelled": _ok,
         "reversal_pending": _ok,
         "reversal_done": _ok,
         "nothing_sent": _ok,
         "not_answered": _ok,
         "order_closed": _ok,
+        "order_found": _ok,
+        "refund_open": _ok,
         "qr_unknown": _ok,
         "sign_in_failed": _ok,
         "refused": _ok,

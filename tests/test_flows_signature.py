@@ -113,6 +113,29 @@ def test_a_no_that_a_power_cut_has_interrupted_is_carried_out_after_the_start(tm
         assert states(world)[0] == ("sale", "voided")
 
 
+def test_what_is_seen_later_is_durable_before_the_host_is_asked(tmp_path: Path) -> None:
+    """The power goes while the void is on the line: the void is reversed, and the next start takes the sale back."""
+    host = HearingHost()
+    with World("seen later", acquirer=host, data=tmp_path) as world:
+        later = to_transaction("signature") + "original: ENTER\nwaiting:"
+        world.run(play(world, START + SOLD + "compare_signature: ENTER\nprinting:\n" + OUT + later))
+        assert states(world) == [("sale", "completed"), ("void", "requested")]
+    with World("the next start", acquirer=host, data=tmp_path, start_wall_ms=START_WALL_MS + 600_000) as world:
+        world.run(play(world, OPERATOR + "approved:\nidle:"))
+        assert states(world) == [("sale", "voided"), ("void", "reversed"), ("void", "completed")]
+
+
+def test_what_is_left_to_take_back_is_said_no_second_time() -> None:
+    """The journal's second word of it is that nothing came of taking it back; another "no" at the menu adds none."""
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
+    with World("said once", acquirer=host) as world:
+        left = START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS
+        world.run(play(world, left + to_transaction("signature") + "original: ENTER\napproved:\nidle:"))
+        said = [e for e in world.journal.events_after(0, 1_000) if "signature" in e.body.get("facts", {})]
+        assert ([e.kind for e in said], states(world)[0]) == (["noted", "noted"], ("sale", "voided"))
+
+
 def test_a_completion_is_taken_back_by_its_own_void() -> None:
     host = HearingHost()
     with World("completion", acquirer=host) as world:

@@ -46,7 +46,10 @@ def entry_of(watch: Watch, paid: Paid) -> Entry | None:
 def stands_at_host(watch: Watch, paid: Paid) -> bool:
     """Whether the host's book holds money for this payment at this moment."""
     if paid.order_no:
-        order = watch.world.acquirer.book.any_order(MERCHANT_NO, paid.order_no)
+        book = watch.world.acquirer.book
+        order = book.any_order(MERCHANT_NO, paid.order_no)
+        if order is not None and (refund_no := paid.facts.get("refund_no")):
+            return any(entry.standing and entry.refund_no == refund_no for entry in book.refunds_of(order))
         return order is not None and order.state is OrderState.PAID
     entry = entry_of(watch, paid)
     return moves_money(paid.kind) and entry is not None and entry.kind is paid.kind and entry.standing

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.swarm.ledger import Paid
-from sim.swarm.watch import Begun, Durable, Happening, Over, Restarted, Sent, Watch
+from sim.swarm.ledger import Ledger, Paid
+from sim.swarm.watch import Begun, Disowned, Durable, Happening, Over, Restarted, Sent, Shown, Watch
+from terminal.hostlink.card_messages import MANUAL
+from terminal.hostlink.transactions import TRANSACTIONS, Card
 from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.model import Kind, Method, PaymentState
 from terminal.receipts.slips import LockSlip
@@ -70,18 +72,33 @@ class KeysChecked:
                 yield f"the sign-in with STAN {self._asked} gave a wrong key, and counts"
 
 
+def differs(paid: Paid) -> bool:
+    return paid.facts.get(SIGNATURE) == DIFFERS
+
+
+def signed_last(ledger: Ledger) -> Paid | None:
+    """What 签名不符 is about: what is left to take back, oldest first, else the last of all if it was signed."""
+    left = [paid for paid in ledger.completed.values() if differs(paid) and paid.state is PaymentState.COMPLETED]
+    last = ledger.payments[max(ledger.payments)]
+    signed = last.state is PaymentState.COMPLETED and last.facts.get("signed")
+    return min(left, key=lambda paid: paid.id) if left else last if signed else None
+
+
 class UnsignedTakenBack:
     """8. A payment whose signature differs is taken back, or somebody reads that it stands, before anybody else comes.
 
-    A power cut, or a case that is opened, leaves it to the next start of a day.
+    A power cut, or a case that is opened, leaves it to the next start of a day; a merchant's settlement tries it once
+    more.
     """
 
     name = "unsigned-is-taken-back"
-    hears = (Durable, Restarted, Begun, Over)
+    hears = (Durable, Disowned, Shown, Restarted, Begun, Over)
 
     def __init__(self) -> None:
         self._left: set[int] = set()
         self._told: set[int] = set()  # Of these it was said before.
+        self._said: set[int] = set()  # Of these somebody has said it at the menu, and the journal is yet to tell.
+        self._tried: set[int] = set()  # Since the idle screen.
 
     @staticmethod
     def _is_locked(happening: Happening) -> bool:
@@ -96,17 +113,57 @@ class UnsignedTakenBack:
             paid, body = happening.paid, happening.event.body
             if happening.event.kind == "payment" and (undone := paid.facts.get("undoes")) is not None:
                 self._left.discard(int(undone))
+                self._tried.add(int(undone))
             elif happening.event.kind == "noted" and body["facts"].get(SIGNATURE) == DIFFERS:
+                self._said.discard(paid.id)
                 if paid.id in self._told:
+                    self._tried.add(paid.id)
                     self._left.discard(paid.id)  # Nothing came of taking it back, and the screen says so.
                 else:
                     self._told.add(paid.id)
                     self._left.add(paid.id)
         elif isinstance(happening, Restarted) or self._is_locked(happening):
             self._left.clear()
-        elif isinstance(happening, Begun | Over):
+            self._said.clear()
+        elif isinstance(happening, Durable):
+            if happening.event.kind == "mode" and happening.event.body["to"] == "settling":
+                yield from self._settled_over(happening, watch)
+        elif isinstance(happening, Disowned):
+            if not differs(watch.ledger.payments[happening.payment]):
+                self._said.add(happening.payment)
+        elif isinstance(happening, Shown):
+            if happening.name == "idle":
+                self._tried.clear()
+        else:
             for number in sorted(self._left):
                 yield f"the signature of payment {number} differs, and nobody has tried to take it back"
+            for number in sorted(self._said):
+                yield f"somebody has said that the signature of payment {number} differs, and the journal has not"
+
+    def _settled_over(self, happening: Durable, watch: Watch) -> Iterator[str]:
+        if happening.event.body["facts"].get("reason"):
+            return  # The host has forced it.
+        for paid in watch.ledger.completed.values():
+            if differs(paid) and paid.state is PaymentState.COMPLETED and paid.id not in self._tried:
+                yield f"a settlement begins, and nobody has tried once more to take back payment {paid.id}"
+
+
+class SaidBeforeTakenBack:
+    """3. A void leaves without its card only for what was ordered, or once it is durable that the signature differs."""
+
+    name = "said-before-taken-back"
+    hears = (Sent,)
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Sent) or happening.message.mti != "0200":
+            return
+        message, ledger = happening.message, watch.ledger
+        void = ledger.by_stan.get(message.text(11))
+        if void is None or "undoes" not in void.facts or not message.text(22).startswith(MANUAL):
+            return
+        original = ledger.payments[int(void.facts["undoes"])]
+        if TRANSACTIONS[original.kind].card not in (Card.TYPED, Card.NONE) and not differs(original):
+            yield f"void {void.id} leaves without its card, and nobody has said anything of payment {original.id}"
 
 
 class LockedWithPaper:
@@ -144,4 +201,4 @@ class OneQuestion:
             yield f"{happening.message.mti} leaves while somebody is served and an errand is being run"
 
 
-CLOSINGS = (ClearedBeforeSettled, KeysChecked, UnsignedTakenBack, LockedWithPaper, OneQuestion)
+CLOSINGS = (ClearedBeforeSettled, KeysChecked, UnsignedTakenBack, SaidBeforeTakenBack, LockedWithPaper, OneQuestion)

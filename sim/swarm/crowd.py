@@ -18,21 +18,23 @@ from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT, QUERY_
 from sim.people import GAP_MS, Intent, People, Steps, draw_intent
 from sim.story import KEY_MS, StoryError, keys_of
 from sim.swarm.case import Case
+from sim.swarm.closings import signed_last
 from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import SLOW_BEHIND, SLOW_MS, Mischief, intent_with, put_in
 from sim.swarm.notices import QUIET_HOUR
 from sim.swarm.permitted import Permitted, befalling
-from sim.swarm.watch import Over, Watch
+from sim.swarm.watch import Disowned, Over, Watch
 from sim.swarm.world import SwarmWorld
 from sim.twins.link import Trip
 from terminal.loop import Sleep
-from terminal.model import Method, PaymentState
+from terminal.model import Method, Mode, PaymentState
 
 REPRINTS_LIMIT = 5  # A key may get lost among others; a slip that does not come out again is none.
 BORED_MS = 45_000  # Nothing new on the screen for so long, and somebody presses a key.
 QUIET_MS = 60 * 60_000
 SAME_LIMIT = 150  # The same screen again so often (a countdown shows once a second), and somebody cancels.
 SEES_MS = 50  # Until what a key does is on the glass and seen; more than a pass of the display takes.
+READS_MS = 1_000  # Whoever has agreed to something looks whether the terminal goes on.
 IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is his turn.
 SCREENS_LIMIT = 3_000  # Of one transaction, or of the end; a long wait is one a second.
 PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may take.
@@ -354,6 +356,15 @@ class Crowd(People):
         differs, self._mischief.differs = self._mischief.differs, False
         await self._press("CANCEL" if differs else "ENTER")
 
+    async def _original(self) -> None:
+        """What the slip in somebody's hand was for: the signature on it is not the cardholder's."""
+        self._watch.sync()
+        paid = signed_last(self._watch.ledger)
+        await self._press("ENTER")
+        await Sleep(READS_MS)
+        if paid is not None and self._showing() != "original" and self._place.shop.mode is Mode.SIGNED_IN:
+            self._watch.tell(Disowned(paid.id))
+
     async def _qr_unknown(self) -> None:
         """Ask a few times, then go back: the query is in the menu, too."""
         self._queries += 1
@@ -380,6 +391,7 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "paper_stopped": Crowd._paper_stopped,
         "sign_on_pad": Crowd._sign_on_pad,
         "compare_signature": Crowd._compare_signature,
+        "original": Crowd._original,
         "swipe_card": Crowd._swipe,
         "service_mode": Crowd._service,
         "part_approved": Crowd._ok,

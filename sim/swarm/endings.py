@@ -113,7 +113,7 @@ class Accounts:
 
 
 class Wallets:
-    """The wallets: what left them is what the terminal's paid orders come to."""
+    """The wallets: what left them is what the terminal's paid orders come to, without what went back."""
 
     name = "wallets-agree"
     hears = (Over,)
@@ -124,7 +124,8 @@ class Wallets:
         wallets = watch.world.bank.phone.wallets
         left_minor = PHONE_BALANCE_MINOR * len(wallets) - watch.world.wallets_minor()
         done = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
-        charged_minor = sum(p.amount_minor for p in watch.ledger.payments.values() if p.order_no and p.state in done)
+        orders = (p for p in watch.ledger.payments.values() if p.order_no and p.state in done)
+        charged_minor = sum(_SIGN[TRANSACTIONS[p.kind].effect] * p.amount_minor for p in orders)
         if left_minor != charged_minor:
             yield f"{left_minor} left the wallets, the terminal charged {charged_minor}"
 

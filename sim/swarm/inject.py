@@ -35,6 +35,27 @@ MENDED_MS = (5_000, 40_000)
 CLOCK_MS = (60_000, 2 * 3_600_000)
 PAPER_LINES = 30
 EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred.
+SEEN_LATE = "signature-seen-late"  # The fault of that name: what was signed for is taken back from the menu.
+# What is signed for, and who looks then; what a host has refused or not answered is tried once more.
+SIGNED_FOR = (
+    ("signature", "signature"),
+    ("auth", "completion", "signature", "signature"),
+    ("instalment", "signature", "signature"),
+)
+RARE = "rare-errand"  # The fault of that name: what no other customer comes for, and what may follow it.
+RARE_ERRANDS = (
+    ("points", "points-refund"),
+    ("points", "void"),
+    ("repayment", "void"),
+    ("instalment", "void"),
+    ("auth", "completion", "void"),
+    ("moto-sale", "moto-refund"),
+    ("moto-auth", "moto-completion", "void"),
+    ("moto-auth", "moto-auth-void"),
+    ("offline-settlement",),
+)
+RARE_WITH_ORDERS = (("order-refund", "order-query"), ("order-refund", "order-refund"), ("void",))
+SIGNER = "signature"  # The card whose holder signs.
 SLOW_BEHIND = "slow-behind"  # The fault of that name: before this customer the line is slow.
 FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
     {
@@ -292,6 +313,8 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "case-opened-between": _case_opened,
         SLOW_BEHIND: _nothing,
         "settles-deaf": _deaf,
+        SEEN_LATE: _nothing,
+        RARE: _nothing,
     }
 )
 
@@ -311,13 +334,20 @@ CARDS_OF = MappingProxyType({"broken-card": ("hostile",), "refused-card": ("refu
 
 
 def intent_with(intent: Intent, draws: Draws, transaction: int, befalling: Iterable[Permitted]) -> Intent:
-    """The same customer with another card, or with a wrong PIN."""
+    """The same customer with another card, another errand, or a wrong PIN."""
     for row in befalling:
         groups = CARDS_OF.get(row.name)
         if groups:
             cards = tuple(name for name, card in PROFILES.items() if card.group in groups)
             card = draws.choice(transaction, f"{row.name} card", cards)
             intent = replace(intent, method=Method.CARD, means=card, errands=())
+        elif row.name == SEEN_LATE:
+            errands = draws.choice(transaction, f"{row.name} errands", SIGNED_FOR)
+            intent = replace(intent, method=Method.CARD, means=SIGNER, errands=errands)
+        elif row.name == RARE and intent.method is not Method.CASH:
+            by_card = intent.method is Method.CARD and not PROFILES[intent.means].mute
+            wanted = RARE_ERRANDS if by_card else RARE_WITH_ORDERS
+            intent = replace(intent, errands=draws.choice(transaction, f"{row.name} errands", wanted))
         elif row.name in ("wrong-pin", "wrong-pin-thrice") and intent.method is Method.CARD:
             intent = replace(intent, wrong_pins=1 if row.name == "wrong-pin" or intent.means != LOCKABLE else 3)
     return intent

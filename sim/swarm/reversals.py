@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from sim.swarm.checkers import moves_money
 from sim.swarm.watch import Durable, Happening, Over, Printed, Sent, Shown, Watch
-from terminal.model import Kind, Method, PaymentState
+from terminal.hostlink.transactions import TRANSACTIONS, Effect, Names
+from terminal.model import Method, PaymentState
+
+VOIDS = frozenset(row.kind for row in TRANSACTIONS.values() if row.names is Names.STAN and row.effect is Effect.CREDIT)
 
 
 class ReversalFirst:
@@ -96,7 +99,7 @@ class ReversedIsTrue:
 
 
 class VoidsEndTheirSale:
-    """1. A void that is completed has voided its sale, before anybody hears of it: it cannot be voided once more."""
+    """1. A void that is completed has voided its sale before anybody hears of it: it cannot be voided once more."""
 
     name = "voids-end-their-sale"
     hears = (Durable, Sent, Shown, Printed, Over)
@@ -110,7 +113,7 @@ class VoidsEndTheirSale:
                 yield f"void {void} is completed, and payment {sale} is {watch.ledger.payments[sale].state.value}"
             self._left.clear()
         elif (paid := happening.paid) is not None and happening.event.kind == "moved":
-            if paid.kind is Kind.VOID and paid.state is PaymentState.COMPLETED:
+            if paid.state is PaymentState.COMPLETED and paid.kind in VOIDS and paid.method is Method.CARD:
                 self._left[int(paid.facts["undoes"])] = paid.id
             elif paid.state is PaymentState.VOIDED:
                 self._left.pop(paid.id, None)

@@ -78,6 +78,13 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Disowned:
+    """Somebody has told the terminal that a signature is not the cardholder's: of the payment with this id."""
+
+    payment: int
+
+
+@dataclass(frozen=True, slots=True)
 class Restarted:
     """The power came back, or the process was started again."""
 
@@ -89,7 +96,7 @@ class Over:
     calm_ms: int
 
 
-Happening = Durable | Sent | Unsent | Shown | Printed | Logged | Begun | Restarted | Over
+Happening = Durable | Sent | Unsent | Shown | Printed | Logged | Begun | Disowned | Restarted | Over
 HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 

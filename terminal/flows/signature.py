@@ -58,6 +58,11 @@ def last_signed(tx: Tx) -> PaymentRecord | None:
     return last if last is not None and last.facts.get("signed") else None
 
 
+def said_to_differ(payment: PaymentRecord, tx: Tx) -> PaymentRecord:
+    """Somebody has just said so; it is said once."""
+    return payment if payment.facts.get(SIGNATURE) == DIFFERS else tx.note(payment.id, **{SIGNATURE: DIFFERS})
+
+
 def void_deal(shop: Shop, original: PaymentRecord) -> Deal:
     """The deal that takes this payment back. Raises ValueError for a kind that has no void."""
     row = void_of(shop.profile.transactions, original.kind)

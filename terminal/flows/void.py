@@ -7,13 +7,14 @@ Source: docs/host-link.md §3, §11.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.flows import order_refund
 from terminal.flows.sale import why_not_selling
-from terminal.flows.signature import last_signed, take_back, void_deal
+from terminal.flows.signature import last_signed, said_to_differ, take_back, void_deal
 from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods import deals
@@ -60,7 +61,7 @@ async def signature_differs(shop: Shop) -> None:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
     elif await is_meant(shop, last):
-        await take_back(shop, last)
+        await take_back(shop, await Commit(partial(said_to_differ, last)))
 
 
 def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
