@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sim.acquirer.book import Entry
-from sim.swarm.ledger import Paid
+from sim.swarm.ledger import Ledger, Paid
 from sim.swarm.watch import (
     DUPLICATE_MARKS,
     HAPPENINGS,
@@ -30,7 +30,9 @@ from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.flows.batch import UNANSWERED
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
+from terminal.methods.news import LATE
 from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
+from terminal.receipts import Late
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
 MONEY = frozenset({"0100", "0200", "0220"})
@@ -259,10 +261,16 @@ class SlipForEach:
             return
         for paid in watch.ledger.payments.values():
             charged = paid.state in (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
-            if charged and moves_money(paid.kind) and paid.id not in watch.ledger.slip_of:
+            if charged and moves_money(paid.kind) and self._slip_of(paid, watch.ledger) not in watch.ledger.slip_of:
                 yield f"payment {paid.id} ({paid.kind.value}, {paid.method.value}) has no slip"
         if watch.ledger.unprinted:
             yield f"slips never printed: {sorted(watch.ledger.unprinted)}"
+
+    @staticmethod
+    def _slip_of(paid: Paid, ledger: Ledger) -> int:
+        """The payment on whose slip it stands: what was paid late and goes back is said on the sale's own slip."""
+        sale = ledger.payments.get(paid.facts.get("undoes", 0))
+        return sale.id if sale is not None and sale.facts.get(LATE) == Late.REFUNDED.value else paid.id
 
 
 class Reprints:
