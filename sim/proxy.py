@@ -184,8 +184,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", type=Address.parse, required=True, metavar="HOST:PORT", help="for the terminal")
-    parser.add_argument("--to", type=Address.parse, required=True, metavar="HOST:PORT", help="where the host is")
+    parser.add_argument("--listen", type=Address.parse, metavar="HOST:PORT", help="for the terminal")
+    parser.add_argument("--to", type=Address.parse, metavar="HOST:PORT", help="where the host is")
     parser.add_argument(
         "--fault", action="append", default=[], type=_fault, metavar="NAME[,nth=2][,times=3|every][,ms=500][,after=3]"
     )
@@ -194,11 +194,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: ended by Ctrl-C or the end of the input; 2: the port cannot be taken."""
+    """0: ended by Ctrl-C or the end of the input; 2: usage, or the port cannot be taken."""
     if args.list:
         for name, row in LINE_FAULTS.items():
             print(f"{name:20} {row.zh}  {row.en}")
         return 0
+    if args.listen is None or args.to is None:
+        print("give --listen and --to, or --list", file=sys.stderr)
+        return 2
     try:
         return asyncio.run(_run(args))
     except OSError as error:

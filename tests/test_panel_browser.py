@@ -69,6 +69,19 @@ def test_every_chinese_word_of_the_page_has_its_glyph(browser: Browser) -> None:
     assert {character for character in chinese if character not in font} == set()
 
 
+def test_the_page_speaks_the_panel_s_language_until_somebody_chooses_another(panel: Bench, browser: Browser) -> None:
+    def opened() -> str:
+        browser.open(panel.server.gate.url())
+        browser.until("document.querySelector('#oled').dataset.screen === 'idle'")
+        return str(browser.run("document.documentElement.lang"))
+
+    browser.run("localStorage.removeItem('language')")
+    assert [opened(), opened()] == ["en", "en"]
+    browser.click('#language [data-lang="zh"]')
+    assert opened() == "zh-CN"
+    browser.run("localStorage.removeItem('language')")
+
+
 @pytest.mark.usefixtures("panel")
 def test_keys_by_mouse_and_by_keyboard(browser: Browser) -> None:
     for key in LAYOUT:

@@ -177,6 +177,21 @@ def test_a_scenario_can_be_stopped_and_an_unknown_one_is_refused(page: Page) -> 
     assert "no such scenario" in page.until("problem")["text"]
 
 
+def test_another_world_offers_what_the_first_one_did() -> None:
+    hub = Hub()
+    world = StagedWorld(hub, Terms(seed=7, offered="all"), cards=cards(), font=load_font())
+    world.start()
+    try:
+        page = Page(world, hub.join({}))
+        page.see("idle")
+        page.say(do="begin", seed="42")
+        page.until("begun", lambda told: told["seed"] == "42")
+        terms = json.loads(world.recording().splitlines()[0])["terms"]
+        assert (terms["seed"], terms["offered"]) == (42, "all")
+    finally:
+        world.close()
+
+
 def test_another_seed_is_another_world_and_a_late_page_sees_only_that(hub: Hub, page: Page) -> None:
     pay_by_chip(page)
     page.until("slip")

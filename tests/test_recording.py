@@ -83,6 +83,8 @@ def test_a_file_that_ends_early_or_late_is_not_the_same(recorded: Path, tmp_path
     late.write_text(text + "{}\n", encoding="utf-8")
     assert not replay(early).same
     assert not replay(late).same
+    late.write_text(text + "\n \n", encoding="utf-8")  # What an editor leaves.
+    assert replay(late).same
 
 
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

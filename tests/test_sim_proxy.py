@@ -157,6 +157,14 @@ def test_the_command_takes_faults_while_it_runs() -> None:
     assert "no fault of a line is called 'nonsense'" in done.stderr
 
 
+def test_the_list_needs_no_addresses_and_everything_else_does() -> None:
+    words = [sys.executable, "-m", "sim", "proxy"]
+    listed = subprocess.run([*words, "--list"], capture_output=True, text=True, timeout=20, check=False)
+    assert (listed.returncode, [line.split()[0] for line in listed.stdout.splitlines()]) == (0, list(LINE_FAULTS))
+    alone = subprocess.run([*words, "--to", "127.0.0.1:9"], capture_output=True, text=True, timeout=20, check=False)
+    assert (alone.returncode, "--listen" in alone.stderr) == (2, True)
+
+
 def test_a_port_that_is_taken_is_said() -> None:
     words = [sys.executable, "-m", "sim", "proxy", "--listen", "192.0.2.1:1", "--to", "127.0.0.1:9"]
     done = subprocess.run(words, input="", capture_output=True, text=True, timeout=20, check=False)

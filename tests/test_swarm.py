@@ -185,7 +185,8 @@ def test_each_permitted_fault_can_be_put_in_and_says_what_it_loses(level: str) -
         ("[[fault]]\nname = 'x'\nsite = 'host'\nrate = 1\nkind = 'no'", "no kind"),
         ("[[fault]]\nname = 'x'\nsite = 'host'\nrate = 1\nodds = 1", "no key 'odds'"),
         ("[[fault]]\nname = 'x'\nsite = 'network'\nrate = 1", "nobody knows how"),
-        ("fault", "TOMLDecodeError"),
+        ("fault", "faults.toml: Expected"),
+        ("[[row]]", "each under"),
     ],
 )
 def test_a_file_of_faults_that_cannot_be_used_says_why(text: str, says: str, tmp_path: Path) -> None:
@@ -193,6 +194,8 @@ def test_a_file_of_faults_that_cannot_be_used_says_why(text: str, says: str, tmp
     path.write_text(text, encoding="utf-8")
     with pytest.raises(FaultsUnreadable, match=says):
         load(str(path))
+    with pytest.raises(FaultsUnreadable, match="No such file"):
+        load(str(path.with_name("none.toml")))
 
 
 def test_a_file_of_one_s_own_permits_what_it_names(tmp_path: Path) -> None:
@@ -260,6 +263,17 @@ def test_swarm_tells_its_figures(capsys: pytest.CaptureFixture[str], tmp_path: P
 def test_what_cannot_be_played_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["swarm", *arguments]) == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--skip", "99"], "no transaction 99"), (["--without", "1:reply-lots"], "no fault 'reply-lots'")],
+)
+def test_what_is_to_be_left_out_must_be_there(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", "--seed", "3", "--transactions", "3", *arguments]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "a:b", "5:5", "9:3", "1:x", "0:99999999999"])

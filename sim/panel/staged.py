@@ -13,6 +13,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -71,7 +72,7 @@ class StagedWorld:
         self._paper: Sight | None = None
         self._stale = False
         self._closed = threading.Event()
-        self._language = terms.language
+        self._terms = terms
         hub.publish({"is": "cards", "cards": list(cards)})
         hub.publish({"is": "scenarios", "scenarios": [_titles(load_scenario(path)) for path in shipped()]})
         hub.publish(faults_message(VIRTUAL))
@@ -172,7 +173,7 @@ class StagedWorld:
             raise ValueError(f"no such scenario: {name}")
         scenario = load_scenario(SHIPPED / f"{name}.yaml")
         self._live.interrupt()
-        begun = self._live.reset(terms_of(scenario, self._language))
+        begun = self._live.reset(terms_of(scenario, self._terms.language))
         self._follow(begun)
         begun.add_done_callback(lambda future: self._say_playing(scenario, "playing"))
         if not self._live.pace:
@@ -181,8 +182,7 @@ class StagedWorld:
 
     def _begin_again(self, seed: str) -> None:
         if self._stage is not None:
-            terms = self._stage.terms
-            fresh = Terms(seed=int(seed) if seed.isdecimal() else seed, language=terms.language, panel=terms.panel)
+            fresh = replace(self._terms, seed=int(seed) if seed.isdecimal() else seed)
             self._live.interrupt()
             self._hub.publish({"is": "playing", "state": ""})
             self._follow(self._live.reset(fresh))

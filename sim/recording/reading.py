@@ -47,6 +47,8 @@ def read_lines(file: Iterable[str]) -> Iterator[tuple[int, Line]]:
     for number, text in enumerate(file, 1):
         if len(text) > LINE_LIMIT or number > LINES_LIMIT:
             raise RecordingError(number, "longer than any recording")
+        if text.isspace():
+            continue
         try:
             line = json.loads(text)
         except (ValueError, RecursionError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import signal
 import sys
 import time
 from collections import Counter
@@ -82,10 +83,9 @@ def run(args: argparse.Namespace) -> int:
                 break
     for failed in failures:
         tell(failed, sys.stderr if args.json else sys.stdout)
-    if failures and not args.no_shrink:
-        smallest(failures[0])
+    small = smallest(failures[0]).command() if failures and not args.no_shrink else None
     seconds = time.monotonic() - started
-    figures = tally.figures(seconds, failures, args)
+    figures = tally.figures(seconds, failures, args) | ({"smallest": small} if small else {})
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -114,7 +114,8 @@ def each(cases: Iterable[Case], rows: Mapping[str, Permitted], workers: int) -> 
     if workers == 1:
         yield from map(play_one, cases)
         return
-    with multiprocessing.Pool(workers) as pool:
+    # Ctrl-C goes to all of them; it is this process that ends.
+    with multiprocessing.Pool(workers, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         yield from pool.imap(play_one, cases)
 
 
@@ -192,8 +193,8 @@ def tell(failed: Result, stream: TextIO) -> None:
     print(f"  again: {failed.case.command()}", file=stream)
 
 
-def smallest(failed: Result) -> None:
-    """Shrink the failure and tell the smallest case that still fails."""
+def smallest(failed: Result) -> Case:
+    """Shrink the failure, and tell the smallest case that still fails."""
     checker = failed.findings[0].checker
     rows = playable(failed.case, load(failed.case.faults))
     draws = Draws(failed.case.seed)
@@ -219,3 +220,4 @@ def smallest(failed: Result) -> None:
     print(f"  smallest after {shrinker.runs} runs: {small.command()}", file=sys.stderr)
     left = ", ".join(f"{number}: {name}" for number, name in faults_of(small))
     print(f"  transactions {', '.join(map(str, small.numbers()))}; faults {left or 'none'}", file=sys.stderr)
+    return small

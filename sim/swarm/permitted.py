@@ -50,9 +50,11 @@ def load(level: str) -> dict[str, Permitted]:
 
 def _read(path: Path) -> Iterable[Mapping[str, Any]]:
     try:
-        rows = tomllib.loads(path.read_text(encoding="utf-8"))["fault"]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise FaultsUnreadable(f"{path.name}: {type(error).__name__}: {error}") from None
+        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("fault")
+    except OSError as error:
+        raise FaultsUnreadable(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FaultsUnreadable(f"{path.name}: {error}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise FaultsUnreadable(f"{path.name}: the faults are rows, each under [[fault]]")
     return rows

@@ -15,6 +15,7 @@ from pathlib import Path
 from sim.recording import command as recording
 from sim.swarm.case import Case
 from sim.swarm.command import add_case_arguments, as_dict, refusal, tell
+from sim.swarm.permitted import load
 from sim.swarm.play import play
 
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit status 0: nothing was found; 1: something was; 2: usage."""
     if args.file is not None:
         return recording.run(args.file, as_json=args.json)
-    wrong = refusal(args)
+    wrong = refusal(args) or _left_out_of_nothing(args)
     if wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -68,5 +69,19 @@ def run(args: argparse.Namespace) -> int:
     else:
         if not result.clean:
             tell(result, sys.stdout)
+        else:
+            print("nothing was lost: every checker is content")
         print(f"trace {result.trace}")
     return 0 if result.clean else 1
+
+
+def _left_out_of_nothing(args: argparse.Namespace) -> str:
+    """What is to be left out and is not in this world; "" if all of it may be."""
+    for number in sorted(args.skip | {number for number, _ in args.without}):
+        if number > args.transactions:  # The last one's number is of what comes after all of them.
+            return f"there is no transaction {number}: this world has {args.transactions}"
+    known = load(args.faults)
+    for _, name in sorted(args.without):
+        if name not in known:
+            return f"--faults {args.faults} has no fault {name!r}"
+    return ""

@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from planted.defect import defects
+from planted.defect import NoLongerApplies, defects
 from planted.hunt import LIMIT, Catch, hunts
 from sim.measured import commit, machine
 
@@ -18,7 +18,7 @@ TABLE = Path("build/planted/table.json")
 
 
 def main() -> int:
-    """0: all were caught, in worlds that the product as it is passes; 1: not; 2: no such defect."""
+    """0: all were caught, in worlds that the product as it is passes; 1: not; 2: none such, or stale."""
     parser = argparse.ArgumentParser(prog="python -m planted", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="DEFECT", help="only these (default: all)")
     parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="transactions a defect (%(default)s)")
@@ -37,6 +37,12 @@ def main() -> int:
         for defect in wanted:
             print(f"{defect.name:32} {defect.means}")
         return 0
+    try:
+        for defect in wanted:
+            defect.source()
+    except NoLongerApplies as error:
+        print(f"{error}\nThe product has changed: mend its row in tests/planted/defects.toml", file=sys.stderr)
+        return 2
     started = time.monotonic()
     caught = []
     for catch in hunts(wanted, limit=args.limit, faults=args.faults, jobs=args.jobs, anew=args.anew):

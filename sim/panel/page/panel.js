@@ -33,7 +33,6 @@ function openTab(name) {
 
 function speak(to) {
   page.lang = to;
-  try { localStorage.setItem("language", to); } catch { /* A private window keeps nothing. */ }
   document.documentElement.lang = to === "zh" ? "zh-CN" : "en";
   document.body.dataset.lang = to;
   for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
@@ -43,7 +42,11 @@ function speak(to) {
   for (const draw of [drawKeys, drawLamps, drawCards, drawPhone, drawScanner, drawSlips, drawTalk, drawBooks, drawJournal, drawFaults, drawTime, drawHint, linkState]) draw();
 }
 
-for (const button of $("language").children) button.addEventListener("click", () => speak(button.dataset.lang));
+for (const button of $("language").children) button.addEventListener("click", () => {
+  // Kept only if somebody chose it: otherwise the panel's own language counts.
+  try { localStorage.setItem("language", button.dataset.lang); } catch { /* A private window keeps nothing. */ }
+  speak(button.dataset.lang);
+});
 for (const button of $("paper").children) button.addEventListener("click", () => send({ do: "paper", state: button.dataset.value }));
 for (const button of $("host").children) button.addEventListener("click", () => send({ do: "host", behaviour: button.dataset.value }));
 for (const tab of document.querySelectorAll("[data-tab]")) tab.addEventListener("click", () => openTab(tab.dataset.tab));
