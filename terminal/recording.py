@@ -48,8 +48,8 @@ class Recording:
     """One life of a terminal, behind what the file has of lives before. A life of which nothing is told leaves nothing.
 
     Every method is safe from any thread, and none waits for the disk but `close`. `about`: what the header says of this
-    terminal. `report` hears, once, why a recording ended early. `patient`: where
-    time is virtual, a line waits for the disk, and none is lost. Raises OSError when the file cannot be begun.
+    terminal. `report` hears, once, why a recording ended early. `patient`: where time is virtual, a line waits for the
+    disk, and none is lost. Raises OSError when the file cannot be begun.
     """
 
     def __init__(
