@@ -140,7 +140,9 @@ def _events(world: World) -> Iterator[Event]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", default="1", help="what the whole day is drawn from (default: 1)")
     parser.add_argument("--transactions", type=int, default=1000, metavar="N", help="sales of the day (default: 1000)")
-    parser.add_argument("--faults", choices=("none", "usual"), default="usual", help="the line's weather")
+    parser.add_argument(
+        "--faults", choices=("none", "usual"), default="usual", help="the line's weather; `swarm` has the harsh kind"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
 
 
