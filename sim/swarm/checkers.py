@@ -177,7 +177,10 @@ class NumbersOnce:
             if isinstance(happening, Unsent):
                 self._asked.discard(asked)
                 return
-            if asked in self._asked:
+            paid = watch.ledger.by_stan.get(asked[1])
+            # The same refund number is the same refund: one that nobody answered is sent again, whole.
+            again = paid is not None and "refund_no" in paid.facts and paid.state is PaymentState.UNKNOWN
+            if asked in self._asked and not again:
                 yield f"STAN {asked[1]} of batch {asked[0]} asks for money twice"
             self._asked.add(asked)
 
