@@ -240,7 +240,8 @@ def test_every_fault_is_a_switch_and_the_books_tell_what_it_did(tmp_path: Path) 
 
         clerk.touch('[data-tab="journal"]')
         told = "[...document.querySelectorAll('.events b')].map((cell) => cell.textContent)"
-        assert {"a payment begins", "a payment's state", "a slip is made"} <= set(browser.run(told))
+        by = {f"{what} · operator 01" for what in ("a payment begins", "a payment's state", "a slip is made")}
+        assert by <= set(browser.run(told))
         clerk.picture("journal-en")
         clerk.touch('[data-tab="host"]')
         clerk.touch('#talk-side [data-value="card"]')
