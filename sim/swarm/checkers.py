@@ -28,6 +28,7 @@ from sim.swarm.watch import (
 )
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.flows.batch import UNANSWERED
+from terminal.hostlink.messages import QR_REFUND
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.methods.news import LATE
@@ -177,12 +178,16 @@ class NumbersOnce:
             if isinstance(happening, Unsent):
                 self._asked.discard(asked)
                 return
-            paid = watch.ledger.by_stan.get(asked[1])
-            # The same refund number is the same refund: one that nobody answered is sent again, whole.
-            again = paid is not None and "refund_no" in paid.facts and paid.state is PaymentState.UNKNOWN
-            if asked in self._asked and not again:
+            if asked in self._asked and not self._is_same_refund(happening, watch.ledger):
                 yield f"STAN {asked[1]} of batch {asked[0]} asks for money twice"
             self._asked.add(asked)
+
+    @staticmethod
+    def _is_same_refund(sent: Sent, ledger: Ledger) -> bool:
+        """An order's refund that nobody has answered is repeated under its number and STAN (docs/host-link.md §12)."""
+        paid = ledger.by_stan.get(sent.message.text(11))
+        unanswered = paid is not None and "refund_no" in paid.facts and paid.state is PaymentState.UNKNOWN
+        return unanswered and sent.message.text(3) == QR_REFUND
 
 
 class TotalsAgree:
