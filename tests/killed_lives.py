@@ -20,7 +20,7 @@ from sim.acquirer.book import EntryState
 from sim.acquirer.server import AcquirerServer
 from sim.acquirer.wallets import WalletKind
 from sim.books import all_payments, discrepancies
-from sim.killed.forked import start
+from sim.killed.forked import ended, start
 from sim.phone import Phone
 from terminal.hostlink.codec import decode
 from terminal.hostlink.frame import unwrap
@@ -71,9 +71,9 @@ class Forked:
             yield from lines
 
     def ended(self) -> int:
-        self.process.join()
+        status = ended(self.process)
         self._heard.close()
-        return self.process.exitcode or 0
+        return status
 
 
 class Started:

@@ -9,12 +9,17 @@ import argparse
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from sim.killed.command import add_arguments, run
+
+_ONE_READS_AN_END = threading.Lock()
+"""multiprocessing reads how a process ended from a pipe, once: in join(), but also in any other thread's start(), which
+looks after the children that are left. Of two that read at the same time, one is told 255."""
 
 
 def start(words: Sequence[str], errors: Path) -> tuple[ForkServerProcess, Connection]:
@@ -23,9 +28,19 @@ def start(words: Sequence[str], errors: Path) -> tuple[ForkServerProcess, Connec
     forked.set_forkserver_preload([__name__])
     heard, told = forked.Pipe(duplex=False)
     process = forked.Process(target=_live, args=(tuple(words), told, errors))
-    process.start()
+    with _ONE_READS_AN_END:
+        process.start()
     told.close()
     return process, heard
+
+
+def ended(process: ForkServerProcess) -> int:
+    """Wait for the end of a life, while other threads may start others: its exit status, -N after signal N."""
+    wait([process.sentinel])
+    with _ONE_READS_AN_END:
+        process.join()
+    assert process.exitcode is not None
+    return process.exitcode
 
 
 def _live(words: tuple[str, ...], told: Connection, errors: Path) -> None:
