@@ -16,7 +16,9 @@ from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.config import Config
-from terminal.model import PaymentState
+from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
+from terminal.journal import Tx
+from terminal.model import Method, Money, PaymentState
 
 START = FIRST_RUN + OPERATOR + "idle:\n"
 SOLD = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\napproved:\n"
@@ -89,6 +91,26 @@ def test_what_was_left_is_tried_again_before_the_batch_is_settled() -> None:
         settle = "idle: DOWN\nmenu: 4\napproved:\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
         world.run(play(world, START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS + settle))
         assert states(world) == [("sale", "settled"), ("void", "declined"), ("void", "settled")]
+
+
+def test_what_was_left_is_tried_again_before_a_full_batch_is_settled() -> None:
+    """Its void is one more than the batch holds, and fits: F48 counts what is taken back by itself."""
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
+
+    def fill(tx: Tx) -> None:
+        for _ in range(TOTAL_COUNT_LIMIT - 1):
+            tx.move(tx.new_payment(Method.CASH, Money(1), "01").id, PaymentState.COMPLETED)
+
+    with World("full", acquirer=host) as world:
+        world.run(play(world, START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS + "idle:"))
+        world.journal.transact(fill)
+        full = "idle: 1\nrefused: ENTER\napproved:\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
+        world.run(play(world, full))
+        by_card = [(p.kind.value, p.state.value) for p in all_payments(world.journal) if p.method is Method.CARD]
+        assert sorted(by_card) == [("sale", "settled"), ("void", "declined"), ("void", "settled")]
+        (settled,) = host.book.all_batches()
+        assert settled.settlement is not None and settled.settlement.balanced
 
 
 def test_an_unanswered_void_is_reversed_and_tried_again_after_the_next_sign_in() -> None:

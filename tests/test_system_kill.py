@@ -7,11 +7,8 @@ each errand must end in both books exactly once.
 
 from __future__ import annotations
 
-import itertools
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +96,8 @@ def test_the_same_stan_twice_would_be_seen() -> None:
     assert stans_used_twice([(frame, 0) for frame in _two_sign_ins("000001", "000002")]) == []
 
 
-def test_lives_that_end_while_others_begin_end_as_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once a life's end was read by two threads, and the second was told 255, as of a forkserver that had died."""
-
-    turns = itertools.count()
-
-    def read_late(fd: int) -> Any:
-        time.sleep(next(turns) % 4 * 0.01)  # Whoever comes later may be the one to read it.
-        return read_signed(fd)
-
-    read_signed = forkserver.read_signed
-    monkeypatch.setattr(forkserver, "read_signed", read_late)
+def test_lives_that_end_while_others_begin_end_as_they_did(tmp_path: Path) -> None:
+    """Once one in fifteen was told to have ended with 255: its end had been read by another's beginning."""
 
     def live(number: int) -> int:
         process, heard = start(["--help"], tmp_path / str(number))
@@ -118,7 +106,7 @@ def test_lives_that_end_while_others_begin_end_as_they_did(tmp_path: Path, monke
         return status
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(live, range(40))) == [0] * 40
+        assert list(pool.map(live, range(60))) == [0] * 60
 
 
 def _two_sign_ins(*stans: str) -> list[bytes]:

@@ -172,7 +172,6 @@ async def menu(shop: Shop) -> None:
             if not await reprint_last(shop):
                 await acknowledge(shop, screens.Refused(reason="no_slip"))
         case "menu.settlement":
-            await take_back_left(shop)  # Settled it could only be refunded.
             await settle(shop)
         case "menu.query":
             await _open_orders(shop)

@@ -28,6 +28,7 @@ from terminal.flows.batch_upload import (
 from terminal.flows.line import leave
 from terminal.flows.news import refused
 from terminal.flows.recovery import destroy_settled, query_orders, still_needed
+from terminal.flows.signature import take_back_left
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.codes import Action, lookup
@@ -60,7 +61,9 @@ async def settle(shop: Shop) -> None:
     """Settle the open batch, from the merchant's wish to paper; or go on with one that was interrupted."""
     if shop.mode is Mode.SETTLING:
         await _go_on(shop)
-    elif await _begin(shop) and not shop.profile.settled_behind:
+        return
+    await take_back_left(shop)  # Settled it could only be refunded. F48 counts voids by themselves.
+    if await _begin(shop) and not shop.profile.settled_behind:
         await _to_its_end(shop)
 
 
