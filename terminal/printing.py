@@ -81,27 +81,31 @@ async def print_kept(
     """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted).
 
     Without a printer, or when the person gives up on the paper, the customer is shown the e-slip, if there is one.
-    `between` is asked after the first copy; False wants no other.
+    `between` is asked after the first copy; False wants no other. What may be on paper already is marked as a reprint.
     """
+    again = slip_id in shop.half_printed
     if not has_printer(shop):
         await show_eslip(shop, slip)
         await Commit(lambda tx: tx.slip_printed(slip_id))
         return
     first, *others = copies_of(slip)
-    going_on = await print_copy(shop, slip, first, reprint=False)
+    going_on = await print_copy(shop, slip, first, reprint=again)
     if not going_on:
         await show_eslip(shop, slip)
     if going_on and between is not None:
         going_on = await between()
     for copy in others:
-        going_on = going_on and await print_copy(shop, slip, copy, reprint=False)
+        going_on = going_on and await print_copy(shop, slip, copy, reprint=again)
     await Commit(lambda tx: tx.slip_printed(slip_id))
 
 
 async def print_unseen(shop: Shop, slip_id: int, slip: Slip) -> bool:
     """One try with nobody before the screen; False when there was no paper, and the slip is as unprinted as it was."""
     for copy in copies_of(slip) if has_printer(shop) else ():
-        if await _print_once(shop, slip, copy, reprint=False) is not None:
+        stopped = await _print_once(shop, slip, copy, reprint=False)
+        if stopped is None or stopped.begun:
+            shop.half_printed.add(slip_id)
+        if stopped is not None:
             return False
     await Commit(lambda tx: tx.slip_printed(slip_id))
     return True

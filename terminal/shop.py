@@ -181,6 +181,7 @@ class Shop:
         self.mode = Mode.BLANK
         self.behind = Behind()
         self.sign_in_owed = False  # The last one found no host: it is tried again behind the idle screen.
+        self.half_printed: set[int] = set()  # Slips of which something may be on paper, for all we know.
         self.busy = False  # Somebody is being served: what can wait, waits.
         self.clock_offset_ms = 0
         self.card_presence = Presence.ABSENT

@@ -128,6 +128,7 @@ def test_paper_that_runs_out_behind_the_screen_is_asked_for_when_somebody_looks(
 
         here.run(people())
         assert here.journal.transact(lambda tx: tx.unprinted()) == ()
+        assert "DUPLICATED" not in repr(here.printer.slips[-1])  # It was only late.
 
 
 def test_an_imbalance_is_told_and_asked_of_nobody() -> None:

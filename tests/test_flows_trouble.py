@@ -16,6 +16,7 @@ from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.wallets import WalletKind
 from sim.books import all_payments, discrepancies
 from sim.card import PROFILES
+from sim.loop import START_WALL_MS
 from sim.phone import Phone
 from sim.story import play
 from sim.twins.link import Network
@@ -64,6 +65,18 @@ def test_a_slip_that_had_begun_is_marked_when_it_comes_again(trouble: str, marke
         found = tuple(sum("DUPLICATED" in line.text for line in slip if isinstance(line, Text)) for slip in slips)
         assert found == tuple(2 * mark for mark in marked)  # At its head and at its foot.
         assert states(world) == ("completed",)
+
+
+def test_what_the_power_cut_left_unprinted_is_marked_and_what_comes_after_it_is_not(tmp_path: Path) -> None:
+    """It may be on paper already, in part or whole: two slips without a mark would be two sales."""
+    cash = "idle: 12850 ENTER\nchoose_method: 4\ncash_tendered: ENTER\nprinting:\n"
+    host = Acquirer(seed=1)
+    with World("before", acquirer=host, data=tmp_path) as world:
+        world.run(play(world, START + cash))
+    with World("after", acquirer=host, data=tmp_path, start_wall_ms=START_WALL_MS + 60_000) as world:
+        world.run(play(world, "printing:\n" + OPERATOR + cash + "cash_change: ENTER\nidle:"))
+        slips = ["".join(line.text for line in slip if isinstance(line, Text)) for slip in world.printer.slips]
+        assert ["DUPLICATED" in slip for slip in slips] == [True, False]
 
 
 def test_the_same_code_is_drawn_on_the_larger_panel() -> None:
