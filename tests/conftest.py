@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 from budgets import Budgets
+from hypothesis import HealthCheck, settings
 
 from sim.wire.pcsc import SOCKET_VARIABLE, PrivatePcscd, missing
+
+# A busy machine is not a wrong program: no example is timed, here or where a person runs them.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 GOLDENS = Path(__file__).parent / "goldens"
 

@@ -383,7 +383,7 @@ BODIES = st.recursive(
 POSTS = [route for route in TABLE if route.method == "POST" and route.takes and route.path != "/v1/time"]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_posted_is_done_or_refused(api: Client, data: st.DataObject) -> None:
     route = data.draw(st.sampled_from(POSTS))

@@ -168,7 +168,7 @@ def test_a_picture_that_is_none_is_refused_by_its_size(frame: Frame, why: str) -
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_pixels_raise(width: int, height: int, padding: int, data: st.DataObject) -> None:
     size = (width + padding) * height
     grey = data.draw(st.binary(min_size=size, max_size=size))

@@ -273,7 +273,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
     assert load_config(path).general.language == "en"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.text(max_size=200)
     | st.lists(st.sampled_from(TEN_MISTAKES.splitlines() + ["]", "x = ["])).map("\n".join)

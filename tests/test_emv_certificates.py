@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from emv_oda_card import resigned
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emv.certificates import (
@@ -137,7 +137,6 @@ def test_a_chain_at_1984_1408_and_1152_bits(exponent: int, signer: str) -> None:
     assert recover_dynamic(dynamic, icc_key, UN).number == NUMBER
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1), st.binary(min_size=100, max_size=100))
 def test_the_private_key_undoes_the_public_one(which: int, data: bytes) -> None:
     key = published_keys()["pin", (3, 65537)[which]]
@@ -382,7 +381,6 @@ def test_a_signed_cryptogram_that_is_cut_short() -> None:
 # Whatever a card sends
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["issuer", "icc", "static", "dynamic"]), st.data())
 def test_a_single_bit_flipped_is_a_failure(which: str, data: st.DataObject) -> None:
     signed = {
@@ -397,14 +395,12 @@ def test_a_single_bit_flipped_is_a_failure(which: str, data: st.DataObject) -> N
         check_any(which, wrong)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["issuer", "icc", "static", "dynamic"]), st.binary(max_size=260))
 def test_garbage_is_a_failure_and_never_another_exception(which: str, garbage: bytes) -> None:
     with pytest.raises(OdaFailure):
         check_any(which, garbage)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["issuer", "icc", "static", "dynamic"]), st.binary(min_size=180, max_size=180), st.data())
 def test_signed_garbage_is_a_failure(which: str, garbage: bytes, data: st.DataObject) -> None:
     """An issuer that signs nonsense under a good hash: no field of it may lead astray."""

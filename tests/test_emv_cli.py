@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from emv_card_script import approved_sale, play, session
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emv import tracefile
@@ -176,7 +176,6 @@ def test_standard_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused == (BAD_INPUT, "cannot be read 无法解析: line 1: this is no JSON\n")
 
 
-@settings(deadline=None)  # The first call loads what the others have: a busy machine takes longer than a deadline.
 @given(st.text(max_size=60), st.sampled_from(["tlv", "apdu", "tvr"]))
 def test_anything_is_told_or_refused(text: str, command: str) -> None:
     assert main([command, "--json", "--", text]) in (FINE, BAD_INPUT)

@@ -101,7 +101,7 @@ def run(card: Card, **profile: Any) -> Outcome:
         return outcome
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.sampled_from([0.05, 0.2, 1.0]), st.sampled_from([YES, NO, None]))
 def test_the_kernel_ends_and_approves_only_what_the_issuer_approved(
     seed: int, wild: float, issuer: OnlineAnswer | None
@@ -119,7 +119,7 @@ SCRIPTS = [b"", bytes.fromhex("720D8609841E000004AABBCCDD007106860484180000"), b
 KINDS = [0x14, 0x15, 0x16, 0x21, 0x22, 0x23, 0x26]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([0.05, 0.2]),
@@ -149,7 +149,7 @@ def test_an_honest_card_for_comparison(issuer: OnlineAnswer | None) -> None:
     assert (outcome.result is Result.APPROVED) == (issuer is YES)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 10), st.binary(max_size=258))
 def test_one_answer_of_anything(step: int, junk: bytes) -> None:
     """Each APDU of the ordinary sale in turn answered with anything."""

@@ -25,7 +25,7 @@ from emv_card_script import (
     t,
 )
 from emv_oda_card import AC, CDA, CLAIM, DDA, NUMBER, SDA, KeyedCard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emv.capk import CaKeys, CaPublicKey, RevokedCertificate, default_capks
@@ -497,7 +497,6 @@ GOOD_SALE = with_cda(
 )
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_whoever_changes_one_bit_of_a_signed_answer_gets_no_approval(data: st.DataObject) -> None:
     """A wedge between card and terminal: every byte of both answers is under the signature or breaks its reading."""

@@ -159,7 +159,7 @@ def test_each_rule_is_noted_somewhere_and_its_step_has_both_titles() -> None:
         assert not row.en.endswith(".")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.05, 0.3]), st.sampled_from([YES, NO, None]))
 def test_no_bit_is_set_but_by_a_note(seed: int, wild: float, issuer: OnlineAnswer | None) -> None:
     card = met_by_chance(seed, wild, issuer)
@@ -256,7 +256,7 @@ def test_a_sale_replays_masked_and_whole() -> None:
         assert again.outcome.reason == "approved-online"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.05, 0.3]), st.sampled_from([YES, NO, None]))
 def test_any_session_replays(seed: int, wild: float, issuer: OnlineAnswer | None) -> None:
     card = met_by_chance(seed, wild, issuer)
@@ -373,7 +373,7 @@ def test_garbage_is_no_trace(text: str) -> None:
 GOOD = tracefile.write(lived(approved_sale()))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(0, len(GOOD) - 1),
     st.integers(0, 30),

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_flows_stories import START, sale
 
@@ -151,9 +151,7 @@ def drawn(*numbers: int, more: Mapping[int, st.SearchStrategy[Any]] | None = Non
 
 
 ORDER_FIELD = st.one_of(ORDER, WORDS)  # The reply's order with other values in it, or no order at all.
-FEW = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 async def until_idle(world: World) -> None:
@@ -165,7 +163,7 @@ async def until_idle(world: World) -> None:
         name = await world.eyes.see_any()
         if name == "idle":
             return
-        if name == "remove_card":
+        if name in ("remove_card", "keep_card"):
             world.remove()
         elif name == "enter_pin":
             if not world.typed_digits() and not world.keys_waiting():
@@ -215,6 +213,7 @@ async def begin(world: World, text: str) -> None:
     requirement=st.integers(0, 9),
     card=st.sampled_from(("signature", "declines-after-approval")),
 )
+@example(fields={39: "07"}, undone={}, requirement=0, card="signature")  # The card is to be kept.
 def test_no_answer_to_a_sale_or_a_reversal_stops_the_terminal(
     fields: Fields, undone: Fields, requirement: int, card: str
 ) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_flows_stories import START, sale
 
@@ -100,7 +100,6 @@ def test_every_key_of_a_pin_sounds_the_same() -> None:
 # How often
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 120_000), min_size=200, max_size=400))
 def test_no_hour_has_more_entries_than_a_rush_and_120(gaps: list[int]) -> None:
     due_ms, now_ms = 0, START_WALL_MS

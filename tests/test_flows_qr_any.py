@@ -202,7 +202,7 @@ lives = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(life=lives, cut_at=st.integers(0, 40))
 def test_at_most_one_payment_stands_and_all_books_agree(ready: Ready, life: Life, cut_at: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

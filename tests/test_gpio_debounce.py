@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.gpio import STEADY_SCANS, Debounce
@@ -39,7 +39,6 @@ def test_two_at_once_are_neither() -> None:
     assert play((frozenset({A, B}), 9), (frozenset({B}), 9), (NONE, 9), (frozenset({B}), 9)) == [B]
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(
     st.lists(st.tuples(st.frozensets(st.sampled_from([A, B]), max_size=2), st.integers(1, 8)), max_size=40)
 )

@@ -67,7 +67,7 @@ def test_what_is_no_part_of_a_bill_is_refused(rows: str, count: str | None, rece
     assert refused.value.field == 59
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="A1,;-0 月", max_size=80), st.text(alphabet="0123456789x", max_size=7))
 def test_garbage_raises_only_what_it_says(rows: str, count: str) -> None:
     try:
@@ -90,7 +90,7 @@ _ROWS = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(_ROWS, max_size=40))
 def test_what_the_acquirer_writes_in_parts_comes_back_whole(rows: list[BilledRow]) -> None:
     got: list[BillRow] = []

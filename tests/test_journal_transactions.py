@@ -490,7 +490,7 @@ def tables(journal: Journal) -> dict[str, list[Any]]:
     return {name: journal._db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(OPERATIONS, min_size=1, max_size=4), max_size=25))
 def test_folding_the_events_gives_the_projections(transactions: list[list[tuple[str, Any, Any]]]) -> None:
     journal = Journal.open(None, wall_ms=clock())

@@ -238,7 +238,7 @@ def test_the_command_forgets_a_contract(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | st.tuples(st.integers(0, 1_703), st.integers(0, 255)))
 def test_whatever_a_file_holds_it_is_a_key_or_refused(what: bytes | tuple[int, int]) -> None:
     """Noise, and the published key with one byte changed."""

@@ -197,4 +197,4 @@ class PowerCuts(RuleBasedStateMachine):
 
 
 TestPowerCuts = PowerCuts.TestCase
-TestPowerCuts.settings = settings(max_examples=HISTORIES, stateful_step_count=30, deadline=None)
+TestPowerCuts.settings = settings(max_examples=HISTORIES, stateful_step_count=30)

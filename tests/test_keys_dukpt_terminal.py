@@ -178,7 +178,7 @@ def true_key(layout: KsnLayout, counter: int) -> bytes:
 
 
 @pytest.mark.parametrize("layout", [TDES_KSN, AES_KSN], ids=["tdes", "aes"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_skipping_is_taking_and_no_key_of_the_past_is_left(layout: KsnLayout, data: st.DataObject) -> None:
     """The keys held are the topmost of branches wholly ahead; so nothing held leads to a key of the past."""
@@ -399,7 +399,6 @@ def test_any_bytes_are_a_serial_number_or_are_refused(data: bytes) -> None:
         assert ksn.at(0).at(ksn.counter) == ksn
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_damaged_registers_are_refused_or_are_others(data: st.DataObject) -> None:
     """At rest they are sealed; what opens nevertheless is read strictly, and only KeyRefused comes out."""

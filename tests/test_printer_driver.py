@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.escpos_encoder import CHUNK_BYTES, encode, qr_module_dots, safe_text
@@ -205,7 +205,6 @@ LINES: st.SearchStrategy[PaperLine] = st.one_of(
 )
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(
     st.lists(LINES, max_size=8), st.sampled_from([32, 48]), st.sampled_from(["gbk", "gb18030"]), st.booleans()
 )
@@ -220,7 +219,6 @@ def test_whatever_is_printed_the_printer_understands(
     assert len(rows) == sum(isinstance(line, Text) for line in lines)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_by_the_paper_with_its_place(data: bytes) -> None:
     machine = PaperPrinter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from terminal.receipts.lines import CLOSING, cells_of, columns, two_columns, wrap
@@ -10,7 +10,6 @@ from terminal.receipts.lines import CLOSING, cells_of, columns, two_columns, wra
 TEXTS = st.text(st.sampled_from("掌柜茶馆，。、ABCxyz 09-/()"), max_size=60)
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(TEXTS, st.integers(2, 48))
 def test_wrapping_keeps_all_but_spaces_and_no_line_is_too_wide(text: str, cells: int) -> None:
     lines = wrap(text, cells)
@@ -19,7 +18,6 @@ def test_wrapping_keeps_all_but_spaces_and_no_line_is_too_wide(text: str, cells:
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, st.integers(2, 48))
 def test_two_columns_keep_both_sides(left: str, right: str, cells: int) -> None:
     lines = two_columns(left, right, cells)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.ports import Cut, Qr, Text
@@ -72,7 +72,6 @@ WORDS = st.text(st.sampled_from("掌柜茶馆，。（）ABC xyz-09/é😀"), ma
 AMOUNTS = st.integers(0, 999_999_999_99).map(Money)
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(WORDS, WORDS, WORDS, WORDS, AMOUNTS)
 def test_no_words_make_a_line_wider_than_the_paper(a: str, b: str, c: str, d: str, amount: Money) -> None:
     head = dataclasses.replace(HEAD, merchant_name=a, operator=b)
@@ -198,14 +197,12 @@ JUNK = st.recursive(
 )
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(JUNK)
 def test_garbage_is_refused_as_no_record(junk: Any) -> None:
     with pytest.raises(SlipError):
         from_record(junk)
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_a_damaged_record_is_refused_or_is_a_slip(name: str, data: st.DataObject) -> None:
     record = to_record(SAMPLES[name])

@@ -253,7 +253,7 @@ def done(deed: Deed, ours: Ours) -> tuple[list[BillRow], Ours]:
     return [good], ours
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.sampled_from(DEEDS), st.booleans(), st.integers(1, 99_999_999)), max_size=30),
     st.integers(0, 5),
@@ -284,7 +284,7 @@ def test_each_injected_difference_is_found_and_nothing_else(
     assert len(result.differences) == len(wanted)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.integers(-DAY_MS, 2 * DAY_MS), st.integers(0, 180_000), st.floats(0, 1), st.integers(1, 10_000)),
@@ -308,7 +308,7 @@ def test_three_days_of_bills_by_the_wallet_s_clock_never_name_an_honest_order(
         assert reconcile(day, bill, ours, fee_bp=RATE_BP, before=before).differences == ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(-20_000, 20_000), st.integers(0, 60_000))
 def test_an_order_on_no_bill_is_missing_on_exactly_one_day(begins: int, lasts: int) -> None:
     """Around midnight, too: not twice, and not never."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.scanner import CODE_LIMIT, Answer, Code, ScanStream, crc16, write_command
@@ -41,7 +41,6 @@ def test_what_begins_like_an_answer_and_is_none_does_not_leave_a_tail_that_count
     assert ScanStream().feed(b"\x02\x00\x00\xffevil\r\nA\r\n") == [Code(b"A")]
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(st.lists(st.one_of(TEXTS, st.just(ACCEPTED)), max_size=12), st.lists(st.integers(0, 400), max_size=8))
 def test_texts_and_answers_come_out_however_they_are_cut(items: list[bytes], cuts: list[int]) -> None:
     wire = b"".join(item if item == ACCEPTED else item + b"\r\n" for item in items)
@@ -54,7 +53,6 @@ def test_texts_and_answers_come_out_however_they_are_cut(items: list[bytes], cut
     assert stream.dropped == 0
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(st.lists(st.binary(max_size=300), max_size=30))
 def test_garbage_never_raises_and_never_grows(pieces: list[bytes]) -> None:
     stream = ScanStream()
@@ -74,7 +72,6 @@ def test_a_babbler_is_cut_off_and_counted() -> None:
     assert stream.dropped == 50_000 + len(b"tail")
 
 
-@settings(deadline=None)  # Two cores shared by many: time says nothing here.
 @given(st.binary(max_size=200))
 def test_both_sides_have_a_crc_of_their_own_and_agree(data: bytes) -> None:
     assert crc16(data) == crc16_xmodem(data)

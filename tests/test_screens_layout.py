@@ -224,7 +224,7 @@ anything = st.text(max_size=80)
 amount = st.integers(-AMOUNT_MAX_MINOR, AMOUNT_MAX_MINOR).map(Money)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(text=anything, title=anything, language=st.sampled_from(LANGUAGES), size=st.sampled_from(PANELS))
 def test_any_text_stays_on_the_panel(text: str, title: str, language: str, size: tuple[int, int]) -> None:
     plain = (text + " ", title + " ")  # A trailing blank: never taken for a key of the phrase table.
@@ -243,7 +243,7 @@ def test_any_text_stays_on_the_panel(text: str, title: str, language: str, size:
         assert len(picture(screen, language, FONT).pixels(*size)) == size[0] // 8 * size[1]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     sums=st.lists(amount, max_size=8),
     kind=st.sampled_from(Method),
@@ -262,7 +262,6 @@ def test_any_day_stays_on_the_panel(
     _check_boxes(catalogue.CashChange(total, total, total), language, *size, FONT)
 
 
-@settings(deadline=None)
 @given(text=anything, width=st.integers(24, 200), limit=st.integers(1, 6))
 def test_wrapped_lines_fit(text: str, width: int, limit: int) -> None:
     lines = wrap(text, width, limit, FONT)

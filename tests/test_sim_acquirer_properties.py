@@ -164,7 +164,7 @@ DEEDS = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(DEEDS, st.integers(0, 3000)), max_size=30))
 def test_no_sequence_of_messages_breaks_the_book(deeds: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -151,5 +151,5 @@ class Shop(RuleBasedStateMachine):
             assert batch.settlement is None or batch.settlement.booked == batch.totals(with_qr=True)
 
 
-Shop.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+Shop.TestCase.settings = settings(max_examples=15, stateful_step_count=25)
 TestShop = pytest.mark.slow(Shop.TestCase)

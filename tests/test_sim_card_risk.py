@@ -152,7 +152,7 @@ def test_the_log_keeps_the_newest_first_and_no_more_than_it_may() -> None:
 MOMENTS = st.integers(1, 9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(MOMENTS, st.sampled_from(["before", "during", "after"])), min_size=1, max_size=6))
 def test_torn_anywhere_the_counters_only_rise_and_the_card_goes_on(tears: list[tuple[int, str]]) -> None:
     """However often it is pulled out: no ATC comes twice, and an ordinary payment works afterwards."""
