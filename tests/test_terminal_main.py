@@ -74,10 +74,10 @@ def test_a_second_terminal_on_the_same_data_is_refused(tmp_path: Path) -> None:
     assert not is_running(data)
 
 
-@pytest.mark.parametrize("reason", ["journal", "keys"])
+@pytest.mark.parametrize("reason", ["disk", "journal", "keys"])
 def test_what_cannot_start_says_so_on_the_panel(reason: str) -> None:
     display = TwinDisplay()
-    assert out_of_service(Config.default(), display, reason) == 3
+    assert out_of_service(Config.default(), display, reason, Exception("why")) == 3
     assert display.names[-1] == "service_mode"
 
 
