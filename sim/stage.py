@@ -19,16 +19,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drivers.ports import Key, Paper, PaperLine, Picture
+from drivers.ports import PaperLine, Picture
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultKind, FaultPlan
 from sim.books import all_payments, discrepancies
+from sim.counter import Counter
 from sim.cut_loop import PowerCut
 from sim.loop import START_WALL_MS
 from sim.pace import PacedLoop
-from sim.phone import PhoneInHand
 from sim.scenario.steps import EXPECT, Step, Text, check, run_step
-from sim.story import FIRST_RUN, OPERATOR, Eyes, StoryError, play
+from sim.story import FIRST_RUN, OPERATOR, StoryError, play
 from sim.twins.link import Network
 from sim.twins.printer import TwinPrinter
 from sim.wire.disk import Disk
@@ -74,7 +74,7 @@ class Terms:
     amount_codes: bool = False
 
 
-class Stage:
+class Stage(Counter):
     """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
 
     `host`, if given, answers in place of the acquirer (sim.outside_host): its book is then nobody's but its own, and
@@ -350,40 +350,7 @@ class Stage:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    # What people do, to the terminal that has power now (sim.story.Counter).
-
-    @property
-    def eyes(self) -> Eyes:
-        return self.world.eyes
-
-    def press(self, key: Key) -> None:
-        self.told("key", key)
-        self.world.press(key)
-
-    def insert(self, profile: str) -> None:
-        self.world.insert(profile)
-
-    def swipe(self, card: str) -> None:
-        self.world.swipe(card)
-
-    def remove(self) -> None:
-        self.world.remove()
-
-    def scan(self, code: str) -> None:
-        self.told("code", code)
-        self.world.scan(code)
-
-    def phone(self, wallet: str) -> PhoneInHand:
-        return self.world.phone(wallet)
-
-    def set_paper(self, paper: Paper) -> None:
-        self.world.set_paper(paper)
-
-    def host_behaviour(self, behaviour: str) -> None:
-        self.world.host_behaviour(behaviour)
-
-    def happen(self, what: str, how: str) -> None:
-        self.world.happen(what, how)
+    # Faults that were planned.
 
     def mend(self, what: str, name: str) -> None:
         """No more of one fault of the host (what: fault) or of the line."""
@@ -399,8 +366,7 @@ class Stage:
             self.world.acquirer.faults.clear()
         self.world.line_faults.clear()
         self._loop.cut_next = ""
-        if self.disk.failure is not None and not self.disk.failure.lasting:
-            self.disk.failure = None
+        self.disk.unplan()
 
     # What people see (sim.scenario.steps.Bench).
 

@@ -111,11 +111,8 @@ class World:
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
         self.disk = disk
-        self.journal = Journal.open(
-            self.data / "journal.db" if data else None,
-            wall_ms=lambda: self.loop.now().wall_ms,
-            vfs=disk.name if disk else None,
-        )
+        self.journal = self._open_journal(in_memory=data is None)
+        service_reason = self._count_start() if counted else ""
         self._recording = recording
         self.loop.commit = recording.rows(self.journal) if recording else self.journal.transact
         # Who wants to know of everything that is shown, sent, printed and logged (a trace, a demo's files).
@@ -144,7 +141,7 @@ class World:
             known_answers=known_answers,
             file_check=file_check,
             serial=serial,
-            service_reason=self._count_start() if counted else "",
+            service_reason=service_reason,
             note=lambda text: self.on_note(text),
             password_cost=PASSWORD_COST,
         )
@@ -152,6 +149,10 @@ class World:
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
+
+    def _open_journal(self, *, in_memory: bool) -> Journal:
+        path, vfs = None if in_memory else self.data / "journal.db", self.disk.name if self.disk else None
+        return Journal.open(path, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs)
 
     def _count_start(self) -> str:
         """Why this start has to be a service start; "" when it has not."""

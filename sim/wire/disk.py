@@ -93,6 +93,16 @@ class Disk(apsw.VFS):
             self.lying = self.forgets = False
         self.failure = FAILURES.get(how)
 
+    def in_force(self) -> dict[str, bool]:
+        """What is wrong with it, or about to be, and whether that lasts."""
+        found = {name: failure.lasting for name, failure in FAILURES.items() if failure is self.failure}
+        return {**found, **({LIES: True} if self.forgets else {})}
+
+    def unplan(self) -> None:
+        """What was to fail once does not."""
+        if self.failure is not None and not self.failure.lasting:
+            self.failure = None
+
     def effect(self, what: str) -> None:
         """Something is about to reach the disk; the power may end here, or the disk may fail."""
         self.alive()
@@ -144,8 +154,7 @@ class Disk(apsw.VFS):
             self.files[name] = Content(result, bytearray(result), set(), True)
         self.dead = False
         self.cut_after = None
-        if self.failure is not None and not self.failure.lasting:
-            self.failure = None
+        self.unplan()
 
     # What SQLite calls.
 
