@@ -48,7 +48,6 @@ from terminal.supervision import OUT_OF_SERVICE_S, clean_stop
 T = TypeVar("T")
 DARK_MS = 3_000  # From the cut to the next start, when nobody says otherwise.
 RESTART_MS = 2_000  # RestartSec of terminal/install/zhanggui.service.
-NO_POWER = "the terminal has no power; power: on first"
 # What looks at the terminal, as what can be expected of it at once; whoever looks goes on looking through a restart.
 LOOKING = {"see": "screen", "read": "text", "slip": "slip"}
 SLIPS_LIMIT = 1_000  # Of one stage; whoever prints more wants a day (sim.day).
@@ -277,7 +276,7 @@ class Stage(Counter):
         """Run until this deed is done; None when the life ended first. Raises StoryError while there is none."""
         if not self._on:
             deed.close()
-            raise StoryError(NO_POWER if self._again_ms is None else "the terminal is out of service: its disk failed")
+            raise StoryError(self.why_dark)
         with self._until_it_ends():
             return self.world.until(deed)
         return None
@@ -286,8 +285,8 @@ class Stage(Counter):
         """The switch of a terminal that is dark or out of service."""
         if how == "on":
             self.power_on()
-        elif self._again_ms is None:
-            raise StoryError(NO_POWER)
+        elif not self.is_lit:
+            raise StoryError(self.why_dark)
         else:
             self._again_ms = None
             self.told("power", "off")
@@ -327,6 +326,13 @@ class Stage(Counter):
     def is_lit(self) -> bool:
         """It has power: it is on, or says on its panel why it is out of service."""
         return self._on or self._again_ms is not None
+
+    @property
+    def why_dark(self) -> str:
+        """Why nothing can be done with it now."""
+        if self.is_lit:
+            return "the terminal is out of service: its journal cannot be opened; it tries again by itself"
+        return "the terminal has no power; power: on first"
 
     def power_on(self) -> None:
         """Give a dark terminal its power back."""
@@ -414,7 +420,7 @@ class Stage(Counter):
     def journal(self) -> Journal:
         """The terminal's. Raises StoryError while nobody can read it."""
         if not self._on:
-            raise StoryError(NO_POWER)
+            raise StoryError(self.why_dark)
         journal = self.world.journal
         try:
             journal.events_after(journal.last_n, 1)
