@@ -113,6 +113,7 @@ class Stage(Counter):
         self._again_ms: int | None = None  # Out of service: when its process is started again.
         self.ended = ""  # How the last life did: cut, off, restart, crashed.
         self.disk = Disk(hash_seed(f"disk {terms.seed}"))
+        self._failed = 0  # How often it has, before this life.
         self.first_stan = first_stan
         self._tape = tape
         self.world = self._new_life(None)
@@ -232,19 +233,23 @@ class Stage(Counter):
                 self._wall_ms += RESTART_MS if self.ended == "restart" else DARK_MS
                 self._start()
         except JournalBroken:
-            if not self.disk.failed:
-                raise  # Nothing was done to the disk: the journal broke by itself.
+            if not self._disk_is_to_blame():
+                raise
             self._lights_out("crashed")
             self._wall_ms += RESTART_MS
             self._start(crashed=True)
 
+    def _disk_is_to_blame(self) -> bool:
+        """Or else the journal broke by itself, which is a finding."""
+        return self.disk.failed > self._failed or self.disk.lied
+
     def _start(self, *, crashed: bool = False) -> None:
         """The next life, or the panel that says why there is none, until the process is started again."""
-        failed, self._again_ms = self.disk.failed, None
+        self._again_ms, self._failed = None, self.disk.failed
         try:
             self.world = self._new_life(self.world, crashed=crashed)
         except JournalError as error:
-            if self.disk.failed == failed:
+            if not self._disk_is_to_blame():
                 raise
             self._again_ms = self._wall_ms + OUT_OF_SERVICE_S * 1000
             self.told("power", "on")

@@ -351,11 +351,14 @@ class World:
         self.loop.run(everything())
 
     def close(self) -> None:
-        self.journal.close()
-        if self._recording:
-            self._recording.close()
-        if self._folder:
-            self._folder.cleanup()
+        """Raises JournalBroken when the disk fails at the close of the journal."""
+        try:
+            self.journal.close()
+        finally:
+            if self._recording:
+                self._recording.close()
+            if self._folder:
+                self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -148,6 +148,18 @@ def test_a_disk_that_lies_loses_all_since_then_and_nothing_before() -> None:
         assert stage.journal.last_n >= rows, "a disk that is well again keeps what it is given"
 
 
+def test_what_a_lying_disk_leaves_behind_is_refused_or_looks_new_and_never_crashes() -> None:
+    """Well again after a checkpoint that it only claimed: the pages are gone, what was logged after them is there."""
+    seen = set()
+    for seed in range(6):
+        with Stage(Terms(seed=seed)) as stage:
+            perform(stage, *SALE, {"disk": LIES}, *SALE, {"power": "restart"}, *SIGN_ON, {"disk": WELL}, *SALE)
+            perform(stage, {"power": "cut"}, {"wait": 5})
+            seen.add(" ".join(stage.glass()) if stage.showing() == "service_mode" else stage.showing())
+    assert seen - {"choose_language"}, "some of it is seen to be damaged"
+    assert all(glass == "choose_language" or "Sales are off" in glass for glass in seen)
+
+
 def test_an_honest_disk_loses_nothing_at_a_power_cut() -> None:
     with Stage(Terms(seed=1)) as stage:
         perform(stage, *SALE, {"power": "cut"}, {"see": "enter_number"})

@@ -78,6 +78,7 @@ class Disk(apsw.VFS):
         self.dead = False
         self.lying = lying
         self.forgets = False  # What it has not kept is lost at the cut, all of it: no sector is left to chance.
+        self.lied = False  # It has done so once: whatever is found later may come of it.
         self.fail_sync: type[apsw.Error] | None = None
         self.failure: Failure | None = None
         self.failed = 0  # How often it has.
@@ -87,7 +88,7 @@ class Disk(apsw.VFS):
     def befall(self, how: str) -> None:
         """One of FAILURES in place of the one before; LIES: from now on, forgetting all at the cut; WELL: no more."""
         if how == LIES:
-            self.lying = self.forgets = True
+            self.lying = self.forgets = self.lied = True
             return
         if how == WELL:
             self.lying = self.forgets = False
