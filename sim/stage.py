@@ -213,9 +213,10 @@ class Stage(Counter):
         self.ended = ended
         self.world.loop.stop()
         self.disk.dead = ended in ("cut", "off")
-        with contextlib.suppress(JournalError):  # It is told to the log of a process that has ended.
+        with contextlib.suppress(JournalError):  # Told to the log of a process that ends all the same.
             if ended == "restart":
                 self.world.journal.transact(clean_stop)
+        with contextlib.suppress(JournalError):
             self.world.close()
         if self.disk.dead:
             self.disk.mend()
