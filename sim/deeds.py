@@ -141,7 +141,7 @@ def perform(stage: Stage, deed: Deed, to_ms: int | None = None) -> None:
         if isinstance(deed, Step | Act):
             stage.perform(deed.step if isinstance(deed, Act) else deed)
             return
-        raise StoryError("the terminal has no power; power: on first")
+        raise StoryError(stage.why_dark)
     if to_ms is None:
         _perform(stage, deed)
         return

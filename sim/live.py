@@ -21,7 +21,7 @@ must change nothing but by `touch`. `play` performs the steps of a scenario from
 
     screen   Picture                     slip     tuple of PaperLine       tone    Tone
     frame    bytes, either way           apdu     (command, answer)        lamp    (Lamp, lit)
-    journal  terminal.journal.Event      power    on, off                  step    the Step about to be done
+    journal  terminal.journal.Event      power    on, off, crashed         step    the Step about to be done
     key      Key                         code     what was held before     draw    random bytes
     host     tuple of bytes: what a               the scanner
              host outside answers
@@ -80,7 +80,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a deed ended. `ended`: done, limit (not within its time), interrupted, power-cut."""
+    """How a deed ended. `ended`: done, limit (not within its time), interrupted, power-cut; crashed: its disk."""
 
     ended: str
     at_ms: int
@@ -283,7 +283,7 @@ class Live:
             with self._mending(stage):
                 perform(stage, deed, to_ms)
             if stage.lives != lives or not stage.is_on:
-                ended = "power-cut"
+                ended = "crashed" if stage.ended == "crashed" else "power-cut"
         except TimeIsUp:
             ended, cut_short = "limit", stage.elapsed_ms()
         except Interrupted:

@@ -88,6 +88,12 @@ def _power_fails(world: World, how: str) -> None:
     world.loop.cut_next = how.replace("-", " ")
 
 
+def _disk(world: World, how: str) -> None:
+    if world.disk is None:
+        raise StoryError("this world's journal is on no disk that can fail")
+    world.disk.befall(how)
+
+
 _MISHAPS: dict[str, Callable[[World, str], None]] = {
     "tear": _tear,
     "reader": _reader,
@@ -100,4 +106,5 @@ _MISHAPS: dict[str, Callable[[World, str], None]] = {
     "clock": _clock,
     "power": _power,
     "power-fails": _power_fails,
+    "disk": _disk,
 }

@@ -2,12 +2,15 @@
 
 Whoever drives it says one step after the other, `perform("press", "12850 ENTER")`: the words of sim.story and those of
 sim.scenario.steps. Virtual time runs only while a step is done, so nothing here depends on how fast the machine is.
-When the power goes, the terminal's process is gone with all it had in memory; the next life starts from the same
-folder before the same host. One seed and the same steps give the same world to the byte.
+When the power goes, the terminal's process is gone with all it had in memory, and the disk decides what it has kept of
+what was not synced; the next life starts from the same folder before the same host. A process whose journal fails ends,
+too, and is started again; if it cannot open its journal then, it says so on its panel and tries again after a while, as
+terminal.__main__ does. One seed and the same steps give the same world to the byte.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -16,29 +19,37 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drivers.ports import Key, Paper, PaperLine, Picture
+from drivers.ports import PaperLine, Picture
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultKind, FaultPlan
 from sim.books import all_payments, discrepancies
+from sim.counter import Counter
 from sim.cut_loop import PowerCut
 from sim.loop import START_WALL_MS
 from sim.pace import PacedLoop
-from sim.phone import PhoneInHand
 from sim.scenario.steps import EXPECT, Step, Text, check, run_step
-from sim.story import FIRST_RUN, OPERATOR, Eyes, StoryError, play
+from sim.story import FIRST_RUN, OPERATOR, StoryError, play
 from sim.twins.link import Network
 from sim.twins.printer import TwinPrinter
+from sim.wire.disk import Disk
 from sim.wire.roll import text_of
 from sim.world import HostAnswers, World, hash_seed
 from terminal.config.settings import OFFERABLE
 from terminal.hostlink.codec import FrameError, decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.profile import load_profile
+from terminal.journal import Journal, JournalBroken, JournalError
 from terminal.loop import Loop
 from terminal.recording import Recording
+from terminal.screens.catalogue import ServiceMode
+from terminal.screens.render import picture
+from terminal.supervision import OUT_OF_SERVICE_S, clean_stop
 
 T = TypeVar("T")
 DARK_MS = 3_000  # From the cut to the next start, when nobody says otherwise.
+RESTART_MS = 2_000  # RestartSec of terminal/install/zhanggui.service.
+# What looks at the terminal, as what can be expected of it at once; whoever looks goes on looking through a restart.
+LOOKING = {"see": "screen", "read": "text", "slip": "slip"}
 SLIPS_LIMIT = 1_000  # Of one stage; whoever prints more wants a day (sim.day).
 HEARD_LIMIT = 10_000
 SCREENS_LIMIT = 100_000  # A countdown is one a second: more than a day of them.
@@ -62,7 +73,7 @@ class Terms:
     amount_codes: bool = False
 
 
-class Stage:
+class Stage(Counter):
     """One terminal through all its lives. `close()` it, or use it as a context manager. One thread at a time.
 
     `host`, if given, answers in place of the acquirer (sim.outside_host): its book is then nobody's but its own, and
@@ -99,6 +110,10 @@ class Stage:
         self.lives = 0
         self._wall_ms = START_WALL_MS
         self._on = False
+        self._again_ms: int | None = None  # Out of service: when its process is started again.
+        self.ended = ""  # How the last life did: cut, off, restart, crashed.
+        self.disk = Disk(hash_seed(f"disk {terms.seed}"))
+        self._failed = 0  # How often it has, before this life.
         self.first_stan = first_stan
         self._tape = tape
         self.world = self._new_life(None)
@@ -121,7 +136,7 @@ class Stage:
 
     # Lives.
 
-    def _new_life(self, before: World | None) -> World:
+    def _new_life(self, before: World | None, *, crashed: bool = False) -> World:
         self.lives += 1
         begun_ms = self._wall_ms - START_WALL_MS
         loop = PacedLoop(f"{self.terms.seed} {self.lives}", start_wall_ms=self._wall_ms)
@@ -145,6 +160,8 @@ class Stage:
             offered=OFFERABLE if self.terms.offered == "all" else None,
             answers=None if self.host is None else partial(self._outside, self.host),
             recording=recording,
+            disk=self.disk,
+            counted=crashed,
         )
         if before is not None:
             world.succeed(before)
@@ -166,10 +183,10 @@ class Stage:
         self.printed += 1
         self.told("slip", lines)
 
-    def _shown(self, picture: Picture) -> None:
-        self.screens.append(picture.name)
+    def _shown(self, shown: Picture) -> None:
+        self.screens.append(shown.name)
         del self.screens[:-SCREENS_LIMIT]
-        self.told("screen", picture)
+        self.told("screen", shown)
 
     def _frame(self, frame: bytes) -> None:
         try:
@@ -191,54 +208,111 @@ class Stage:
         self.told("host", answers)
         return answers
 
-    def _lights_out(self) -> None:
+    def _lights_out(self, ended: str) -> None:
         self._wall_ms = START_WALL_MS + self.elapsed_ms()
+        self.ended = ended
         self.world.loop.stop()
-        self.world.close()
+        self.disk.dead = ended in ("cut", "off")
+        with contextlib.suppress(JournalError):  # Told to the log of a process that ends all the same.
+            if ended == "restart":
+                self.world.journal.transact(clean_stop)
+        with contextlib.suppress(JournalError):
+            self.world.close()
+        if self.disk.dead:
+            self.disk.mend()
         self._on = False
-        self.told("power", "off")
+        self.told("power", "crashed" if ended == "crashed" else "off")
+
+    @contextmanager
+    def _until_it_ends(self) -> Iterator[None]:
+        """One life, which may end within."""
+        try:
+            yield
+        except PowerCut as cut:
+            self._lights_out(str(cut) if str(cut) in ("off", "restart") else "cut")
+            if self.ended != "off":
+                self._wall_ms += RESTART_MS if self.ended == "restart" else DARK_MS
+                self._start()
+        except JournalBroken:
+            if not self._disk_is_to_blame():
+                raise
+            self._lights_out("crashed")
+            self._wall_ms += RESTART_MS
+            self._start(crashed=True)
+
+    def _disk_is_to_blame(self) -> bool:
+        """Or else the journal broke by itself, which is a finding."""
+        return self.disk.failed > self._failed or self.disk.lied
+
+    def _start(self, *, crashed: bool = False) -> None:
+        """The next life, or the panel that says why there is none, until the process is started again."""
+        self._again_ms, self._failed = None, self.disk.failed
+        try:
+            self.world = self._new_life(self.world, crashed=crashed)
+        except JournalError as error:
+            if not self._disk_is_to_blame():
+                raise
+            self._again_ms = self._wall_ms + OUT_OF_SERVICE_S * 1000
+            self.told("power", "on")
+            notice = ServiceMode("disk" if isinstance(error, JournalBroken) else "journal")
+            self.world.display.show(picture(notice, self.terms.language, self.world.shop.font))
 
     # Steps.
 
     def perform(self, step: Step) -> None:
         """One step. Raises StoryError when it does not come about."""
+        argument = step.argument
         if step.verb == EXPECT:
             check(self, step)
-        elif (step.verb, step.argument) == ("power", "on"):
-            self.power_on()
-        elif step.verb == "wait" and not self._on:
-            self._wall_ms += int(str(step.argument)) * 1000
+        elif step.verb == "disk":
+            self.happen("disk", str(argument))
+        elif not self._on and step.verb == "power":
+            self._switch(str(argument))
+        elif not self._on and step.verb == "wait":
+            self.pass_to(self.elapsed_ms() + int(str(argument)) * 1000)
+        elif self._again_ms is not None and step.verb in LOOKING:
+            check(self, Step(EXPECT, {LOOKING[step.verb]: argument}))
         else:
+            lives, limited = self.lives, self._loop.limit_ms is not None
             self.do(run_step(self, step))
+            if self.lives != lives and self.ended == "crashed" and step.verb in LOOKING and not limited:
+                self.perform(step)
 
     def do(self, deed: Coroutine[Any, Any, T]) -> T | None:
-        """Run until this deed is done; None when the power went first. Raises StoryError while the power is off."""
+        """Run until this deed is done; None when the life ended first. Raises StoryError while there is none."""
         if not self._on:
             deed.close()
-            raise StoryError("the terminal has no power; power: on first")
-        try:
+            raise StoryError(self.why_dark)
+        with self._until_it_ends():
             return self.world.until(deed)
-        except PowerCut as cut:
-            self._went_dark(cut)
-            return None
+        return None
 
-    def _went_dark(self, cut: PowerCut) -> None:
-        self._lights_out()
-        if str(cut) != "off":
-            self._wall_ms += DARK_MS
-            self.world = self._new_life(self.world)
+    def _switch(self, how: str) -> None:
+        """The switch of a terminal that is dark or out of service."""
+        if how == "on":
+            self.power_on()
+        elif not self.is_lit:
+            raise StoryError(self.why_dark)
+        else:
+            self._again_ms = None
+            self.told("power", "off")
+            if how != "off":
+                self._wall_ms += DARK_MS
+                self._start()
 
     # Time.
 
     def pass_to(self, elapsed_ms: int) -> None:
         """Let time pass until the world has existed for so long; in one piece or in slices, it is the same world."""
-        while self._on and self.elapsed_ms() < elapsed_ms:
-            try:
-                self._loop.run_to(elapsed_ms - self._begun_ms)
-            except PowerCut as cut:
-                self._went_dark(cut)
-        if not self._on:
-            self._wall_ms = max(self._wall_ms, START_WALL_MS + elapsed_ms)
+        while self.elapsed_ms() < elapsed_ms:
+            if self._on:
+                with self._until_it_ends():
+                    self._loop.run_to(elapsed_ms - self._begun_ms)
+            elif self._again_ms is not None and self._again_ms <= START_WALL_MS + elapsed_ms:
+                self._wall_ms = self._again_ms
+                self._start(crashed=True)
+            else:
+                self._wall_ms = START_WALL_MS + elapsed_ms
 
     @contextmanager
     def limited(self, elapsed_ms: int) -> Iterator[None]:
@@ -254,11 +328,23 @@ class Stage:
     def is_on(self) -> bool:
         return self._on
 
+    @property
+    def is_lit(self) -> bool:
+        """It has power: it is on, or says on its panel why it is out of service."""
+        return self._on or self._again_ms is not None
+
+    @property
+    def why_dark(self) -> str:
+        """Why nothing can be done with it now."""
+        if self.is_lit:
+            return "the terminal is out of service: its journal cannot be opened; it tries again by itself"
+        return "the terminal has no power; power: on first"
+
     def power_on(self) -> None:
         """Give a dark terminal its power back."""
-        if self._on:
+        if self.is_lit:
             raise StoryError("the terminal is on")
-        self.world = self._new_life(self.world)
+        self._start()
 
     def elapsed_ms(self) -> int:
         """How long the world has existed, dark hours included."""
@@ -266,7 +352,8 @@ class Stage:
 
     def close(self) -> None:
         if self._on:
-            self._lights_out()
+            self._lights_out("")
+        self.disk.unregister()
         self._folder.cleanup()
 
     def __enter__(self) -> Stage:
@@ -275,40 +362,7 @@ class Stage:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    # What people do, to the terminal that has power now (sim.story.Counter).
-
-    @property
-    def eyes(self) -> Eyes:
-        return self.world.eyes
-
-    def press(self, key: Key) -> None:
-        self.told("key", key)
-        self.world.press(key)
-
-    def insert(self, profile: str) -> None:
-        self.world.insert(profile)
-
-    def swipe(self, card: str) -> None:
-        self.world.swipe(card)
-
-    def remove(self) -> None:
-        self.world.remove()
-
-    def scan(self, code: str) -> None:
-        self.told("code", code)
-        self.world.scan(code)
-
-    def phone(self, wallet: str) -> PhoneInHand:
-        return self.world.phone(wallet)
-
-    def set_paper(self, paper: Paper) -> None:
-        self.world.set_paper(paper)
-
-    def host_behaviour(self, behaviour: str) -> None:
-        self.world.host_behaviour(behaviour)
-
-    def happen(self, what: str, how: str) -> None:
-        self.world.happen(what, how)
+    # Faults that were planned.
 
     def mend(self, what: str, name: str) -> None:
         """No more of one fault of the host (what: fault) or of the line."""
@@ -319,20 +373,21 @@ class Stage:
             self.world.acquirer.faults.remove(FaultKind(name))
 
     def clear_faults(self) -> None:
-        """No more faults of host and line, and no moment at which the power fails; what is broken stays broken."""
+        """No more faults of host and line, no moment at which power or disk fails; what is broken stays broken."""
         with self.world.acquirer.lock:
             self.world.acquirer.faults.clear()
         self.world.line_faults.clear()
         self._loop.cut_next = ""
+        self.disk.unplan()
 
     # What people see (sim.scenario.steps.Bench).
 
     def showing(self) -> str:
-        picture = self.world.display.picture if self._on else None
-        return picture.name if picture is not None else ""
+        shown = self.world.display.picture if self.is_lit else None
+        return shown.name if shown is not None else ""
 
     def glass(self) -> tuple[str, ...]:
-        return self.world.display.text() if self._on else ()
+        return self.world.display.text() if self.is_lit else ()
 
     def paper(self) -> list[str]:
         """Every slip that is kept, as text."""
@@ -354,7 +409,7 @@ class Stage:
 
     def payments(self) -> list[str]:
         """What became of each payment, oldest first."""
-        return [payment.state.value for payment in reversed(all_payments(self._journal()))]
+        return [payment.state.value for payment in reversed(all_payments(self.journal))]
 
     def host_book(self) -> list[str]:
         """What the host makes of each request and each order, oldest first."""
@@ -365,12 +420,19 @@ class Stage:
 
     def differences(self) -> list[str]:
         """Where the two books differ; empty when they agree."""
-        return discrepancies(self._journal(), self._book())
+        return discrepancies(self.journal, self._book())
 
-    def _journal(self) -> Any:
+    @property
+    def journal(self) -> Journal:
+        """The terminal's. Raises StoryError while nobody can read it."""
         if not self._on:
-            raise StoryError("the terminal has no power; power: on first")
-        return self.world.journal
+            raise StoryError(self.why_dark)
+        journal = self.world.journal
+        try:
+            journal.events_after(journal.last_n, 1)
+        except JournalBroken as broken:  # The loop will hear of it in a moment.
+            raise StoryError(str(broken)) from None
+        return journal
 
     def _book(self) -> Acquirer:
         if self.host is not None:

@@ -29,6 +29,7 @@ from sim.cut_loop import MOMENTS
 from sim.line_faults import parse_line_fault
 from sim.phone import PhoneInHand
 from sim.takes import CODE_CHARACTERS, Takes, like, number_from, one_of, parsed_by
+from sim.wire.disk import FAILURES, LIES, WELL
 from terminal.config.settings import OFFERED
 from terminal.flows import transactions
 from terminal.flows.power_on import MENU
@@ -311,8 +312,9 @@ MISHAPS = {
     "cable": one_of("out", "in"),
     "case": one_of("open", "shut"),
     "clock": number_from(-SECONDS_LIMIT, SECONDS_LIMIT),
-    "power": one_of("cut", "off", "on"),
+    "power": one_of("cut", "off", "on", "restart"),
     "power-fails": one_of(*(moment.replace(" ", "-") for moment in MOMENTS)),
+    "disk": one_of(*FAILURES, LIES, WELL),
 }
 BEHAVIOURS = ("ok", "silent", "mute", "refused", "new")
 ACTIONS = {

@@ -5,11 +5,13 @@ A living world (sim.live) and a recording (sim.recording) hear the same, so that
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from sim.stage import Stage
+from terminal.journal import JournalBroken
 
 AFTER_ROWS = ("screen", "frame", "slip")  # What may depend on a row of the journal is told after it.
 
@@ -26,11 +28,12 @@ class Witness:
 
     def look(self) -> None:
         """What has become durable since the last time."""
-        while self._stage.is_on and (events := self._stage.world.journal.events_after(self._n)):
-            self._n = events[-1].n
-            for event in events:
-                self._chain = event.digest  # Of this event and all before it.
-                self._take(self._stage.elapsed_ms(), "journal", event)
+        with contextlib.suppress(JournalBroken):  # The next life tells of it, as far as the disk has kept it.
+            while self._stage.is_on and (events := self._stage.world.journal.events_after(self._n)):
+                self._n = events[-1].n
+                for event in events:
+                    self._chain = event.digest  # Of this event and all before it.
+                    self._take(self._stage.elapsed_ms(), "journal", event)
 
     @property
     def digest(self) -> str:

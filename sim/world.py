@@ -35,18 +35,20 @@ from sim.twins.pad import TwinSignaturePad
 from sim.twins.printer import TwinPrinter
 from sim.twins.scanner import TwinScanner
 from sim.twins.stripe import TwinStripeReader
+from sim.wire.disk import Disk
 from terminal.assembly import assemble
 from terminal.config import NO_PRINTER, Config, Keys, Merchant, Printer
 from terminal.config.settings import Bill
 from terminal.flows.boot import power_on
 from terminal.hostlink.profile import Profile
-from terminal.journal import Journal
+from terminal.journal import Journal, JournalBroken
 from terminal.loop import Spawn
 from terminal.manifest import FileCheck
 from terminal.recorded import recorded
 from terminal.recording import Recording
 from terminal.screens.font import Font
 from terminal.shop import Devices, Shop
+from terminal.supervision import record_start
 
 MERCHANT_NO, TERMINAL_NO = "898440153110001", "10000001"
 STATIC = "000201010211"  # An EMVCo payload begins so that is not made for one payment.
@@ -66,10 +68,12 @@ def known_answers() -> tuple[tuple[str, bool], ...]:
 class World:
     """One terminal and everything around it. `close()` it, or use it as a context manager.
 
-    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `vfs` names
-    the disk beneath its journal (sim.wire.disk). Without `data` the journal is in memory, and the keys are in a folder
+    `data` and `acquirer` may be kept from an earlier world, to start the terminal again where it stopped; `disk` is one
+    that can fail, beneath its journal. Without `data` the journal is in memory, and the keys are in a folder
     of `scratch` (None: in memory). `loop` may be one with a mind of its own (a power cut at a chosen moment); it then
     decides seed and clock. `answers`: a host that answers in place of the acquirer. `recording`: as of a real terminal.
+    `counted`: this start counts among those that a supervisor made after a crash (terminal.supervision).
+    Raises JournalError when the journal cannot be opened, or this start not be counted in it.
     """
 
     def __init__(
@@ -97,7 +101,8 @@ class World:
         offered: tuple[str, ...] | None = None,
         has_printer: bool = True,
         scratch: Path | None = None,
-        vfs: str | None = None,
+        disk: Disk | None = None,
+        counted: bool = False,
         answers: HostAnswers | None = None,
         recording: Recording | None = None,
     ) -> None:
@@ -105,9 +110,9 @@ class World:
         self._folder = tempfile.TemporaryDirectory(dir=scratch or _memory()) if data is None else None
         self.data = Path(self._folder.name) if self._folder else Path(str(data))
         self.loop = loop or SimLoop(seed, start_wall_ms=start_wall_ms)
-        self.journal = Journal.open(
-            self.data / "journal.db" if data else None, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs
-        )
+        self.disk = disk
+        self.journal = self._open_journal(in_memory=data is None)
+        service_reason = self._count_start() if counted else ""
         self._recording = recording
         self.loop.commit = recording.rows(self.journal) if recording else self.journal.transact
         # Who wants to know of everything that is shown, sent, printed and logged (a trace, a demo's files).
@@ -136,6 +141,7 @@ class World:
             known_answers=known_answers,
             file_check=file_check,
             serial=serial,
+            service_reason=service_reason,
             note=lambda text: self.on_note(text),
             password_cost=PASSWORD_COST,
         )
@@ -143,6 +149,18 @@ class World:
         self.eyes = Eyes(self.loop)
         self.cards: dict[str, VirtualCard] = {}
         self._phone = Phone(self.acquirer.gateway, dict.fromkeys(WalletKind, wallet_minor))
+
+    def _open_journal(self, *, in_memory: bool) -> Journal:
+        path, vfs = None if in_memory else self.data / "journal.db", self.disk.name if self.disk else None
+        return Journal.open(path, wall_ms=lambda: self.loop.now().wall_ms, vfs=vfs)
+
+    def _count_start(self) -> str:
+        """Why this start has to be a service start; "" when it has not."""
+        try:
+            return "crashes" if self.journal.transact(record_start) else ""
+        except JournalBroken:
+            self.journal.close()
+            raise
 
     def _open_keys(self) -> KeyStore:
         return KeyStore.open(
@@ -333,11 +351,14 @@ class World:
         self.loop.run(everything())
 
     def close(self) -> None:
-        self.journal.close()
-        if self._recording:
-            self._recording.close()
-        if self._folder:
-            self._folder.cleanup()
+        """Raises JournalBroken when the disk fails at the close of the journal."""
+        try:
+            self.journal.close()
+        finally:
+            if self._recording:
+                self._recording.close()
+            if self._folder:
+                self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self

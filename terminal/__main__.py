@@ -42,7 +42,6 @@ TOOLS = {
     "doctor": "what is missing on this machine, and how to mend it",
 }
 CANNOT_START = 3
-OUT_OF_SERVICE_S = 600  # Long enough to be read and written down, short enough that a mended disk is noticed.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,7 +96,7 @@ def run_terminal(config_path: Path | None, record: Path | None = None) -> int:
         show_splash(config, display)
 
     from emv.capk import CapkError
-    from terminal.journal import Journal, JournalError, JournalInUse
+    from terminal.journal import Journal, JournalBroken, JournalError, JournalInUse
 
     try:
         journal = Journal.open(data / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000)
@@ -105,8 +104,7 @@ def run_terminal(config_path: Path | None, record: Path | None = None) -> int:
         print(f"terminal: {error}", file=sys.stderr)
         return CANNOT_START
     except JournalError as error:
-        print(f"terminal: {error}", file=sys.stderr)
-        return out_of_service(config, display, "journal")
+        return out_of_service(config, display, "disk" if isinstance(error, JournalBroken) else "journal", error)
     try:
         recording = begin_recording(record, config) if record else None
     except OSError as error:
@@ -168,8 +166,8 @@ def show_splash(config: Config, display: Display) -> None:
         return
 
 
-def out_of_service(config: Config, display: Display, reason: str) -> int:
-    """Say on the panel why nothing can be sold ("journal", "keys"); a supervisor starts us again after a while.
+def out_of_service(config: Config, display: Display, reason: str, why: Exception) -> int:
+    """Say on the panel why nothing can be sold (disk, journal, keys); a supervisor starts us again after a while.
 
     Without a supervisor somebody sits before it who has read the message: end at once.
     """
@@ -177,8 +175,10 @@ def out_of_service(config: Config, display: Display, reason: str) -> int:
     from terminal.screens.catalogue import ServiceMode
     from terminal.screens.font import load_font
     from terminal.screens.render import picture
+    from terminal.supervision import OUT_OF_SERVICE_S
     from terminal.watchdog import Watchdog
 
+    print(f"terminal: {why}", file=sys.stderr)
     font = load_font(config.display.font or "unifont")
     with contextlib.suppress(DeviceError):  # Then the message on stderr is all there is.
         display.show(picture(ServiceMode(reason=reason), config.general.language, font))
@@ -195,6 +195,7 @@ def _trade(config: Config, journal: Journal, display: Display, recording: Record
     from keys import KeyRefused
     from terminal.assembly import assemble, device_id, kernel_profile, open_keys
     from terminal.flows.boot import power_on
+    from terminal.journal import JournalBroken
     from terminal.loop.real import RealLoop
     from terminal.recorded import recorded
     from terminal.supervision import clean_stop, record_start
@@ -202,12 +203,14 @@ def _trade(config: Config, journal: Journal, display: Display, recording: Record
 
     loop = RealLoop(recording.rows(journal), drawn=recording.drawn) if recording else RealLoop(journal.transact)
     watchdog = Watchdog.from_environment(os.environ, loop.clock_ms)
-    service = "crashes" if watchdog.supervised and journal.transact(record_start) else ""
+    try:
+        service = "crashes" if watchdog.supervised and journal.transact(record_start) else ""
+    except JournalBroken as broken:  # The disk that was full when we crashed still is.
+        return out_of_service(config, display, "disk", broken)
     try:
         keys = open_keys(config, journal)
     except KeyRefused as refused:
-        print(f"terminal: {refused}", file=sys.stderr)
-        return out_of_service(config, display, "keys")
+        return out_of_service(config, display, "keys", refused)
     kernel = kernel_profile(config)
     devices, link = open_devices(config, display)
     if recording:

@@ -654,6 +654,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "service_mode.title": ("检修状态", "Service"),
         "service_mode.crashes": ("反复重启，暂停交易", "Keeps crashing. Sales are off"),
         "service_mode.journal": ("流水损坏，暂停交易", "Journal damaged. Sales are off"),
+        "service_mode.disk": ("磁盘写不进，暂停交易", "Disk unwritable. Sales are off"),
         "service_mode.self_test": ("自检失败，请重启", "Self-test failed. Restart"),
         "service_mode.keys": ("密钥损坏，暂停交易", "Keys damaged. Sales are off"),
         "problem.title": ("故障", "Problem"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from terminal.journal import Tx
 
+OUT_OF_SERVICE_S = 600  # Long enough to be read and written down, short enough that a mended disk is noticed.
 CRASHES = 3
 WINDOW_MS = 5 * 60_000
 KEPT = 8  # Starts remembered; more than CRASHES, so that a look at the journal shows the row.

@@ -138,3 +138,27 @@ def test_the_tabs_and_the_faults_are_reached_by_keyboard(browser: Browser) -> No
             " !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).map((e) => e.outerHTML)"
         )
         assert browser.run(unnamed) == []
+
+
+@pytest.mark.parametrize(("lang", "size"), [("zh", WIDE), ("en", NARROW)])
+def test_a_full_disk_is_a_switch_and_the_terminal_says_so_and_comes_back(
+    browser: Browser, lang: str, size: tuple[int, int]
+) -> None:
+    row = '[data-fault="disk:full"]'
+    with staged(browser, lang, size) as clerk:
+        clerk.start_sale("100", "1")
+        clerk.see("insert_card")
+        clerk.touch('[data-tab="faults"]')
+        clerk.touch(f'{row} [data-mode="always"]')
+        browser.until(f"document.querySelector('{row}').classList.contains('on')")
+        assert browser.run("document.querySelectorAll('[data-fault^=\"disk:\"]').length") == 7
+        assert browser.run(OVERFLOW) <= 0
+        browser.run(f"document.querySelector('{row}').scrollIntoView()")
+        clerk.picture(f"disk-faults-{lang}")
+        clerk.touch('[data-card="unionpay-credit-pin"]')
+        clerk.see("service_mode")
+        clerk.picture(f"disk-full-{lang}")
+        clerk.touch(f'{row} [data-mode="off"]')
+        browser.until(f"!document.querySelector('{row}').classList.contains('on')")
+        clerk.touch("#kill")
+        clerk.see("enter_number")

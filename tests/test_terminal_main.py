@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -74,10 +77,10 @@ def test_a_second_terminal_on_the_same_data_is_refused(tmp_path: Path) -> None:
     assert not is_running(data)
 
 
-@pytest.mark.parametrize("reason", ["journal", "keys"])
+@pytest.mark.parametrize("reason", ["disk", "journal", "keys"])
 def test_what_cannot_start_says_so_on_the_panel(reason: str) -> None:
     display = TwinDisplay()
-    assert out_of_service(Config.default(), display, reason) == 3
+    assert out_of_service(Config.default(), display, reason, Exception("why")) == 3
     assert display.names[-1] == "service_mode"
 
 
@@ -88,6 +91,36 @@ def test_a_damaged_journal_is_a_message_and_no_traceback(tmp_path: Path) -> None
     done = terminal("--config", str(config))
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_takes_nothing_is_said_on_the_panel_and_does_not_end_in_a_row_of_crashes(tmp_path: Path) -> None:
+    """Under a supervisor, whose start is the first thing to be written: no file may grow, as on a full disk."""
+    config = configuration(tmp_path)
+    Journal.open(tmp_path / "data" / "journal.db", wall_ms=lambda: time.time_ns() // 1_000_000).close()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "terminal", "--config", str(config)],
+        env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    patience = threading.Timer(60, process.kill)
+    patience.start()
+    try:
+        assert process.stderr is not None
+        told: list[str] = []
+        for line in process.stderr:
+            told.append(line)
+            if "journal failed" in line:
+                break
+        assert "restart to recover" in told[-1], told
+        assert not [line for line in told if "Traceback" in line]
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)  # It stays, and feeds its watchdog, so that the words can be read.
+    finally:
+        patience.cancel()
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.skipif(Path("/proc/device-tree/model").exists(), reason="a Raspberry Pi has what is missing here")

@@ -97,11 +97,11 @@ class Desk:
         return dict(self.look(views.faults))
 
     def payments(self, values: Values) -> JSON:
-        return dict(self.look(lambda stage: views.payments(_lit(stage))))
+        return dict(self.look(lambda stage: views.payments(stage)))
 
     def events(self, values: Values) -> JSON:
         after, limit = values.get("after", 0), values.get("limit", 100)
-        return dict(self.look(lambda stage: views.events(_lit(stage).world.journal.events_after(after, limit))))
+        return dict(self.look(lambda stage: views.events(stage.journal.events_after(after, limit))))
 
     def books(self, values: Values) -> JSON:
         return dict(self.look(views.books))
@@ -247,9 +247,3 @@ class Desk:
         except (ValueError, StoryError) as wrong:
             raise Conflict(str(wrong)) from None
         return self.state({})
-
-
-def _lit(stage: Stage) -> Stage:
-    if not stage.is_on:
-        raise StoryError("the terminal has no power; power: on first")
-    return stage

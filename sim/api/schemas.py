@@ -44,7 +44,7 @@ STATE = {
     "card": YES,
     "host": {"enum": ["simulated", "outside"]},
 }
-ENDED = ["done", "limit", "interrupted", "power-cut"]
+ENDED = ["done", "limit", "interrupted", "power-cut", "crashed"]
 OUTCOME = {"ended": {"enum": ENDED}, "at_ms": WHOLE, "screen": SCREEN}
 PLAYED: Mapping[str, Schema] = MappingProxyType(
     {"ended": {"enum": [*ENDED, "failed"]}, "step": WHOLE, "line": WHOLE, "column": WHOLE, "problem": TEXT}

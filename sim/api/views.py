@@ -47,7 +47,7 @@ def screen(stage: Stage) -> JSON:
 
 def screen_png(stage: Stage, scale: int) -> bytes:
     display = stage.world.display
-    pixels = display.pixels() if stage.is_on else bytes(display.width // 8 * display.height)
+    pixels = display.pixels() if stage.is_lit else bytes(display.width // 8 * display.height)
     glass = Image.frombytes("1", (display.width, display.height), pixels)
     out = io.BytesIO()
     glass.resize((glass.width * scale, glass.height * scale), 0).save(out, "PNG")
@@ -60,7 +60,7 @@ def state(stage: Stage) -> JSON:
         "seed": stage.terms.seed,
         "age_ms": age_ms,
         "clock": datetime.fromtimestamp((START_WALL_MS + age_ms) / 1000, UTC).isoformat(timespec="milliseconds"),
-        "power": stage.is_on,
+        "power": stage.is_lit,
         "lives": stage.lives,
         "mode": stage.mode(),
         "screen": stage.showing(),
@@ -92,7 +92,7 @@ def slip_png(lines: tuple[PaperLine, ...]) -> bytes:
 def payments(stage: Stage) -> JSON:
     """What the terminal's journal has, oldest first."""
     rows = []
-    for payment in reversed(all_payments(stage.world.journal)):
+    for payment in reversed(all_payments(stage.journal)):
         rows.append(
             {
                 "id": payment.id,
@@ -164,6 +164,7 @@ _WORDS = {
     "clock": ("终端时钟跳几秒", "the terminal's clock jumps by so many seconds"),
     "power": ("电源", "the power"),
     "power-fails": ("到下一个这样的时刻断电", "the power fails at the next such moment"),
+    "disk": ("日志所在的磁盘", "the disk beneath the journal"),
 }
 
 

@@ -15,6 +15,7 @@ from sim.acquirer.faults import EVERY, Fault, FaultKind
 from sim.cut_loop import MOMENTS
 from sim.line_faults import LINE_FAULTS, LineFault
 from sim.panel.protocol import JSONObject
+from sim.wire.disk import FAILURES, LIES, WELL
 
 LATE_MS = "25000"  # Later than the bench's terminal waits, and before everybody has forgotten it.
 Two = tuple[str, str]
@@ -26,6 +27,7 @@ GROUPS: Mapping[str, Two] = MappingProxyType(
         "wallet": ("扫码订单", "Wallet orders"),
         "counter": ("柜台", "The counter"),
         "power": ("电源", "The power"),
+        "disk": ("磁盘", "The disk"),
     }
 )
 # Of each fault of the host: its group, its words, and the option that a person may change with its first value.
@@ -85,6 +87,18 @@ MOMENT_WORDS: Mapping[str, Two] = MappingProxyType(
         "before receive": ("断电：收到应答之前", "power fails before an answer is seen"),
     }
 )
+# What the disk beneath the journal does wrong: sim.wire.disk.
+DISK_WORDS: Mapping[str, Two] = MappingProxyType(
+    {
+        "full": ("磁盘已满", "the disk is full"),
+        "write-fails": ("下次写盘出错", "the next write fails"),
+        "sync-fails": ("下次落盘出错", "the next sync fails"),
+        "delete-fails": ("下次删文件出错", "the next deletion fails"),
+        "folder-fails": ("下次目录落盘出错", "the next sync of the folder fails"),
+        "close-fails": ("下次关闭文件出错", "the next close fails"),
+        LIES: ("谎称已落盘，断电即丢", "it lies about its syncs: a power cut loses them"),
+    }
+)
 _LINE_OPTIONS = {"delay-request": ("ms", LATE_MS), "delay": ("ms", LATE_MS), "drip": ("ms", "20")}
 
 
@@ -135,6 +149,12 @@ def _line(virtual: bool) -> tuple[Row, ...]:
     )
 
 
+def _of_disk(name: str, words: Two) -> Row:
+    """What lasts is switched; what comes once comes once."""
+    lasts = name not in FAILURES or FAILURES[name].lasting
+    return Row("disk", "disk", name, *words, once="" if lasts else name, always=name if lasts else "", off=WELL)
+
+
 # What a real line can do, and what a terminal's own process can be done to.
 ON_THE_WIRE: tuple[Row, ...] = (
     *_line(virtual=False),
@@ -159,6 +179,8 @@ VIRTUAL: tuple[Row, ...] = (
         Row("power", "power-fails", moment.replace(" ", "-"), *MOMENT_WORDS[moment], once=moment.replace(" ", "-"))
         for moment in MOMENTS
     ),
+    Row("power", "power", "restart", "正常重启（关闭日志）", "restarted in order: the journal is closed", "restart"),
+    *(_of_disk(name, words) for name, words in DISK_WORDS.items()),
 )
 
 

@@ -55,6 +55,7 @@ HOST_WORDS = {"normal": "ok", "silent": "mute", "refuse": "refused"}
 PLAY_SPEED = 10  # Of a scenario that is played while time stands still: as fast as a person can follow.
 DEED_LIMIT_MS = 600_000
 RECORDING_S = 10.0  # Whoever wants a recording waits for the deed under way, but for no scenario.
+POWER_WHY = {"on": "", "off": "switch", "crashed": "crashed"}
 LAID_OUT = ("screen", "lamp", "host", "apdu", "event", "slip", "step", "playing")  # Of the world before.
 
 
@@ -246,13 +247,13 @@ class StagedWorld:
             return
         match event.what:
             case "begun":
-                self._hub.publish({"is": "power", "on": stage.is_on, "why": ""})
+                self._hub.publish({"is": "power", "on": stage.is_lit, "why": ""})
                 for lamp in stage.world.lamps.lit:
                     self._hub.publish({"is": "lamp", "lamp": lamp.value, "lit": True})
                 if (picture := stage.world.display.picture) is not None:
                     self._screen(stage, picture)
             case "power":
-                self._power(on=event.value == "on")
+                self._power(str(event.value))
             case "screen":
                 self._screen(stage, event.value)
             case "slip":
@@ -276,11 +277,11 @@ class StagedWorld:
                 self._hub.publish({"is": "power", "on": False, "why": "crashed-often"})
         self._stale = True
 
-    def _power(self, *, on: bool) -> None:
+    def _power(self, state: str) -> None:
         self._display, self._talk = None, CardTalk()
-        if not on:
+        if state != "on":
             self._hub.forget(SWITCHED_OFF)
-        self._hub.publish({"is": "power", "on": on, "why": "" if on else "switch"})
+        self._hub.publish({"is": "power", "on": state == "on", "why": POWER_WHY[state]})
 
     def _screen(self, stage: Stage, picture: Picture) -> None:
         width, height = stage.terms.panel
@@ -397,6 +398,7 @@ def _in_force(stage: Stage) -> dict[str, str]:
         found["tear:tear"] = "once"
     if isinstance(world.loop, CutLoop) and world.loop.cut_next:
         found[f"power-fails:{world.loop.cut_next.replace(' ', '-')}"] = "once"
+    found |= {f"disk:{name}": "always" if lasts else "once" for name, lasts in stage.disk.in_force().items()}
     return found
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import apsw
-
 from drivers.ports import LinkFault, Paper
 from sim.acquirer.faults import Fault, FaultKind
 from sim.card import PROFILES
@@ -20,7 +18,7 @@ from sim.swarm.draws import Draws
 from sim.swarm.permitted import Permitted
 from sim.swarm.world import SwarmWorld
 from sim.twins.link import GOOD_TRIP, Trip
-from sim.wire.disk import Failure
+from sim.wire.disk import FAILURES
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.model import Method
 
@@ -57,16 +55,7 @@ RARE_ERRANDS = (
 RARE_WITH_ORDERS = (("order-refund", "order-query"), ("order-refund", "order-refund"), ("void",))
 SIGNER = "signature"  # The card whose holder signs.
 SLOW_BEHIND = "slow-behind"  # The fault of that name: before this customer the line is slow.
-FAILURES: Mapping[str, tuple[str, type[apsw.Error]]] = MappingProxyType(
-    {
-        "disk-full": ("write", apsw.FullError),
-        "disk-write-fails": ("write", apsw.IOError),
-        "disk-sync-fails": ("sync", apsw.IOError),
-        "disk-delete-fails": ("delete", apsw.IOError),
-        "disk-folder-fails": ("folder", apsw.IOError),
-        "disk-close-fails": ("close", apsw.IOError),
-    }
-)
+ON_DISK = "disk-"  # So the faults of sim.wire.disk begin here.
 PROMPTS = ("enter_amount", "choose_method", "insert_card", "enter_pin", "show_qr", "scan_code", "wallet_paying")
 CARD_SCREENS = ("reading_card", "enter_pin", "connecting", "waiting", "approved", "printing", "declined")
 BUSY_SCREENS = ("connecting", "waiting", "reading_card", "printing", "settling", "signing_in", "reversing")
@@ -240,9 +229,9 @@ def _power(at: Counter) -> None:
     if disk is None:
         return
     effects = at.between("effect", 0, EFFECTS)
-    if at.name in FAILURES:
-        where, error = FAILURES[at.name]
-        disk.failure = Failure(where, error, disk.effects + effects)
+    failure = FAILURES.get(at.name.removeprefix(ON_DISK))
+    if failure is not None:
+        disk.failure = replace(failure, after=disk.effects + effects, lasting=False)
     else:
         disk.cut_after = effects
 
@@ -296,7 +285,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "power-cut-again": _cut_again,
         "power-cut-between": _dies,
         "killed": _dies,
-        **dict.fromkeys(FAILURES, _power),
+        **dict.fromkeys((ON_DISK + name for name in FAILURES), _power),
         "wrong-pin": _nothing,
         "wrong-pin-thrice": _nothing,
         "cancels": _screen_of("cancel_at", PROMPTS),

@@ -74,8 +74,8 @@ class Lives:
             disk.cut_after = self.draws.number(transaction, f"cut again {life}", RECOVERY_EFFECTS)
         world: SwarmWorld | None = None
         try:
-            world = SwarmWorld(self.draws, loop=loop, bank=bank, data=folder, vfs=disk.name)
-            world.disk, world.die = disk, partial(self._die, disk)
+            world = SwarmWorld(self.draws, loop=loop, bank=bank, data=folder, disk=disk)
+            world.die = partial(self._die, disk)
             world.begin(transaction, life)
             self.watch.look_at(world)
             if life:

@@ -234,7 +234,7 @@ class SwarmWorld(World):
         bank: Bank | None = None,
         data: Path | None = None,
         scratch: Path | None = None,
-        vfs: str | None = None,
+        disk: Disk | None = None,
         frozen: Drawn | None = None,
     ) -> None:
         self.draws = draws
@@ -244,7 +244,6 @@ class SwarmWorld(World):
         self.on_send: Callable[[bytes], None] = lambda frame: None
         self.on_unsent: Callable[[bytes], None] = lambda frame: None
         self.storm = Storm()
-        self.disk: Disk | None = None  # The one that can fail, if the journal is on it.
         self.die: Callable[[bool], None] = lambda killed: None  # The power goes now; `killed`: the process alone.
         self.in_flight: list[bytes] = []  # Requests that left and have not arrived.
         self.bank = bank or Bank(draws, profile)
@@ -257,7 +256,7 @@ class SwarmWorld(World):
             acquirer=self.bank.acquirer,
             data=data,
             scratch=scratch,
-            vfs=vfs,
+            disk=disk,
             panel=self.drawn.panel,
             language=self.drawn.language,
             profile=profile,

@@ -3,7 +3,8 @@
 What was written but not synced may be lost, kept or torn, sector by sector and in any order, as the seed decides.
 A new file's name, and a deletion, are durable when their folder has been synced, which is a moment of its own.
 After the cut nothing works until `mend`, which is the next power-on. A disk may also be full, or fail at a write, a
-sync, a deletion, a folder's sync or a close; it is well again at once, which a journal must not believe.
+sync, a deletion, a folder's sync or a close; it is well again at once, which a journal must not believe, or when
+somebody makes it so (`befall("well")`).
 
 Its limit is a disk that lies about its syncs (`lying`): what it loses nobody can keep; a test shows that it is seen.
 """
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import apsw
@@ -28,11 +30,29 @@ class PowerCut(apsw.IOError):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One error to come: at the next call `at` ("write", "sync", "delete", "folder", "close") after `after` effects."""
+    """An error to come: at the next call `at` ("write", "sync", "delete", "folder", "close") after `after` effects.
+
+    `lasting`: at each such call, until the disk is made well.
+    """
 
     at: str
     error: type[apsw.Error]
     after: int = 0
+    lasting: bool = False
+
+
+LIES, WELL = "lies", "well"
+# What a disk does wrong, by the name that scenarios, the panel and the swarm have for it.
+FAILURES: Mapping[str, Failure] = MappingProxyType(
+    {
+        "full": Failure("write", apsw.FullError, lasting=True),
+        "write-fails": Failure("write", apsw.IOError),
+        "sync-fails": Failure("sync", apsw.IOError),
+        "delete-fails": Failure("delete", apsw.IOError),
+        "folder-fails": Failure("folder", apsw.IOError),
+        "close-fails": Failure("close", apsw.IOError),
+    }
+)
 
 
 @dataclass(slots=True)
@@ -57,11 +77,32 @@ class Disk(apsw.VFS):
         self.cut_after: int | None = None
         self.dead = False
         self.lying = lying
+        self.forgets = False  # What it has not kept is lost at the cut, all of it: no sector is left to chance.
+        self.lied = False  # It has done so once: whatever is found later may come of it.
         self.fail_sync: type[apsw.Error] | None = None
         self.failure: Failure | None = None
         self.failed = 0  # How often it has.
         self.effects = 0
         self.on_cut: Callable[[], None] = lambda: None
+
+    def befall(self, how: str) -> None:
+        """One of FAILURES in place of the one before; LIES: from now on, forgetting all at the cut; WELL: no more."""
+        if how == LIES:
+            self.lying = self.forgets = self.lied = True
+            return
+        if how == WELL:
+            self.lying = self.forgets = False
+        self.failure = FAILURES.get(how)
+
+    def in_force(self) -> dict[str, bool]:
+        """What is wrong with it, or about to be, and whether that lasts."""
+        found = {name: failure.lasting for name, failure in FAILURES.items() if failure is self.failure}
+        return {**found, **({LIES: True} if self.forgets else {})}
+
+    def unplan(self) -> None:
+        """What was to fail once does not."""
+        if self.failure is not None and not self.failure.lasting:
+            self.failure = None
 
     def effect(self, what: str) -> None:
         """Something is about to reach the disk; the power may end here, or the disk may fail."""
@@ -80,7 +121,8 @@ class Disk(apsw.VFS):
         planned = self.failure
         if planned is None or self.effects < planned.after or planned.at != what:
             return
-        self.failure = None
+        if not planned.lasting:
+            self.failure = None
         self.failed += 1
         raise planned.error
 
@@ -91,7 +133,7 @@ class Disk(apsw.VFS):
     def mend(self) -> None:
         """Power is back: decide what became of each deletion and each sector that was not synced."""
         for name, content in self.unlinked.items():
-            if name not in self.files and self.random.random() < 0.5:
+            if name not in self.files and (self.forgets or self.random.random() < 0.5):
                 self.files[name] = content
         self.unlinked.clear()
         for name, content in list(self.files.items()):
@@ -99,10 +141,10 @@ class Disk(apsw.VFS):
                 del self.files[name]
                 continue
             result = bytearray(content.safe)
-            if len(content.seen) < len(result) and self.random.random() < 0.5:
+            if len(content.seen) < len(result) and not self.forgets and self.random.random() < 0.5:
                 del result[len(content.seen) :]
             for sector in sorted(content.dirty):
-                fate = self.random.choice(("lost", "kept", "torn"))
+                fate = "lost" if self.forgets else self.random.choice(("lost", "kept", "torn"))
                 new = content.seen[sector * SECTOR : (sector + 1) * SECTOR]
                 if fate == "torn":
                     new = new[: self.random.randrange(len(new) + 1)]
@@ -113,7 +155,7 @@ class Disk(apsw.VFS):
             self.files[name] = Content(result, bytearray(result), set(), True)
         self.dead = False
         self.cut_after = None
-        self.failure = None
+        self.unplan()
 
     # What SQLite calls.
 

@@ -329,7 +329,7 @@ EXAMPLES: tuple[screens.Screen, ...] = (
     screens.Problem("problem.title", "配置文件第12行有误，请联系服务商"),
     *(screens.Refused(reason) for reason in REFUSALS),
     *(screens.SignInDue(reason) for reason in SIGN_IN_REASONS),
-    *(screens.ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test")),
+    *(screens.ServiceMode(reason) for reason in ("crashes", "journal", "keys", "self_test", "disk")),
     screens.CheckClock("2026-11-22 01:35"),
     *(screens.Locked(reason) for reason in ("tamper", "files", "keys-gone")),
     screens.Cancelled(),

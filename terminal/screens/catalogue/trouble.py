@@ -52,7 +52,7 @@ class SignInDue:
 
 @value
 class ServiceMode:
-    """`reason` in room "service_mode": crashes, journal, keys, self_test."""
+    """`reason` in room "service_mode": crashes, disk, journal, keys, self_test."""
 
     name: ClassVar[str] = "service_mode"
     reason: str
