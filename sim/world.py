@@ -353,10 +353,14 @@ def _memory() -> Path | None:
 def hash_seed(seed: int | str) -> int:
     """An int from any seed, whatever PYTHONHASHSEED.
 
-    >>> hash_seed(7)
-    7
+    Digits are a number, however they came: typed on a command line, or in JSON.
+
+    >>> hash_seed(7), hash_seed("7")
+    (7, 7)
     """
-    return seed if isinstance(seed, int) else int.from_bytes(str(seed).encode(), "big") % 2**63
+    if isinstance(seed, int):
+        return seed
+    return (int(seed) if seed.isascii() and seed.isdecimal() else int.from_bytes(seed.encode(), "big")) % 2**63
 
 
 def _configured(language: str, keys: Keys, has_printer: bool, offered: tuple[str, ...] | None) -> Config:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from PIL import Image
 
+from sim.__main__ import main as simulator
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultKind
 from sim.acquirer.server import AcquirerServer
@@ -238,6 +239,17 @@ def test_the_recording_of_a_session_is_played_again_to_the_byte(api: Client, tmp
     found = replay(path)
     assert (found.same, found.deeds) == (True, 6)
     assert api.call("GET", "/recording").data == answer.data, "to record changes nothing"
+
+
+@pytest.mark.parametrize("seed", ["", "42"])
+def test_a_scenario_s_world_is_the_one_of_the_command_line(api: Client, tmp_path: Path, seed: str) -> None:
+    file, kept = SHIPPED / "card-mute.yaml", tmp_path / "kept.jsonl"
+    command = ["scenario", str(file), "--record", str(kept), *(["--seed", seed] if seed else [])]
+    assert simulator(command) == 0
+    api.post("/scenario", yaml=file.read_text(encoding="utf-8"), **({"seed": int(seed)} if seed else {}))
+    *_, here = api.raw("GET", "/v1/recording").data.decode().splitlines()
+    *_, there = kept.read_text(encoding="utf-8").splitlines()
+    assert json.loads(here)["digest"] == json.loads(there)["digest"], "all that it showed, printed, sent and recorded"
 
 
 def test_a_scenario_is_played_and_what_does_not_come_about_has_a_place(api: Client) -> None:

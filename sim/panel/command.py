@@ -144,9 +144,7 @@ class VirtualBench:
     def __init__(self, seed: str, *, port: int, panel: str, lang: str) -> None:
         hub, font = Hub(), load_font()
         width, height = (int(side) for side in panel.split("x"))
-        terms = Terms(
-            seed=int(seed) if seed.isdecimal() else seed, language=LANGUAGES[lang], panel=(width, height), offered="all"
-        )
+        terms = Terms(seed=seed, language=LANGUAGES[lang], panel=(width, height), offered="all")
         self.world = StagedWorld(hub, terms, cards=cards(), font=font)
         try:
             self._server = page_server(

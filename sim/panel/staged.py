@@ -182,7 +182,7 @@ class StagedWorld:
 
     def _begin_again(self, seed: str) -> None:
         if self._stage is not None:
-            fresh = replace(self._terms, seed=int(seed) if seed.isdecimal() else seed)
+            fresh = replace(self._terms, seed=seed)
             self._live.interrupt()
             self._hub.publish({"is": "playing", "state": ""})
             self._follow(self._live.reset(fresh))

@@ -22,7 +22,7 @@ LANGUAGES = ("en", "zh-CN")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="*", help="a file, or the name of a shipped scenario (default: all shipped)")
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="the terminal's language (default: en)")
-    parser.add_argument("--seed", default="", help="what the world is drawn from (default: the scenario's name)")
+    parser.add_argument("--seed", default="0", help="what each world is drawn from (default: %(default)s)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="of one scenario: write all that happens (replay)")
     parser.add_argument("--json", action="store_true", help="one JSON object for each scenario")
     parser.add_argument("--list", action="store_true", help="list the shipped scenarios")
