@@ -11,7 +11,8 @@ import pytest
 from panel_browser import Browser, chromium
 from test_panel_trading import Clerk
 
-from sim.panel.command import LANGUAGES, VirtualBench
+from emv.typed import language_of
+from sim.panel.command import VirtualBench
 from sim.recording.playing import replay
 
 pytestmark = [
@@ -34,13 +35,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @contextmanager
 def staged(browser: Browser, lang: str, size: tuple[int, int] = WIDE) -> Iterator[Clerk]:
-    bench = VirtualBench("7", port=0, panel="128x64", lang=lang)
+    bench = VirtualBench("7", port=0, panel="128x64", lang=language_of(lang))
     bench.start()
     try:
         browser.size(*size)
         browser.console.clear()
-        browser.open(f"{bench.url}&lang={lang}")
-        clerk = Clerk(browser, LANGUAGES[lang])
+        browser.open(f"{bench.url}&lang={language_of(lang)}")
+        clerk = Clerk(browser, language_of(lang))
         clerk.see("idle")
         browser.run(SETTLED)  # Until the font is there the buttons still move.
         yield clerk

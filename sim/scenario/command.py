@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from emv.typed import language_of
 from sim.deeds import Done, Entry
 from sim.recording.playing import record
 from sim.scenario.playing import Played, play_scenario, terms_of
@@ -16,12 +17,11 @@ from sim.scenario.reading import Scenario, ScenarioError, load_scenario
 from sim.scenario.schema import schema_text
 
 SHIPPED = Path(__file__).parents[1] / "scenarios"
-LANGUAGES = ("en", "zh-CN")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="*", help="a file, or the name of a shipped scenario (default: all shipped)")
-    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="the terminal's language (default: en)")
+    parser.add_argument("--lang", type=language_of, default="en", metavar="zh-CN|en", help="the terminal's (en)")
     parser.add_argument("--seed", default="0", help="what each world is drawn from (default: %(default)s)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="of one scenario: write all that happens (replay)")
     parser.add_argument("--json", action="store_true", help="one JSON object for each scenario")

@@ -31,7 +31,8 @@ function openTab(name) {
   if (name === "slips") $("slip-count").classList.remove("news");
 }
 
-function speak(to) {
+function speak(named) {
+  const to = named.startsWith("zh") ? "zh" : "en"; // zh-CN is zh, too, in the address as on the command line.
   page.lang = to;
   document.documentElement.lang = to === "zh" ? "zh-CN" : "en";
   document.body.dataset.lang = to;
