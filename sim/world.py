@@ -27,6 +27,7 @@ from sim.loop import START_WALL_MS, SimLoop
 from sim.mishaps import happen
 from sim.phone import Phone, PhoneInHand
 from sim.story import BEHAVIOURS, Eyes, StoryError
+from sim.takes import instead
 from sim.twins.card_reader import TwinCardReader
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
@@ -245,7 +246,7 @@ class World:
         """Put that card in; with `tear_at` it is pulled out during the n-th command."""
         if profile not in self.cards:
             if profile not in PROFILES:
-                raise StoryError(f"no such card: {profile}")
+                raise StoryError(f"no such card: {profile}; {instead(profile, PROFILES)}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
         try:
             self.reader.insert(self.cards[profile], tear_at=tear_at or self.tear_at)
@@ -258,7 +259,7 @@ class World:
         try:
             line = swipe_of(card, with_lrc=self.config.stripe.lrc)
         except KeyError:
-            raise StoryError(f"no such card: {card}") from None
+            raise StoryError(f"no such card: {card}; {instead(card.rpartition(':')[2], PROFILES)}") from None
         self.stripe.swipe(line)
 
     def remove(self) -> None:

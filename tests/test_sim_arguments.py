@@ -13,6 +13,7 @@ import pytest
 
 from emv.__main__ import main as explain
 from sim.__main__ import main
+from sim.takes import instead
 
 ROOT = Path(__file__).parents[1]
 
@@ -68,3 +69,35 @@ def test_the_kernel_s_words_are_asked_for_in_the_same_way(capsys: pytest.Capture
         assert explain(["bits", "tvr", "0000000001", "--language", typed]) == 0
         said.append(capsys.readouterr().out)
     assert said[0] == said[1] and len(set(said)) == 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "near"),
+    [
+        (["pannel"], 2, "panel"),
+        (["card", "--show", "unionpay-credt-pin"], 2, "unionpay-credit-pin"),
+        (["scenario", "wrong-pin-thrice"], 2, "wrong-pin-thrice-reversal-lost-power-cut"),
+        (["proxy", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:1", "--fault", "drop-repl"], 2, "drop-reply"),
+        (["acquirer", "--port", "0", "--faults", "drop-rply,mti=0200"], 2, "drop-reply"),
+        (["acquirer", "--port", "0", "--faults", "drop-reply,nht=2"], 2, "nth"),
+        (["certify", "--spawn", "--case", "sale-1"], 2, "SALE-10"),
+        (["replay", "--seed", "7", "--transactions", "5", "--without", "1:reply-lst"], 2, "reply-lost"),
+    ],
+    ids=lambda value: str(value[0]) if isinstance(value, list) else "",
+)
+def test_a_name_that_there_is_not_brings_the_nearest_and_no_long_list(
+    typed: list[str], status: int, near: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        assert main(typed) == status
+    except SystemExit as ended:
+        assert ended.code == status
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"did you mean {near}?" in said
+    assert len(said) < 160
+
+
+def test_near_names_are_found_whatever_their_case_and_few_names_are_all_told() -> None:
+    assert instead("WeChat", ["wechat", "alipay"]) == "did you mean wechat? one of wechat, alipay"
+    assert instead("", ["wechat", "alipay"]) == "one of wechat, alipay"
+    assert instead("zzz", map(str, range(40))).endswith("23 and 16 more")

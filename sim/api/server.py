@@ -22,6 +22,7 @@ from sim.api.params import Wrong, read_all
 from sim.api.routes import Route
 from sim.live import Broken, Busy
 from sim.panel.gate import Gate
+from sim.takes import instead
 
 BODY_LIMIT = 16 * 1024 * 1024  # A snapshot of a hundred thousand deeds.
 CONNECTIONS_LIMIT = 32
@@ -157,7 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         found = [(match, route) for pattern, route in _PATTERNS if (match := pattern.fullmatch(address.path))]
         if not found:
-            raise Refused(404, "no such path; GET /v1/openapi.json lists them")
+            near = instead(address.path, dict.fromkeys(route.path for route in TABLE))
+            raise Refused(404, f"no such path; {near}; GET /v1/openapi.json lists them")
         for match, route in found:
             if route.method == self.command:
                 given = self._query(address.query) if route.method == "GET" else _json(self.headers, body)

@@ -15,6 +15,7 @@ from sim.recording.playing import record
 from sim.scenario.playing import Played, play_scenario, terms_of
 from sim.scenario.reading import Scenario, ScenarioError, load_scenario
 from sim.scenario.schema import schema_text
+from sim.takes import instead
 
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
         print(broken, file=sys.stderr)
         return 2
     except OSError as missing:
-        print(f"scenario: {missing.filename}: {missing.strerror}; --list names those that are shipped", file=sys.stderr)
+        near = instead(Path(missing.filename).stem, (path.stem for path in shipped()))
+        print(f"scenario: {missing.filename}: {missing.strerror}; shipped (--list): {near}", file=sys.stderr)
         return 2
     if args.list:
         for scenario in scenarios:
