@@ -30,6 +30,7 @@ from sim.api.command import add_arguments, run
 from sim.api.desk import Desk
 from sim.api.openapi import TABLE, document, document_text
 from sim.api.server import BODY_LIMIT, ApiServer
+from sim.api.words import in_chinese
 from sim.card import PROFILES
 from sim.outside_host import OutsideHost
 from sim.panel.faults import HOST_FAULTS
@@ -337,6 +338,24 @@ def test_a_mistake_is_told_with_its_field(
     assert reason in answer.reason[1]
 
 
+def test_a_mistake_is_told_in_the_language_that_was_asked_for(api: Client) -> None:
+    body = json.dumps({"card": "signatur"}).encode()
+    told = [
+        api.raw("POST", "/v1/insert", body, **({"Accept-Language": asked} if asked else {}))
+        for asked in ("", "en", "zh-CN,zh;q=0.9,en;q=0.8", "fr")
+    ]
+    assert [answer.headers["Content-Language"] for answer in told] == ["en", "en", "zh-CN", "en"]
+    english, chinese = told[0].json["error"], told[2].json["error"]
+    assert (chinese["status"], chinese["field"]) == (english["status"], english["field"]) == (422, "card")
+    assert english["reason"].startswith("did you mean signature? one of ")
+    assert chinese["reason"].startswith("是不是 signature？共有")
+    scenario = json.dumps({"yaml": "title: t\nsteps:\n  - expect: {mode: locked}\n"}).encode()
+    played = api.raw("POST", "/v1/scenario", scenario, **{"Accept-Language": "zh"}).json
+    assert (played["ended"], played["problem"]) == ("failed", "期待mode locked；现在是signed-in")
+    stranger = api.raw("GET", "/v1/state", **{"Accept-Language": "zh", "Authorization": ""})
+    assert stranger.reason[1].startswith("须有 Authorization")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "headers", "status"),
     [
@@ -365,7 +384,7 @@ def test_what_is_not_let_in_is_told_in_the_same_form(
     answer = api.raw(method, path, body, **headers)
     assert answer.status == status
     assert answer.json["error"]["status"] == status
-    assert answer.json["error"]["reason"]
+    assert in_chinese(answer.reason[1]) != answer.reason[1]
     assert ("Allow" in answer.headers) == (status == 405)
 
 
@@ -425,7 +444,9 @@ def test_the_document_is_whole() -> None:
     assert len({operation["operationId"] for operation in operations}) == len(operations) == len(TABLE)
     for path, each in told["paths"].items():
         for operation in each.values():
-            named = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"}
+            language, *others = operation["parameters"]
+            assert language == {"$ref": "#/components/parameters/Language"}
+            named = {parameter["name"] for parameter in others if parameter["in"] == "path"}
             assert named == set(re.findall(r"\{(\w+)\}", path))
 
 
