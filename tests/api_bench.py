@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from sim.api.openapi import document
 from sim.api.server import ApiServer
-from sim.api.words import in_chinese
+from sim.reasons import in_chinese
 
 TOKEN = "a-token-of-this-test"
 

@@ -30,11 +30,11 @@ from sim.api.command import add_arguments, run
 from sim.api.desk import Desk
 from sim.api.openapi import TABLE, document, document_text
 from sim.api.server import BODY_LIMIT, ApiServer
-from sim.api.words import in_chinese
 from sim.card import PROFILES
 from sim.outside_host import OutsideHost
 from sim.panel.faults import HOST_FAULTS
 from sim.proxy import Address
+from sim.reasons import in_chinese
 from sim.recording.playing import replay
 from sim.scenario.command import SHIPPED
 from sim.stage import Terms

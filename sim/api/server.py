@@ -20,9 +20,9 @@ from sim.api.desk import Conflict, Desk, Missing
 from sim.api.openapi import TABLE
 from sim.api.params import Wrong, read_all
 from sim.api.routes import Route
-from sim.api.words import in_chinese, speaks_chinese
 from sim.live import Broken, Busy
 from sim.panel.gate import Gate
+from sim.reasons import in_chinese, speaks_chinese
 from sim.takes import instead
 
 BODY_LIMIT = 16 * 1024 * 1024  # A snapshot of a hundred thousand deeds.

@@ -23,6 +23,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from sim.panel.gate import Gate
 from sim.panel.hub import Hub, Listener
 from sim.panel.protocol import MESSAGE_LIMIT, Do, JSONObject, ProtocolError, parse_do
+from sim.panel.words import problem
 
 PAGES_LIMIT = 8  # Open pages at once; each costs two threads.
 STRANGE_LIMIT = 20  # Messages that do not parse before a page is shut out: a broken page must not fill the log.
@@ -196,7 +197,7 @@ class PanelServer:
                     self._on_do(parse_do(text))
                 except ProtocolError as broken:
                     strange += 1
-                    self._hub.publish({"is": "problem", "text": str(broken)})
+                    self._hub.publish(problem(str(broken)))
                     if strange >= STRANGE_LIMIT:
                         connection.close(1008, "too many messages that do not parse")
                         return

@@ -1,4 +1,4 @@
-"""The API's refusals in Chinese: every reason that the sources raise has its row, and one is asked for by a header."""
+"""A world's refusals in Chinese: every reason that the sources raise has its row, and a header asks for it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from sim.api.words import in_chinese, speaks_chinese
+from sim.reasons import in_chinese, speaks_chinese
 
 ROOT = Path(__file__).parents[1]
 # Where the reasons of the API are made, and the names of what is raised there.
 SOURCES = (
     *("api/desk", "api/params", "api/routes", "api/server", "api/views", "scenario/reading", "scenario/steps"),
     *("acquirer/faults", "deeds", "line_faults", "live", "mishaps", "pace", "panel/gate", "stage", "story", "takes"),
-    *("world", "recording/playing"),
+    *("world", "recording/playing", "panel/staged", "panel/world", "handheld"),
 )
 RAISED = {
     *("StoryError", "ValueError", "LookupError", "Wrong", "Refused", "Refusal", "Conflict", "Missing", "Busy"),
-    *("Broken", "wrong"),
+    *("Broken", "wrong", "_problem", "say"),
 }
 NOT_FOR_ASKERS = "\0 stands alone"  # Raised where a table of ours is wrong.
 SAMPLES = ("5", "one of a, b", "[a, b]", "x", "expect")  # What may stand in a place that is filled in.

@@ -1,4 +1,6 @@
-"""What the API refuses, in Chinese: English, as whoever raised it said it, to Chinese, a row a sentence.
+"""What a world refuses, in Chinese: English, as whoever raised it said it, to Chinese, a row a sentence.
+
+The API says it in the language that it is asked in, the panel in that of its page.
 
 A row is a pattern for the whole of a reason. What its groups find is looked up in its turn, so that a reason inside a
 reason is said once; a name that no row knows stays as it is.
@@ -70,6 +72,12 @@ _ROWS: Final = MappingProxyType(
         r"this world's power cannot fail at a moment": "这个世界不能在某一时刻断电",
         r"(\S+) is not mended by its name": "{}不能按名字修复",
         r"(\S+): there is no (.+)": "{}：没有{}",
+        # The panel
+        r"no such scenario: (.+)": "没有这个场景：{}",
+        r"(?:no|there is no) card (\S+)": "没有这张卡：{}",
+        r"(.+) is not done to a handheld": "不能对终端做{}",
+        r"its journal cannot be read: (.+)": "读不出它的日志：{}",
+        r"a scenario is being played: stop it, or wait for its end": "正在演场景：请停止，或等它演完",
         # Deeds
         r"run until what\? (.+)": "直到什么为止？{}",
         r"text is missing": "缺少文字",
