@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -22,6 +23,7 @@ from sim.card import PROFILES
 from sim.hand import Hand
 from sim.live import Live
 from sim.outside_host import OutsideHost
+from sim.panel.line import BreakableLine
 from sim.proxy import Address
 from sim.recording.following import follow
 from sim.recording.playing import is_full, recording_of, replay
@@ -116,6 +118,21 @@ def test_a_world_before_it_says_what_it_cannot_have() -> None:
             world.press("1")
             world.insert("signature")
             world.run_until(screen="reversal_pending")
+        host.close()
+
+
+def test_what_is_owed_to_a_world_is_not_waited_for_by_the_next() -> None:
+    with AcquirerServer(Acquirer()) as outside, contextlib.closing(BreakableLine(0, outside.port, str)) as line:
+        host = OutsideHost(Address("127.0.0.1", line.port), patience_s=1.0)
+        with Live(Terms(seed=1), begin=host.stage) as live:
+            world = Hand(live)
+            line.add("delay,ms=60000")  # Of that connection all that comes behind it, too.
+            world.press("500 ENTER")
+            world.press("1")
+            world.insert("signature")
+            world.run_until(screen="reversal_pending")
+            live.reset(Terms(seed=2)).result()
+            assert world.screen == "idle"
         host.close()
 
 
