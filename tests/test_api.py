@@ -28,7 +28,7 @@ from sim.acquirer.server import AcquirerServer
 from sim.api import views
 from sim.api.command import add_arguments, run
 from sim.api.desk import Desk
-from sim.api.openapi import TABLE, document, document_text
+from sim.api.openapi import MISTAKES, TABLE, document, document_text
 from sim.api.server import BODY_LIMIT, ApiServer
 from sim.card import PROFILES
 from sim.outside_host import OutsideHost
@@ -269,7 +269,7 @@ def test_lists_for_people_who_write_tests(api: Client) -> None:
     cards = {card["name"]: card for card in api.get("/cards")["cards"]}
     assert cards["unionpay-credit-pin"]["pin"] == "123456"
     codes = {code["code"]: code for code in api.get("/response-codes")["codes"]}
-    assert codes["51"]["amount_minor"] == 151
+    assert [codes[code]["amount_minor"] for code in ("51", "00", "A0")] == [151, 100, None]
     assert api.call("GET", "/openapi.json").json == json.loads(document_text())
 
 
@@ -384,6 +384,9 @@ def test_what_is_not_let_in_is_told_in_the_same_form(
     answer = api.raw(method, path, body, **headers)
     assert answer.status == status
     assert answer.json["error"]["status"] == status
+    assert str(status) in {**MISTAKES, "501": "of no path that the document has"}
+    told = document()
+    Draft202012Validator({"$ref": "#/components/schemas/Error", "components": told["components"]}).validate(answer.json)
     assert in_chinese(answer.reason[1]) != answer.reason[1]
     assert ("Allow" in answer.headers) == (status == 405)
 
