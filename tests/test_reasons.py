@@ -43,7 +43,9 @@ def phrase(node: ast.expr) -> str:
         return "".join(phrase(part) for part in node.values)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
-    return "\0" if isinstance(node, ast.FormattedValue) else ""
+    if isinstance(node, ast.FormattedValue):
+        return "'a'" if node.conversion == ord("r") else "\0"
+    return ""
 
 
 def is_said(text: str) -> bool:
@@ -76,6 +78,10 @@ def test_the_sources_are_read_at_all() -> None:
         ("expected mode locked; it is signed_in", "期待mode locked；现在是signed_in"),
         ("nothing came before-link within 10 minutes", "10分钟内没有等到before-link"),
         ("never seen; the display says: Pay by: ¥5.00", "一直没有见到；屏幕上是：Pay by: ¥5.00"),
+        (
+            "fault code,code=5: fault 'code,code=5': a response code is two digits or capital letters",
+            "fault code,code=5：故障'code,code=5'：应答码是两位数字或大写字母",
+        ),
         ("what no row knows", "what no row knows"),
     ],
 )
