@@ -36,7 +36,7 @@ from emv.tlv import BYTES_MAX, Tlv, TlvError, parse, tag_bytes
 from emv.tracefile import BYTES_MAX as TRACE_MAX
 from emv.tracefile import Trace, TraceError
 from emv.tracefile import parse as parse_trace
-from emv.typed import InputError, fault_in_chinese, typed_bytes
+from emv.typed import InputError, fault_in_chinese, language_of, typed_bytes
 
 FINE, DIFFERS, BAD_INPUT, MASKED = 0, 1, 2, 3
 BREAKS = DIFFERS
@@ -84,6 +84,10 @@ def _refused(options: argparse.Namespace, error: Exception) -> int:
     return BAD_INPUT
 
 
+def _language(text: str) -> str:
+    return BOTH if text == BOTH else language_of(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m emv", description="Explain EMV data 解释EMV数据")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -93,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         command.add_argument("--json", action="store_true", help="one JSON object")
         command.add_argument(
-            "--language", choices=(BOTH, *explain.LANGUAGES), default=BOTH, help="语言 (default: both 双语)"
+            "--language", type=_language, default=BOTH, metavar="zh-CN|en|both", help="语言 (default: both 双语)"
         )
         return command
 

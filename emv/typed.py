@@ -1,4 +1,4 @@
-"""Hex as people type and paste it, and the faults of TLV in their languages.
+"""Hex as people type and paste it, the name of their language, and the faults of TLV in it.
 
 Spaces, lines, colons, commas, hyphens and 0x or \\x before a byte are how logs, readers and programs write the same
 bytes. Whatever else stands there is refused with its place in what was typed, and never quoted: it may be a PAN.
@@ -6,6 +6,7 @@ bytes. Whatever else stands there is refused with its place in what was typed, a
 
 from __future__ import annotations
 
+import argparse
 import re
 from types import MappingProxyType
 from typing import Final
@@ -64,6 +65,20 @@ def typed_bytes(text: str, limit: int) -> bytes:
     if len(digits) % 2:
         raise InputError(f"{len(digits)} hex digits are no whole bytes 十六进制数字个数为奇数", len(text))
     return bytes.fromhex(digits)
+
+
+def language_of(text: str) -> str:
+    """What every command of this project takes for a language: zh-CN or zh, en.
+
+    >>> language_of("zh"), language_of("zh-CN"), language_of("en")
+    ('zh-CN', 'zh-CN', 'en')
+
+    For argparse. Raises argparse.ArgumentTypeError.
+    """
+    try:
+        return {"zh": "zh-CN", "zh-cn": "zh-CN", "en": "en"}[text.lower()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"zh-CN (or zh) or en, not {text!r}") from None
 
 
 def fault_in_chinese(reason: str) -> str:

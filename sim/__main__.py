@@ -7,6 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from sim.takes import instead
+
 # name: (module with add_arguments(parser) and run(args), help)
 COMMANDS = {
     "panel": ("sim.panel.command", "a working terminal in your browser, with the whole world around it"),
@@ -39,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=words_of_help, description=words_of_help)
         if name in words[:1]:
             importlib.import_module(module_name).add_arguments(command)
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        parser.error(f"there is no {words[0]}; {instead(words[0], COMMANDS)}")
     args = parser.parse_args(words)
     status: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
     return status

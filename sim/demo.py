@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from drivers.ports import PaperLine, Picture
+from emv.typed import language_of
 from sim.books import all_payments, discrepancies
 from sim.phone import display_image
 from sim.story import FIRST_RUN, OPERATOR, StoryError, play
@@ -107,7 +108,7 @@ class Album:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="where the pictures go (build/demo)")
-    parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="the terminal's language")
+    parser.add_argument("--lang", type=language_of, default="zh-CN", metavar="zh-CN|en", help="the terminal's language")
     parser.add_argument("--panel", choices=("128x64", "128x128"), default="128x64", help="the display")
     parser.add_argument("--seed", default="demo")
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")

@@ -36,6 +36,7 @@ from drivers.ports import DeviceError, Key, Lamp, Paper
 from drivers.printer import EscPosPrinter, PrinterSettings
 from drivers.scanner import Gm65Scanner, ScannerSettings
 from drivers.stripe_reader import SerialStripeReader, StripeSettings
+from emv.typed import language_of
 from sim.acquirer.registry import TEST_MERCHANT, TEST_TERMINAL
 from sim.card import PROFILES, VirtualCard
 from sim.card.stripe import swipe_of
@@ -83,7 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reply-seconds", type=int, default=20, metavar="N", help="how long the host may take (default: %(default)s)"
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what happens, with no secret in it")
-    parser.add_argument("--lang", choices=("zh-CN", "en"), default="zh-CN", help="before the first run has asked")
+    parser.add_argument(
+        "--lang", type=language_of, default="zh-CN", metavar="zh-CN|en", help="before the first run has asked (zh-CN)"
+    )
     parser.add_argument("--wallets", type=Path, metavar="FILE", help="[wallets] of the configuration (sim gateways)")
 
 

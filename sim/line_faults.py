@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sim.acquirer.faults import EVERY
+from sim.takes import instead
 from sim.twins.link import Trip
 
 NUMBER_LIMIT = 1_000_000
@@ -63,7 +64,7 @@ def parse_line_fault(text: str) -> LineFault:
     """
     name, *options = text.split(",")
     if name not in LINE_FAULTS:
-        raise ValueError(f"no fault of a line is called {name!r}; they are {', '.join(LINE_FAULTS)}")
+        raise ValueError(f"no fault of a line is called {name!r}; {instead(name, LINE_FAULTS)}")
     values: dict[str, int] = {}
     for option in options:
         key, _, value = option.partition("=")

@@ -13,6 +13,7 @@ from sim.acquirer.faults import FaultKind, parse_fault
 from sim.cut_loop import CutLoop, PowerCut
 from sim.line_faults import LINE_FAULTS, parse_line_fault
 from sim.story import MISHAPS, StoryError
+from sim.takes import instead
 
 if TYPE_CHECKING:
     from sim.world import World
@@ -25,7 +26,7 @@ def happen(world: World, what: str, how: str) -> None:
     try:
         MISHAPS[what].check(how)
     except KeyError:
-        raise StoryError(f"no such mishap: {what}") from None
+        raise StoryError(f"no such mishap: {what}; {instead(what, MISHAPS)}") from None
     except ValueError as wrong:
         raise StoryError(f"{what} {how}: {wrong}") from None
     _MISHAPS[what](world, how)

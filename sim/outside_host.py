@@ -61,7 +61,11 @@ class OutsideHost:
         self._reader = FrameReader(FRAME_LIMIT_BYTES, length_digits)
 
     def stage(self, terms: Terms) -> Stage:
-        """A world before this host. It remembers the numbers of the worlds before, and this one has others."""
+        """A world before this host, which remembers the numbers of the worlds before: this one has others.
+
+        It calls anew: what the host still owes to the one before belongs to nobody.
+        """
+        self.close()
         return Stage(terms, host=self, first_stan=(self._first_stan + self._sent) % STANS)
 
     def __call__(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:

@@ -28,7 +28,7 @@ from sim.card.stripe import FAULTS as STRIPE_FAULTS
 from sim.cut_loop import MOMENTS
 from sim.line_faults import parse_line_fault
 from sim.phone import PhoneInHand
-from sim.takes import CODE_CHARACTERS, Takes, like, number_from, one_of, parsed_by
+from sim.takes import CODE_CHARACTERS, Takes, instead, like, number_from, one_of, parsed_by
 from sim.wire.disk import FAILURES, LIES, WELL
 from terminal.config.settings import OFFERED
 from terminal.flows import transactions
@@ -193,7 +193,7 @@ async def act(world: Counter, words: list[str]) -> None:
             continue
         action = ACTIONS.get(word)
         if action is None:
-            raise StoryError(f"no such action: {word}")
+            raise StoryError(f"no such action: {word}; {instead(word, ACTIONS)}")
         arguments = [words.pop(0) for _ in range(action.arguments) if words]
         if len(arguments) != action.arguments:
             raise StoryError(f"{word} needs {action.arguments} word(s)")

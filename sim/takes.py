@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 SHOWN_CHOICES = 24
+FEW = 8  # So many names are read at a glance, beside the nearest one, too.
+WORD_LIMIT = 64  # Of a word that is compared with others; no name is longer.
 CODE_CHARACTERS = 1024  # A version 40 QR holds more; no payment code comes near.
 
 
@@ -20,12 +23,27 @@ class Takes:
     number: bool = False  # Written without quotes.
 
 
+def instead(word: str, choices: Iterable[str]) -> str:
+    """What to say of a name that is none: the nearest one, and which there are where that is no long list.
+
+    >>> instead("alipy", ["wechat", "alipay"])
+    'did you mean alipay? one of wechat, alipay'
+    """
+    names = list(choices)
+    spelt, lower = {name.lower(): name for name in names}, word[:WORD_LIMIT].lower()
+    begun = [each for each in spelt if lower and each.startswith(lower)]
+    near = [spelt[each] for each in begun[:1] or difflib.get_close_matches(lower, spelt, 1)]
+    if near and len(names) > FEW:
+        return f"did you mean {near[0]}? one of {len(names)}"
+    shown, more = ", ".join(names[:SHOWN_CHOICES]), len(names) - SHOWN_CHOICES
+    listed = f"one of {shown}" + (f" and {more} more" if more > 0 else "")
+    return f"did you mean {near[0]}? {listed}" if near else listed
+
+
 def one_of(*choices: str) -> Takes:
     def check(text: str) -> None:
         if text not in choices:
-            shown = ", ".join(choices[:SHOWN_CHOICES])
-            more = len(choices) - SHOWN_CHOICES
-            raise ValueError(f"one of {shown}" + (f" and {more} more" if more > 0 else ""))
+            raise ValueError(instead(text, choices))
 
     return Takes(check, {"enum": list(choices)})
 

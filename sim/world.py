@@ -27,6 +27,7 @@ from sim.loop import START_WALL_MS, SimLoop
 from sim.mishaps import happen
 from sim.phone import Phone, PhoneInHand
 from sim.story import BEHAVIOURS, Eyes, StoryError
+from sim.takes import instead
 from sim.twins.card_reader import TwinCardReader
 from sim.twins.display import TwinDisplay
 from sim.twins.keypad import TwinBuzzer, TwinKeypad, TwinLamps, TwinTamperSwitch
@@ -263,7 +264,7 @@ class World:
         """Put that card in; with `tear_at` it is pulled out during the n-th command."""
         if profile not in self.cards:
             if profile not in PROFILES:
-                raise StoryError(f"no such card: {profile}")
+                raise StoryError(f"no such card: {profile}; {instead(profile, PROFILES)}")
             self.cards[profile] = VirtualCard(PROFILES[profile], wait=self.loop.spend)
         try:
             self.reader.insert(self.cards[profile], tear_at=tear_at or self.tear_at)
@@ -276,7 +277,7 @@ class World:
         try:
             line = swipe_of(card, with_lrc=self.config.stripe.lrc)
         except KeyError:
-            raise StoryError(f"no such card: {card}") from None
+            raise StoryError(f"no such card: {card}; {instead(card.rpartition(':')[2], PROFILES)}") from None
         self.stripe.swipe(line)
 
     def remove(self) -> None:
@@ -374,10 +375,14 @@ def _memory() -> Path | None:
 def hash_seed(seed: int | str) -> int:
     """An int from any seed, whatever PYTHONHASHSEED.
 
-    >>> hash_seed(7)
-    7
+    Digits are a number, however they came: typed on a command line, or in JSON.
+
+    >>> hash_seed(7), hash_seed("7")
+    (7, 7)
     """
-    return seed if isinstance(seed, int) else int.from_bytes(str(seed).encode(), "big") % 2**63
+    if isinstance(seed, int):
+        return seed
+    return (int(seed) if seed.isascii() and seed.isdecimal() else int.from_bytes(seed.encode(), "big")) % 2**63
 
 
 def _configured(language: str, keys: Keys, has_printer: bool, offered: tuple[str, ...] | None) -> Config:

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from sim.api.openapi import document
 from sim.api.server import ApiServer
+from sim.reasons import in_chinese
 
 TOKEN = "a-token-of-this-test"
 
@@ -69,6 +70,8 @@ class Client:
         validator = schema_of(method, f"/v1{path}", answer.status)
         if validator is not None:
             validator.validate(answer.json)
+        if answer.status >= 400:
+            assert re.search(r"[一-鿿]", in_chinese(answer.reason[1])), f"{answer.reason[1]!r} has no row"
         return answer
 
     def get(self, path: str, query: str = "") -> Any:

@@ -114,7 +114,7 @@ def bench(folder: Path, command: Sequence[str] = tuple(FAKE)) -> Iterator[Bench]
     server = PanelServer(
         hub,
         world.do,
-        port=0,
+        ports=(0,),
         token=TOKEN,
         hello=lambda: {"lang": "en", "layout": LAYOUT},
         font=lambda name: block(name, font),

@@ -21,18 +21,20 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from PIL import Image
 
+from sim.__main__ import main as simulator
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import FaultKind
 from sim.acquirer.server import AcquirerServer
 from sim.api import views
 from sim.api.command import add_arguments, run
 from sim.api.desk import Desk
-from sim.api.openapi import TABLE, document, document_text
+from sim.api.openapi import MISTAKES, TABLE, document, document_text
 from sim.api.server import BODY_LIMIT, ApiServer
 from sim.card import PROFILES
 from sim.outside_host import OutsideHost
 from sim.panel.faults import HOST_FAULTS
 from sim.proxy import Address
+from sim.reasons import in_chinese
 from sim.recording.playing import replay
 from sim.scenario.command import SHIPPED
 from sim.stage import Terms
@@ -240,6 +242,17 @@ def test_the_recording_of_a_session_is_played_again_to_the_byte(api: Client, tmp
     assert api.call("GET", "/recording").data == answer.data, "to record changes nothing"
 
 
+@pytest.mark.parametrize("seed", ["", "42"])
+def test_a_scenario_s_world_is_the_one_of_the_command_line(api: Client, tmp_path: Path, seed: str) -> None:
+    file, kept = SHIPPED / "card-mute.yaml", tmp_path / "kept.jsonl"
+    command = ["scenario", str(file), "--record", str(kept), *(["--seed", seed] if seed else [])]
+    assert simulator(command) == 0
+    api.post("/scenario", yaml=file.read_text(encoding="utf-8"), **({"seed": int(seed)} if seed else {}))
+    *_, here = api.raw("GET", "/v1/recording").data.decode().splitlines()
+    *_, there = kept.read_text(encoding="utf-8").splitlines()
+    assert json.loads(here)["digest"] == json.loads(there)["digest"], "all that it showed, printed, sent and recorded"
+
+
 def test_a_scenario_is_played_and_what_does_not_come_about_has_a_place(api: Client) -> None:
     text = (SHIPPED / "wrong-pin-thrice-reversal-lost-power-cut.yaml").read_text(encoding="utf-8")
     played = api.post("/scenario", yaml=text)
@@ -256,7 +269,7 @@ def test_lists_for_people_who_write_tests(api: Client) -> None:
     cards = {card["name"]: card for card in api.get("/cards")["cards"]}
     assert cards["unionpay-credit-pin"]["pin"] == "123456"
     codes = {code["code"]: code for code in api.get("/response-codes")["codes"]}
-    assert codes["51"]["amount_minor"] == 151
+    assert [codes[code]["amount_minor"] for code in ("51", "00", "A0")] == [151, 100, None]
     assert api.call("GET", "/openapi.json").json == json.loads(document_text())
 
 
@@ -296,9 +309,12 @@ def test_nothing_that_is_told_has_a_whole_card_number(api: Client) -> None:
         ("/press", {}, 422, "keys", "is missing"),
         ("/press", {"keys": "HELLO"}, 422, "keys", "digits and key names"),
         ("/press", {"keys": 5}, 422, "keys", "a text of at most"),
-        ("/press", {"keys": "5", "more": 1}, 422, "more", "no such field; there are keys"),
+        ("/press", {"keys": "5", "more": 1}, 422, "more", "no such field; one of keys"),
         ("/press", [1], 400, "", "a JSON object"),
         ("/insert", {"card": "gold"}, 422, "card", "one of "),
+        ("/insert", {"card": "signatur"}, 422, "card", "did you mean signature? one of "),
+        ("/faults", {"what": "fault", "how": "drop-rply"}, 422, "how", "did you mean drop-reply? one of "),
+        ("/phone", {"wallet": "wechat", "dose": "scan"}, 422, "dose", "no such field; did you mean does?"),
         ("/run-until", {"limit_ms": 5}, 400, "", "one of screen, text, slip, idle"),
         ("/run-until", {"limit_ms": 5, "idle": True, "text": "x"}, 400, "", "one of screen, text, slip, idle"),
         ("/run-until", {"limit_ms": -5, "idle": True}, 422, "limit_ms", "a whole number from 0"),
@@ -306,7 +322,7 @@ def test_nothing_that_is_told_has_a_whole_card_number(api: Client) -> None:
         ("/step", {"step": {"press": None}}, 422, "step", "words, numbers"),
         ("/step", {"step": {"power": "on"}}, 409, "", "the terminal is on"),
         ("/faults", {"what": "fault", "how": "delay,ms=5"}, 409, "", "here the line has it"),
-        ("/faults", {"what": "fault", "how": "nonsense"}, 422, "how", "the kinds are"),
+        ("/faults", {"what": "fault", "how": "nonsense"}, 422, "how", "no fault is called 'nonsense'; one of"),
         ("/reset", {"seed": -1}, 422, "seed", "below 2^63"),
         ("/reset", {"lines": True}, 422, "lines", "from 1 to 2"),
         ("/restore", {"version": "", "terms": {}, "entries": [{"act": 1}], "digest": ""}, 422, "entries[0]", ""),
@@ -320,6 +336,24 @@ def test_a_mistake_is_told_with_its_field(
     assert answer.status == status
     assert answer.reason[0] == field
     assert reason in answer.reason[1]
+
+
+def test_a_mistake_is_told_in_the_language_that_was_asked_for(api: Client) -> None:
+    body = json.dumps({"card": "signatur"}).encode()
+    told = [
+        api.raw("POST", "/v1/insert", body, **({"Accept-Language": asked} if asked else {}))
+        for asked in ("", "en", "zh-CN,zh;q=0.9,en;q=0.8", "fr")
+    ]
+    assert [answer.headers["Content-Language"] for answer in told] == ["en", "en", "zh-CN", "en"]
+    english, chinese = told[0].json["error"], told[2].json["error"]
+    assert (chinese["status"], chinese["field"]) == (english["status"], english["field"]) == (422, "card")
+    assert english["reason"].startswith("did you mean signature? one of ")
+    assert chinese["reason"].startswith("是不是 signature？共有")
+    scenario = json.dumps({"yaml": "title: t\nsteps:\n  - expect: {mode: locked}\n"}).encode()
+    played = api.raw("POST", "/v1/scenario", scenario, **{"Accept-Language": "zh"}).json
+    assert (played["ended"], played["problem"]) == ("failed", "期待mode locked；现在是signed-in")
+    stranger = api.raw("GET", "/v1/state", **{"Accept-Language": "zh", "Authorization": ""})
+    assert stranger.reason[1].startswith("须有 Authorization")
 
 
 @pytest.mark.parametrize(
@@ -350,7 +384,10 @@ def test_what_is_not_let_in_is_told_in_the_same_form(
     answer = api.raw(method, path, body, **headers)
     assert answer.status == status
     assert answer.json["error"]["status"] == status
-    assert answer.json["error"]["reason"]
+    assert str(status) in {**MISTAKES, "501": "of no path that the document has"}
+    told = document()
+    Draft202012Validator({"$ref": "#/components/schemas/Error", "components": told["components"]}).validate(answer.json)
+    assert in_chinese(answer.reason[1]) != answer.reason[1]
     assert ("Allow" in answer.headers) == (status == 405)
 
 
@@ -410,7 +447,9 @@ def test_the_document_is_whole() -> None:
     assert len({operation["operationId"] for operation in operations}) == len(operations) == len(TABLE)
     for path, each in told["paths"].items():
         for operation in each.values():
-            named = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"}
+            language, *others = operation["parameters"]
+            assert language == {"$ref": "#/components/parameters/Language"}
+            named = {parameter["name"] for parameter in others if parameter["in"] == "path"}
             assert named == set(re.findall(r"\{(\w+)\}", path))
 
 

@@ -123,6 +123,15 @@ def test_the_readmes_have_the_same_shape() -> None:
     assert all("README" in path.read_text(encoding="utf-8").splitlines()[2] for path in READMES)
 
 
+def test_the_chinese_readme_has_its_own_commas_and_says_what_is_in_english() -> None:
+    text = READMES[1].read_text(encoding="utf-8")
+    plain = re.sub(r"`[^`]+`", "“”", re.sub(r"(?m)^ {4}.*", "", text))  # Code keeps its commas.
+    assert re.findall(r".*[一-鿿”]\s*,.*", plain) == []
+    for line in text.replace("\n  ", " ").splitlines():
+        documents = re.findall(r"\]\((docs/[a-z-]+\.md)", line)
+        assert not documents or "（英文）" in line, documents
+
+
 def test_the_readme_says_first_what_this_is_not() -> None:
     text = READMES[0].read_text(encoding="utf-8")
     assert text.index("not PCI PTS") < text.index("make run")
@@ -254,7 +263,8 @@ def test_the_story_of_the_simulator_s_page_can_be_read() -> None:
     story = re.search(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert story and len(parse_story(story[1])) == 6
     assert {action for action in ACTIONS if f"`{action}" not in text} == set()
-    assert {kind.value for kind in FaultKind if kind.value not in text} == set()
+    faults = re.findall(r"(?m)^\| ([a-z, -]+) \|", text.partition("\n| kind | what happens |\n")[2])
+    assert sorted(", ".join(faults).split(", ")) == sorted(kind.value for kind in FaultKind), "each of them once"
 
 
 def test_the_wiring_is_the_configuration_s_default() -> None:

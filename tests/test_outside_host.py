@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -13,6 +14,7 @@ import pytest
 from key_papers import CEREMONY, FROM_MENU, OTHER_KEY, another_operator, given
 
 from drivers.link import length_prefix
+from sim.__main__ import main as simulator
 from sim.acquirer import Acquirer
 from sim.acquirer.faults import parse_fault
 from sim.acquirer.server import AcquirerServer
@@ -21,6 +23,7 @@ from sim.card import PROFILES
 from sim.hand import Hand
 from sim.live import Live
 from sim.outside_host import OutsideHost
+from sim.panel.line import BreakableLine
 from sim.proxy import Address
 from sim.recording.following import follow
 from sim.recording.playing import is_full, recording_of, replay
@@ -115,6 +118,21 @@ def test_a_world_before_it_says_what_it_cannot_have() -> None:
             world.press("1")
             world.insert("signature")
             world.run_until(screen="reversal_pending")
+        host.close()
+
+
+def test_what_is_owed_to_a_world_is_not_waited_for_by_the_next() -> None:
+    with AcquirerServer(Acquirer()) as outside, contextlib.closing(BreakableLine(0, outside.port, str)) as line:
+        host = OutsideHost(Address("127.0.0.1", line.port), patience_s=1.0)
+        with Live(Terms(seed=1), begin=host.stage) as live:
+            world = Hand(live)
+            line.add("delay,ms=60000")  # Of that connection all that comes behind it, too.
+            world.press("500 ENTER")
+            world.press("1")
+            world.insert("signature")
+            world.run_until(screen="reversal_pending")
+            live.reset(Terms(seed=2)).result()
+            assert world.screen == "idle"
         host.close()
 
 
@@ -241,13 +259,53 @@ OTHERS = given("01", OTHER_KEY[0]) + given("02", OTHER_KEY[1]) + "confirm_kcv: E
     [(CEREMONY, True), (OTHERS, False), (OTHERS + FROM_MENU + CEREMONY, False), (CEREMONY[:150], False)],
     ids=["published", "refused", "published after one that was refused", "left off"],
 )
-def test_components_are_in_a_recording_when_a_published_key_has_come_of_them(ceremony: str, full: bool) -> None:
+def test_components_are_in_a_recording_when_a_published_key_has_come_of_them(
+    ceremony: str, full: bool, tmp_path: Path
+) -> None:
     with before_a_host() as world:
         at_the_counter(world, another_operator("02") + FROM_MENU + ceremony)
         text = recording_of(world.live.story().result())
     header = json.loads(text.splitlines()[0])
     assert (header["full"], header.get("redacted", "")) == (full, "" if full else A_COMPONENT)
     assert ('"key":"8"' in text) == full
+    path = tmp_path / "ceremony.jsonl"
+    path.write_text(text, encoding="utf-8")
+    if full:
+        assert replay(path).same
+        return
+    followed = follow(path)  # To the second operator's number, which nobody has.
+    assert (followed.same, followed.why_until) == (True, "what was typed on enter_number is not in the recording")
+    assert json.loads(text.splitlines()[followed.until - 1])["key"] == "digit"
+
+
+def test_a_redacted_recording_is_followed_to_what_nothing_stands_in_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An original's number: what came before it is judged, and what is behind it is not."""
+    path = tmp_path / "redacted.jsonl"
+    with before_a_host("code,nth=2,code=00,mti=0200") as world:
+        sell_by_card(world)
+        at_the_counter(world, order(NUMBER))
+        world.run_until(screen="approved")
+        world.press("ENTER")
+        at_the_counter(world, to_transaction("void", OFFERABLE) + "enter_number: 77 ENTER\nenter_number: CANCEL")
+        cut_the_power(world)
+        sell_by_card(world)
+        world.record(path)
+    followed = follow(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert (followed.same, followed.lives) == (True, 1), followed
+    seen = [json.loads(line) for line in lines[: followed.until]]  # To the number of the void's original.
+    screens = [line["name"] for line in seen if line.get("is") == "screen"]
+    assert (screens[-2:], seen[-1].get("key")) == (["menu", "enter_number"], "digit")
+    assert simulator(["replay", str(path)]) == 0
+    assert f"followed to line {followed.until}: " in capsys.readouterr().out
+    first, *_, last = (at for at, line in enumerate(lines) if '"to":"completed"' in line)
+    assert first < followed.until < last
+    for at, same in ((last, True), (first, False)):
+        lines[at] = lines[at].replace('"to":"completed"', '"to":"declined"')
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        assert follow(path).same is same, "what came before is judged, and nothing behind"
 
 
 def test_what_is_too_much_to_keep_is_refused_with_what_to_do() -> None:

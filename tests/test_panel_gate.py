@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from sim.panel.gate import Gate
 from sim.panel.hub import Hub
-from sim.panel.server import STRANGE_LIMIT, PanelServer
+from sim.panel.server import STRANGE_LIMIT, NoPort, PanelServer
 
 GATE = Gate(8086, TOKEN)
 OURS = f"/?token={TOKEN}"
@@ -141,12 +141,18 @@ def test_a_page_that_talks_nonsense_is_told_and_then_shut_out(tmp_path: Path) ->
             assert page.hear()["is"] == "hello"
 
 
-def test_a_taken_port_gives_the_next_one() -> None:
+def served(*ports: int) -> PanelServer:
+    return PanelServer(
+        Hub(), lambda _: None, ports=ports, token=TOKEN, hello=dict, font=lambda _: None, recording=bytes
+    )
+
+
+def test_a_taken_port_gives_the_next_one_of_those_that_will_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = PanelServer(
-            Hub(), lambda _: None, port=port, token=TOKEN, hello=dict, font=lambda _: None, recording=bytes
-        )
+        with pytest.raises(NoPort, match=f"{port} is in use"):
+            served(port)
+        server = served(*range(port, port + 21))
         server.start()
         try:
             assert port < server.gate.port <= port + 20

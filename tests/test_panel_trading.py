@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from panel_browser import Browser, chromium
 
+from emv.typed import language_of
 from sim.acquirer.book import EntryState
-from sim.panel.command import LANGUAGES, Bench
+from sim.panel.command import Bench
 from terminal.hostlink.subfields import OrderState
 from terminal.strings import Words
 
@@ -89,11 +90,11 @@ class Clerk:
 
 @contextmanager
 def trading(folder: Path, browser: Browser, lang: str, *, direct: bool = False) -> Iterator[tuple[Bench, Clerk]]:
-    bench = Bench(folder, port=0, panel="128x64", lang=lang, direct=direct)
+    bench = Bench(folder, port=0, panel="128x64", lang=language_of(lang), direct=direct)
     bench.start()
     try:
         browser.open(f"{bench.url}&lang={lang}")
-        yield bench, Clerk(browser, LANGUAGES[lang])
+        yield bench, Clerk(browser, language_of(lang))
         complaints = list(browser.console)
         browser.open("about:blank")
         browser.until("location.href === 'about:blank'")

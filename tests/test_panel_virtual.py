@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from panel_browser import Browser, chromium
 from test_panel_trading import Clerk
 
-from sim.panel.command import LANGUAGES, VirtualBench
+from emv.typed import language_of
+from sim.panel.command import VirtualBench
+from sim.panel.faults import VIRTUAL
 from sim.recording.playing import replay
 
 pytestmark = [
@@ -22,6 +25,7 @@ pytestmark = [
 SCENARIO = "wrong-pin-thrice-reversal-lost-power-cut"
 PLAYED = "document.querySelector('#playing').className"
 WIDE, NARROW = (1280, 800), (800, 1000)
+AT_ONCE = ("paper-left", "clock")  # Happens, and is over.
 SETTLED = "document.fonts.ready.then(() => new Promise((done) => setTimeout(done, 400)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -34,13 +38,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @contextmanager
 def staged(browser: Browser, lang: str, size: tuple[int, int] = WIDE) -> Iterator[Clerk]:
-    bench = VirtualBench("7", port=0, panel="128x64", lang=lang)
+    bench = VirtualBench("7", port=0, panel="128x64", lang=language_of(lang))
     bench.start()
     try:
         browser.size(*size)
         browser.console.clear()
-        browser.open(f"{bench.url}&lang={lang}")
-        clerk = Clerk(browser, LANGUAGES[lang])
+        browser.open(f"{bench.url}&lang={language_of(lang)}")
+        clerk = Clerk(browser, language_of(lang))
         clerk.see("idle")
         browser.run(SETTLED)  # Until the font is there the buttons still move.
         yield clerk
@@ -80,6 +84,36 @@ def test_time_is_stopped_and_stepped(browser: Browser) -> None:
         browser.until(f"{clock} !== '{before}'")
         clerk.press("5")
         clerk.see("enter_amount")
+
+
+def test_every_switch_is_pressed_once_and_does_what_it_says(browser: Browser) -> None:
+    """Each fault's row, next time, always and off; paper, host, language, sound, side: and no word of complaint."""
+
+    def pressed(selector: str) -> None:
+        clerk.touch(selector)
+        browser.until(f"document.querySelector({json.dumps(selector)}).ariaPressed === 'true'")
+
+    with staged(browser, "en") as clerk:
+        pressed('#speed [data-value="0"]')
+        for group in ("language", "talk-side", "host", "paper"):
+            for number in (2, 1):
+                pressed(f"#{group} button:nth-child({number})")
+        clerk.touch("#sound")
+        pressed("#sound")
+        pressed('#language [data-lang="en"]')
+        clerk.touch('[data-tab="faults"]')
+        rows = browser.run(
+            "[...document.querySelectorAll('.fault-row')].map((row) =>"
+            " [row.dataset.fault, [...row.querySelectorAll('[data-mode]')].map((each) => each.dataset.mode)])"
+        )
+        assert len(rows) == len(VIRTUAL)
+        for fault, modes in rows:
+            for mode in modes:
+                switch = f'[data-fault="{fault}"] [data-mode="{mode}"]'
+                (clerk.touch if fault.partition(":")[0] in AT_ONCE else pressed)(switch)
+        clerk.touch("#faults-clear")
+        browser.until("document.querySelector('[data-fault^=\"power-fails\"].on') === null")
+        assert browser.run("document.querySelector('#trouble').textContent") == ""
 
 
 def test_the_screen_and_the_slips_can_be_kept(browser: Browser) -> None:

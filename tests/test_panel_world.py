@@ -104,14 +104,14 @@ def test_a_card_in_the_slot_comes_out_to_be_swiped(tmp_path: Path) -> None:
         page.say(do="swipe", card="good")
         page.until(is_("card", card=""))
         page.say(do="swipe", card="wrong-lrc:good")
-        assert "no card" in page.until(is_("problem"))[-1]["text"]
+        assert "no card" in page.until(is_("problem"))[-1]["text"]["en"]
 
 
 def test_an_unknown_card_never_reaches_the_slot(tmp_path: Path) -> None:
     with bench(tmp_path) as panel, panel.page() as page:
         page.until(is_("ready"))
         page.say(do="insert", card="../../etc")
-        assert "no card" in page.until(is_("problem"))[-1]["text"]
+        assert "no card" in page.until(is_("problem"))[-1]["text"]["en"]
 
 
 def test_the_phone_s_code_goes_through_the_scanner(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_what_a_handheld_babbles_is_a_message_not_a_fall(tmp_path: Path) -> None
     babble = "import sys\nfor line in sys.stdin: print('Traceback or worse', flush=True)"
     with bench(tmp_path, [sys.executable, "-c", babble]) as panel, panel.page() as page:
         page.say(do="press", key="5")  # A page hears of what happens from now on.
-        assert "not JSON" in page.until(is_("problem"))[-1]["text"]
+        assert "not JSON" in page.until(is_("problem"))[-1]["text"]["en"]
         page.say(do="power", on=False)
         page.until(is_("power", on=False))
 
@@ -174,3 +174,16 @@ def test_the_logs_of_the_hub_are_bounded() -> None:
     late = hub.join({})
     told = [json.loads(str(late.next(0))) for _ in range(LOGS["host"] + 1)]
     assert told[-1]["index"] == LOGS["host"] + 49 and told[1]["index"] == 50
+
+
+def test_a_card_that_is_to_be_torn_out_is_told_until_one_is_put_in(tmp_path: Path) -> None:
+    with bench(tmp_path) as panel, panel.page() as page:
+        page.until(is_("ready"))
+        page.say(do="happen", what="tear", how="7")
+        page.until(is_("reader-state", tears=True))
+        page.say(do="restart")  # The next card is the next card, whatever befalls the terminal.
+        page.until(is_("ready"))
+        page.say(do="swipe", card="good")
+        page.until(is_("reader-state", tears=True))
+        page.say(do="insert", card="good")
+        page.until(is_("reader-state", tears=False))

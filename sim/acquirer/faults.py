@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+from sim.takes import instead
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import is_last_word, lookup
 from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_REVERSE
@@ -23,6 +24,7 @@ EVERY = 1_000_000_000  # `times` of a fault that never stops.
 NUMBERS: Mapping[str, int] = MappingProxyType(
     {"nth": 1_000_000, "times": 1_000_000, "ms": 86_400_000, "digit": 9, "bp": 10_000, "minor": 10_000_000}
 )
+OPTIONS = ("mti", "f3", "code", *NUMBERS)
 
 
 class FaultKind(Enum):
@@ -181,9 +183,8 @@ def parse_fault(text: str) -> Fault:
                 raise ValueError(f"fault {text!r}: a response code is two digits or capital letters")
             values["processing_code" if name == "f3" else name] = value
         else:
-            raise ValueError(f"fault {text!r}: no option {name!r}")
+            raise ValueError(f"fault {text!r}: no option {name!r}; {instead(name, OPTIONS)}")
     try:
         return Fault(FaultKind(kind), **values)  # type: ignore[arg-type]  # Names and types were checked above.
     except ValueError:
-        known = ", ".join(each.value for each in FaultKind)
-        raise ValueError(f"fault {text!r}: the kinds are {known}") from None
+        raise ValueError(f"no fault is called {kind!r}; {instead(kind, (each.value for each in FaultKind))}") from None

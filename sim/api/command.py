@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from emv.typed import language_of
 from sim.api.desk import Desk
 from sim.api.openapi import document_text
 from sim.api.params import PROFILES
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=port_number, default=DEFAULT_PORT, help="0 takes a free one (%(default)s)")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="write the token there, and do not print it")
     parser.add_argument("--seed", default="0", help="what the world is drawn from (default: %(default)s)")
-    parser.add_argument("--lang", choices=("en", "zh-CN"), default="en", help="the terminal's (default: %(default)s)")
+    parser.add_argument("--lang", type=language_of, default="en", metavar="zh-CN|en", help="the terminal's (en)")
     parser.add_argument("--panel", choices=("128x64", "128x128"), default="128x64", help="the display (%(default)s)")
     parser.add_argument("--begin", choices=("signed-in", "new"), default="signed-in", help="(default: %(default)s)")
     parser.add_argument("--offered", choices=("usual", "all"), default="usual", help="the menu of transactions")

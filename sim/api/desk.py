@@ -194,7 +194,7 @@ class Desk:
             raise Wrong("yaml", f"line {wrong.mark.line}, column {wrong.mark.column}: {wrong.problem}") from None
         if not values.get("here", False):
             terms = self.look(lambda stage: stage.terms)
-            self._begin(scenario_terms(scenario, terms.language, str(values.get("seed", ""))))
+            self._begin(scenario_terms(scenario, terms.language, values.get("seed", 0)))
         problem, outcome = "", Outcome("done", self.live.age_ms)
         try:
             outcome = self.live.play(scenario.steps).result()

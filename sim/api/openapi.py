@@ -17,14 +17,27 @@ from terminal.version import VERSION
 MISTAKES = {
     "400": "not JSON, or not an object",
     "401": "no token, or a wrong one",
+    "403": "from a page of another origin",
     "404": "there is no such thing",
+    "405": "this path takes another method",
     "409": "the world is not so that it could be done",
+    "411": "a body without a Content-Length",
+    "413": "the body is too long",
+    "415": "the body is said to be something else than JSON",
+    "421": "another Host than 127.0.0.1 or localhost",
     "422": "a field is missing, unknown or wrong",
     "500": "the terminal in this world has crashed; reset makes another one",
     "503": "too many are waiting",
 }
 
 
+LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "required": False,
+    "description": "of `reason` and `problem`: zh-CN, or else English; status and field are the same in both",
+    "schema": {"type": "string", "default": "en"},
+}
 OPENAPI = Route("GET", "/v1/openapi.json", "This API, described.", lambda desk, values: document(), "Document")
 TABLE = (*ROUTES, OPENAPI)
 
@@ -61,8 +74,9 @@ def _operation(route: Route) -> dict[str, Any]:
             **{status: {"description": words, "content": error} for status, words in MISTAKES.items()},
         },
     }
-    if route.method == "GET" and route.takes:
-        told["parameters"] = [_parameter(name, param, route.path) for name, param in route.takes.items()]
+    told["parameters"] = [{"$ref": "#/components/parameters/Language"}]
+    if route.method == "GET":
+        told["parameters"] += [_parameter(name, param, route.path) for name, param in route.takes.items()]
     elif route.takes:
         schema = {
             "type": "object",
@@ -92,6 +106,7 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(SCHEMAS),
+            "parameters": {"Language": LANGUAGE},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.stage import Terms
-from sim.takes import Takes, one_of
+from sim.takes import Takes, instead, one_of
 
 WORD_LIMIT = 2_048
 SEED_LIMIT = 64
@@ -101,7 +101,7 @@ def read_all(params: Mapping[str, Param], given: object) -> dict[str, Any]:
         raise Wrong("", "the body is a JSON object")
     for name in given:
         if name not in params:
-            raise Wrong(str(name)[:40], f"no such field; there are {', '.join(params) or 'none'}")
+            raise Wrong(str(name)[:40], f"no such field; {instead(str(name), params) if params else 'there are none'}")
     values: dict[str, Any] = {}
     for name, param in params.items():
         if name not in given:

@@ -22,6 +22,8 @@ from sim.api.params import Wrong, read_all
 from sim.api.routes import Route
 from sim.live import Broken, Busy
 from sim.panel.gate import Gate
+from sim.reasons import in_chinese, speaks_chinese
+from sim.takes import instead
 
 BODY_LIMIT = 16 * 1024 * 1024  # A snapshot of a hundred thousand deeds.
 CONNECTIONS_LIMIT = 32
@@ -112,7 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
             body = self._body()
             self._let_in()
             route, values = self._asked(body)
-            content_type, data = _told(route, route.does(self.server.desk, values))
+            answer = route.does(self.server.desk, values)
+            if route.gives == "Played":
+                answer["problem"] = self._words(answer["problem"])
+            content_type, data = _told(route, answer)
         except CancelledError:
             self._refuse(Busy("the world is being closed"))
             return
@@ -157,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         found = [(match, route) for pattern, route in _PATTERNS if (match := pattern.fullmatch(address.path))]
         if not found:
-            raise Refused(404, "no such path; GET /v1/openapi.json lists them")
+            near = instead(address.path, dict.fromkeys(route.path for route in TABLE))
+            raise Refused(404, f"no such path; {near}; GET /v1/openapi.json lists them")
         for match, route in found:
             if route.method == self.command:
                 given = self._query(address.query) if route.method == "GET" else _json(self.headers, body)
@@ -174,6 +180,14 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(400, "a name stands twice behind the ?")
         return dict(pairs)
 
+    @property
+    def _chinese(self) -> bool:
+        headers = getattr(self, "headers", None)  # There are none yet where the first line cannot be read.
+        return headers is not None and speaks_chinese(", ".join(headers.get_all("Accept-Language", [])))
+
+    def _words(self, reason: str) -> str:
+        return in_chinese(reason) if self._chinese else reason
+
     def _refuse(self, error: Exception) -> None:
         match error:
             case Refused():
@@ -188,8 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
                 status, field = 503, ""
             case _:
                 status, field = 500, ""
-        reason = getattr(error, "reason", str(error))
-        headers = {"Allow": error.allow} if isinstance(error, Refused) and error.allow else {}
+        reason = self._words(getattr(error, "reason", str(error)))
+        headers = {"Content-Language": "zh-CN" if self._chinese else "en"}
+        if isinstance(error, Refused) and error.allow:
+            headers["Allow"] = error.allow
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         told = {"error": {"status": status, "field": field, "reason": reason}}

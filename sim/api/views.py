@@ -205,6 +205,6 @@ def response_codes() -> JSON:
     """What each code says, and an amount that makes the host give it in a world with `amount_codes`."""
     rows = []
     for code, row in RESPONSE_CODES.items():
-        amount_minor = 100 + int(code) if code.isdecimal() and code != "00" else None
+        amount_minor = 100 + int(code) if code.isdecimal() else None  # Letters are no amount.
         rows.append({"code": code, "zh": row.zh, "en": row.en, "amount_minor": amount_minor})
     return {"codes": rows}

@@ -14,6 +14,7 @@ from sim.card.model import CardApplication, CardProfile, Oda
 from sim.card.profiles import PROFILES, read_card_file
 from sim.card.reading import GROUPS, CardFileError
 from sim.card.vpcd import VPCD_PORT, VpcdError, serve
+from sim.takes import instead
 from terminal.model import mask_pan
 
 
@@ -61,7 +62,7 @@ def find_card(which: str) -> CardProfile:
         return PROFILES[which]
     path, _, name = which.rpartition(":") if ".toml:" in which else (which, "", "")
     if not path.endswith(".toml"):
-        raise LookupError(f"there is no card {which!r}; --list names them all, or give a file that ends in .toml")
+        raise LookupError(f"there is no card {which!r}; {instead(which, PROFILES)}; --list, or a .toml file")
     cards = read_card_file(Path(path))
     if not name and len(cards) == 1:
         return next(iter(cards.values()))

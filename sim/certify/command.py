@@ -38,6 +38,7 @@ from sim.certify.seal import SealError, lab_key, public_half, sign, verify
 from sim.certify.simulated import observe
 from sim.certify.words import GROUPS as GROUP_WORDS
 from sim.certify.words import VERDICTS
+from sim.takes import instead
 from terminal.config import Config
 from terminal.hostlink.profile import Profile, ProfileError, load_profile
 from terminal.screens.font import load_font
@@ -133,7 +134,8 @@ def _chosen(script: tuple[Case, ...], ids: Sequence[str], groups: Sequence[str])
     """Raises ScriptError for a name that no case has."""
     unknown = set(ids) - {case.id for case in script}
     if unknown:
-        raise ScriptError(f"没有这个用例 no such case: {', '.join(sorted(unknown))} (--list)")
+        first, names = min(unknown), [case.id for case in script]
+        raise ScriptError(f"没有这个用例 no such case: {first}; {instead(first, names)} (--list)")
     if not ids and not groups:
         return script
     return tuple(case for case in script if case.id in ids or case.group in groups)

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Protocol
 
 from drivers.gpio import LAYOUT
+from emv.typed import language_of
 from keys import KeyRefused
 from sim.acquirer.cashier_page import CashierPage
 from sim.acquirer.core import Acquirer
@@ -42,17 +43,17 @@ from sim.stage import Terms
 from sim.story import StoryError
 from terminal.screens.font import Font, load_font
 
-DEFAULT_PORT = 8086
+DEFAULT_PORTS = range(8086, 8107)  # As many panels as one person keeps open; a port that was named is that or none.
 DEFAULT_DATA = Path("data") / "panel"
 TOKEN_BYTES = 16  # 128 bits.
 PANELS = ("128x64", "128x128")
 LAUNCHER = (sys.executable, "-m", "sim", "handheld")
-LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "There is no --host: PINs are typed on this page. From elsewhere: ssh -L 8086:127.0.0.1:8086"
     parser.add_argument(
-        "--port", type=port_number, default=DEFAULT_PORT, help="the page's port (default: %(default)s, or next)"
+        "--port", type=port_number, help="the page's port, on 127.0.0.1 alone; 0: a free one (default: 8086, or next)"
     )
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="journal, keys, book (default: %(default)s)")
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
@@ -61,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--virtual", action="store_true", help="a world in virtual time: stop, step, speed, seed, scenarios"
     )
     parser.add_argument("--seed", default="7", help="what a virtual world is drawn from (default: %(default)s)")
-    parser.add_argument("--lang", choices=sorted(LANGUAGES), default="zh", help="of a new page and a new terminal")
+    parser.add_argument(
+        "--lang", type=language_of, default="zh-CN", metavar="zh-CN|en", help="of a new page and a new terminal (zh-CN)"
+    )
     parser.add_argument("--direct", action="store_true", help="contracts of the shop's own with WeChat Pay and Alipay")
 
 
@@ -119,14 +122,21 @@ def bench_of(args: argparse.Namespace) -> Openable:
 
 
 def page_server(
-    hub: Hub, do: Callable[[Do], None], font: Font, *, port: int, lang: str, data: str, recording: Callable[[], bytes]
+    hub: Hub,
+    do: Callable[[Do], None],
+    font: Font,
+    *,
+    port: int | None,
+    lang: str,
+    data: str,
+    recording: Callable[[], bytes],
 ) -> PanelServer:
     """The page of either bench. Raises NoPort, OSError."""
     glyphs = glyphs_of(font)
     return PanelServer(
         hub,
         do,
-        port=port,
+        ports=DEFAULT_PORTS if port is None else (port,),
         token=secrets.token_urlsafe(TOKEN_BYTES),
         hello=lambda: {
             "lang": lang,
@@ -141,12 +151,10 @@ def page_server(
 class VirtualBench:
     """A world in virtual time, and its page. Raises OSError, NoPort."""
 
-    def __init__(self, seed: str, *, port: int, panel: str, lang: str) -> None:
+    def __init__(self, seed: str, *, port: int | None, panel: str, lang: str) -> None:
         hub, font = Hub(), load_font()
         width, height = (int(side) for side in panel.split("x"))
-        terms = Terms(
-            seed=int(seed) if seed.isdecimal() else seed, language=LANGUAGES[lang], panel=(width, height), offered="all"
-        )
+        terms = Terms(seed=seed, language=lang, panel=(width, height), offered="all")
         self.world = StagedWorld(hub, terms, cards=cards(), font=font)
         try:
             self._server = page_server(
@@ -182,7 +190,7 @@ class Bench:
         self,
         data: Path,
         *,
-        port: int,
+        port: int | None,
         panel: str,
         lang: str,
         launcher: Sequence[str] = LAUNCHER,
@@ -200,7 +208,7 @@ class Bench:
         recording.unlink(missing_ok=True)
         command = (
             *(*launcher, "--data", str(data / "terminal"), "--host", f"127.0.0.1:{self._bank.port}"),
-            *("--panel", panel, "--lang", LANGUAGES[lang], "--record", str(recording)),
+            *("--panel", panel, "--lang", lang, "--record", str(recording)),
             *(self.direct.arguments if self.direct else ()),
         )
         try:

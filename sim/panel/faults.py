@@ -14,6 +14,7 @@ from types import MappingProxyType
 from sim.acquirer.faults import EVERY, Fault, FaultKind
 from sim.cut_loop import MOMENTS
 from sim.line_faults import LINE_FAULTS, LineFault
+from sim.mishaps import BYTES_ONLY
 from sim.panel.protocol import JSONObject
 from sim.wire.disk import FAILURES, LIES, WELL
 
@@ -168,7 +169,7 @@ ON_THE_WIRE: tuple[Row, ...] = (
 VIRTUAL: tuple[Row, ...] = (
     *_line(virtual=True),
     Row("line", "cable", "cable", "网线拔出", "the cable is out", always="out", off="in"),
-    *_HOST,
+    *(row for row in _HOST if FaultKind(row.name) not in BYTES_ONLY),  # The line has those here.
     _TEAR,
     _READER,
     Row("counter", "scanner", "scanner", "扫码枪坏了", "the scanner is broken", always="broken", off="mended"),

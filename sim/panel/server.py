@@ -10,7 +10,7 @@ import contextlib
 import errno
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,8 +23,8 @@ from websockets.sync.server import Server, ServerConnection, serve
 from sim.panel.gate import Gate
 from sim.panel.hub import Hub, Listener
 from sim.panel.protocol import MESSAGE_LIMIT, Do, JSONObject, ProtocolError, parse_do
+from sim.panel.words import problem
 
-PORT_TRIES = 20  # Ports after the wished one: enough for as many panels as one person keeps open.
 PAGES_LIMIT = 8  # Open pages at once; each costs two threads.
 STRANGE_LIMIT = 20  # Messages that do not parse before a page is shut out: a broken page must not fill the log.
 CLOSE_S = 1.0  # How long a page may take to say goodbye: one that sleeps in a hidden tab never does.
@@ -50,7 +50,7 @@ FILES = {
 
 
 class NoPort(OSError):
-    """Every port that was tried is taken."""
+    """Every port that was allowed is taken."""
 
 
 class RecordingRefused(Exception):
@@ -58,7 +58,7 @@ class RecordingRefused(Exception):
 
 
 class PanelServer:
-    """Serves the page and its channel until `close`.
+    """Serves the page and its channel until `close`, on the first of `ports` that is free. Raises NoPort, OSError.
 
     `on_do` gets each checked message of each page, in the order in which the page sent it. `font` makes a
     block of the web font from its name ("4e" for U+4E00..4EFF), None for a block that does not exist. `recording`
@@ -70,7 +70,7 @@ class PanelServer:
         hub: Hub,
         on_do: Callable[[Do], None],
         *,
-        port: int,
+        ports: Sequence[int],
         token: str,
         hello: Callable[[], JSONObject],
         font: Callable[[str], bytes | None],
@@ -82,7 +82,7 @@ class PanelServer:
         self._font = font
         self._recording = recording
         self._pages = threading.Semaphore(PAGES_LIMIT)
-        self._server = self._bind(port)
+        self._server = self._bind(ports)
         self.gate = Gate(self._server.socket.getsockname()[1], token)
         self._thread = threading.Thread(target=self._server.serve_forever, name="panel-server", daemon=True)
 
@@ -95,9 +95,8 @@ class PanelServer:
         if self._thread.is_alive():
             self._thread.join(5)
 
-    def _bind(self, port: int) -> Server:
-        """The wished port, or the next free one; 0 lets the system choose."""
-        for candidate in range(port, min(port + PORT_TRIES, 65535) + 1) if port else (0,):
+    def _bind(self, ports: Sequence[int]) -> Server:
+        for candidate in ports:
             try:
                 return serve(
                     self._page,
@@ -113,7 +112,8 @@ class PanelServer:
             except OSError as broken:
                 if broken.errno not in (errno.EADDRINUSE, errno.EACCES):
                     raise
-        raise NoPort(f"no free port from {port} to {port + PORT_TRIES}; choose another with --port")
+        taken = str(ports[0]) if len(ports) == 1 else f"{ports[0]}-{ports[-1]}"
+        raise NoPort(f"端口 {taken} 已被占用 port {taken} is in use; 用 --port 换一个 choose another with --port")
 
     # Files.
 
@@ -197,7 +197,7 @@ class PanelServer:
                     self._on_do(parse_do(text))
                 except ProtocolError as broken:
                     strange += 1
-                    self._hub.publish({"is": "problem", "text": str(broken)})
+                    self._hub.publish(problem(str(broken)))
                     if strange >= STRANGE_LIMIT:
                         connection.close(1008, "too many messages that do not parse")
                         return

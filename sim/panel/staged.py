@@ -32,9 +32,10 @@ from sim.panel.journal_view import JournalView, event_told
 from sim.panel.phone_desk import PhoneOnDesk
 from sim.panel.protocol import Do, JSONObject
 from sim.panel.sides import Sides
-from sim.panel.words import clock_of
+from sim.panel.words import clock_of, problem, two
 from sim.panel.world import SWITCHED_OFF, Sight
 from sim.phone import Phone
+from sim.reasons import in_chinese
 from sim.recording.playing import recording_of
 from sim.scenario.command import SHIPPED, shipped
 from sim.scenario.playing import terms_of
@@ -183,7 +184,7 @@ class StagedWorld:
 
     def _begin_again(self, seed: str) -> None:
         if self._stage is not None:
-            fresh = replace(self._terms, seed=int(seed) if seed.isdecimal() else seed)
+            fresh = replace(self._terms, seed=seed)
             self._live.interrupt()
             self._hub.publish({"is": "playing", "state": ""})
             self._follow(self._live.reset(fresh))
@@ -226,10 +227,10 @@ class StagedWorld:
             self._say_playing(scenario, "played" if ended == "done" else "")
 
     def _say_playing(self, scenario: Scenario, state: str, text: str = "") -> None:
-        self._hub.publish({"is": "playing", "state": state, "text": text, **_titles(scenario)})
+        self._hub.publish({"is": "playing", "state": state, "text": two(in_chinese(text), text), **_titles(scenario)})
 
     def _problem(self, text: str) -> None:
-        self._hub.publish({"is": "problem", "text": text})
+        self._hub.publish(problem(text))
 
     # What the world tells; on its own thread.
 

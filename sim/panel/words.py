@@ -9,6 +9,7 @@ from types import MappingProxyType
 from sim.acquirer.book import EntryState
 from sim.acquirer.core import CHINA
 from sim.panel.protocol import JSONObject
+from sim.reasons import in_chinese
 from terminal.hostlink.subfields import OrderState
 from terminal.model import Kind
 from terminal.receipts.words import KINDS
@@ -44,6 +45,11 @@ def clock_of(at_ms: int) -> str:
 
 def two(zh: str, en: str) -> JSONObject:
     return {"zh": zh, "en": en}
+
+
+def problem(text: str) -> JSONObject:
+    """What could not be done, for the page: as it was said, and in Chinese."""
+    return {"is": "problem", "text": two(in_chinese(text), text)}
 
 
 def kind_words(kind: Kind) -> JSONObject:

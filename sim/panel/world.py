@@ -22,6 +22,7 @@ from sim.panel.child import Handheld
 from sim.panel.faults import ON_THE_WIRE, faults_message
 from sim.panel.hub import Hub
 from sim.panel.protocol import TO_HANDHELD, Do, JSONObject
+from sim.panel.words import problem
 
 QUEUE_LIMIT = 1000  # Deeds waiting: a page that sends faster than the world acts is slowed down by its own socket.
 CRASHES_LIMIT = 3  # As on the real device: three crashes within CRASHES_MS, and a person has to look.
@@ -105,10 +106,11 @@ class World:
         self._card = ""
         self._paper_state = "ok"
         self._reader_how = "plug"
+        self._tear_at = ""  # Of the next card: the command during which it is torn out.
         self._event_n = 0
         hub.publish(faults_message(ON_THE_WIRE))
         hub.publish({"is": "faults-on", "on": bank.faults()})
-        hub.publish({"is": "reader-state", "how": self._reader_how})
+        self._tell_reader()
         hub.publish({"is": "cards", "cards": list(cards)})
         hub.publish({"is": "card", "card": ""})
         hub.publish({"is": "paper-state", "state": "ok"})
@@ -185,6 +187,8 @@ class World:
                 self._tell({"do": "remove"})
             self._card = name if deed.act == "insert" else ""
             self._hub.publish({"is": "card", "card": self._card})
+            self._tear_at = "" if self._card else self._tear_at
+            self._tell_reader()
         elif deed.act == "remove":
             self._card = ""
             self._hub.publish({"is": "card", "card": ""})
@@ -193,8 +197,14 @@ class World:
             self._hub.publish({"is": "paper-state", "state": self._paper_state})
         elif deed.act == "happen" and deed.values["what"] == "reader":
             self._reader_how = str(deed.values["how"])
-            self._hub.publish({"is": "reader-state", "how": self._reader_how})
+            self._tell_reader()
+        elif deed.act == "happen" and deed.values["what"] == "tear":
+            self._tear_at = str(deed.values["how"])
+            self._tell_reader()
         self._tell(deed.wire())
+
+    def _tell_reader(self) -> None:
+        self._hub.publish({"is": "reader-state", "how": self._reader_how, "tears": bool(self._tear_at)})
 
     def _tell(self, message: JSONObject) -> None:
         if self._handheld is not None:
@@ -231,6 +241,8 @@ class World:
         self._tell({"do": "paper", "state": self._paper_state})
         if self._reader_how != "plug":
             self._tell({"do": "happen", "what": "reader", "how": self._reader_how})
+        if self._tear_at:
+            self._tell({"do": "happen", "what": "tear", "how": self._tear_at})
         if self._card:
             self._tell({"do": "insert", "card": self._card})
 
@@ -279,6 +291,8 @@ class World:
         if kind == "journal":
             self._journal_said(message)
             return
+        if kind == "problem":
+            message = problem(str(message.get("text")))
         if kind == "paper":
             message = {**message, "is": "slip"}
         self._hub.publish(message)
@@ -297,4 +311,4 @@ class World:
         self._hub.publish({"is": "books", **self._bank.books()})
 
     def _problem(self, text: str) -> None:
-        self._hub.publish({"is": "problem", "text": text})
+        self._hub.publish(problem(text))

@@ -40,4 +40,7 @@ def _same(found: Verdict) -> str:
     if found.lines:
         return f"{found.deeds} deeds, {found.lines} lines, the same to the byte"
     why = f"; redacted: {found.redacted[:TOLD]!r}" if found.redacted else ""
-    return f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again{why}"
+    told = f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again{why}"
+    if not found.until:
+        return told
+    return f"followed to line {found.until}: {told}\n  and from there on it cannot be: {found.why_until}"

@@ -4,7 +4,8 @@ What is compared is durable: each state that a payment went through and each mod
 has test cards and its own host, operator and numbers (sim.recording.standins), so amounts of time, numbers and texts
 differ, and decisions must not: none less than the recording has, and none more. A life may have ended in the middle of
 something, and what would have come then is nobody's to say; so a decision is one too many where the recording went on
-to a deed, or stood at its idle screen for a while, without it.
+to a deed, or stood at its idle screen for a while, without it. Where nothing here can stand in for what was typed
+(a key's component, an original's number), following ends: what came before that line is judged, and nothing behind it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sim.deeds import perform, step_from
 from sim.pace import TimeIsUp
 from sim.recording.lines import Line
 from sim.recording.reading import RecordingError, is_shipped_name, read_header, read_lines
-from sim.recording.standins import IDLE, Cue, Numbered, cues
+from sim.recording.standins import IDLE, Cue, NothingStandsIn, Numbered, cues
 from sim.recording.verdict import Verdict
 from sim.stage import Stage, Terms
 from sim.story import StoryError
@@ -73,6 +74,7 @@ class _Follower:
         self._decisions = 0  # Of the lives before this one.
         self._n = stage.world.journal.last_n
         self._here: list[str] = []  # Decided in this life.
+        self._gap: NothingStandsIn | None = None  # Where following ended.
 
     def all(self, lives: list[list[Numbered]]) -> Verdict:
         for life_no, whole in enumerate(lives):
@@ -87,12 +89,13 @@ class _Follower:
                     break
             self._decisions += len(self._here)
             self._here = []
-            if found is not None:
-                return self._verdict(len(lives), *found)
+            if found is not None or self._gap is not None:
+                return self._verdict(life_no + 1, *(found or ()))
         return self._verdict(len(lives))
 
     def _verdict(self, lives: int, line: int = 0, recorded: str = "", seen: str = "") -> Verdict:
-        return Verdict(self._deeds, lives, decisions=self._decisions, line=line, recorded=recorded, seen=seen)
+        told = Verdict(self._deeds, lives, decisions=self._decisions, line=line, recorded=recorded, seen=seen)
+        return told if self._gap is None else replace(told, until=self._gap.line, why_until=self._gap.reason)
 
     def _from_where_we_are(self, life: list[Numbered]) -> list[Numbered]:
         """A world that is signed in begins at its idle screen."""
@@ -108,26 +111,39 @@ class _Follower:
         moments = [line["at"] for _, line in life if type(line.get("at")) is int] or [0]
         started_ms, ended_ms = moments[0], moments[-1]
         base_ms = self._stage.elapsed_ms()
+        try:
+            departed = self._do(life, recorded, base_ms - started_ms)
+        except NothingStandsIn as gap:
+            self._gap = gap
+            return self._wait_for([row for row in recorded if row[0] < gap.line])
+        return departed or self._end(life, recorded, base_ms + max(0, ended_ms - started_ms), last=last)
+
+    def _do(self, life: list[Numbered], recorded: list[tuple[int, str]], later_ms: int) -> Departure | None:
+        """Each deed at its moment, which is so much later here. Raises NothingStandsIn."""
         for cue in cues(life):
             self._deeds += 1
-            self._pass_to(base_ms + max(0, cue.at_ms - started_ms))
+            self._pass_to(cue.at_ms + later_ms)
             if len(self._here) > len(recorded):
                 return cue.line, "", self._here[len(recorded)]
             departed = self._perform(cue)
             self._look()
             if departed:
                 return cue.line, str(cue.deed), f"{departed}; on the glass: {self._stage.showing() or 'nothing'}"
-        return self._end(life, recorded, base_ms + max(0, ended_ms - started_ms), last=last)
+        return None
+
+    def _wait_for(self, recorded: list[tuple[int, str]]) -> Departure | None:
+        """Until all of this has come about; else the first that does not."""
+        patient_ms = self._stage.elapsed_ms() + PATIENCE_MS
+        while len(self._here) < len(recorded) and self._stage.elapsed_ms() < patient_ms:
+            self._pass_to(self._stage.elapsed_ms() + STEP_MS)
+        return None if len(self._here) >= len(recorded) else (*recorded[len(self._here)], "")
 
     def _end(
         self, life: list[Numbered], recorded: list[tuple[int, str]], end_ms: int, *, last: bool
     ) -> Departure | None:
         """Behind the last deed: what was recorded comes about, and where the terminal stood at rest, nothing else."""
-        patient_ms = self._stage.elapsed_ms() + PATIENCE_MS
-        while len(self._here) < len(recorded) and self._stage.elapsed_ms() < patient_ms:
-            self._pass_to(self._stage.elapsed_ms() + STEP_MS)
-        if len(self._here) < len(recorded):
-            return (*recorded[len(self._here)], "")
+        if (missing := self._wait_for(recorded)) is not None:
+            return missing
         self._pass_to(self._stage.elapsed_ms() + _rest_ms(life) - JITTER_MS)
         if _rest_ms(life) > JITTER_MS and len(self._here) > len(recorded):
             return life[-1][0], "", self._here[len(recorded)]

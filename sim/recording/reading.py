@@ -39,7 +39,7 @@ class RecordingError(Exception):
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
-        self.line = line
+        self.line, self.reason = line, reason
 
 
 def read_lines(file: Iterable[str]) -> Iterator[tuple[int, Line]]:

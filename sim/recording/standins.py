@@ -33,6 +33,10 @@ PAPER = ("ok", "low", "out", "cover-open")
 Numbered = tuple[int, Line]
 
 
+class NothingStandsIn(RecordingError):
+    """What was done there is not in the recording, and this world has nothing in its place: nobody can go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cue:
     """`deed` is done at `at_ms` of the recording, on that screen. `line`: where the recording has it."""
@@ -43,7 +47,7 @@ class Cue:
 
 
 def cues(lines: Sequence[Numbered]) -> Iterator[Cue]:
-    """The deeds of one life, in order. Raises RecordingError where nothing can stand in."""
+    """The deeds of one life, in order. Raises NothingStandsIn where that is so, else RecordingError."""
     person = _Person(lines)
     for index, (number, line) in enumerate(lines):
         for deed in person.does(index, line):
@@ -129,8 +133,7 @@ class _Person:
             secret = self._password(index) if self._hidden == 1 else PASSWORD
         if secret:
             return secret if self._hidden == 1 else ""
-        what = f"a digit on {self._screen}: it is not in the recording, and a test world has nothing to stand in for it"
-        raise RecordingError(self._lines[index][0], what)
+        raise NothingStandsIn(self._lines[index][0], f"what was typed on {self._screen} is not in the recording")
 
     def _read_out(self) -> str:
         """What stands in, on a screen that asks for a part of a card that is not there; "" on any other."""
@@ -199,7 +202,7 @@ class _Person:
             aid = card.applications[0].aid.hex()
             if card.group == "good" and aid in names and bool(card.pin) == pin:
                 return name
-        raise RecordingError(self._lines[index][0], "no test card has such an application")
+        raise NothingStandsIn(self._lines[index][0], "no test card has the application of the card that was put in")
 
     def _host_until_next_deed(self, start: int) -> Iterator[str]:
         """A fault for each request up to the next deed that the host refused, or left without an answer."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`line` 0: the same. Else the first line that is not, what it says, and what came about instead.
+    """`line` 0: the same, as far as it could be followed: behind the line `until` (0: the end) nobody can say what
+    would come, for the reason `why_until`. Else the first line that is not, what it says, and what came about instead.
 
     Of a full recording every one of `lines` is compared, to the byte; of a terminal's own its `decisions`. `commit`:
     with which program it was made, `redacted`: why it is not full, where the recording says so.
@@ -19,6 +20,8 @@ class Verdict:
     decisions: int = 0
     commit: str = ""
     redacted: str = ""
+    until: int = 0
+    why_until: str = ""
     line: int = 0
     recorded: str = ""
     seen: str = ""

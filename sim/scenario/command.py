@@ -9,20 +9,21 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from emv.typed import language_of
 from sim.deeds import Done, Entry
 from sim.recording.playing import record
 from sim.scenario.playing import Played, play_scenario, terms_of
 from sim.scenario.reading import Scenario, ScenarioError, load_scenario
 from sim.scenario.schema import schema_text
+from sim.takes import instead
 
 SHIPPED = Path(__file__).parents[1] / "scenarios"
-LANGUAGES = ("en", "zh-CN")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="*", help="a file, or the name of a shipped scenario (default: all shipped)")
-    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="the terminal's language (default: en)")
-    parser.add_argument("--seed", default="", help="what the world is drawn from (default: the scenario's name)")
+    parser.add_argument("--lang", type=language_of, default="en", metavar="zh-CN|en", help="the terminal's (en)")
+    parser.add_argument("--seed", default="0", help="what each world is drawn from (default: %(default)s)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="of one scenario: write all that happens (replay)")
     parser.add_argument("--json", action="store_true", help="one JSON object for each scenario")
     parser.add_argument("--list", action="store_true", help="list the shipped scenarios")
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
         print(broken, file=sys.stderr)
         return 2
     except OSError as missing:
-        print(f"scenario: {missing.filename}: {missing.strerror}; --list names those that are shipped", file=sys.stderr)
+        near = instead(Path(missing.filename).stem, (path.stem for path in shipped()))
+        print(f"scenario: {missing.filename}: {missing.strerror}; shipped (--list): {near}", file=sys.stderr)
         return 2
     if args.list:
         for scenario in scenarios:

@@ -27,7 +27,7 @@ from sim.scenario.steps import (
     Text,
 )
 from sim.story import ACTIONS, MISHAPS
-from sim.takes import Takes, number_from, one_of
+from sim.takes import Takes, instead, number_from, one_of
 from sim.unhappy import UNHAPPY
 
 SIZE_LIMIT = 64 * 1024  # Characters; the longest that is shipped has 3,000.
@@ -175,7 +175,7 @@ class _Reader:
     def unknown(self, verb: str) -> str:
         if verb in VERBS:
             return f"{verb} wants something behind it, `{verb}: …`"
-        return f"no such step: {verb[:40]}; there are {', '.join(VERBS)}"
+        return f"no such step: {verb[:40]}; {instead(verb, [*VERBS, EXPECT])}"
 
     def argument(self, verb: str, mark: Mark, given: Node) -> Argument:
         if verb == EXPECT:
@@ -205,7 +205,7 @@ class _Reader:
             raise self.wrong(node.mark, f"{what} is made of: {', '.join(sorted(names))}")
         for name, value in node.value.items():
             if name not in names:
-                raise self.wrong(value.mark, f"{what} has no {name[:40]}; it has {', '.join(sorted(names))}")
+                raise self.wrong(value.mark, f"{what} has no {name[:40]}; {instead(name, sorted(names))}")
         return node.value
 
     def value(self, node: Node, takes: Takes) -> str:

@@ -17,6 +17,7 @@ from sim.swarm.case import Case
 from sim.swarm.command import add_case_arguments, as_dict, refusal, tell
 from sim.swarm.permitted import load
 from sim.swarm.play import play
+from sim.takes import instead
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,5 +84,5 @@ def _left_out_of_nothing(args: argparse.Namespace) -> str:
     known = load(args.faults)
     for _, name in sorted(args.without):
         if name not in known:
-            return f"--faults {args.faults} has no fault {name!r}"
+            return f"--faults {args.faults} has no fault {name!r}; {instead(name, known)}"
     return ""

@@ -55,7 +55,7 @@ class Explanation:
     problem: FrameError | None
 
     def to_json(self, language: str = "") -> dict[str, Any]:
-        """`language` "zh" or "en": the notes in that one; "": each in both."""
+        """`language` "zh-CN" or "en": the notes in that one; "": each in both."""
         problem = self.problem
         return {
             "mti": self.mti,

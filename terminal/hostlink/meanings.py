@@ -39,8 +39,8 @@ class Words(str):
         return made
 
     def told(self, language: str) -> str:
-        """In "zh", in "en", or for "" in both."""
-        return {"zh": self.zh, "en": self.en}.get(language, str(self))
+        """In "zh-CN", in "en", or for "" in both."""
+        return {"zh-CN": self.zh, "en": self.en}.get(language, str(self))
 
     def each(self, change: Callable[[str], str]) -> Words:
         return Words(change(self.zh), change(self.en), change(str(self)))

@@ -1,4 +1,4 @@
-"""`python -m terminal decode [--json] [--language zh|en] HEX|FILE`: frames of the host link by field, PAN masked.
+"""`python -m terminal decode [--json] [--language zh-CN|en] HEX|FILE`: frames of the host link by field, PAN masked.
 
 A FILE holds frames as hex, one a line (what follows # is a remark), or as bytes one after the other with their lengths,
 as a line carries them. A key is never an argument, where other users of the machine can read it: it is a published
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from drivers.link import FrameReader
+from emv.typed import language_of
 from keys import KeyRefused
 from keys.dukpt_tdes import TdesUse, host_keys
 from keys.ksn import TDES_KSN, Ksn
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("frame", nargs="+", metavar="HEX|FILE", help="hex digits (spaces do not matter), or a file")
     parser.add_argument("--bare", action="store_true", help="no length prefix, TPDU or header: starts at the MTI")
     parser.add_argument("--json", action="store_true", help="print one JSON object a frame")
-    parser.add_argument("--language", choices=("zh", "en"), default="", help="say it in one language only (both)")
+    parser.add_argument("--language", type=language_of, metavar="zh-CN|en", help="in one language only")
     parser.add_argument("--profile", default="unionpay", help="the acquirer's profile: a name or a TOML file")
     checked = parser.add_mutually_exclusive_group()
     names = ", ".join(BY_NAME)
@@ -69,10 +70,10 @@ def _show(data: bytes, profile: Profile, key: bytearray | None, args: argparse.N
     if mak is not None and mak is not key:
         wipe(mak)
     if args.json:
-        print(json.dumps(told.to_json(args.language), ensure_ascii=False))
+        print(json.dumps(told.to_json(args.language or ""), ensure_ascii=False))
     else:
         between = ("",) if _is_file(args.frame) else ()
-        print("\n".join((*told.to_lines(args.language), *between)))
+        print("\n".join((*told.to_lines(args.language or ""), *between)))
     return FINE if told.problem is None else REFUSED
 
 

@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 
 from drivers.ports import LinkFault
+from emv.typed import language_of
 from terminal.config import NO_PRINTER, Config, ConfigErrors, Tls, load_config
 from terminal.screens.font import FontError, load_font
 from terminal.strings import Words
@@ -93,7 +94,7 @@ MARKS = {State.OK: "[ok]", State.WARN: "[!]", State.MISSING: "[x]"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help=f"the configuration (else {SYSTEM_CONFIG}, else the defaults)")
-    parser.add_argument("--lang", choices=("zh-CN", "en"), default="en", help="language of the report")
+    parser.add_argument("--lang", type=language_of, default="en", metavar="zh-CN|en", help="language of the report")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -365,7 +365,7 @@ def _frame(data: bytes, name: str = "unionpay") -> object:
 def _explain(data: bytes, name: str = "unionpay") -> object:
     """It says itself what is wrong: it raises nothing."""
     told = explain(data, _profile(name))
-    return told.to_json(), told.to_lines("zh")
+    return told.to_json(), told.to_lines("zh-CN")
 
 
 def _free_data(data: bytes) -> object:

@@ -2,7 +2,7 @@
 import { WORDS } from "/words.js?token={{token}}";
 
 // What the bench has told so far.
-export const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, scanner: false, many: false, layout: [], data: "", past: 0, side: "all", events: [], faults: null, faultsOn: {}, reader: "plug", time: null, scenarios: [], playing: null, step: "" };
+export const seen = { lamps: {}, cards: [], card: "", slips: [], talk: [], phone: null, books: null, screen: null, power: false, scanner: false, many: false, layout: [], data: "", past: 0, side: "all", events: [], faults: null, faultsOn: {}, reader: "plug", tears: false, trouble: "", time: null, scenarios: [], playing: null, step: "" };
 export const page = { lang: "zh", socket: null };
 
 export const $ = (id) => document.getElementById(id);

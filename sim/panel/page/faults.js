@@ -35,6 +35,7 @@ function field(row, key) {
 export function drawFaultsOn() {
   const on = { ...seen.faultsOn };
   if (seen.reader === "unplug") on["reader:reader"] = "always";
+  if (seen.tears) on["tear:tear"] = "once";
   for (const row of document.querySelectorAll("[data-fault]")) {
     const mode = on[row.dataset.fault] ?? "off";
     row.classList.toggle("on", mode !== "off");

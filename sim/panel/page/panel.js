@@ -1,5 +1,5 @@
 // The page: one WebSocket, and what it says drawn. Nothing is decided here; the bench decides, the page shows.
-import { $, choose, page, seen, send, word } from "/dom.js?token={{token}}";
+import { $, both, choose, page, seen, send, word } from "/dom.js?token={{token}}";
 import { darken } from "/device.js?token={{token}}";
 import { buzzer, drawHint, drawKeys, drawLamps, drawPower, drawScreen, saveScreen } from "/handheld.js?token={{token}}";
 import { drawCards } from "/cards.js?token={{token}}";
@@ -31,7 +31,8 @@ function openTab(name) {
   if (name === "slips") $("slip-count").classList.remove("news");
 }
 
-function speak(to) {
+function speak(named) {
+  const to = named.startsWith("zh") ? "zh" : "en"; // zh-CN is zh, too, in the address as on the command line.
   page.lang = to;
   document.documentElement.lang = to === "zh" ? "zh-CN" : "en";
   document.body.dataset.lang = to;
@@ -39,7 +40,7 @@ function speak(to) {
   for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = word(element.dataset.placeholder);
   choose("language", to);
   choose("talk-side", seen.side);
-  for (const draw of [drawKeys, drawLamps, drawCards, drawPhone, drawScanner, drawSlips, drawTalk, drawBooks, drawJournal, drawFaults, drawTime, drawHint, linkState]) draw();
+  for (const draw of [drawKeys, drawLamps, drawCards, drawPhone, drawScanner, drawSlips, drawTalk, drawBooks, drawJournal, drawFaults, drawTime, drawHint, drawTrouble, linkState]) draw();
 }
 
 for (const button of $("language").children) button.addEventListener("click", () => {
@@ -111,7 +112,7 @@ const HEARD = {
   event(message) { addEvent(message); },
   faults(message) { seen.faults = message; drawFaults(); },
   "faults-on"(message) { seen.faultsOn = message.on; drawFaultsOn(); },
-  "reader-state"(message) { seen.reader = message.how; drawFaultsOn(); },
+  "reader-state"(message) { Object.assign(seen, { reader: message.how, tears: message.tears }); drawFaultsOn(); },
   "paper-state"(message) { choose("paper", message.state); },
   "host-state"(message) { choose("host", message.behaviour); },
   time(message) { tellTime(message); },
@@ -122,10 +123,16 @@ const HEARD = {
     Object.assign(seen, { lamps: {}, slips: [], talk: [], events: [], screen: null, step: "" });
     for (const draw of [drawLamps, drawSlips, drawTalk, drawJournal, drawScreen]) draw();
     $("paper-out").replaceChildren();
-    $("trouble").textContent = "";
+    seen.trouble = "";
+    drawTrouble();
   },
-  problem(message) { $("trouble").textContent = message.text; },
+  problem(message) { seen.trouble = message.text; drawTrouble(); },
 };
+
+// What could not be done, until the next thing that could not, or another world. A lost line counts for more.
+function drawTrouble() {
+  $("trouble").textContent = state === "off" ? word("trouble.lost") : both(seen.trouble);
+}
 
 let state = "connecting";
 function linkState(to = state) {
@@ -138,7 +145,7 @@ let wait = 500;
 function connect() {
   const socket = new WebSocket(`ws://${location.host}/channel?token=${token}`);
   page.socket = socket;
-  socket.addEventListener("open", () => { wait = 500; linkState("on"); $("trouble").textContent = ""; });
+  socket.addEventListener("open", () => { wait = 500; linkState("on"); seen.trouble = ""; drawTrouble(); });
   socket.addEventListener("message", (event) => {
     const message = JSON.parse(event.data);
     HEARD[message.is]?.(message);
@@ -146,7 +153,7 @@ function connect() {
   });
   socket.addEventListener("close", () => {
     linkState("off");
-    $("trouble").textContent = word("trouble.lost");
+    drawTrouble();
     setTimeout(connect, wait);
     wait = Math.min(8000, wait * 2);
   });

@@ -31,7 +31,7 @@ export function drawPlaying() {
   const state = playing?.state ?? "";
   $("play-stop").hidden = state !== "playing";
   $("playing").className = `playing ${state}`;
-  const step = state === "playing" ? seen.step : playing?.text;
+  const step = state === "playing" ? seen.step : both(playing?.text);
   $("playing").textContent = state ? [word(`time.${state}`), both(playing), step].filter(Boolean).join(" · ") : "";
 }
 
