@@ -182,6 +182,7 @@ class Shop:
         self.behind = Behind()
         self.sign_in_owed = False  # The last one found no host: it is tried again behind the idle screen.
         self.busy = False  # Somebody is being served: what can wait, waits.
+        self.paper_low = False  # As the last slip has found it: low paper prints, and nobody is asked for anything.
         self.clock_offset_ms = 0
         self.card_presence = Presence.ABSENT
         self.card_notice = ""  # Why the reader is out of use, in the person's words; "" when it works.
