@@ -146,7 +146,7 @@ def sales_cpu_ms(world: World, count: int, intent: Intent) -> float:
 
 
 def virtual_day(size: Size) -> list[Row]:
-    """Sales a second of `sim day`, its start included; the books are compared at the end."""
+    """Sales a second of `sim day`, its start and its checkers included; the books are compared at the end."""
     rates: list[float] = []
     for seed in range(1, size.rounds + 1):
         began = time.perf_counter()

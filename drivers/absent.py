@@ -58,7 +58,7 @@ class AbsentPrinter:
     def status(self) -> Paper:
         return Paper.OFFLINE
 
-    def print(self, lines: Sequence[PaperLine]) -> None:
+    def print(self, lines: Sequence[PaperLine]) -> Paper:
         raise DeviceError("printer", "no printer is set up")
 
     def close(self) -> None: ...

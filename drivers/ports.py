@@ -174,8 +174,11 @@ class Printer(Protocol):
 
     def status(self) -> Paper: ...
 
-    def print(self, lines: Sequence[PaperLine]) -> None:
-        """Print a whole slip. Raises PaperStopped when paper or cover stopped it, DeviceError otherwise."""
+    def print(self, lines: Sequence[PaperLine]) -> Paper:
+        """Print a whole slip; OK, or LOW where the roll is near its end.
+
+        Raises PaperStopped when paper or cover stopped it, DeviceError otherwise.
+        """
 
     def close(self) -> None: ...
 

@@ -59,6 +59,17 @@ def paper_of(printer: int, cause: int, sensors: int) -> Paper:
     return Paper.LOW if sensors & 0x0C else Paper.OK
 
 
+def paper_in_turn(sensors: int) -> Paper:
+    """The state from the answer to GS r 1.
+
+    >>> paper_in_turn(0x03)
+    <Paper.LOW: 'low'>
+    """
+    if sensors & 0x0C:
+        return Paper.OUT
+    return Paper.LOW if sensors & 0x03 else Paper.OK
+
+
 class _Wire(Protocol):
     """A transport of python-escpos, made uniform. All of it raises OSError when the printer is gone."""
 
@@ -89,11 +100,11 @@ class EscPosPrinter:
             return Paper.OK
         return self._talk(self._ask_now)
 
-    def print(self, lines: Sequence[PaperLine]) -> None:
-        """Print a whole slip. Raises PaperStopped, DeviceError; print it again from its top then."""
+    def print(self, lines: Sequence[PaperLine]) -> Paper:
+        """Print a whole slip; OK or LOW. Raises PaperStopped, DeviceError; print it again from its top then."""
         chunks = encode(lines, self._settings)
         self._begun = False
-        self._talk(lambda wire: self._print(wire, chunks))
+        return self._talk(lambda wire: self._print(wire, chunks))
 
     def close(self) -> None:
         wire, self._wire = self._wire, None
@@ -120,7 +131,7 @@ class EscPosPrinter:
                 wire.write(chunk)
             return Paper.OK
         wire.clear()
-        self._go_on(self._ask(wire, in_flight=0))
+        seen = {self._go_on(self._ask(wire, in_flight=0))}
         unprinted = 0
         for chunk in chunks:
             if unprinted + len(chunk) > BUFFER_BYTES:
@@ -129,11 +140,12 @@ class EscPosPrinter:
             self._begun = True
             wire.write(chunk)
             unprinted += len(chunk)
-            self._go_on(self._ask(wire, in_flight=len(chunk)))
-        return self._finish(wire)
+            seen.add(self._go_on(self._ask(wire, in_flight=len(chunk))))
+        seen.add(self._finish(wire))
+        return Paper.LOW if Paper.LOW in seen else Paper.OK
 
     def _finish(self, wire: _Wire) -> Paper:
-        """Wait until all that was sent is on paper. It may stop until then, so it is asked for its state."""
+        """Wait until all that was sent is on paper: OK or LOW. It may stop until then, so it is asked for its state."""
         if not self._settings.knows_gs_r:
             return Paper.OK
         wire.write(PRINTED_QUERY)
@@ -145,14 +157,14 @@ class EscPosPrinter:
                 paper = _paper_in(answer)
             printed = [byte for byte in answer if byte & 0x90 == 0x00]  # DLE EOT's answers have bit 4 set.
             if printed:
-                self._go_on(Paper.OUT if printed[0] & 0x0C else Paper.OK)
-                return Paper.OK
+                return self._go_on(paper_in_turn(printed[0]))
             self._go_on(paper)
         raise PaperStopped(Paper.OFFLINE, begun=self._begun)
 
-    def _go_on(self, paper: Paper) -> None:
+    def _go_on(self, paper: Paper) -> Paper:
         if paper not in (Paper.OK, Paper.LOW):
             raise PaperStopped(paper, begun=self._begun)
+        return paper
 
     def _ask_now(self, wire: _Wire) -> Paper:
         wire.clear()  # The late answers of a call that gave up.

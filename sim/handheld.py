@@ -69,7 +69,6 @@ from terminal.shop import Devices
 CONTROLLERS = {"128x64": "ssd1306", "128x128": "sh1107"}
 LOOK_S = 0.012  # How often lamps and buzzer are looked at: the shortest tone lasts 40 ms.
 HOLD_S = 6.0  # How long a person holds a code before a scanner that does not read it.
-LOW_ROWS = 15  # Rows left on a roll that runs low: the next slip stops in its middle.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -256,11 +255,7 @@ class Handheld:
 
     def _set_paper(self, paper: Paper) -> None:
         self._roll.tear()  # Whoever touches the paper takes off what hangs out of it.
-        if paper is not Paper.LOW:
-            self._printer.set_paper(paper)
-        else:
-            self._printer.set_paper(Paper.OK)
-            self._printer.run_out_after(LOW_ROWS)
+        self._printer.set_paper(paper)
 
     # What the world sees and hears.
 

@@ -54,6 +54,7 @@ UNHAPPY: Mapping[str, Two] = MappingProxyType(
         # The printer.
         "paper-out": ("缺纸", "the paper is out"),
         "paper-out-mid-slip": ("打印中缺纸", "the paper ends in the middle of a slip"),
+        "paper-low": ("纸将用完", "the paper is low"),
         "cover-open": ("仓盖打开", "the cover is open"),
         "printer-off": ("打印机掉电", "the printer has no power"),
         # Power and clock.

@@ -137,13 +137,13 @@ class _Stopped:
 
 
 async def _print_once(shop: Shop, slip: Slip, copy: Copy, *, reprint: bool) -> _Stopped | None:
-    """None when the copy is on paper, else what is wrong."""
+    """None when the copy is on paper, else what is wrong. What it has seen of the roll, the idle screen says."""
     printer = shop.devices.printer
     last4 = shop.config.printer.customer_last4
     lines = lay_out(slip, cells=printer.cells, language=shop.language, copy=copy, reprint=reprint, last4=last4)
     shop.show(screens.Printing(copy=copy.value))
     try:
-        await Offload("printer", lambda: printer.print(lines), PRINT_DEADLINE_MS)
+        shop.paper_low = await Offload("printer", lambda: printer.print(lines), PRINT_DEADLINE_MS) is Paper.LOW
     except PaperStopped as stopped:
         return _Stopped(stopped.paper, stopped.begun)
     except DeviceError as failed:

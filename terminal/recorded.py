@@ -113,20 +113,25 @@ class _Tamper:
 class _Printer:
     def __init__(self, printer: Printer, recording: Recording) -> None:
         self._printer, self._recording = printer, recording
+        self._paper = Paper.OK  # As it was written down last.
         self.cells = printer.cells
 
     def status(self) -> Paper:
-        paper = self._printer.status()
-        self._recording.note("paper", state=paper.value)
-        return paper
+        return self._note(self._printer.status())
 
-    def print(self, lines: Sequence[PaperLine]) -> None:
+    def print(self, lines: Sequence[PaperLine]) -> Paper:
         self._recording.slip(lines)
         try:
-            self._printer.print(lines)
+            paper = self._printer.print(lines)
         except DeviceError as error:
             self._recording.note("printer-failed", error=type(error).__name__)
             raise
+        return paper if paper is self._paper else self._note(paper)
+
+    def _note(self, paper: Paper) -> Paper:
+        self._paper = paper
+        self._recording.note("paper", state=paper.value)
+        return paper
 
     def close(self) -> None:
         self._printer.close()

@@ -190,6 +190,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "role.supervisor": ("主管", "Supervisor"),
         # Idle and menus
         "idle.nearly_full": ("流水将满", "Near full"),
+        "idle.paper_low": ("纸将用完", "Paper low"),
         "wish.title": ("主机要求", "Host asks for"),
         "wish.2": ("状态上送，本机不支持", "A status upload: not supported"),
         "wish.6": ("程序更新，请联系服务商", "A new program: call service"),

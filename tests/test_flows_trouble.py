@@ -51,6 +51,34 @@ def test_a_code_too_large_for_the_panel_is_printed_and_paid_from_the_paper() -> 
         assert discrepancies(world.journal, world.acquirer) == []
 
 
+def test_low_paper_stops_nobody_and_the_idle_screen_says_so_until_a_slip_finds_a_new_roll() -> None:
+    """A reversal that waits is more urgent, and stands in its place meanwhile."""
+    cash = "idle: 100 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\nidle:"
+    with World("low") as world:
+        shown: list[str] = []
+        world.on_show = lambda picture: shown.append(picture.name)
+
+        def foot() -> str:
+            picture = world.display.picture
+            assert picture is not None
+            return picture.text()[-1]
+
+        async def people() -> None:
+            await play(world, START + "idle: paper low")
+            assert "Paper low" not in foot()  # Nobody has printed yet.
+            await play(world, cash)
+            assert "Paper low" in foot()
+            await play(world, "idle: host silent\n" + sale("no-cvm") + "reversal_pending: remove ENTER\nidle:")
+            assert "1 pending" in foot()
+            await play(world, "idle: paper ok host ok")
+            assert world.shop.paper_low
+            await play(world, cash)
+            assert not world.shop.paper_low and "Paper low" not in foot()
+
+        world.run(people())
+        assert "paper_stopped" not in shown
+
+
 @pytest.mark.parametrize(
     ("trouble", "marked"),
     [("paper-left 9", (True, False)), ("paper out", (False, False)), ("paper cover-open", (False, False))],

@@ -76,7 +76,7 @@ def test_the_state_is_told_and_stops_a_slip_before_its_first_line(rig: Rig, pape
     rig.set_paper(paper)
     assert rig.printer.status() is paper
     if paper in (Paper.OK, Paper.LOW):
-        rig.printer.print(SLIP)
+        assert rig.printer.print(SLIP) is paper
         return
     with pytest.raises(PaperStopped) as stopped:
         rig.printer.print(SLIP)
@@ -91,6 +91,12 @@ def test_paper_that_ends_inside_a_slip_stops_it_even_under_its_last_line(rig: Ri
         rig.printer.print(LONG)
     assert (stopped.value.paper, stopped.value.begun) == (Paper.OUT, True)
     assert rig.printer.status() is Paper.OUT
+
+
+def test_paper_that_runs_low_inside_a_slip_is_told_when_it_is_printed(rig: Rig) -> None:
+    assert rig.printer.print(LONG) is Paper.OK
+    rig.run_out_after(70)
+    assert rig.printer.print(LONG) is Paper.LOW
 
 
 def test_with_new_paper_the_slip_comes_again_from_its_top_and_whole(rig: Rig) -> None:

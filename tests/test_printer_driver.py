@@ -149,6 +149,17 @@ def test_a_printer_without_gs_r_is_believed_when_told_so_and_not_otherwise() -> 
     assert stopped.value.paper is Paper.OFFLINE
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_low_paper_is_told_by_whichever_answer_knows_of_it(known: bool) -> None:
+    """A printer without GS r has DLE EOT 4 only; another has no near end in its answer to GS r."""
+
+    def far_end(data: bytes) -> bytes:
+        return b"\x12\x12\x1e" if data.startswith(b"\x10") else b"\x00" if data == b"\x1dr\x01" else b""
+
+    printer, _ = printer_with(far_end, knows_gs_r=known)
+    assert printer.print(SLIP) is Paper.LOW
+
+
 def test_a_long_slip_never_puts_more_into_the_printer_than_its_buffer_holds() -> None:
     machine = PaperPrinter()
     in_buffer, most = 0, 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from certify_tester import Terminal
 
-from drivers.ports import Key
+from drivers.ports import Key, Paper, Text
 from keys.testkeys import TEST_TMK
 from sim.__main__ import main
 from sim.acquirer import Acquirer
@@ -25,8 +25,10 @@ from sim.recording.reading import RecordingError
 from sim.recording.standins import cues
 from sim.recording.verdict import Verdict
 from sim.story import FIRST_RUN, OPERATOR, play
+from sim.world import World
 from terminal.hostlink.profile import load_profile
 from terminal.loop.real import RealLoop
+from terminal.recorded import recorded
 from terminal.recording import Recording
 
 CARD = "pin-12"
@@ -297,3 +299,15 @@ def test_lives_stand_behind_each_other(tmp_path: Path) -> None:
         tape.close()
     assert [line.get("name", "begin") for line in said(path)] == ["begin", "idle", "begin", "idle"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_roll_that_runs_low_is_told_once_and_so_is_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "paper.jsonl"
+    tape = recording(path)
+    with World("paper") as world:
+        printer = recorded(world.devices, tape).printer
+        for paper in (Paper.OK, Paper.LOW, Paper.LOW, Paper.OK, Paper.OK):
+            world.set_paper(paper)
+            assert printer.print((Text("slip"),)) is paper
+    tape.close()
+    assert [line["state"] for line in said(path) if line.get("is") == "paper"] == ["low", "ok"]

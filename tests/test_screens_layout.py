@@ -168,7 +168,7 @@ def test_what_happened_stands_on_the_screen_in_both_languages() -> None:
     assert "余额不足" in picture(catalogue.Declined("51", "余额不足", "other-card"), "zh-CN", FONT).text()
     assert "Do not honour" in picture(catalogue.Declined("05", "do not honour", "issuer"), "en", FONT).text()
     assert picture(catalogue.RemoveCard(), "zh-CN", FONT).text() == ("请取卡",)
-    assert picture(catalogue.Idle(Mode.KEYED, "14:05", 0, nearly_full=False, news=""), "en", FONT).text() == (
+    assert picture(catalogue.Idle(Mode.KEYED, "14:05", 0, due="", news=""), "en", FONT).text() == (
         "掌柜 Signed out",
         "14:05",
         "▲▼Menu ✔Sign in",
@@ -291,7 +291,7 @@ def test_every_outcome_that_flows_know_has_its_words() -> None:
         screens += [catalogue.SignInFailed(fault.value, "", "", "again") for fault in LinkFault]
         screens += [catalogue.PaperStopped(paper.value) for paper in Paper]
         screens += [catalogue.Printing(copy.value) for copy in Copy]
-        screens += [catalogue.Idle(mode, "14:05", 0, nearly_full=False, news="") for mode in Mode]
+        screens += [catalogue.Idle(mode, "14:05", 0, due="", news="") for mode in Mode]
         screens += [
             catalogue.Today((catalogue.TodayRow("14:05", method.value, Money(1), state.value),), 1, 1, Money(1))
             for method in Method

@@ -23,10 +23,10 @@ from sim.acquirer.book import Entry, EntryState
 from sim.swarm import replay
 from sim.swarm.case import Case
 from sim.swarm.checkers import TERMINAL, all_checkers
-from sim.swarm.command import seed_range
 from sim.swarm.crowd import Company, Crowd
 from sim.swarm.draws import Draws
 from sim.swarm.inject import PUT_IN
+from sim.swarm.many import seed_range
 from sim.swarm.permitted import FaultsUnreadable, befalling, load
 from sim.swarm.play import play
 from sim.swarm.shrink import Shrinker
@@ -249,11 +249,11 @@ def test_worlds_in_which_a_checker_was_wrong(case: Case, row: str) -> None:
 
 
 def test_a_case_s_command_is_read_back_as_the_case() -> None:
-    case = Case(7, 20, "usual", frozenset({3, 5}), frozenset({(4, "reply-lost")}), power=True)
+    case = Case(7, 20, "usual", frozenset({3, 5}), frozenset({(4, "reply-lost")}), power=True, day=True)
     parser = argparse.ArgumentParser()
     replay.add_arguments(parser)
     args = parser.parse_args(case.command().split()[4:])
-    assert Case(args.seed, args.transactions, args.faults, args.skip, args.without, args.power) == case
+    assert Case(args.seed, args.transactions, args.faults, args.skip, args.without, args.power, args.day) == case
 
 
 # The commands

@@ -12,14 +12,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`faults` is a level or a file. `skip`: transactions left out; `without`: (transaction, fault) left out."""
+    """`faults` is a level or a file. `skip`: transactions left out; `without`: (transaction, fault) left out.
 
-    seed: int
+    `day`: the shop is the one that is shipped, and settles seldom (`python -m sim day`), instead of one that is drawn.
+    """
+
+    seed: int | str
     transactions: int
     faults: str = "harsh"
     skip: frozenset[int] = field(default_factory=frozenset)
     without: frozenset[tuple[int, str]] = field(default_factory=frozenset)
     power: bool = False  # On a disk that fails, with a power that is cut.
+    day: bool = False
 
     def numbers(self) -> Iterator[int]:
         """The transactions that are played, in order."""
@@ -35,7 +39,7 @@ class Case:
         'python -m sim replay --seed 7 --transactions 20 --faults harsh --skip 3'
         """
         words = ["python", "-m", "sim", "replay", "--seed", str(self.seed), "--transactions", str(self.transactions)]
-        words += ["--faults", self.faults, *(["--power"] if self.power else [])]
+        words += ["--faults", self.faults, *(["--power"] if self.power else []), *(["--day"] if self.day else [])]
         if self.skip:
             words += ["--skip", ",".join(str(number) for number in sorted(self.skip))]
         if self.without:

@@ -6,7 +6,7 @@ the docstrings are those of the invariants in docs/simulator.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sim.acquirer.book import Entry
@@ -207,7 +207,9 @@ class TotalsAgree:
                 continue
             self._seen.add(batch.batch_no)
             told, booked = batch.settlement.claimed, batch.settlement.booked
-            refunds = [e.amount_minor for e in batch.entries.values() if e.standing and self._is_unanswered(watch, e)]
+            entries = batch.entries.values()
+            ours = {(p.batch_no, p.stan): p for p in reversed(tuple(watch.ledger.payments.values()))}
+            refunds = [e.amount_minor for e in entries if e.standing and self._is_unanswered(ours, e)]
             untold = self._untold(watch, batch.batch_no)
             told = replace(
                 told,
@@ -228,11 +230,9 @@ class TotalsAgree:
         return [p.amount_minor for p in refused if p.batch_no == batch_no and entry_of(watch, p) is None]
 
     @staticmethod
-    def _is_unanswered(watch: Watch, entry: Entry) -> bool:
+    def _is_unanswered(ours: Mapping[tuple[str, str], Paid], entry: Entry) -> bool:
         """A refund that nobody answered: the terminal cannot count what it does not know; its slip lists it."""
-        paid = next(
-            (p for p in watch.ledger.payments.values() if (p.batch_no, p.stan) == (entry.batch_no, entry.stan)), None
-        )
+        paid = ours.get((entry.batch_no, entry.stan))
         if paid is None or TRANSACTIONS[paid.kind].silence is not Silence.UNKNOWN:
             return False
         return paid.state is PaymentState.UNKNOWN or UNANSWERED in paid.facts

@@ -38,6 +38,7 @@ READS_MS = 1_000  # Whoever has agreed to something looks whether the terminal g
 IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is his turn.
 SCREENS_LIMIT = 3_000  # Of one transaction, or of the end; a long wait is one a second.
 PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may take.
+NEW_ROLL = 3  # One in so many times that the idle screen says so, somebody puts another roll in.
 COMES_AGAIN = 7  # Customers in 10.
 NOT_SOLD = (PaymentState.ABANDONED, PaymentState.REVERSED, PaymentState.REVERSING)
 MENU_SIGN_IN = "6"
@@ -220,6 +221,8 @@ class Crowd(People):
         self._watch.begin(number, names)
         place.begin(number, self._life)
         company.befell.update(names)
+        if place.shop.paper_low and place.draws.number(number, "new roll", NEW_ROLL) == 0:
+            place.set_paper(Paper.OK)
         company.mischief = self._mischief = put_in(place, number, befall)
         for after_ms, mend in self._mischief.mend:
             place.loop.at(place.loop.clock_ms() + after_ms, mend)

@@ -22,7 +22,7 @@ class Draws:
     True
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         self.seed = seed
 
     def number(self, transaction: int, site: str, below: int) -> int:

@@ -304,6 +304,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "settles-deaf": _deaf,
         SEEN_LATE: _nothing,
         RARE: _nothing,
+        "paper-low": _paper(Paper.LOW),
     }
 )
 

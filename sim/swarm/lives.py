@@ -18,7 +18,7 @@ from sim.loop import START_WALL_MS
 from sim.swarm.crowd import Company, Crowd
 from sim.swarm.draws import WORLD, Draws
 from sim.swarm.watch import Restarted, Watch
-from sim.swarm.world import Bank, SwarmLoop, SwarmWorld, drawn
+from sim.swarm.world import Bank, Drawn, SwarmLoop, SwarmWorld
 from sim.wire.disk import Disk
 from terminal.hostlink.profile import load_profile
 from terminal.journal import JournalBroken
@@ -38,6 +38,7 @@ class Lives:
     """One disk, one bank, and the worlds that come one after the other on them. `cuts` and `failures` count."""
 
     draws: Draws
+    fittings: Drawn
     watch: Watch
     company: Company
     scratch: Path | None
@@ -50,8 +51,7 @@ class Lives:
     def run(self) -> int:
         """From the first start to the end of the last life; the virtual time of all of them. Raises what crashed."""
         disk = Disk(self.draws.number(WORLD, "disk", 2**32), lying=self.lying)
-        frozen = drawn(self.draws)
-        bank = Bank(self.draws, load_profile(frozen.profile))
+        bank = Bank(self.draws, load_profile(self.fittings.profile))
         begins_ms = START_WALL_MS
         try:
             with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
@@ -65,7 +65,7 @@ class Lives:
 
     def _live(self, life: int, disk: Disk, bank: Bank, folder: Path, begins_ms: int) -> tuple[int, bool]:
         """One life; when the next one begins, and whether this one was the last."""
-        loop = SwarmLoop(self.draws, start_wall_ms=begins_ms, drift_ppm=drawn(self.draws).drift_ppm)
+        loop = SwarmLoop(self.draws, start_wall_ms=begins_ms, drift_ppm=self.fittings.drift_ppm)
         loop.wrong_ms = self.wrong_ms
         disk.on_cut = lambda: loop.at(0, self._lose_power)
         transaction = self.watch.transaction
@@ -74,7 +74,7 @@ class Lives:
             disk.cut_after = self.draws.number(transaction, f"cut again {life}", RECOVERY_EFFECTS)
         world: SwarmWorld | None = None
         try:
-            world = SwarmWorld(self.draws, loop=loop, bank=bank, data=folder, disk=disk)
+            world = SwarmWorld(self.draws, loop=loop, bank=bank, data=folder, disk=disk, fittings=self.fittings)
             world.die = partial(self._die, disk)
             world.begin(transaction, life)
             self.watch.look_at(world)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sim.recording import command as recording
 from sim.swarm.case import Case
-from sim.swarm.command import add_case_arguments, as_dict, refusal, tell
+from sim.swarm.command import FAULTS, TRANSACTIONS
+from sim.swarm.many import add_case_arguments, as_dict, refusal, seed_of, tell
 from sim.swarm.permitted import load
 from sim.swarm.play import play
 from sim.takes import instead
@@ -23,11 +24,12 @@ from sim.takes import instead
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("file", nargs="?", type=Path, help="a recording (scenario --record)")
-    which.add_argument("--seed", type=int, help="a world of the swarm")
+    which.add_argument("--seed", type=seed_of, help="a world of the swarm")
     parser.add_argument("--skip", type=numbers, default=frozenset(), metavar="N,…", help="transactions left out")
     parser.add_argument("--without", type=left_out, default=frozenset(), metavar="N:FAULT,…", help="faults left out")
     parser.add_argument("--tell", action="store_true", help="print each screen and each message on its way")
-    add_case_arguments(parser)
+    parser.add_argument("--day", action="store_true", help="the world is a day's (python -m sim day)")
+    add_case_arguments(parser, transactions=TRANSACTIONS, faults=FAULTS)
 
 
 def numbers(text: str) -> frozenset[int]:
@@ -62,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if wrong:
         print(wrong, file=sys.stderr)
         return 2
-    case = Case(args.seed, args.transactions, args.faults, args.skip, args.without, power=args.power)
+    case = Case(args.seed, args.transactions, args.faults, args.skip, args.without, args.power, args.day)
     say: Callable[[str], None] | None = print if args.tell else None
     result = play(case, say=say)
     if args.json:

@@ -123,8 +123,14 @@ class Checker(Protocol):
 class Watch:
     """Listens to one world after the other (a terminal's lives); the ledger and the checkers outlive them all."""
 
-    def __init__(self, checkers: Sequence[Checker], say: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        checkers: Sequence[Checker],
+        say: Callable[[str], None] | None = None,
+        on_begin: Callable[[int], None] = lambda transaction: None,
+    ) -> None:
         self._say = say
+        self._on_begin = on_begin
         self._said = ""
         self.checkers = tuple(checkers)
         self._hearing = {kind: [each for each in checkers if kind in each.hears] for kind in HAPPENINGS}
@@ -155,6 +161,7 @@ class Watch:
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
         self.sync()
         self.transaction = transaction
+        self._on_begin(transaction)
         if self._say:
             self._say(f"-- transaction {transaction}: {', '.join(faults) or 'no fault'}")
         self.tell(Begun(transaction, faults))

@@ -12,19 +12,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drivers.ports import Link, LinkClosed, LinkDown, LinkFault, LinkFrame
-from sim.acquirer import Acquirer
+from sim.acquirer import Acquirer, default_registry
 from sim.acquirer.faults import Fault, FaultKind, FaultPlan
 from sim.acquirer.wallets import WalletKind
-from sim.card import VirtualCard
-from sim.day import endless_customers
+from sim.card import PROFILES, VirtualCard
 from sim.loop import START_WALL_MS, SimLoop
 from sim.phone import Phone
 from sim.swarm.draws import Draws
 from sim.twins.link import GOOD_TRIP, Network, Trip
 from sim.twins.pad import TwinSignaturePad
 from sim.wire.disk import Disk
-from sim.world import PHONE_BALANCE_MINOR, World
+from sim.world import PHONE_BALANCE_MINOR, World, hash_seed
 from terminal.assembly import kernel_profile
+from terminal.config import Config
 from terminal.config.settings import OFFERABLE
 from terminal.hostlink.codec import Message
 from terminal.hostlink.profile import Profile, load_profile
@@ -44,6 +44,9 @@ SPOILING = frozenset(
     }
 )
 PARTS_IN = 1_000_000
+DAY_SETTLE_EVERY = 200  # Customers between two settlements; field 48 counts at most 999 of a kind.
+WALLETS_FULL_MINOR = 99_999_999_99  # Customers who come all day long must not run out of money...
+EMPTY_PURSES = ("poor",)  # ...but for those whose part it is.
 
 
 class SwarmLoop(SimLoop):
@@ -136,7 +139,7 @@ class WatchedLink:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Drawn:
-    """What a seed makes of a world before anybody comes."""
+    """What a world is before anybody comes."""
 
     profile: str
     language: str
@@ -169,6 +172,24 @@ def drawn(draws: Draws) -> Drawn:
         drift_ppm=source.randrange(-200, 201),
         settle_every=source.choice((12, 25, 60)),
         settled_behind=source.random() < 0.2,
+    )
+
+
+def as_shipped() -> Drawn:
+    """The shop of a day: the terminal as it is shipped, whatever the seed, settled seldom enough to fill a batch."""
+    shipped = Config.default()
+    return Drawn(
+        profile=shipped.link.profile,
+        language=shipped.general.language,
+        panel=(128, 64),
+        lines=1,
+        stripe=True,
+        pad=False,
+        partial=shipped.transactions.partial,
+        offline=shipped.card.offline,
+        drift_ppm=0,
+        settle_every=DAY_SETTLE_EVERY,
+        settled_behind=False,
     )
 
 
@@ -209,13 +230,23 @@ class HostBytes:
         return self.source.randbytes(count)
 
 
+def endless_customers(seed: int | str, profile: Profile, draw: Callable[[int], bytes]) -> Acquirer:
+    """An acquirer whose test cards stand for many customers each: money for a whole day."""
+    poor = {app.pan for name in EMPTY_PURSES for app in PROFILES[name].applications}
+    registry = default_registry()
+    for account in registry.accounts.values():
+        if account.pan not in poor:
+            account.balance_minor = WALLETS_FULL_MINOR
+    return Acquirer(registry, profile=profile, seed=hash_seed(seed), draw=draw, faults=FaultPlan())
+
+
 class Bank:
     """What outlives a terminal's power: the acquirer with its book, accounts, wallets, and its random source."""
 
     def __init__(self, draws: Draws, profile: Profile) -> None:
         self.draw = HostBytes()
         self.draw.source = draws.source(-1, "host")
-        self.acquirer: Acquirer = endless_customers(draws.seed, profile=profile, draw=self.draw)
+        self.acquirer: Acquirer = endless_customers(draws.seed, profile, self.draw)
         self.plan = self.acquirer.faults = SpoilingPlan()
         accounts = self.acquirer.registry.accounts.values()
         self.money_before_minor = sum(account.balance_minor for account in accounts)
@@ -224,7 +255,7 @@ class Bank:
 
 
 class SwarmWorld(World):
-    """One life of a terminal, drawn from the seed. `on_send` and `on_unsent` hear what WatchedLink tells."""
+    """One life of a terminal. `fittings` None: drawn from the seed. `on_send` and `on_unsent` are WatchedLink's."""
 
     def __init__(
         self,
@@ -235,10 +266,10 @@ class SwarmWorld(World):
         data: Path | None = None,
         scratch: Path | None = None,
         disk: Disk | None = None,
-        frozen: Drawn | None = None,
+        fittings: Drawn | None = None,
     ) -> None:
         self.draws = draws
-        self.drawn = frozen or drawn(draws)
+        self.drawn = fittings or drawn(draws)
         shipped = load_profile(self.drawn.profile)
         profile = dataclasses.replace(shipped, settled_behind=self.drawn.settled_behind)
         self.on_send: Callable[[bytes], None] = lambda frame: None

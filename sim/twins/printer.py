@@ -32,7 +32,7 @@ class TwinPrinter:
     def status(self) -> Paper:
         return self._paper
 
-    def print(self, lines: Sequence[PaperLine]) -> None:
+    def print(self, lines: Sequence[PaperLine]) -> Paper:
         if self._paper not in (Paper.OK, Paper.LOW):
             raise PaperStopped(self._paper, begun=False)
         slip = tuple(lines)
@@ -43,6 +43,7 @@ class TwinPrinter:
         del self.slips[:-SLIPS_KEPT]
         if self._on_slip is not None:
             self._on_slip(slip)
+        return self._paper
 
     def close(self) -> None: ...
 

@@ -125,7 +125,8 @@ async def _idle(shop: Shop) -> None:
         await errands.look(shop)
     while True:
         clock = f"{shop.local_time(await wall_ms()):%H:%M}"
-        shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending, nearly_full=nearly_full, news=told))
+        due = "paper_low" if shop.paper_low else "nearly_full" if nearly_full else ""
+        shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending, due=due, news=told))
         won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS), Wait(shop.behind.over))
         if won == 0:
             break

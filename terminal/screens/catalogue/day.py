@@ -169,8 +169,9 @@ class Received:
 
 @value
 class Idle:
-    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host; a settlement is due soon.
+    """`clock` as it is to be read ("14:05"); `pending` reversals that wait for the host.
 
+    `due` in room "idle": what the merchant will have to see to soon ("paper_low", "nearly_full"); "" for nothing.
     `news` in room "news": what was done behind this screen and nobody has read yet; "" for nothing. Money that was
     received stands in the clock's place until somebody has read it.
     """
@@ -179,7 +180,7 @@ class Idle:
     mode: Mode
     clock: str
     pending: int
-    nearly_full: bool
+    due: str
     news: str | Received
 
     def lay(self, words: Words) -> Layout:
@@ -190,7 +191,7 @@ class Idle:
             Mode.BLANK: ("", "hint.set_up"),
             Mode.LOCKED: ("idle.service", ""),
         }[self.mode]
-        told = words["idle.nearly_full"] if self.nearly_full else ""
+        told = words[f"idle.{self.due}"] if self.due else ""
         headline = self.clock
         if isinstance(self.news, Received):
             headline = _received(words, self.news)
