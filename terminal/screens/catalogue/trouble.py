@@ -52,14 +52,14 @@ class SignInDue:
 
 @value
 class ServiceMode:
-    """`reason` in room "service_mode": crashes, disk, journal, keys, self_test."""
+    """`reason` in room "service_mode": crashes, disk, journal, keys, self_test. Only after crashes a key goes on."""
 
     name: ClassVar[str] = "service_mode"
     reason: str
 
     def lay(self, words: Words) -> Layout:
         text = words.about("service_mode", self.reason)
-        hint = hinted(words, "", "ok")
+        hint = hinted(words, "", "ok" if self.reason == "crashes" else "")
         return Notice(words["service_mode.title"], headline=text, mark=Mark.CAUTION, hint=hint)
 
 
