@@ -28,7 +28,7 @@ from sim.swarm.watch import (
 )
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.flows.batch import UNANSWERED
-from terminal.hostlink.messages import QR_REFUND
+from terminal.hostlink.messages import QR_BILL, QR_QUERY, QR_RECEIPTS, QR_REFUND, QR_REFUND_QUERY
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.methods.news import LATE
@@ -37,6 +37,7 @@ from terminal.receipts import Late
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
 MONEY = frozenset({"0100", "0200", "0220"})
+ASKING = (QR_QUERY, QR_REFUND_QUERY, QR_BILL, QR_RECEIPTS)  # F3 of what asks, and moves nothing.
 NOT_CHARGED = (PaymentState.DECLINED, PaymentState.REVERSED, PaymentState.ABANDONED)
 
 
@@ -76,8 +77,9 @@ class NothingUndurable:
         if stan and stan not in ledger.stans:
             yield f"{message.mti} with STAN {stan}, which was not durable"
         paid = ledger.by_stan.get(stan)
-        # A query or a close of a wallet's order has a STAN of its own and no payment under it.
-        if message.mti in MONEY and paid is None and not any(paid.order_no for paid in ledger.open.values()):
+        # A close of a wallet's order has a STAN of its own and no payment under it.
+        moves = message.mti in MONEY and message.text(3) not in ASKING
+        if moves and paid is None and not any(paid.order_no for paid in ledger.open.values()):
             yield f"{message.mti} with STAN {stan} without a durable payment"
         if message.mti == "0400" and (paid is None or paid.state is not PaymentState.REVERSING):
             yield f"0400 for STAN {stan}, whose reversal is not durable"

@@ -23,6 +23,7 @@ from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import SLOW_BEHIND, SLOW_MS, Mischief, intent_with, put_in
 from sim.swarm.notices import QUIET_HOUR
 from sim.swarm.permitted import Permitted, befalling
+from sim.swarm.walks import steps_of
 from sim.swarm.watch import Disowned, Over, Watch
 from sim.swarm.world import SwarmWorld
 from sim.twins.link import Trip
@@ -160,6 +161,8 @@ class Crowd(People):
         place.remove()
         if self._company.calm_since_ms >= 0:
             await self._closing()
+        elif self._mischief.walks:  # In any mode.
+            await self._walk(self._mischief.walks.pop(0))
         elif place.shop.mode.value != "signed-in":
             if not self._leaves_it_behind():
                 await self._press("ENTER")
@@ -191,6 +194,10 @@ class Crowd(People):
             await self._run(steps)
         except StoryError:
             await self._bored()
+
+    async def _walk(self, name: str) -> None:
+        self._row = "CANCEL"  # Whoever finds himself at another menu leaves it.
+        await self._go(steps_of(name, self._place.draws, self._watch.transaction))
 
     def _comes_again(self) -> bool:
         """Whether the customer whom a power cut has interrupted tries again: nothing was sold, and he is patient."""
@@ -403,6 +410,12 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "line_answer": Crowd._ok,
         "host_way": Crowd._leave,
         "downloads": Crowd._leave,
+        "show_static": Crowd._leave,
+        "bill_failed": Crowd._leave,
+        "reconciled": Crowd._ok,
+        "bill_difference": Crowd._ok,
+        "pick_payment": Crowd._ok,
+        "receipt_found": Crowd._ok,
         "download_failed": Crowd._ok,
         "check_clock": Crowd._ok,
         "keys_loaded": Crowd._ok,
