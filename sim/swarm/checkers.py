@@ -399,6 +399,7 @@ def all_checkers() -> tuple[Checker, ...]:
     from sim.swarm.closings import CLOSINGS
     from sim.swarm.endings import ENDINGS
     from sim.swarm.notices import NOTICES
+    from sim.swarm.papers import PAPERS
     from sim.swarm.reversals import REVERSALS
 
-    return tuple(made() for made in (*CHECKERS, *REVERSALS, *CLOSINGS, *NOTICES, *ENDINGS))
+    return tuple(made() for made in (*CHECKERS, *REVERSALS, *CLOSINGS, *NOTICES, *PAPERS, *ENDINGS))

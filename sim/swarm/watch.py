@@ -27,7 +27,17 @@ PAGE = 100  # Events read at once.
 FINDINGS_LIMIT = 20  # After the first ones a broken world finds no end of them.
 # Screens on which somebody reads how it stands; before each of them the journal is read.
 TELLING = frozenset(
-    {"idle", "approved", "declined", "reversal_pending", "reversal_done", "outcome_unknown", "settled", "locked"}
+    {
+        "idle",
+        "approved",
+        "declined",
+        "reversal_pending",
+        "reversal_done",
+        "outcome_unknown",
+        "settled",
+        "locked",
+        "today",
+    }
 )
 
 
