@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from sim.swarm.ledger import Paid
-from sim.swarm.watch import DUPLICATE_MARKS, Durable, Happening, Printed, Restarted, Sent, Shown, Watch, text_of
+from sim.swarm.watch import DUPLICATE_MARKS, Durable, Happening, Printed, Restarted, Sent, Shown, Torn, Watch, text_of
 from terminal.flows.batch import UNANSWERED
 from terminal.hostlink.downloads import DOWNLOADS
 from terminal.hostlink.transactions import TRANSACTIONS, Effect
@@ -124,13 +124,13 @@ class Today:
 
 
 class Marked:
-    """8. The same paper twice carries a mark the second time, so that nobody takes it for two.
+    """8. The same paper twice, if only a piece of it, carries a mark the second time, so that nobody takes it for two.
 
     After a power cut nobody knows whether it was printed.
     """
 
     name = "copies-are-marked"
-    hears = (Printed, Restarted)
+    hears = (Printed, Torn, Restarted)
 
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
@@ -138,7 +138,7 @@ class Marked:
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Restarted):
             self._seen.clear()
-        elif isinstance(happening, Printed):
+        elif isinstance(happening, Printed | Torn):
             text = text_of(happening.lines)
             digest = blake2b(text.encode(), digest_size=16).digest()
             if digest in self._seen and not any(mark in text for mark in DUPLICATE_MARKS):
@@ -181,6 +181,18 @@ class ClearedBeforeSignOut:
                 yield f"a sign-out leaves, and payment {paid.id} waits for its reversal"
 
 
+class ModeDurable:
+    """3. What the idle screen says of the terminal's mode is durable."""
+
+    name = "mode-is-durable"
+    hears = (Shown,)
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        mode = watch.world.shop.mode.value
+        if isinstance(happening, Shown) and happening.name == "idle" and mode != watch.ledger.mode:
+            yield f"the idle screen says {mode}, and durably the terminal is {watch.ledger.mode}"
+
+
 ENDS = {f"download_{row.name.value}": row.end for row in DOWNLOADS.values()}
 SIGN_OUT = "002"
-PAPERS = (Settled, Reports, Today, Marked, ListsWhole, ClearedBeforeSignOut)
+PAPERS = (Settled, Reports, Today, Marked, ListsWhole, ClearedBeforeSignOut, ModeDurable)

@@ -62,6 +62,8 @@ WALKED: tuple[tuple[str, ...], ...] = (
     ("adds-operator", "other-operator", "x-report"),
     ("x-report", "details", "today"),
     ("reprint", "last-settlement"),
+    ("signs-out",),
+    ("signs-out", "signs-out"),
 )
 
 

@@ -75,6 +75,13 @@ class Printed:
 
 
 @dataclass(frozen=True, slots=True)
+class Torn:
+    """A piece of a paper that was to have these lines: the roll has ended."""
+
+    lines: tuple[PaperLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Logged:
     text: str
 
@@ -106,7 +113,7 @@ class Over:
     calm_ms: int
 
 
-Happening = Durable | Sent | Unsent | Shown | Printed | Logged | Begun | Disowned | Restarted | Over
+Happening = Durable | Sent | Unsent | Shown | Printed | Torn | Logged | Begun | Disowned | Restarted | Over
 HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 
@@ -160,6 +167,7 @@ class Watch:
         world.on_send = self._sent
         world.on_unsent = self._unsent
         world.printer_said = self._printed
+        world.printer.on_piece = lambda lines: self.tell(Torn(lines))
         world.on_note = lambda text: self.tell(Logged(text))
 
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
