@@ -32,6 +32,7 @@ from terminal.hostlink.messages import QR_BILL, QR_QUERY, QR_RECEIPTS, QR_REFUND
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.methods.news import LATE
+from terminal.methods.static_code import ASKED, RECEIPT_NO
 from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
 from terminal.receipts import Late
 
@@ -55,8 +56,16 @@ def stands_at_host(watch: Watch, paid: Paid) -> bool:
         if order is not None and (refund_no := paid.facts.get("refund_no")):
             return any(entry.standing and entry.refund_no == refund_no for entry in book.refunds_of(order))
         return order is not None and order.state is OrderState.PAID
+    if paid.method is Method.QR_STATIC:
+        receipt = watch.world.acquirer.book.receipts_of(TERMINAL).get(str(paid.facts.get(RECEIPT_NO)))
+        return receipt is not None and receipt.amount_minor == paid.amount_minor
     entry = entry_of(watch, paid)
     return moves_money(paid.kind) and entry is not None and entry.kind is paid.kind and entry.standing
+
+
+def came_unasked(paid: Paid) -> bool:
+    """Whether somebody has paid it to the printed code, and nobody has typed its amount at the till."""
+    return paid.method is Method.QR_STATIC and not paid.facts.get(ASKED)
 
 
 def moves_money(kind: Kind) -> bool:
@@ -271,6 +280,8 @@ class SlipForEach:
             return
         for paid in watch.ledger.payments.values():
             charged = paid.state in (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
+            if came_unasked(paid):
+                continue
             if charged and moves_money(paid.kind) and self._slip_of(paid, watch.ledger) not in watch.ledger.slip_of:
                 yield f"payment {paid.id} ({paid.kind.value}, {paid.method.value}) has no slip"
         if watch.ledger.unprinted:
@@ -314,7 +325,7 @@ class OneCharge:
             return
         charged: dict[tuple[int, Kind], list[int]] = {}
         for paid in watch.ledger.payments.values():
-            if TRANSACTIONS[paid.kind].effect is not Effect.DEBIT:
+            if TRANSACTIONS[paid.kind].effect is not Effect.DEBIT or came_unasked(paid):
                 continue
             cash = paid.method is Method.CASH and paid.state in (PaymentState.COMPLETED, PaymentState.SETTLED)
             entry = entry_of(watch, paid)

@@ -124,7 +124,8 @@ class Wallets:
         wallets = watch.world.bank.phone.wallets
         left_minor = PHONE_BALANCE_MINOR * len(wallets) - watch.world.wallets_minor()
         done = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
-        orders = (p for p in watch.ledger.payments.values() if p.order_no and p.state in done)
+        through = (p for p in watch.ledger.payments.values() if p.order_no or p.method is Method.QR_STATIC)
+        orders = (p for p in through if p.state in done)
         charged_minor = sum(_SIGN[TRANSACTIONS[p.kind].effect] * p.amount_minor for p in orders)
         if left_minor != charged_minor:
             yield f"{left_minor} left the wallets, the terminal charged {charged_minor}"

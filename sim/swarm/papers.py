@@ -91,8 +91,8 @@ class Reports:
         """Of this batch, or of the last: the paper has the host's number of it, which may be the same."""
         told = Counter(tuple(line.split()) for line in lines if line.startswith(" ") and line[-3:-2] == ".")
         for number in (batch, batch - 1):
-            rows = counted(watch, lambda paid, number=number: paid.batch == number)
-            rows += [paid for paid in watch.ledger.payments.values() if paid.batch == number and _is_unknown(paid)]
+            held = [paid for paid in watch.ledger.payments.values() if paid.batch == number]
+            rows = [paid for paid in held if worth_minor(paid) is not None or _is_unknown(paid)]
             if told == Counter((*filter(None, [paid.stan]), str(Money(paid.amount_minor))) for paid in rows):
                 return
         yield f"the details are of no batch: {sorted(told)}"
@@ -118,7 +118,8 @@ class Today:
             shop = watch.world.shop
             day = shop.local_time(watch.world.clock.now().wall_ms).date()
             found = counted(watch, lambda paid: shop.local_time(self._created_ms[paid.id]).date() == day)
-            words = "".join(watch.world.display.picture.text())
+            picture = watch.world.display.picture
+            words = "".join(picture.text()) if picture else ""
             if str(total(found)).lstrip("-") not in words.replace(",", ""):
                 yield f"{len(found)} payments of today come to {total(found)}, and the list says {words[-20:]}"
 
@@ -141,7 +142,7 @@ class Marked:
         elif isinstance(happening, Printed | Torn):
             text = text_of(happening.lines)
             digest = blake2b(text.encode(), digest_size=16).digest()
-            if digest in self._seen and not any(mark in text for mark in DUPLICATE_MARKS):
+            if digest in self._seen and not any(mark in text for mark in MAY_COME_TWICE):
                 yield f"printed twice without a mark: {text.split()[:3]}"
             self._seen.add(digest)
 
@@ -195,4 +196,5 @@ class ModeDurable:
 
 ENDS = {f"download_{row.name.value}": row.end for row in DOWNLOADS.values()}
 SIGN_OUT = "002"
+MAY_COME_TWICE = (*DUPLICATE_MARKS, *PHRASES["static_title"])  # Marked, or the shop's code, which is no sale.
 PAPERS = (Settled, Reports, Today, Marked, ListsWhole, ClearedBeforeSignOut, ModeDurable)

@@ -67,12 +67,12 @@ WALKED: tuple[tuple[str, ...], ...] = (
 )
 
 
-def steps_of(name: str, draws: Draws, transaction: int) -> Steps:
-    """The screens and keys of a walk, behind the first key at the idle screen."""
+def steps_of(name: str, draws: Draws, transaction: int, *, patient: bool = False) -> Steps:
+    """The screens and keys of a walk, behind the first key at the idle screen. `patient`: nobody turns back."""
     row, steps = WALKS[name]
     way = tuple((line.screen, " ".join(line.actions)) for line in parse_story(to_menu(row))[1:])
     steps = (*way, *steps)
-    if draws.number(transaction, f"{name} turns back", TURNS_BACK):
+    if patient or draws.number(transaction, f"{name} turns back", TURNS_BACK):
         return steps
     at = draws.number(transaction, f"{name} turns back at", len(steps))
     return (*steps[:at], (steps[at][0], "CANCEL"))
