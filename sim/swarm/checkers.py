@@ -133,7 +133,7 @@ class ChargedIsTrue:
 
 
 class UnknownIsNoRefusal:
-    """2. Nobody reads "declined" while the host may have approved."""
+    """2. Nobody reads "declined" while the host may have approved. Of the printed code it was never asked."""
 
     name = "unknown-is-not-declined"
     hears = (Shown,)
@@ -141,7 +141,8 @@ class UnknownIsNoRefusal:
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Shown) and happening.name == "declined" and watch.ledger.payments:
             newest = watch.ledger.payments[max(watch.ledger.payments)]
-            if newest.state in (PaymentState.UNKNOWN, PaymentState.REQUESTED):
+            open_ = newest.state in (PaymentState.UNKNOWN, PaymentState.REQUESTED)
+            if open_ and newest.method is not Method.QR_STATIC:
                 yield f"payment {newest.id} is {newest.state.value}, and the screen says declined"
 
 

@@ -365,10 +365,8 @@ class Tx:
         """The newest of all, of one kind, or of one payment."""
         column, value = ("kind", kind) if payment_id is None else ("payment_id", payment_id)
         where, bindings = ("", ()) if value is None else (f"WHERE {column} = ?", (value,))
-        row = self._one(
-            f"SELECT id, kind, payment_id, body, created_ms, printed FROM slips {where} ORDER BY id DESC LIMIT 1",
-            bindings,
-        )
+        columns = "id, kind, payment_id, body, created_ms, printed"
+        row = self._one(f"SELECT {columns} FROM slips {where} ORDER BY id DESC LIMIT 1", bindings)
         return slip_record(row) if row else None
 
     def unprinted(self) -> tuple[SlipRecord, ...]:
