@@ -7,8 +7,11 @@ find something is shown by `make planted`, and here by a disk that lies and by a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -266,7 +269,51 @@ def test_swarm_tells_its_figures(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert main(arguments) == 0
     told: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["worlds"], told["transactions"], told["failures"]) == (2, 8, [])
+    assert "smallest" not in told
     assert json.loads(out.read_text(encoding="utf-8")) == told and told["commit"] and told["machine"]
+
+
+def _with_a_defect(name: str, words: list[str]) -> subprocess.CompletedProcess[str]:
+    """A command of the simulator over a product with that mistake in it."""
+    planted = f"from planted.defect import defects; next(d for d in defects() if d.name == {name!r}).plant()"
+    program = f"import sys; {planted}; from sim.__main__ import main; sys.exit(main({words!r}))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_the_smallest_case_is_told_to_programs_and_fails_alone() -> None:
+    arguments = ["swarm", "--seeds", "0:1", "--transactions", "8", "--workers", "1", "--json"]
+    done = _with_a_defect("reprint-without-a-mark", arguments)
+    told: dict[str, Any] = json.loads(done.stdout)
+    whole, small = told["failures"][0]["command"].split(), told["smallest"].split()
+    assert done.returncode == 1 and small[:4] == ["python", "-m", "sim", "replay"]
+    assert len(small) > len(whole), "nothing was left out"
+    again = _with_a_defect("reprint-without-a-mark", [*small[3:], "--json"])
+    assert again.returncode == 1
+    found = json.loads(again.stdout.splitlines()[-1])["findings"]
+    assert found[0]["checker"] == told["failures"][0]["findings"][0]["checker"]
+    assert main(small[3:]) == 0, "the product as it is passes"
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_workers_with_a_word_and_no_traceback() -> None:
+    hears = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # Also under nohup.
+    program = f"{hears}; runpy.run_module('sim', run_name='__main__')"
+    command = [sys.executable, "-c", program, "swarm", "--seeds", "0:100000", "--workers", "2", "--json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as swarm:
+        children = Path(f"/proc/{swarm.pid}/task/{swarm.pid}/children")
+        workers: list[int] = []
+        while len(workers) < 2:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                assert swarm.wait(0.05) is None
+            workers = [int(pid) for pid in children.read_text("ascii").split()]
+        os.killpg(swarm.pid, signal.SIGINT)
+        said, error = swarm.communicate(timeout=60)
+    assert swarm.returncode == 130
+    assert said == "" and re.fullmatch(r"stopped after \d+ of 100000 worlds, 0 not clean\n", error)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ TRANSACTIONS = 50  # Of one world: long enough for settlements in the middle, sh
 TRANSACTIONS_LIMIT = 10_000
 SEEDS_LIMIT = 10_000_000
 WORKERS_LIMIT = 64
+STOPPED = 130  # What a shell expects of Ctrl-C.
 FAILURES_TOLD = 5  # Then it stops: the first few tell what is wrong.
 
 
@@ -67,7 +68,7 @@ def seed_range(text: str) -> range:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0: nothing was found; 1: something was; 2: usage."""
+    """Exit status 0: nothing was found; 1: something was; 2: usage; 130: somebody has stopped it."""
     wrong = refusal(args)
     if wrong or not 1 <= args.workers <= WORKERS_LIMIT:
         print(wrong or f"--workers is 1 to {WORKERS_LIMIT}", file=sys.stderr)
@@ -75,14 +76,21 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     cases = (Case(seed, args.transactions, args.faults, power=args.power) for seed in args.seeds)
     tally, failures = Tally(), list[Result]()
-    for result in progress(each(cases, load(args.faults), args.workers), len(args.seeds)):
-        tally.take(result)
-        if not result.clean:
-            failures.append(result)
-            if len(failures) == FAILURES_TOLD:
-                break
+    stopped = False
+    try:
+        for result in progress(each(cases, load(args.faults), args.workers), len(args.seeds)):
+            tally.take(result)
+            if not result.clean:
+                failures.append(result)
+                if len(failures) == FAILURES_TOLD:
+                    break
+    except KeyboardInterrupt:
+        stopped = True
     for failed in failures:
         tell(failed, sys.stderr if args.json else sys.stdout)
+    if stopped:
+        print(f"stopped after {tally.worlds} of {len(args.seeds)} worlds, {len(failures)} not clean", file=sys.stderr)
+        return STOPPED
     small = smallest(failures[0]).command() if failures and not args.no_shrink else None
     seconds = time.monotonic() - started
     figures = tally.figures(seconds, failures, args) | ({"smallest": small} if small else {})
@@ -114,8 +122,10 @@ def each(cases: Iterable[Case], rows: Mapping[str, Permitted], workers: int) -> 
     if workers == 1:
         yield from map(play_one, cases)
         return
-    # Ctrl-C goes to all of them; it is this process that ends.
+    # Ctrl-C goes to all of them; it is this process that ends. None of them hears it before it can ignore it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with multiprocessing.Pool(workers, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         yield from pool.imap(play_one, cases)
 
 
