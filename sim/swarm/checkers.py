@@ -24,7 +24,6 @@ from sim.swarm.watch import (
     Shown,
     Unsent,
     Watch,
-    text_of,
 )
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.flows.batch import UNANSWERED
@@ -306,7 +305,7 @@ class Reprints:
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Printed):
-            self._papers.append(text_of(happening.lines))
+            self._papers.append(happening.text)
             del self._papers[:-4]
         elif isinstance(happening, Over) and watch.ledger.slips and not self._came_again():
             yield "the last slip did not come out again"

@@ -13,7 +13,7 @@ from sim.books import all_payments, payment_rows, unanswered, untold
 from sim.canary import digits, found, needles, packed
 from sim.card import PROFILES
 from sim.people import ORDERED
-from sim.swarm.watch import Durable, Happening, Logged, Over, Printed, Sent, Watch, text_of
+from sim.swarm.watch import Durable, Happening, Logged, Over, Printed, Sent, Watch
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
 from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
@@ -166,9 +166,7 @@ class Canary:
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Durable):
             self._said.append(canonical(dict(happening.event.body)))
-        elif isinstance(happening, Printed):
-            self._said.append(text_of(happening.lines))
-        elif isinstance(happening, Logged):
+        elif isinstance(happening, Printed | Logged):
             self._said.append(happening.text)
         elif isinstance(happening, Over):
             everything = "\n".join(self._said).encode()

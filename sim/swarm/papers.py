@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from sim.swarm.ledger import Paid
-from sim.swarm.watch import DUPLICATE_MARKS, Durable, Happening, Printed, Restarted, Sent, Shown, Torn, Watch, text_of
+from sim.swarm.watch import DUPLICATE_MARKS, Durable, Happening, Printed, Restarted, Sent, Shown, Torn, Watch
 from terminal.flows.batch import UNANSWERED
 from terminal.hostlink.downloads import DOWNLOADS
 from terminal.hostlink.transactions import TRANSACTIONS, Effect
@@ -72,7 +72,7 @@ class Reports:
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if not isinstance(happening, Printed):
             return
-        lines = text_of(happening.lines).splitlines()
+        lines = happening.text.splitlines()
         titles = {line.strip() for line in lines[:4]}
         batch = watch.ledger.settings.get("batch", 1)
         if titles & set(PHRASES["x_report_title"]):
@@ -140,7 +140,7 @@ class Marked:
         if isinstance(happening, Restarted):
             self._seen.clear()
         elif isinstance(happening, Printed | Torn):
-            text = text_of(happening.lines)
+            text = happening.text
             digest = blake2b(text.encode(), digest_size=16).digest()
             if digest in self._seen and not any(mark in text for mark in MAY_COME_TWICE):
                 yield f"printed twice without a mark: {text.split()[:3]}"

@@ -71,14 +71,14 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    lines: tuple[PaperLine, ...]
+    text: str  # The words of the slip.
 
 
 @dataclass(frozen=True, slots=True)
 class Torn:
-    """A piece of a paper that was to have these lines: the roll has ended."""
+    """A piece of a paper that was to have this text: the roll has ended."""
 
-    lines: tuple[PaperLine, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Watch:
         world.on_send = self._sent
         world.on_unsent = self._unsent
         world.printer_said = self._printed
-        world.printer.on_piece = lambda lines: self.tell(Torn(lines))
+        world.printer.on_piece = lambda lines: self.tell(Torn(text_of(lines)))
         world.on_note = lambda text: self.tell(Logged(text))
 
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
@@ -241,8 +241,9 @@ class Watch:
     def _printed(self, lines: tuple[PaperLine, ...]) -> None:
         self.trace.update("\n".join(map(_written, lines)).encode())
         self.sync()
-        self.came_again = any(mark in text_of(lines) for mark in DUPLICATE_MARKS)
-        self.tell(Printed(lines))
+        text = text_of(lines)
+        self.came_again = any(mark in text for mark in DUPLICATE_MARKS)
+        self.tell(Printed(text))
 
 
 def _written(line: PaperLine) -> str:
