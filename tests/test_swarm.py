@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_flows_stories import START
 
 from drivers.ports import Key, Picture
 from sim.__main__ import main
 from sim.acquirer.book import Entry, EntryState
+from sim.story import play as story
 from sim.swarm import replay
 from sim.swarm.case import Case
 from sim.swarm.checkers import TERMINAL, all_checkers
@@ -33,8 +35,11 @@ from sim.swarm.inject import PUT_IN
 from sim.swarm.permitted import FaultsUnreadable, befalling, load
 from sim.swarm.play import play
 from sim.swarm.shrink import Shrinker
+from sim.swarm.walks import WALKS, steps_of
 from sim.swarm.watch import Over, Watch
 from sim.swarm.world import SwarmWorld
+from sim.world import World
+from terminal.model import Mode
 from terminal.screens import catalogue as screens
 from terminal.screens.font import load_font
 from terminal.screens.render import picture
@@ -164,6 +169,51 @@ def test_nobody_presses_a_key_on_a_screen_that_has_changed_under_the_finger(
             world.loop.at(changes_at_ms, lambda: world.display.show(_screen(screens.CardProblem(reason="removed"))))
         world.loop.run(Crowd(world, company)._press("12 ENTER"))
         assert world.pressed == pressed
+
+
+# What each walk comes to after one sale in cash: a row that has moved in its menu is seen here.
+WALKS_END: dict[str, tuple[str, ...]] = {
+    "looks-around": ("menu", "menu", "idle"),
+    "today": ("today", "idle"),
+    "reprint": ("printing", "idle"),
+    "query": ("problem",),
+    "language": ("choose_language", "idle"),
+    "self-test": ("printing", "idle"),
+    "clock": ("enter_number", "idle"),
+    "changes-operator": ("enter_number", "operator_password"),
+    "other-operator": ("enter_number", "operator_password"),
+    "adds-operator": ("enter_number", "menu", "operator_password", "problem"),
+    "downloads": ("downloads", "downloading", "downloads"),
+    "parameters": ("downloads", "downloading", "downloads"),
+    "ca-keys": ("downloads", "downloading", "downloads"),
+    "blacklist": ("downloads", "downloading", "downloads"),
+    "echo": ("menu", "line_answer"),
+    "signs-out": ("menu", "line_answer"),
+    "cashier": ("menu", "enter_number", "operator_password"),
+    "ways": ("menu", "host_way", "idle"),
+    "x-report": ("menu", "printing", "idle"),
+    "details": ("menu", "printing", "idle"),
+    "last-settlement": ("menu", "refused"),
+    "last-details": ("menu", "refused"),
+    "reconciles": ("menu", "enter_number", "connecting"),
+    "news": ("problem",),
+    "receipts": ("menu", "connecting", "problem"),
+    "prints-code": ("menu", "printing", "idle"),
+    "shows-code": ("menu", "show_static"),
+}
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_comes_where_it_wants_to(name: str) -> None:
+    with World(f"walk {name}", panel=(128, 128)) as world:
+        sale = "idle: 1200 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\nidle: DOWN\n"
+        steps = "".join(f"{screen}: {keys}\n" for screen, keys in steps_of(name, Draws(0), 0, patient=True))
+        end = "".join(f"{screen}:\n" for screen in WALKS_END[name][-1:])
+        world.run(story(world, START + sale + steps + end))
+        seen = iter(list(world.eyes.history))
+        assert all(any(shown == wanted for shown in seen) for wanted in WALKS_END[name])
+        if name == "signs-out":
+            assert world.shop.mode is Mode.KEYED
 
 
 # The list of faults
