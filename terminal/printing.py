@@ -80,6 +80,7 @@ async def print_kept(
 ) -> None:
     """Print every copy of a kept slip and note that it was printed (or given up: it can be reprinted).
 
+    One of which a piece came out behind the idle screen is marked as a reprint.
     Without a printer, or when the person gives up on the paper, the customer is shown the e-slip, if there is one.
     `between` is asked after the first copy; False wants no other.
     """
@@ -88,7 +89,7 @@ async def print_kept(
         await Commit(lambda tx: tx.slip_printed(slip_id))
         return
     first, *others = copies_of(slip)
-    going_on = await print_copy(shop, slip, first, reprint=False)
+    going_on = await print_copy(shop, slip, first, reprint=slip_id in shop.begun_slips)
     if not going_on:
         await show_eslip(shop, slip)
     if going_on and between is not None:
@@ -101,7 +102,10 @@ async def print_kept(
 async def print_unseen(shop: Shop, slip_id: int, slip: Slip) -> bool:
     """One try with nobody before the screen; False when there was no paper, and the slip is as unprinted as it was."""
     for copy in copies_of(slip) if has_printer(shop) else ():
-        if await _print_once(shop, slip, copy, reprint=False) is not None:
+        stopped = await _print_once(shop, slip, copy, reprint=False)
+        if stopped is not None:
+            if stopped.begun:
+                shop.begun_slips.add(slip_id)
             return False
     await Commit(lambda tx: tx.slip_printed(slip_id))
     return True

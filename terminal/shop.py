@@ -175,6 +175,7 @@ class Shop:
         self.activation: Activation | None = None
         self.downloaded = Downloaded()
         self.download_wanted = False  # A host's header has asked for a list; not tried yet.
+        self.begun_slips: set[int] = set()  # Not printed yet, and a piece may be on paper. A start forgets it.
         self.wish_untold = False  # A host's header has asked for what we cannot do; nobody was told yet.
         self.operator = ""
         self.approved_by = ""  # The supervisor who has agreed to what is being done; nobody once it is over.
