@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     seeds = args.seeds or (args.seed,)
     cases = (_case(seed, args.transactions, args.faults, args.power) for seed in seeds)
     days: list[DayReport] = []
-    ended = campaign(args, cases, len(seeds), lambda result: days.append(report(result)))
+    ended = campaign(args, cases, len(seeds), "days", lambda result: days.append(report(result)))
     if not args.json:
         for day in days:
             _tell(day)

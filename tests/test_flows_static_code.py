@@ -24,6 +24,7 @@ from sim.loop import START_WALL_MS
 from sim.phone import Phone
 from sim.slip_samples import STATIC_CODE
 from sim.story import FIRST_RUN, OPERATOR, act, play, to_menu
+from sim.swarm.watch import DUPLICATE_MARKS, text_of
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO, World
 from terminal.methods.news import About
 from terminal.methods.news import kept as kept_news
@@ -190,11 +191,14 @@ def test_what_waits_goes_on_waiting_over_a_settlement() -> None:
 
 def test_a_receipt_is_listed_and_printed_on_demand() -> None:
     with World("list") as world:
-        slips: list[object] = []
-        listed = to_menu("static_code") + "menu: 1\npick_payment: ENTER\nreceipt_found: ENTER\nprinting:\nidle:"
-        world.printer_said = lambda lines: slips.append(lines)
-        world.run(play(world, START + PRINT + "idle: pay-printed unionpay:880\n" + listed))
-        assert "S00000001" in str(slips[-1])
+        slips: list[str] = []
+        listed = to_menu("static_code") + "menu: 1\npick_payment: ENTER\nreceipt_found: ENTER\nprinting:\n"
+        world.printer_said = lambda lines: slips.append(text_of(lines))
+        world.run(play(world, START + PRINT + "idle: pay-printed unionpay:880\n" + listed + listed + "idle:"))
+        first, again = slips[-4:-2], slips[-2:]
+        assert all("S00000001" in slip for slip in (*first, *again))
+        assert all(DUPLICATE_MARKS[1] in slip for slip in again), "it is to be told from another sale"
+        assert not any(mark in slip for slip in first for mark in DUPLICATE_MARKS)
 
 
 def test_a_phone_reads_the_code_from_the_paper_and_from_a_panel_that_can_carry_it() -> None:

@@ -7,8 +7,11 @@ find something is shown by `make planted`, and here by a disk that lies and by a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -16,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_flows_stories import START
 
 from drivers.ports import Key, Picture
 from sim.__main__ import main
 from sim.acquirer.book import Entry, EntryState
+from sim.story import play as story
 from sim.swarm import replay
 from sim.swarm.case import Case
 from sim.swarm.checkers import TERMINAL, all_checkers
@@ -30,8 +35,11 @@ from sim.swarm.many import seed_range
 from sim.swarm.permitted import FaultsUnreadable, befalling, load
 from sim.swarm.play import play
 from sim.swarm.shrink import Shrinker
+from sim.swarm.walks import WALKS, steps_of
 from sim.swarm.watch import Over, Watch
 from sim.swarm.world import SwarmWorld
+from sim.world import World
+from terminal.model import Mode
 from terminal.screens import catalogue as screens
 from terminal.screens.font import load_font
 from terminal.screens.render import picture
@@ -163,6 +171,51 @@ def test_nobody_presses_a_key_on_a_screen_that_has_changed_under_the_finger(
         assert world.pressed == pressed
 
 
+# What each walk comes to after one sale in cash: a row that has moved in its menu is seen here.
+WALKS_END: dict[str, tuple[str, ...]] = {
+    "looks-around": ("menu", "menu", "idle"),
+    "today": ("today", "idle"),
+    "reprint": ("printing", "idle"),
+    "query": ("problem",),
+    "language": ("choose_language", "idle"),
+    "self-test": ("printing", "idle"),
+    "clock": ("enter_number", "idle"),
+    "changes-operator": ("enter_number", "operator_password"),
+    "other-operator": ("enter_number", "operator_password"),
+    "adds-operator": ("enter_number", "menu", "operator_password", "problem"),
+    "downloads": ("downloads", "downloading", "downloads"),
+    "parameters": ("downloads", "downloading", "downloads"),
+    "ca-keys": ("downloads", "downloading", "downloads"),
+    "blacklist": ("downloads", "downloading", "downloads"),
+    "echo": ("menu", "line_answer"),
+    "signs-out": ("menu", "line_answer"),
+    "cashier": ("menu", "enter_number", "operator_password"),
+    "ways": ("menu", "host_way", "idle"),
+    "x-report": ("menu", "printing", "idle"),
+    "details": ("menu", "printing", "idle"),
+    "last-settlement": ("menu", "refused"),
+    "last-details": ("menu", "refused"),
+    "reconciles": ("menu", "enter_number", "connecting"),
+    "news": ("problem",),
+    "receipts": ("menu", "connecting", "problem"),
+    "prints-code": ("menu", "printing", "idle"),
+    "shows-code": ("menu", "show_static"),
+}
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_comes_where_it_wants_to(name: str) -> None:
+    with World(f"walk {name}", panel=(128, 128)) as world:
+        sale = "idle: 1200 ENTER\nchoose_method: 4\ncash_tendered: ENTER\ncash_change: ENTER\nidle: DOWN\n"
+        steps = "".join(f"{screen}: {keys}\n" for screen, keys in steps_of(name, Draws(0), 0, patient=True))
+        end = "".join(f"{screen}:\n" for screen in WALKS_END[name][-1:])
+        world.run(story(world, START + sale + steps + end))
+        seen = iter(list(world.eyes.history))
+        assert all(any(shown == wanted for shown in seen) for wanted in WALKS_END[name])
+        if name == "signs-out":
+            assert world.shop.mode is Mode.KEYED
+
+
 # The list of faults
 
 
@@ -266,7 +319,51 @@ def test_swarm_tells_its_figures(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert main(arguments) == 0
     told: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["worlds"], told["transactions"], told["failures"]) == (2, 8, [])
+    assert "smallest" not in told
     assert json.loads(out.read_text(encoding="utf-8")) == told and told["commit"] and told["machine"]
+
+
+def _with_a_defect(name: str, words: list[str]) -> subprocess.CompletedProcess[str]:
+    """A command of the simulator over a product with that mistake in it."""
+    planted = f"from planted.defect import defects; next(d for d in defects() if d.name == {name!r}).plant()"
+    program = f"import sys; {planted}; from sim.__main__ import main; sys.exit(main({words!r}))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_the_smallest_case_is_told_to_programs_and_fails_alone() -> None:
+    arguments = ["swarm", "--seeds", "0:1", "--transactions", "8", "--workers", "1", "--json"]
+    done = _with_a_defect("reprint-without-a-mark", arguments)
+    told: dict[str, Any] = json.loads(done.stdout)
+    whole, small = told["failures"][0]["command"].split(), told["smallest"].split()
+    assert done.returncode == 1 and small[:4] == ["python", "-m", "sim", "replay"]
+    assert len(small) > len(whole), "nothing was left out"
+    again = _with_a_defect("reprint-without-a-mark", [*small[3:], "--json"])
+    assert again.returncode == 1
+    found = json.loads(again.stdout.splitlines()[-1])["findings"]
+    assert found[0]["checker"] == told["failures"][0]["findings"][0]["checker"]
+    assert main(small[3:]) == 0, "the product as it is passes"
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_workers_with_a_word_and_no_traceback() -> None:
+    hears = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # Also under nohup.
+    program = f"{hears}; runpy.run_module('sim', run_name='__main__')"
+    command = [sys.executable, "-c", program, "swarm", "--seeds", "0:100000", "--workers", "2", "--json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as swarm:
+        children = Path(f"/proc/{swarm.pid}/task/{swarm.pid}/children")
+        workers: list[int] = []
+        while len(workers) < 2:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                assert swarm.wait(0.05) is None
+            workers = [int(pid) for pid in children.read_text("ascii").split()]
+        os.killpg(swarm.pid, signal.SIGINT)
+        said, error = swarm.communicate(timeout=60)
+    assert swarm.returncode == 130
+    assert said == "" and re.fullmatch(r"stopped after \d+ of 100000 worlds, 0 not clean\n", error)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.mark.parametrize(

@@ -24,19 +24,20 @@ from sim.swarm.watch import (
     Shown,
     Unsent,
     Watch,
-    text_of,
 )
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.flows.batch import UNANSWERED
-from terminal.hostlink.messages import QR_REFUND
+from terminal.hostlink.messages import QR_BILL, QR_QUERY, QR_RECEIPTS, QR_REFUND, QR_REFUND_QUERY
 from terminal.hostlink.subfields import OrderState
 from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.methods.news import LATE
+from terminal.methods.static_code import ASKED, RECEIPT_NO
 from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
 from terminal.receipts import Late
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
 MONEY = frozenset({"0100", "0200", "0220"})
+ASKING = (QR_QUERY, QR_REFUND_QUERY, QR_BILL, QR_RECEIPTS)  # F3 of what asks, and moves nothing.
 NOT_CHARGED = (PaymentState.DECLINED, PaymentState.REVERSED, PaymentState.ABANDONED)
 
 
@@ -54,8 +55,16 @@ def stands_at_host(watch: Watch, paid: Paid) -> bool:
         if order is not None and (refund_no := paid.facts.get("refund_no")):
             return any(entry.standing and entry.refund_no == refund_no for entry in book.refunds_of(order))
         return order is not None and order.state is OrderState.PAID
+    if paid.method is Method.QR_STATIC:
+        receipt = watch.world.acquirer.book.receipts_of(TERMINAL).get(str(paid.facts.get(RECEIPT_NO)))
+        return receipt is not None and receipt.amount_minor == paid.amount_minor
     entry = entry_of(watch, paid)
     return moves_money(paid.kind) and entry is not None and entry.kind is paid.kind and entry.standing
+
+
+def came_unasked(paid: Paid) -> bool:
+    """Whether somebody has paid it to the printed code, and nobody has typed its amount at the till."""
+    return paid.method is Method.QR_STATIC and not paid.facts.get(ASKED)
 
 
 def moves_money(kind: Kind) -> bool:
@@ -76,8 +85,9 @@ class NothingUndurable:
         if stan and stan not in ledger.stans:
             yield f"{message.mti} with STAN {stan}, which was not durable"
         paid = ledger.by_stan.get(stan)
-        # A query or a close of a wallet's order has a STAN of its own and no payment under it.
-        if message.mti in MONEY and paid is None and not any(paid.order_no for paid in ledger.open.values()):
+        # A close of a wallet's order has a STAN of its own and no payment under it.
+        moves = message.mti in MONEY and message.text(3) not in ASKING
+        if moves and paid is None and not any(paid.order_no for paid in ledger.open.values()):
             yield f"{message.mti} with STAN {stan} without a durable payment"
         if message.mti == "0400" and (paid is None or paid.state is not PaymentState.REVERSING):
             yield f"0400 for STAN {stan}, whose reversal is not durable"
@@ -122,7 +132,7 @@ class ChargedIsTrue:
 
 
 class UnknownIsNoRefusal:
-    """2. Nobody reads "declined" while the host may have approved."""
+    """2. Nobody reads "declined" while the host may have approved. Of the printed code it was never asked."""
 
     name = "unknown-is-not-declined"
     hears = (Shown,)
@@ -130,7 +140,8 @@ class UnknownIsNoRefusal:
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Shown) and happening.name == "declined" and watch.ledger.payments:
             newest = watch.ledger.payments[max(watch.ledger.payments)]
-            if newest.state in (PaymentState.UNKNOWN, PaymentState.REQUESTED):
+            open_ = newest.state in (PaymentState.UNKNOWN, PaymentState.REQUESTED)
+            if open_ and newest.method is not Method.QR_STATIC:
                 yield f"payment {newest.id} is {newest.state.value}, and the screen says declined"
 
 
@@ -269,6 +280,8 @@ class SlipForEach:
             return
         for paid in watch.ledger.payments.values():
             charged = paid.state in (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
+            if came_unasked(paid):
+                continue
             if charged and moves_money(paid.kind) and self._slip_of(paid, watch.ledger) not in watch.ledger.slip_of:
                 yield f"payment {paid.id} ({paid.kind.value}, {paid.method.value}) has no slip"
         if watch.ledger.unprinted:
@@ -292,7 +305,7 @@ class Reprints:
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Printed):
-            self._papers.append(text_of(happening.lines))
+            self._papers.append(happening.text)
             del self._papers[:-4]
         elif isinstance(happening, Over) and watch.ledger.slips and not self._came_again():
             yield "the last slip did not come out again"
@@ -312,7 +325,7 @@ class OneCharge:
             return
         charged: dict[tuple[int, Kind], list[int]] = {}
         for paid in watch.ledger.payments.values():
-            if TRANSACTIONS[paid.kind].effect is not Effect.DEBIT:
+            if TRANSACTIONS[paid.kind].effect is not Effect.DEBIT or came_unasked(paid):
                 continue
             cash = paid.method is Method.CASH and paid.state in (PaymentState.COMPLETED, PaymentState.SETTLED)
             entry = entry_of(watch, paid)
@@ -397,6 +410,7 @@ def all_checkers() -> tuple[Checker, ...]:
     from sim.swarm.closings import CLOSINGS
     from sim.swarm.endings import ENDINGS
     from sim.swarm.notices import NOTICES
+    from sim.swarm.papers import PAPERS
     from sim.swarm.reversals import REVERSALS
 
-    return tuple(made() for made in (*CHECKERS, *REVERSALS, *CLOSINGS, *NOTICES, *ENDINGS))
+    return tuple(made() for made in (*CHECKERS, *REVERSALS, *CLOSINGS, *NOTICES, *PAPERS, *ENDINGS))

@@ -23,12 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0: nothing was found; 1: something was; 2: usage."""
+    """Exit status 0: nothing was found; 1: something was; 2: usage; 130: somebody has stopped it."""
     if wrong := refusal(args):
         print(wrong, file=sys.stderr)
         return 2
     cases = (Case(seed, args.transactions, args.faults, power=args.power) for seed in args.seeds)
-    ended = campaign(args, cases, len(args.seeds))
+    ended = campaign(args, cases, len(args.seeds), "worlds")
     if not args.json:
         ended.tally.tell(ended.seconds, "worlds")
         print(ended.verdict)

@@ -23,6 +23,8 @@ from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import SLOW_BEHIND, SLOW_MS, Mischief, intent_with, put_in
 from sim.swarm.notices import QUIET_HOUR
 from sim.swarm.permitted import Permitted, befalling
+from sim.swarm.printed_code import HANGS, PrintedCode
+from sim.swarm.walks import steps_of
 from sim.swarm.watch import Disowned, Over, Watch
 from sim.swarm.world import SwarmWorld
 from sim.twins.link import Trip
@@ -83,6 +85,7 @@ class Crowd(People):
         self._interrupted = company.served if life else None
         self._watch = company.watch
         self._mischief = company.mischief if company.calm_since_ms < 0 and not life else Mischief()
+        self._code = PrintedCode(world, hangs=company.world_has(HANGS, world.draws))
         self._row = MENU_SETTLEMENT
         self._done_for = False
         self._asks_about_reversals = False
@@ -161,6 +164,8 @@ class Crowd(People):
         place.remove()
         if self._company.calm_since_ms >= 0:
             await self._closing()
+        elif self._mischief.walks:  # In any mode.
+            await self._walk(self._mischief.walks.pop(0))
         elif place.shop.mode.value != "signed-in":
             if not self._leaves_it_behind():
                 await self._press("ENTER")
@@ -192,6 +197,10 @@ class Crowd(People):
             await self._run(steps)
         except StoryError:
             await self._bored()
+
+    async def _walk(self, name: str) -> None:
+        self._row, patient = "CANCEL", self._company.calm_since_ms >= 0  # At another menu somebody turns back.
+        await self._go(steps_of(name, self._place.draws, self._watch.transaction, patient=patient))
 
     def _comes_again(self) -> bool:
         """Whether the customer whom a power cut has interrupted tries again: nothing was sold, and he is patient."""
@@ -232,6 +241,7 @@ class Crowd(People):
         if self._mischief.opened_after_ms >= 0:
             place.loop.at(place.loop.clock_ms() + self._mischief.opened_after_ms, self._open_case)
         self._intent = intent_with(draw_intent(self._seed, number), place.draws, number, befall)
+        self._mischief.walks += self._code.walks(number)
         company.since_settled += 1
         await self._come(number)
 
@@ -240,6 +250,7 @@ class Crowd(People):
         self._company.served = self._intent
         self._pins_tried, self._paid, self._errands = 0, False, list(self._intent.errands)
         self._screens = 0
+        self._intent = self._code.comes(number, self._intent, self._watch.ledger)
         self._asks_about_reversals = True
         await self._press(f"{self._intent.amount_minor} ENTER")
 
@@ -255,6 +266,7 @@ class Crowd(People):
         self._watch.begin(number, ())
         place.begin(number, self._life)
         self._mischief = Mischief()
+        self._code.how = ""
         place.set_paper(Paper.OK)
         place.link.plug_in(0)
         place.scanner.broken = False
@@ -271,14 +283,16 @@ class Crowd(People):
         """After the last customer: what is open is asked about, what is complete is settled, the slip is printed."""
         self._watch.sync()
         ledger, place = self._watch.ledger, self._place
-        pending = bool(ledger.open or ledger.completed or ledger.queued)
+        pending = bool(ledger.open or ledger.completed or ledger.queued or self._code.is_untold(ledger))
         if ledger.mode == "settling" or ledger.mode != "signed-in" and pending:
             await self._press("ENTER")
         elif ledger.open:
-            refunds = all(paid.state is PaymentState.UNKNOWN and not paid.order_no for paid in ledger.open.values())
+            refunds = all((p.state, p.method) == (PaymentState.UNKNOWN, Method.CARD) for p in ledger.open.values())
             await self._choose(MENU_SETTLEMENT if refunds else MENU_QUERY)
         elif ledger.completed or ledger.queued:
             await self._choose(MENU_SETTLEMENT)
+        elif self._code.is_untold(ledger):
+            await self._walk("receipts")
         elif ledger.slips and not self._watch.came_again and self._company.reprints < REPRINTS_LIMIT:
             self._company.reprints += 1
             await self._choose(MENU_REPRINT)
@@ -316,6 +330,13 @@ class Crowd(People):
         await self._press(self._row)
 
     # At the counter
+
+    async def _at_code(self) -> None:
+        await Sleep(KEY_MS)
+        await self._press(self._code.keys_at(self._showing(), self._intent.amount_minor, self._watch.ledger))
+
+    async def _show_qr(self) -> None:
+        await (self._at_code() if self._intent.method is Method.QR_STATIC else super()._show_qr())
 
     async def _insert_card(self) -> None:
         await Sleep(KEY_MS)
@@ -406,6 +427,16 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "line_answer": Crowd._ok,
         "host_way": Crowd._leave,
         "downloads": Crowd._leave,
+        "show_static": Crowd._leave,
+        "bill_failed": Crowd._leave,
+        "reconciled": Crowd._ok,
+        "bill_difference": Crowd._ok,
+        "pick_payment": Crowd._ok,
+        "show_qr": Crowd._show_qr,
+        "await_receipt": Crowd._at_code,
+        "not_received": Crowd._at_code,
+        "give_up_order": Crowd._at_code,
+        "receipt_found": Crowd._ok,
         "download_failed": Crowd._ok,
         "check_clock": Crowd._ok,
         "keys_loaded": Crowd._ok,

@@ -13,7 +13,7 @@ from sim.books import all_payments, payment_rows, unanswered, untold
 from sim.canary import digits, found, needles, packed
 from sim.card import PROFILES
 from sim.people import ORDERED
-from sim.swarm.watch import Durable, Happening, Logged, Over, Printed, Sent, Watch, text_of
+from sim.swarm.watch import Durable, Happening, Logged, Over, Printed, Sent, Watch
 from sim.world import MERCHANT_NO, PHONE_BALANCE_MINOR, TERMINAL_NO
 from terminal.hostlink.messages import keys_ready, master_key
 from terminal.hostlink.subfields import OrderState
@@ -124,7 +124,8 @@ class Wallets:
         wallets = watch.world.bank.phone.wallets
         left_minor = PHONE_BALANCE_MINOR * len(wallets) - watch.world.wallets_minor()
         done = (PaymentState.COMPLETED, PaymentState.VOIDED, PaymentState.SETTLED)
-        orders = (p for p in watch.ledger.payments.values() if p.order_no and p.state in done)
+        through = (p for p in watch.ledger.payments.values() if p.order_no or p.method is Method.QR_STATIC)
+        orders = (p for p in through if p.state in done)
         charged_minor = sum(_SIGN[TRANSACTIONS[p.kind].effect] * p.amount_minor for p in orders)
         if left_minor != charged_minor:
             yield f"{left_minor} left the wallets, the terminal charged {charged_minor}"
@@ -165,9 +166,7 @@ class Canary:
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
         if isinstance(happening, Durable):
             self._said.append(canonical(dict(happening.event.body)))
-        elif isinstance(happening, Printed):
-            self._said.append(text_of(happening.lines))
-        elif isinstance(happening, Logged):
+        elif isinstance(happening, Printed | Logged):
             self._said.append(happening.text)
         elif isinstance(happening, Over):
             everything = "\n".join(self._said).encode()

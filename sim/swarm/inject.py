@@ -16,6 +16,7 @@ from sim.card import PROFILES
 from sim.people import LOCKABLE, Intent
 from sim.swarm.draws import Draws
 from sim.swarm.permitted import Permitted
+from sim.swarm.walks import WALK, WALKED
 from sim.swarm.world import SwarmWorld
 from sim.twins.link import GOOD_TRIP, Trip
 from sim.wire.disk import FAILURES
@@ -74,6 +75,7 @@ class Mischief:
     unplugs_for_ms: int = 0
     settles: bool = False
     signs_in: bool = False
+    walks: list[str] = field(default_factory=list)  # Through the menu, once this customer has been served.
     differs: bool = False  # The signature is somebody else's.
     cut_again: bool = False
     dies_after_ms: int = -1  # The power goes, or (`killed`) the process alone, whatever is being done.
@@ -213,6 +215,10 @@ def _signs_in(at: Counter) -> None:
     at.mischief.signs_in = True
 
 
+def _walks(at: Counter) -> None:
+    at.mischief.walks = list(at.draws.choice(at.transaction, f"{at.name} way", WALKED))
+
+
 def _differs(at: Counter) -> None:
     at.mischief.differs = True
 
@@ -305,6 +311,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         SEEN_LATE: _nothing,
         RARE: _nothing,
         "paper-low": _paper(Paper.LOW),
+        WALK: _walks,
     }
 )
 

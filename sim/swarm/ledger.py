@@ -12,6 +12,7 @@ from typing import Any
 
 from terminal.hostlink.transactions import TRANSACTIONS, Effect
 from terminal.journal import Event
+from terminal.methods.static_code import ASKED
 from terminal.model import Kind, Method, PaymentState
 
 OPEN = frozenset({"new", "requested", "unknown", "approved", "reversing", "offline-approved"})
@@ -88,8 +89,11 @@ class Ledger:
                 self.payments[body["id"]].batch = body["batch"]
                 return self.payments[body["id"]]
             case "noted":
-                self.payments[body["id"]].facts.update(body["facts"])
-                return self.payments[body["id"]]
+                noted = self.payments[body["id"]]
+                noted.facts.update(body["facts"])
+                if ASKED in body["facts"]:  # Money that came before its amount was typed: it is this customer's.
+                    noted.transaction = transaction
+                return noted
             case _:
                 self._other(event.kind, body)
         return None

@@ -102,24 +102,35 @@ class Campaign:
 
 
 def campaign(
-    args: argparse.Namespace, cases: Iterator[Case], total: int, take: Callable[[Result], None] = lambda result: None
+    args: argparse.Namespace,
+    cases: Iterator[Case],
+    total: int,
+    noun: str,
+    take: Callable[[Result], None] = lambda result: None,
 ) -> Campaign:
     """Play them until enough have failed; tell each failure, and of the first the smallest case that still fails.
 
-    `take` is given every result.
+    `noun` is what they are called; `take` is given every result. Ctrl-C says how far it came, and is raised again.
     """
     started = time.monotonic()
     rows = load(args.faults)
     tally, failures = Tally(), list[Result]()
-    for result in alone(next(cases), rows) if total == 1 else progress(each(cases, rows, args.workers), total):
-        tally.take(result)
-        take(result)
-        if not result.clean:
-            failures.append(result)
-            if len(failures) == FAILURES_TOLD:
-                break
+    stopped: KeyboardInterrupt | None = None
+    try:
+        for result in alone(next(cases), rows) if total == 1 else progress(each(cases, rows, args.workers), total):
+            tally.take(result)
+            take(result)
+            if not result.clean:
+                failures.append(result)
+                if len(failures) == FAILURES_TOLD:
+                    break
+    except KeyboardInterrupt as interrupt:
+        stopped = interrupt
     for failed in failures:
         tell(failed, sys.stderr if args.json else sys.stdout)
+    if stopped is not None:
+        print(f"stopped after {tally.worlds} of {total} {noun}, {len(failures)} not clean", file=sys.stderr)
+        raise stopped
     small = smallest(failures[0]).command() if failures and not args.no_shrink else None
     seconds = time.monotonic() - started
     figures = tally.figures(seconds, failures, args) | ({"smallest": small} if small else {})
@@ -148,8 +159,10 @@ def each(cases: Iterable[Case], rows: Mapping[str, Permitted], workers: int) -> 
     if workers == 1:
         yield from map(play_one, cases)
         return
-    # Ctrl-C goes to all of them; it is this process that ends.
+    # Ctrl-C goes to all of them; it is this process that ends. None of them hears it before it can ignore it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with multiprocessing.Pool(workers, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         yield from pool.imap(play_one, cases)
 
 

@@ -27,7 +27,17 @@ PAGE = 100  # Events read at once.
 FINDINGS_LIMIT = 20  # After the first ones a broken world finds no end of them.
 # Screens on which somebody reads how it stands; before each of them the journal is read.
 TELLING = frozenset(
-    {"idle", "approved", "declined", "reversal_pending", "reversal_done", "outcome_unknown", "settled", "locked"}
+    {
+        "idle",
+        "approved",
+        "declined",
+        "reversal_pending",
+        "reversal_done",
+        "outcome_unknown",
+        "settled",
+        "locked",
+        "today",
+    }
 )
 
 
@@ -61,7 +71,14 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    lines: tuple[PaperLine, ...]
+    text: str  # The words of the slip.
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """A piece of a paper that was to have this text: the roll has ended."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,7 @@ class Over:
     calm_ms: int
 
 
-Happening = Durable | Sent | Unsent | Shown | Printed | Logged | Begun | Disowned | Restarted | Over
+Happening = Durable | Sent | Unsent | Shown | Printed | Torn | Logged | Begun | Disowned | Restarted | Over
 HAPPENINGS: tuple[type[Happening], ...] = get_args(Happening)
 
 
@@ -156,6 +173,7 @@ class Watch:
         world.on_send = self._sent
         world.on_unsent = self._unsent
         world.printer_said = self._printed
+        world.printer.on_piece = lambda lines: self.tell(Torn(text_of(lines)))
         world.on_note = lambda text: self.tell(Logged(text))
 
     def begin(self, transaction: int, faults: tuple[str, ...]) -> None:
@@ -230,8 +248,9 @@ class Watch:
     def _printed(self, lines: tuple[PaperLine, ...]) -> None:
         self.trace.update("\n".join(map(_written, lines)).encode())
         self.sync()
-        self.came_again = any(mark in text_of(lines) for mark in DUPLICATE_MARKS)
-        self.tell(Printed(lines))
+        text = text_of(lines)
+        self.came_again = any(mark in text for mark in DUPLICATE_MARKS)
+        self.tell(Printed(text))
 
 
 def _written(line: PaperLine) -> str:

@@ -16,7 +16,9 @@ SLIPS_KEPT = 200  # The paper that a person would still find on the floor; a lon
 
 
 class TwinPrinter:
-    """The Printer port. `on_slip` is called with the lines of each slip that was printed whole."""
+    """The Printer port. `on_slip` is called with the lines of each slip that was printed whole, `on_piece` with all
+    lines of one that was begun.
+    """
 
     def __init__(
         self, cells: int = 32, on_slip: Callable[[tuple[PaperLine, ...]], None] | None = None
@@ -26,6 +28,7 @@ class TwinPrinter:
         self.slip_count = 0
         self._settings = PrinterSettings(cells=cells, cutter=True)
         self._on_slip = on_slip
+        self.on_piece: Callable[[tuple[PaperLine, ...]], None] = lambda lines: None
         self._paper = Paper.OK
         self._lines_left: int | None = None
 
@@ -77,6 +80,7 @@ class TwinPrinter:
             if machine.paper is Paper.OUT:
                 self._paper = Paper.OUT
                 self._lines_left = None
+                self.on_piece(slip)
                 raise PaperStopped(Paper.OUT, begun=True)
         self._lines_left = machine.lines_left
         self._paper = machine.paper

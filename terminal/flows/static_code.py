@@ -10,14 +10,14 @@ from terminal.loop import Commit
 from terminal.methods import qr_static, static_code
 from terminal.methods.pick import pick
 from terminal.model import Mode
-from terminal.printing import print_copy, slip_head
-from terminal.receipts import Copy, StaticCodeSlip
+from terminal.printing import keep, print_copy, print_kept, print_record, slip_head
+from terminal.receipts import Copy, QrSlip, StaticCodeSlip
 from terminal.screens import catalogue as screens
 from terminal.screens.qr import qr_fits
-from terminal.shop import Shop, wall_ms
+from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import Tx
+    from terminal.journal import PaymentRecord, Tx
 
 ITEMS = ("receipts", "print_code", "show_code")
 
@@ -59,6 +59,18 @@ async def _receipts(shop: Shop) -> None:
         return
     screen = qr_static.found(shop, chosen, "print")
     if await acknowledge(shop, screen, shop.config.timeouts.key_ms) is Key.ENTER:
-        batch_no = await Commit(lambda tx: tx.get("batch_no", ""))
-        slip = static_code.slip_of(shop, chosen, batch_no, await wall_ms())
-        await print_copy(shop, slip, Copy.MERCHANT, reprint=False)
+        await _print(shop, chosen)
+
+
+async def _print(shop: Shop, receipt: PaymentRecord) -> None:
+    """Its slip is kept with the first paper: what comes out again is marked, so that nobody takes it for two."""
+
+    def first(tx: Tx) -> tuple[int, QrSlip]:
+        slip = static_code.slip_of(shop, receipt, tx.get("batch_no", ""), tx.now_ms)
+        return keep(tx, slip, receipt.id), slip
+
+    kept = await Commit(lambda tx: tx.last_slip(payment_id=receipt.id))
+    if kept is not None:
+        await print_record(shop, kept)
+    else:
+        await print_kept(shop, *await Commit(first))

@@ -361,13 +361,12 @@ class Tx:
         self._append("slip", {"id": slip_id, "slip": kind, "payment_id": payment_id, "body": dict(body)})
         return slip_id
 
-    def last_slip(self, kind: str | None = None) -> SlipRecord | None:
-        """The newest of all, or of one kind."""
-        where, bindings = ("", ()) if kind is None else ("WHERE kind = ?", (kind,))
-        row = self._one(
-            f"SELECT id, kind, payment_id, body, created_ms, printed FROM slips {where} ORDER BY id DESC LIMIT 1",
-            bindings,
-        )
+    def last_slip(self, kind: str | None = None, payment_id: int | None = None) -> SlipRecord | None:
+        """The newest of all, of one kind, or of one payment."""
+        column, value = ("kind", kind) if payment_id is None else ("payment_id", payment_id)
+        where, bindings = ("", ()) if value is None else (f"WHERE {column} = ?", (value,))
+        columns = "id, kind, payment_id, body, created_ms, printed"
+        row = self._one(f"SELECT {columns} FROM slips {where} ORDER BY id DESC LIMIT 1", bindings)
         return slip_record(row) if row else None
 
     def unprinted(self) -> tuple[SlipRecord, ...]:

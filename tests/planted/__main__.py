@@ -7,17 +7,18 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from planted.defect import NoLongerApplies, defects
+from planted.defect import FILE, NoLongerApplies, defects
 from planted.hunt import LIMIT, Catch, hunts
 from sim.measured import commit, machine
 
 TABLE = Path("build/planted/table.json")
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """0: all were caught, in worlds that the product as it is passes; 1: not; 2: none such, or stale."""
     parser = argparse.ArgumentParser(prog="python -m planted", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="DEFECT", help="only these (default: all)")
@@ -27,8 +28,9 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="only say what there is")
     parser.add_argument("--anew", action="store_true", help="begin at seed 0, wherever a defect was seen last")
     parser.add_argument("--out", type=Path, default=TABLE, metavar="FILE", help="the table as JSON (%(default)s)")
-    args = parser.parse_args()
-    known = {each.name: each for each in defects()}
+    parser.add_argument("--file", type=Path, default=FILE, metavar="FILE", help="rows of your own (%(default)s)")
+    args = parser.parse_args(argv)
+    known = {each.name: each for each in defects(args.file)}
     if unknown := [name for name in args.names if name not in known]:
         print(f"no such defect: {', '.join(unknown)}", file=sys.stderr)
         return 2
@@ -41,7 +43,7 @@ def main() -> int:
         for defect in wanted:
             defect.source()
     except NoLongerApplies as error:
-        print(f"{error}\nThe product has changed: mend its row in tests/planted/defects.toml", file=sys.stderr)
+        print(f"{error}\nThe product has changed: mend its row in {args.file.name}", file=sys.stderr)
         return 2
     started = time.monotonic()
     caught = []

@@ -75,9 +75,9 @@ class Defect:
         sys.meta_path.insert(0, _Planted(self.module, self.path, code))
 
 
-def defects() -> tuple[Defect, ...]:
-    """All of them, in the file's order. Raises ValueError for two of one name, or one outside the product."""
-    found = tuple(Defect(**row) for row in tomllib.loads(FILE.read_text(encoding="utf-8"))["defect"])
+def defects(path: Path = FILE) -> tuple[Defect, ...]:
+    """All of a file, in its order. Raises ValueError for two of one name, or one outside the product."""
+    found = tuple(Defect(**row) for row in tomllib.loads(path.read_text(encoding="utf-8"))["defect"])
     names = [each.name for each in found]
     if len(set(names)) != len(names):
         raise ValueError(f"two defects of one name: {sorted({name for name in names if names.count(name) > 1})}")
