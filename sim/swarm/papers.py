@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from sim.swarm.ledger import Paid
-from sim.swarm.watch import DUPLICATE_MARKS, Durable, Happening, Printed, Restarted, Sent, Shown, Torn, Watch
+from sim.swarm.watch import DUPLICATE_MARKS, Durable, Happening, Printed, Sent, Shown, Torn, Watch
 from terminal.flows.batch import UNANSWERED
 from terminal.hostlink.downloads import DOWNLOADS
 from terminal.hostlink.transactions import TRANSACTIONS, Effect
@@ -127,19 +127,17 @@ class Today:
 class Marked:
     """8. The same paper twice, if only a piece of it, carries a mark the second time, so that nobody takes it for two.
 
-    After a power cut nobody knows whether it was printed.
+    Also after a power cut, where the terminal cannot know whether it was printed.
     """
 
     name = "copies-are-marked"
-    hears = (Printed, Torn, Restarted)
+    hears = (Printed, Torn)
 
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
-        if isinstance(happening, Restarted):
-            self._seen.clear()
-        elif isinstance(happening, Printed | Torn):
+        if isinstance(happening, Printed | Torn):
             text = happening.text
             digest = blake2b(text.encode(), digest_size=16).digest()
             if digest in self._seen and not any(mark in text for mark in MAY_COME_TWICE):
