@@ -216,7 +216,8 @@ async def _run(args: argparse.Namespace) -> int:
 
     proxy = Proxy(args.to, LinePlan(args.fault), told)
     port = await proxy.start(args.listen)
-    print(json.dumps({"port": port}) if args.json else f"listening on port {port}", flush=True)
+    here = f"{args.listen.host}:{port}"
+    print(json.dumps({"listening": here}) if args.json else f"listening on {here}", flush=True)
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while raw := await lines.readline():

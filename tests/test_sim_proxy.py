@@ -153,7 +153,7 @@ def test_the_command_takes_faults_while_it_runs() -> None:
         words, input="drop-reply,nth=2\nnonsense\nclear\n", capture_output=True, text=True, timeout=20, check=False
     )
     assert done.returncode == 0
-    assert json.loads(done.stdout.splitlines()[0])["port"] > 0
+    assert int(json.loads(done.stdout.splitlines()[0])["listening"].rpartition(":")[2]) > 0
     assert "no fault of a line is called 'nonsense'" in done.stderr
 
 

@@ -117,7 +117,7 @@ class Gateways:
         yield f"# 钱包网关 gateways: https://127.0.0.1:{self.server.port}"
         yield f"# 终端的配置 for the terminal's configuration: {self.folder / CONFIGURATION}"
         yield from self._configuration()
-        yield "# 装入密钥, 终端须已停止 load the keys, while the terminal is off (DATA: its data folder):"
+        yield "# 装入密钥，终端须已停止 load the keys, while the terminal is off (DATA: its data folder):"
         for wallet in self.wallets:
             files = f"--private-key {self.folder}/{wallet}-shop.pem --public-key {self.folder}/{wallet}-wallet.pub.pem"
             secret = f" --api-v3-key {self.folder}/api-v3-key" if wallet == "wechat" else ""

@@ -23,7 +23,7 @@ class JournalInUse(JournalError):
     def __init__(self, lock: Path) -> None:
         super().__init__(
             f"the journal is in use by another process; end it first (lock: {lock})"
-            " · 日志正被另一个程序使用, 请先结束它"
+            " · 日志正被另一个程序使用，请先结束它"
         )
 
 
