@@ -70,6 +70,7 @@ _ROWS: Final = MappingProxyType(
         r"(.+) of the host needs a line of bytes; here the line has it": "主机的{}需要逐字节的线路；这里由线路来做",
         r"(.+) needs a line of bytes: python -m sim proxy": "{}需要逐字节的线路：python -m sim proxy",
         r"this world's power cannot fail at a moment": "这个世界不能在某一时刻断电",
+        r"this world's journal is on no disk that can fail": "这个世界的日志不在会出错的磁盘上",
         r"(\S+) is not mended by its name": "{}不能按名字修复",
         r"(\S+): there is no (.+)": "{}：没有{}",
         # The panel
