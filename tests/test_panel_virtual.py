@@ -25,7 +25,7 @@ pytestmark = [
 SCENARIO = "wrong-pin-thrice-reversal-lost-power-cut"
 PLAYED = "document.querySelector('#playing').className"
 WIDE, NARROW = (1280, 800), (800, 1000)
-AT_ONCE = ("paper-left", "clock")  # Happens, and is over.
+AT_ONCE = ("paper-left", "clock", "power")  # Happens, and is over.
 SETTLED = "document.fonts.ready.then(() => new Promise((done) => setTimeout(done, 400)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
