@@ -230,3 +230,10 @@ def test_a_file_that_is_no_trace(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert "no text in UTF-8" in said(capsys, "explain", str(path))[1]
     path.write_bytes(b" " * (4 * tracefile.BYTES_MAX + 1))
     assert said(capsys, "explain", str(path))[0] == BAD_INPUT
+
+
+def test_a_language_that_nobody_speaks_here_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["tlv", "--lang", "fr", "--", "9F02"])
+    assert refused.value.code == 2
+    assert "zh-CN (or zh) or en, not 'fr'" in capsys.readouterr().err
