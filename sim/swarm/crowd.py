@@ -41,6 +41,7 @@ IDLE_TICKS = 4  # Of the idle screen's clock, until somebody thinks that it is h
 SCREENS_LIMIT = 3_000  # Of one transaction, or of the end; a long wait is one a second.
 PATIENCE_MS = 45 * 60_000  # At the end; half as long again as the terminal may take.
 NEW_ROLL = 3  # One in so many times that the idle screen says so, somebody puts another roll in.
+GOES_HOME = 4  # One in so many times that a reversal waits, whoever is about to ask the host signs out instead.
 COMES_AGAIN = 7  # Customers in 10.
 NOT_SOLD = (PaymentState.ABANDONED, PaymentState.REVERSED, PaymentState.REVERSING)
 MENU_SIGN_IN = "6"
@@ -179,7 +180,10 @@ class Crowd(People):
             await self._go(steps)
         elif self._asks_about_reversals and any(p.state is PaymentState.REVERSING for p in ledger.open.values()):
             self._asks_about_reversals = False
-            await self._choose(MENU_QUERY)
+            if place.draws.number(self._watch.transaction, "goes home over a reversal", GOES_HOME) == 0:
+                await self._walk("signs-out")  # Refused: its MAC needs these keys.
+            else:
+                await self._choose(MENU_QUERY)
         elif self._comes_again():
             await self._come(self._watch.transaction)
         else:
