@@ -201,6 +201,21 @@ def test_a_receipt_is_listed_and_printed_on_demand() -> None:
         assert not any(mark in slip for slip in first for mark in DUPLICATE_MARKS)
 
 
+def test_a_receipt_that_was_printed_before_it_was_a_sales_has_one_slip() -> None:
+    """What comes out at the till is marked: nobody takes the two for two sales."""
+    with World("printed, then matched") as world:
+        slips: list[str] = []
+        listed = to_menu("static_code") + "menu: 1\npick_payment: ENTER\nreceipt_found: ENTER\nprinting:\n"
+        world.printer_said = lambda lines: slips.append(text_of(lines))
+        came = "idle: pay-printed wechat:1200\n" + listed + TILL + "receipt_found: ENTER\napproved:\nprinting:\nidle:"
+        world.run(play(world, START + PRINT + came))
+        first, again = slips[-4:-2], slips[-2:]
+        assert all("S00000001" in slip for slip in (*first, *again))
+        assert not any(mark in slip for slip in first for mark in DUPLICATE_MARKS)
+        assert all(DUPLICATE_MARKS[1] in slip for slip in again)
+        assert len([slip for slip in kept(world) if isinstance(slip, QrSlip)]) == 1
+
+
 def test_a_phone_reads_the_code_from_the_paper_and_from_a_panel_that_can_carry_it() -> None:
     with World("paper", panel=(128, 128), language="zh-CN") as world:
         show = to_menu("static_code") + "menu: 3\nshow_static:"

@@ -17,14 +17,14 @@ from terminal.loop import Commit, Now, Race, Sleep, Wait
 from terminal.methods import static_code
 from terminal.methods.static_code import ASKED, RECEIPT_NO
 from terminal.model import Kind, Method, Money, PaymentState
-from terminal.printing import print_kept
+from terminal.printing import print_kept, print_record
 from terminal.receipts import from_record
 from terminal.screens import catalogue as screens
 from terminal.screens.qr import qr_fits
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord, SlipRecord, Tx
+    from terminal.journal import PaymentRecord, Tx
 
 WAIT_SECONDS = 180  # Nobody stands before a till for longer; what was typed stays open.
 POLL_MS = 3_000
@@ -116,14 +116,13 @@ def found(shop: Shop, payment: PaymentRecord, green: str) -> screens.Screen:
 
 
 async def _done(shop: Shop, payment: PaymentRecord) -> PaymentRecord:
-    """Said, and its kept slip printed."""
+    """Said, and its slip printed: marked, if somebody has printed the receipt at the menu before it was this sale's."""
     shop.sound(Tone.SUCCESS)
     shop.show(screens.Approved(amount=payment.amount, code="", then=""))
     await Sleep(shop.config.timeouts.result_ms)
-
-    def kept(tx: Tx) -> tuple[SlipRecord, ...]:
-        return tuple(slip for slip in tx.unprinted() if slip.payment_id == payment.id)
-
-    for slip in await Commit(kept):
+    slip = await Commit(lambda tx: tx.last_slip(payment_id=payment.id))
+    if slip is not None and slip.printed:
+        await print_record(shop, slip)
+    elif slip is not None:
         await print_kept(shop, slip.id, from_record(slip.body))
     return payment

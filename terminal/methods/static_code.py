@@ -177,8 +177,9 @@ def book(shop: Shop, told: Receipt, waiting: int, tx: Tx) -> PaymentRecord | Non
 
 
 def match(shop: Shop, payment: PaymentRecord, tx: Tx) -> PaymentRecord:
-    """Somebody says that this receipt, which came before its amount was typed, is the sale's."""
-    keep(tx, slip_of(shop, payment, tx.get("batch_no", ""), tx.now_ms), payment.id)
+    """Somebody says that this receipt, which came before its amount was typed, is the sale's; it has one slip."""
+    if tx.last_slip(payment_id=payment.id) is None:
+        keep(tx, slip_of(shop, payment, tx.get("batch_no", ""), tx.now_ms), payment.id)
     return tx.note(payment.id, **{ASKED: True})
 
 
