@@ -126,6 +126,8 @@ async def _idle(shop: Shop) -> None:
     while True:
         clock = f"{shop.local_time(await wall_ms()):%H:%M}"
         due = "paper_low" if shop.paper_low else "nearly_full" if nearly_full else ""
+        if shop.mode is not Mode.SIGNED_IN:  # Something else comes first, and needs the line.
+            due = ""
         shop.show(screens.Idle(mode=shop.mode, clock=clock, pending=pending, due=due, news=told))
         won, value = await Race(Wait(shop.boxes.keys), Sleep(CLOCK_TICK_MS), Wait(shop.behind.over))
         if won == 0:
