@@ -347,10 +347,11 @@ def test_the_smallest_case_is_told_to_programs_and_fails_alone() -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_workers_with_a_word_and_no_traceback() -> None:
+@pytest.mark.parametrize(("what", "noun"), [("swarm", "worlds"), ("day", "days")])
+def test_ctrl_c_ends_the_workers_with_a_word_and_no_traceback(what: str, noun: str) -> None:
     hears = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # Also under nohup.
     program = f"{hears}; runpy.run_module('sim', run_name='__main__')"
-    command = [sys.executable, "-c", program, "swarm", "--seeds", "0:100000", "--workers", "2", "--json"]
+    command = [sys.executable, "-c", program, what, "--seeds", "0:100000", "--workers", "2", "--json"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as swarm:
         children = Path(f"/proc/{swarm.pid}/task/{swarm.pid}/children")
@@ -362,7 +363,7 @@ def test_ctrl_c_ends_the_workers_with_a_word_and_no_traceback() -> None:
         os.killpg(swarm.pid, signal.SIGINT)
         said, error = swarm.communicate(timeout=60)
     assert swarm.returncode == 130
-    assert said == "" and re.fullmatch(r"stopped after \d+ of 100000 worlds, 0 not clean\n", error)
+    assert said == "" and re.fullmatch(rf"stopped after \d+ of 100000 {noun}, 0 not clean\n", error)
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
