@@ -150,6 +150,17 @@ def kept(world: World) -> list[object]:
     ]
 
 
+def test_what_was_paid_while_another_was_asked_about_is_not_given_up() -> None:
+    """Two wait: the answer to the question about the first brings the second one's money."""
+    left = "await_receipt: CANCEL\nnot_received: CANCEL\ngive_up_order: CANCEL\n"
+    second = "idle: 1500 ENTER\nchoose_method: 5\n" + left
+    asked = to_menu("query") + "not_received: pay-printed wechat:1500 ENTER\nnot_received: CANCEL\n"
+    with World("two wait") as world:
+        story = TILL + left + second + asked + "give_up_order: CANCEL\norder_late: ENTER\nidle:"
+        world.run(play(world, START + PRINT + story))
+        assert [p.state.value for p in all_payments(world.journal)] == ["completed", "unknown"]
+
+
 def test_before_the_code_was_printed_nobody_is_asked() -> None:
     with World("not in use") as world:
         frames: list[bytes] = []
@@ -310,7 +321,13 @@ def told(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("bad", "called"), [(unreadable(), "S-1"), (unreadable(" "), "#1"), (unreadable("S1", 0), "S1")]
+    ("bad", "called"), [
+        (unreadable(), "S-1"),
+        (unreadable(" "), "#1"),
+        (unreadable("S1", 0), "S1"),
+        (unreadable("S1", 999_999_999_999), "S1"),
+        (unreadable("20261127000001D0000001"), "#1"),
+    ],
 )
 def test_a_receipt_that_cannot_be_read_is_said_once_and_does_not_stand_before_the_others(
     bad: Receipt, called: str

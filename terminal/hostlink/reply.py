@@ -21,7 +21,7 @@ from terminal.hostlink.messages import MAC_FIELD, mac_is_good
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.promotions import CameWith, read_came_with
 from terminal.hostlink.subfields import OrderState, OrderTag, RefundState, read_f60, read_tlv
-from terminal.model import Money
+from terminal.model import AMOUNT_MAX_MINOR, Money
 
 MTI_FIELD = 0
 RESPONSE_CODE = 39
@@ -146,8 +146,8 @@ def read_receipt(reply: Message) -> Receipt:
     if not re.fullmatch(r"([0-9]{14})?", paid_at):
         raise FrameError(59, 0, "element B3 is no date and time")
     amount_minor = int(reply.text(4) or 0)
-    if not amount_minor:
-        raise FrameError(4, 0, "a receipt without an amount")
+    if not 0 < amount_minor <= AMOUNT_MAX_MINOR:
+        raise FrameError(4, 0, "a receipt without an amount, or with one that is too large")
     wallet, wallet_no = tags.get(OrderTag.WALLET, ""), tags.get(OrderTag.WALLET_NO, "")
     return Receipt(number, Money(amount_minor), wallet, wallet_no, paid_at)
 

@@ -53,7 +53,13 @@ async def pay(shop: Shop, due: Money) -> PaymentRecord | None:
 
 
 async def ask(shop: Shop, payment: PaymentRecord) -> PaymentRecord:
-    """Not there yet: ENTER asks the host once more, CANCEL leaves it open, or gives it up if the merchant says so."""
+    """Not there yet: ENTER asks the host once more, CANCEL leaves it open, or gives it up if the merchant says so.
+
+    What came while somebody was asked about another is paid, and news.
+    """
+    payment = await _seen(payment)
+    if payment.state is not PaymentState.UNKNOWN:
+        return payment
     while payment.state is PaymentState.UNKNOWN:
         key = await acknowledge(shop, screens.NotReceived(amount=payment.amount), shop.config.timeouts.key_ms)
         if key is Key.ENTER:

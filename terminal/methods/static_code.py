@@ -98,7 +98,7 @@ async def fetch(shop: Shop, waiting: int = 0) -> bool:
             await Commit(partial(_still_unreadable, passed))
             return True
         try:
-            told = read_receipt(answer.reply)
+            told = _read(answer.reply)
         except FrameError as wrong:
             said = answer.reply.text(4), answer.reply.text(59)
             if said == before or len(passed) == PASSED_LIMIT:
@@ -115,6 +115,14 @@ async def fetch(shop: Shop, waiting: int = 0) -> bool:
     return False
 
 
+def _read(reply: Message) -> Receipt:
+    """Raises FrameError, also for a number that the journal refuses, because it looks like a card's track."""
+    told = read_receipt(reply)
+    if harmless(RECEIPT_NO, told.number) != told.number:
+        raise FrameError(59, 0, "element B2 looks like a track")
+    return told
+
+
 def _called(reply: Message, passed: list[str]) -> str:
     """How people may name a receipt that cannot be read: what stands as its number, or its place among such."""
     try:
@@ -122,7 +130,7 @@ def _called(reply: Message, passed: list[str]) -> str:
     except FrameError:
         number = ""
     number = number[:CALLED_CHARACTERS]
-    return number if number and number not in passed else f"#{len(passed) + 1}"
+    return number if number and "*" not in number and number not in passed else f"#{len(passed) + 1}"
 
 
 def _pass_over(called: str, tx: Tx) -> bool:
