@@ -325,6 +325,7 @@ def told(world: World) -> list[str]:
         (unreadable(), "S-1"),
         (unreadable(" "), "#1"),
         (unreadable("S1", 0), "S1"),
+        (unreadable("S1", 100_000_000), "S1"),
         (unreadable("S1", 999_999_999_999), "S1"),
         (unreadable("20261127000001D0000001"), "#1"),
     ],

@@ -114,11 +114,17 @@ def test_on_the_wire_the_same_comes_back(promotions: tuple[Promotion, ...], extr
 
 @pytest.mark.parametrize(
     "b7",
-    ["x", "01013M00000000050", "01013X000000000500", "02013M000000000500", "01013M00000000050A",
+    ["x", "01013M00000000050", "01013X000000000500", "02013M000000000500", "01013M00000000050A", "01013M999999999999",
      "01034M000000000500" + "x" * 21, write_promotions((Promotion("", Money(1), Payer.MERCHANT),) * 9)],
 )  # fmt: skip
 def test_a_discount_that_cannot_be_read_is_none_and_loses_nothing(b7: str) -> None:
     assert read_came_with({OrderTag.PROMOTIONS: b7}).promotions is None
+
+
+@pytest.mark.parametrize("b6", ["x", "50", "999999999999"])
+def test_what_the_customer_paid_is_an_amount_or_nothing_is_believed(b6: str) -> None:
+    read = read_came_with({OrderTag.CUSTOMER_PAID: b6})
+    assert (read.customer, read.promotions) == (None, None)
 
 
 @given(st.dictionaries(st.sampled_from(["B6", "B7", "B8", "B9"]), st.text(max_size=60)))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, read_tlv, write_tlv
-from terminal.model import Money, Payer, Promotion
+from terminal.model import AMOUNT_MAX_MINOR, Money, Payer, Promotion
 from terminal.rail import EXTRAS_LIMIT, PROMOTIONS_LIMIT
 
 NAME_LIMIT = 20  # Characters, of a discount and of an extra: all that may come fits F59 beside the order, in Chinese.
@@ -49,9 +49,9 @@ def read_came_with(tags: Mapping[str, str]) -> CameWith:
     """Tags B6 to B9 of F59, each of them optional. Never raises."""
     paid = tags.get(OrderTag.CUSTOMER_PAID)
     promotions = _promotions(tags.get(OrderTag.PROMOTIONS, ""))
-    if paid is not None and not re.fullmatch(r"[0-9]{12}", paid):
-        promotions, paid = None, None
-    customer = None if paid is None else Money(int(paid))
+    customer = None if paid is None else _amount(paid)
+    if paid is not None and customer is None:
+        promotions = None
     return CameWith(promotions, customer, _extras(tags.get(OrderTag.EXTRAS, "")), read_eslip_key(tags))
 
 
@@ -76,8 +76,14 @@ def _numbered(values: Iterable[str]) -> str:
 def _promotions(b7: str) -> tuple[Promotion, ...] | None:
     rows = _rows(b7, PROMOTIONS_LIMIT)
     matches = [_PROMOTION.fullmatch(row) for row in rows] if rows is not None else [None]
-    found = tuple(Promotion(m[3], Money(int(m[2])), _PAYERS[m[1]]) for m in matches if m)
+    read = ((m[3], _amount(m[2]), _PAYERS[m[1]]) for m in matches if m)
+    found = tuple(Promotion(name, amount, payer) for name, amount, payer in read if amount is not None)
     return found if len(found) == len(matches) else None
+
+
+def _amount(text: str) -> Money | None:
+    """None for what is no amount, or a larger one than any of ours."""
+    return Money(int(text)) if re.fullmatch(r"[0-9]{12}", text) and int(text) <= AMOUNT_MAX_MINOR else None
 
 
 def _extras(b8: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Tone
 from emv import qr
+from terminal.dialogue import AMOUNT_TYPED_MAX_MINOR
 from terminal.hostlink import messages
 from terminal.hostlink.codec import FrameError, Message
 from terminal.hostlink.reply import Receipt, VerdictKind, read_receipt
@@ -116,8 +117,12 @@ async def fetch(shop: Shop, waiting: int = 0) -> bool:
 
 
 def _read(reply: Message) -> Receipt:
-    """Raises FrameError, also for a number that the journal refuses, because it looks like a card's track."""
+    """Raises FrameError, also for more than is typed at any till, since a batch of those no total can hold, and for a
+    number that the journal refuses because it looks like a card's track.
+    """
     told = read_receipt(reply)
+    if told.amount.amount_minor > AMOUNT_TYPED_MAX_MINOR:
+        raise FrameError(4, 0, "more than any till takes")
     if harmless(RECEIPT_NO, told.number) != told.number:
         raise FrameError(59, 0, "element B2 looks like a track")
     return told
