@@ -18,6 +18,7 @@ from test_flows_stories import START
 from drivers.ports import PaperLine, Qr
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.faults import EVERY
+from sim.acquirer.requests import Answer, Request
 from sim.books import all_payments, discrepancies
 from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
@@ -220,6 +221,28 @@ def test_a_refund_that_stays_pending_stays_open() -> None:
 
 SETTLE = to_menu("settlement") + "confirm_settlement: ENTER\nsettled: ENTER\n"
 SIGN_IN = "idle: ENTER\nsigning_in:\nidle:\n"
+
+
+def test_a_refund_is_done_when_its_whole_amount_is() -> None:
+    """Approved for a part, then told with another amount: it is asked about until it is what was asked for."""
+
+    class Less(Acquirer):
+        told = [("10", 600), ("00", 600)]
+
+        def _money(self, request: Request) -> Answer:
+            answer = super()._money(request)
+            if self.told and request.message.text(3) in (REFUND, REFUND_QUERY):
+                answer.code, minor = self.told.pop(0)
+                answer.fields[4] = f"{minor:012d}"
+            return answer
+
+    host = Less()
+    with World("less", acquirer=host) as world:
+        late = "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:"
+        world.run(play(world, START + SALE + back("1200") + late))
+        assert [p.state.value for p in all_payments(world.journal)] == ["completed", "completed"]
+        assert host.told == []
+        assert discrepancies(world.journal, host) == []
 
 
 def pending_in(host: Acquirer, batch_no: str = "000001") -> None:

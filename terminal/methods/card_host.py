@@ -17,6 +17,7 @@ from terminal.hostlink.promotions import eslip_url, read_eslip_key
 from terminal.hostlink.reply import VerdictKind
 from terminal.hostlink.session import Silence
 from terminal.hostlink.subfields import read_tlv
+from terminal.hostlink.transactions import Effect
 from terminal.journal import harmless
 from terminal.loop import Commit
 from terminal.methods.asking import ask_authenticated, organisation_named
@@ -124,20 +125,22 @@ async def ask_host(shop: Shop, attempt: Attempt, request: Message) -> Message | 
         attempt.fault = "unauthenticated"
         await unanswered(shop, attempt, shop.profile.mac_error_reason)
         return None
-    if not is_last_word(verdict.code):
+    row = shop.profile.transactions[attempt.deal.kind]
+    part = verdict.code == PARTIAL_APPROVAL
+    stays = part and row.effect is Effect.CREDIT and not row.reversible  # A part of a refund, which nothing undoes.
+    if stays or not is_last_word(verdict.code):
         attempt.fault = UNSURE
         await unanswered(shop, attempt, shop.profile.no_response_reason, response_code=verdict.code)
         return None
     attempt.host_code = verdict.code
     attempt.balance = reply.text(54)
     facts = _said(verdict.code, reply) | _eslip(shop, reply)
-    reversible = shop.profile.transactions[attempt.deal.kind].reversible
-    if verdict.code == PARTIAL_APPROVAL and reversible:
-        part = await accepted_part(shop, attempt.payment, reply)
-        if part is None:
+    if part and row.reversible:
+        sold = await accepted_part(shop, attempt.payment, reply)
+        if sold is None:
             await must_reverse(attempt, shop.profile.terminal_failure_reason, **facts)
         else:
-            await _take_part(attempt, part, facts)
+            await _take_part(attempt, sold, facts)
     else:
         approved = verdict.kind is VerdictKind.APPROVED
         await move(attempt, PaymentState.APPROVED if approved else PaymentState.DECLINED, **facts)

@@ -215,6 +215,8 @@ def read_refund_news(answer: Answered, order: Order, refund: Refund) -> RefundNe
     code = answer.verdict.code
     if answer.verdict.kind is VerdictKind.UNAUTHENTICATED:
         return RefundNews(RefundFate.SILENT, fault="unauthenticated")
+    if code == PARTIAL_APPROVAL:
+        return RefundNews(RefundFate.SILENT, fault="partial")
     if answer.verdict.kind is VerdictKind.DECLINED:
         if code in IN_DOUBT or not is_last_word(code) or lookup(code).sign_in:
             return RefundNews(RefundFate.SILENT, code, fault="unsure")
@@ -223,7 +225,9 @@ def read_refund_news(answer: Answered, order: Order, refund: Refund) -> RefundNe
         said = read_refund(answer.reply)
     except FrameError:
         return RefundNews(RefundFate.SILENT, fault="garbled")
-    if (said.order_no, said.refund_no) != (order.number, refund.number):
+    amount = answer.reply.text(4)  # A query asks for none, as of an order.
+    another = amount != "" and int(amount) != refund.amount.amount_minor
+    if (said.order_no, said.refund_no) != (order.number, refund.number) or another:
         return RefundNews(RefundFate.SILENT, fault="garbled")
     return RefundNews(RefundFate(said.state.value.lower()), code, wallet_no=harmless("wallet_no", said.wallet_no))
 
