@@ -13,6 +13,7 @@ from hearing_host import HearingHost
 from sim.acquirer import Fault, FaultKind, TerminalRow
 from sim.acquirer.caller import Caller, new_card
 from sim.acquirer.registry import TEST_MERCHANT
+from sim.acquirer.requests import Answer, Request
 from sim.books import all_payments
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
@@ -64,6 +65,39 @@ OTHER_DONE = "remove_card: remove\nidle:"
 
 def refund(rrn: str, amount: str) -> str:
     return to_transaction("refund") + SUPERVISOR + about(rrn, amount)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_a_refund_has_given_back_or_may_have_is_not_voided(lost: bool) -> None:
+    """A void gives back the whole: the host would be asked for more than was paid."""
+    host = HearingHost()
+    if lost:
+        host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0220"))
+    ended = "outcome_unknown: ENTER\nremove_card: remove\n" if lost else DONE
+    void = to_transaction("void") + "enter_number: 2 ENTER\nrefused: ENTER\nidle:"
+    with World("refunded", acquirer=host) as world:
+        run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "2850") + CARD + ended + void)
+        assert states(world) == [("sale", "completed"), ("refund", "unknown" if lost else "completed")]
+        assert [request.mti for request in host.asked] == ["0220"]
+
+
+def test_a_refund_approved_for_a_part_is_nothing_that_anybody_knows() -> None:
+    """It cannot be reversed, and its slip may not say that the whole is back. Spec: docs/host-link.md §8."""
+
+    class Half(HearingHost):
+        def _money(self, request: Request) -> Answer:
+            answer = super()._money(request)
+            if request.message.mti == "0220":
+                answer.code = "10"
+                answer.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
+            return answer
+
+    host = Half()
+    with World("half", acquirer=host) as world:
+        part = CARD + "outcome_unknown: ENTER\n" + OTHER_DONE
+        run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "2850") + part)
+        assert states(world) == [("sale", "completed"), ("refund", "unknown")]
+        assert [request.mti for request in host.asked] == ["0220"]
 
 
 def test_a_refund_names_its_sale_by_reference_and_date() -> None:

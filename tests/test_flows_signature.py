@@ -93,6 +93,26 @@ def test_what_was_left_is_tried_again_before_the_batch_is_settled() -> None:
         assert states(world) == [("sale", "settled"), ("void", "declined"), ("void", "settled")]
 
 
+def test_what_was_refunded_meanwhile_is_not_taken_back_too() -> None:
+    """The void was refused, so somebody has given the money back by a refund: the settlement asks for no void."""
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.CODE, processing_code="200000", code="22"))
+    with World("refunded", acquirer=host) as world:
+        settle = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
+
+        async def people() -> None:
+            await play(world, START + SOLD + DIFFERS + OUT + "declined: ENTER\n" + STANDS + "idle: CANCEL")
+            rrn = all_payments(world.journal)[-1].facts["rrn"]
+            named = f"enter_number: {rrn} ENTER\nenter_number: ENTER\nenter_amount: 12850 ENTER\n"
+            refund = to_transaction("refund") + "enter_number: ENTER\noperator_password: 1234 ENTER\n" + named
+            given_back = "insert_card: insert signature\napproved:\n" + OUT
+            await play(world, "idle: wait 1\n" + refund + given_back + settle)
+
+        world.run(people())
+        assert states(world) == [("sale", "settled"), ("void", "declined"), ("refund", "settled")]
+        assert [request.mti for request in host.asked] == ["0200", "0220"]
+
+
 def test_what_was_left_is_tried_again_before_a_full_batch_is_settled() -> None:
     """Its void is one more than the batch holds, and fits: F48 counts what is taken back by itself."""
     host = HearingHost()

@@ -23,6 +23,7 @@ from terminal.loop import Commit
 from terminal.methods import deals
 from terminal.methods.card_attempt import Deal
 from terminal.methods.card_ending import TAKEN_BACK
+from terminal.methods.original import given_back_minor
 from terminal.methods.uploads import send_uploads
 from terminal.model import Kind, Method, Money, PaymentState, infer_year
 from terminal.operators import allowed
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 # How an original is named on its slip, by the field that carries it: (field of the screen, digits).
 NAMED_BY = {37: ("rrn", 12), 38: ("auth_code", 6)}
 DONE = (PaymentState.COMPLETED, PaymentState.SETTLED)
-# A refund that may have been made: one that nobody answered counts as made.
-GIVEN_BACK = (*DONE, PaymentState.REQUESTED, PaymentState.APPROVED, PaymentState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +123,8 @@ def _why_not(shop: Shop, kind: Kind, original: PaymentRecord, amount: Money, tx:
     row = shop.profile.transactions[kind]
     if row.silence is Silence.UNKNOWN:
         later = tx.with_fact("undoes", original.id)
-        given = (p.amount.amount_minor for p in later if p.kind is kind and p.state in GIVEN_BACK)
         tips = (p.amount.amount_minor for p in later if p.kind is Kind.TIP and p.state in DONE)
-        left = paid + sum(tips) - sum(given)
+        left = paid + sum(tips) - given_back_minor(shop, tx, original)
         return "over_original" if amount.amount_minor > left else ""
     ended = str(original.facts.get("ended", ""))
     if ended:

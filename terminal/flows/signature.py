@@ -8,6 +8,7 @@ Source: docs/host-link.md §3.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.dialogue import acknowledge
@@ -17,6 +18,7 @@ from terminal.loop import Commit
 from terminal.methods.card_attempt import Deal
 from terminal.methods.card_ending import DIFFERS, SIGNATURE
 from terminal.methods.card_sealed import transact_sealed
+from terminal.methods.original import given_back_minor
 from terminal.model import Mode, PaymentState
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
@@ -33,7 +35,7 @@ async def take_back_unsigned(shop: Shop, payment: PaymentRecord | None) -> None:
 
 async def take_back_left(shop: Shop) -> None:
     """At the start of a day and before a settlement: what a power cut or a silent host has left to be taken back."""
-    for payment in await Commit(_unsigned) if shop.mode is Mode.SIGNED_IN else ():
+    for payment in await Commit(partial(_unsigned, shop)) if shop.mode is Mode.SIGNED_IN else ():
         await take_back(shop, payment)
 
 
@@ -44,14 +46,15 @@ async def take_back(shop: Shop, payment: PaymentRecord) -> None:
         await acknowledge(shop, screens.Refused(reason="unsigned_stands"))
 
 
-def _unsigned(tx: Tx) -> tuple[PaymentRecord, ...]:
-    """What stands although its signature is not the cardholder's, oldest first."""
-    return tuple(p for p in reversed(tx.with_fact(SIGNATURE, DIFFERS)) if p.state is PaymentState.COMPLETED)
+def _unsigned(shop: Shop, tx: Tx) -> tuple[PaymentRecord, ...]:
+    """What stands although its signature is not the cardholder's, oldest first; what a refund gave back does not."""
+    standing = (p for p in reversed(tx.with_fact(SIGNATURE, DIFFERS)) if p.state is PaymentState.COMPLETED)
+    return tuple(p for p in standing if not given_back_minor(shop, tx, p))
 
 
-def last_signed(tx: Tx) -> PaymentRecord | None:
+def last_signed(shop: Shop, tx: Tx) -> PaymentRecord | None:
     """What is left to take back, else the last payment of all, if it was signed for."""
-    left = _unsigned(tx)
+    left = _unsigned(shop, tx)
     if left:
         return left[0]
     last = next(iter(tx.payments(batch=tx.get("batch", 1), limit=1)), None)

@@ -18,7 +18,7 @@ from terminal.flows.signature import last_signed, said_to_differ, take_back, voi
 from terminal.hostlink.transactions import void_of
 from terminal.loop import Commit
 from terminal.methods import deals
-from terminal.methods.original import find_voucher
+from terminal.methods.original import find_voucher, given_back_minor
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.model import Kind, Method, PaymentState
 from terminal.operators import allowed
@@ -26,7 +26,7 @@ from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord
+    from terminal.journal import PaymentRecord, Tx
 
 ADJUSTED = "adjusted"  # Fact of a sale whose amount a tip has changed.
 NOT_NOW = {
@@ -43,7 +43,7 @@ async def void(shop: Shop) -> None:
         await order_refund.void(shop, original)
         return
     if original is not None:
-        refused = why_not_voided(shop, original)
+        refused = await Commit(partial(_why_not, shop, original))
     if refused:
         shop.sound(Tone.FAILURE)
         await acknowledge(shop, screens.Refused(reason=refused))
@@ -54,8 +54,9 @@ async def void(shop: Shop) -> None:
 async def signature_differs(shop: Shop) -> None:
     """签名不符: the sale just signed for is taken back at once, without its card and without a supervisor."""
     refused = why_not_selling(shop)
-    last = None if refused else await Commit(last_signed)
-    if not refused and (last is None or why_not_voided(shop, last)):
+    last = None if refused else await Commit(partial(last_signed, shop))
+    against = "" if last is None else await Commit(partial(_why_not, shop, last))
+    if not refused and (last is None or against):
         refused = "not_signed"
     if refused or last is None:
         shop.sound(Tone.FAILURE)
@@ -64,14 +65,14 @@ async def signature_differs(shop: Shop) -> None:
         await take_back(shop, await Commit(partial(said_to_differ, last)))
 
 
-def why_not_voided(shop: Shop, original: PaymentRecord) -> str:
+def _why_not(shop: Shop, original: PaymentRecord, tx: Tx) -> str:
     """"" when it may be voided, else a word of the room "refused"."""
     if original.facts.get(ADJUSTED):
         return "adjusted"
     if original.method is not Method.CARD or void_of(shop.profile.transactions, original.kind) is None:
         return "not_voidable"
-    if original.state is PaymentState.COMPLETED:
-        return ""
+    if original.state is PaymentState.COMPLETED:  # A void gives back the whole.
+        return "not_voidable" if given_back_minor(shop, tx, original) else ""
     return NOT_NOW.get(original.state, "not_voidable")
 
 

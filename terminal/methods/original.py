@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import type_text
+from terminal.hostlink.transactions import Silence
 from terminal.loop import Commit
 from terminal.methods.pick import pick
 from terminal.methods.reversal import unseal_card
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     from terminal.methods.card_attempt import Deal
 
 STAN_DIGITS = 6
+# A refund that may have been made: one that nobody answered counts as made.
+GIVEN_BACK = (
+    PaymentState.COMPLETED,
+    PaymentState.SETTLED,
+    PaymentState.REQUESTED,
+    PaymentState.APPROVED,
+    PaymentState.UNKNOWN,
+)
 SCAN, LIST = "scan", "list"  # What the arrows are for while a number is typed.
 
 
@@ -103,6 +112,13 @@ def by_voucher(number: str, tx: Tx) -> PaymentRecord | None:
     """The payment of a voucher number (STAN), leading zeros left out or not."""
     stan, batch = number.zfill(STAN_DIGITS), tx.get("batch", 1)
     return tx.by_stan(batch, stan) or tx.by_stan(batch - 1, stan)
+
+
+def given_back_minor(shop: Shop, tx: Tx, original: PaymentRecord) -> int:
+    """What refunds by card have given back of it, or may have."""
+    refunds = (p for p in tx.with_fact("undoes", original.id) if p.state in GIVEN_BACK)
+    rows = shop.profile.transactions
+    return sum(p.amount.amount_minor for p in refunds if rows[p.kind].silence is Silence.UNKNOWN)
 
 
 def is_the_same(shop: Shop, tx: Tx, deal: Deal, pan: str) -> bool:
