@@ -24,6 +24,7 @@ from terminal.receipts import (
     LockSlip,
     NoticeSlip,
     OpenRow,
+    OpenSlip,
     QrOrderSlip,
     QrSlip,
     SelfTestSlip,
@@ -180,6 +181,7 @@ UNBALANCED = SettlementSlip(
     uploaded=12,
     not_taken=1,
 )
+OPEN_STRIP = OpenSlip(HEAD, UNBALANCED.open_rows[:1], UNBALANCED.upload_rows, 2, 3)
 X_REPORT = replace(UNBALANCED, domestic=Balance.NOT_REPORTED, uploaded=0, not_taken=0, closed=False)
 DETAILS = DetailSlip(
     HEAD,
@@ -281,6 +283,7 @@ SAMPLES: dict[str, Slip] = {
     "settlement": SETTLEMENT,
     "settlement-unbalanced": UNBALANCED,
     "settlement-discounts": SETTLEMENT_DISCOUNTS,
+    "open-strip": OPEN_STRIP,
     "x-report": X_REPORT,
     "details": DETAILS,
     "bill": BILL,

@@ -20,11 +20,11 @@ from terminal.flows.batch_upload import PROGRESS
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
 from terminal.hostlink.details import read_batch_details
-from terminal.journal import PaymentRecord
+from terminal.journal import PaymentRecord, Tx
 from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
-from terminal.model import Kind, Mode, Money, PaymentState
-from terminal.receipts import Balance, SettlementSlip, from_record
+from terminal.model import Kind, Method, Mode, Money, Notice, PaymentState, UploadState
+from terminal.receipts import Balance, OpenSlip, SettlementSlip, from_record
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
 START = FIRST_RUN + OPERATOR + "idle:\n"
@@ -348,3 +348,30 @@ def test_a_parked_reversal_stands_on_the_slip_and_keeps_its_seal() -> None:
         assert (row.state, row.masked_pan) == (PaymentState.REVERSING, payments(world)[1].facts["masked_pan"])
         number = payments(world)[1].id
         assert world.journal.transact(lambda tx: tx.sealed(number, "reversal")) is not None
+
+
+def test_whatever_the_host_did_not_take_is_named_and_the_batch_is_closed() -> None:
+    """More than one paper, or one event of the journal, holds: the slip goes on in strips, each printed once."""
+    count = 300
+
+    def fill(tx: Tx) -> None:
+        for number in range(500, 500 + count):
+            stan = f"{number:06d}"
+            sale = tx.new_payment(Method.CARD, Money(100), "01", Kind.OFFLINE_SALE, masked_pan="622500******0014")
+            tx.move(sale.id, PaymentState.OFFLINE_APPROVED, stan=stan, batch_no="000001", entry_mode="051")
+            tx.move(sale.id, PaymentState.COMPLETED)
+            tx.end_upload(tx.queue_upload(Notice.ADVICE, sale.id, stan), UploadState.REFUSED, "40")
+
+    with World("many", acquirer=Host()) as world:
+        world.run(play(world, START))
+        world.journal.transact(fill)
+        before, filled = world.printer.slip_count, world.journal.last_n
+        world.run(play(world, to_menu("reports") + "menu: 1\nprinting:\n" + SETTLE))
+        kept = [from_record(e.body["body"]) for e in world.journal.events_after(filled) if e.kind == "slip"]
+        first, *others = (slip for slip in kept if isinstance(slip, SettlementSlip | OpenSlip))
+        assert isinstance(first, SettlementSlip) and first.total_count == count
+        assert [slip.strip for slip in others if isinstance(slip, OpenSlip)] == list(range(2, first.strips + 1))
+        named = [row.voucher_no for slip in (first, *others) for row in slip.upload_rows]
+        assert named == [f"{number:06d}" for number in range(500, 500 + count)]
+        assert world.printer.slip_count == before + 2 * first.strips
+        assert world.journal.transact(lambda tx: tx.unprinted()) == ()

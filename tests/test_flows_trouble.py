@@ -22,7 +22,9 @@ from sim.story import play
 from sim.twins.link import Network
 from sim.wire.roll import png_of
 from sim.world import World
-from terminal.model import Mode
+from terminal.journal import Tx
+from terminal.model import Method, Mode, Money, PaymentState
+from terminal.receipts import LockSlip, OpenSlip, from_record
 
 LONG_PREFIX = "HTTPS://QR.ACQUIRER.TEST/MERCHANT/898440153110001/TERMINAL/10000001/ORDER/"
 YEAR_END_MS = int(datetime.datetime(2026, 12, 31, 15, 59, 30, tzinfo=datetime.UTC).timestamp() * 1000)
@@ -126,6 +128,32 @@ def test_an_opened_case_destroys_the_keys_and_locks() -> None:
         world.run(people())
         assert world.shop.mode is Mode.LOCKED
         assert not world.shop.keys.working_keys_ready()
+
+
+def test_an_opened_case_locks_however_much_is_open() -> None:
+    """What there is to be settled by telephone goes on in strips."""
+
+    def fill(tx: Tx) -> None:
+        for _ in range(300):
+            waits = tx.new_payment(Method.QR_STATIC, Money(1200), "01")
+            tx.move(waits.id, PaymentState.REQUESTED)
+            tx.move(waits.id, PaymentState.UNKNOWN)
+
+    filled: list[int] = []
+    with World("much is open") as world:
+
+        async def people() -> None:
+            await play(world, START)
+            world.journal.transact(fill)
+            filled.append(world.journal.last_n)
+            world.tamper.open_case()
+            await play(world, "locked: 5 ENTER\nlocked:")
+
+        world.run(people())
+        assert world.shop.mode is Mode.LOCKED
+        events = world.journal.events_after(filled[0])
+        slips = [from_record(event.body["body"]) for event in events if event.kind == "slip"]
+        assert sum(len(slip.open_rows) for slip in slips if isinstance(slip, LockSlip | OpenSlip)) == 300
 
 
 @pytest.mark.parametrize("at", ["insert_card", "enter_pin", "waiting"])

@@ -24,7 +24,7 @@ from terminal.loop import Commit, Offload, Wait
 from terminal.model import Mode
 from terminal.operators import add_operator, supervisor_agrees
 from terminal.printing import keep, reprint_last, slip_head
-from terminal.receipts import LockSlip, OpenRow
+from terminal.receipts import LockSlip, OpenRow, in_strips
 from terminal.screens import catalogue as screens
 from terminal.shop import Alarm, Shop
 
@@ -57,7 +57,8 @@ async def _lock(shop: Shop, reason: str) -> None:
             return
         tx.set_mode(Mode.LOCKED, reason=reason)
         end_running(shop, tx, reason)
-        keep(tx, LockSlip(head=head, reason=reason, open_rows=open_rows(tx)))
+        for strip in in_strips(LockSlip(head=head, reason=reason, open_rows=open_rows(tx))):
+            keep(tx, strip)
 
     await Commit(lock)
     shop.mode = Mode.LOCKED

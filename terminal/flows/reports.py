@@ -16,7 +16,7 @@ from terminal.flows.batch import count_batch, is_unknown, of_batch, worth
 from terminal.flows.reconcile import reconcile
 from terminal.loop import Commit
 from terminal.printing import print_copy, print_record, slip_head
-from terminal.receipts import Balance, Copy, DetailRow, DetailSlip, SettlementSlip
+from terminal.receipts import Balance, Copy, DetailRow, DetailSlip, SettlementSlip, in_strips
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -57,7 +57,9 @@ async def x_report(shop: Shop) -> None:
         closed=False,
         discounts=batch.discounts,
     )
-    await print_copy(shop, slip, Copy.MERCHANT, reprint=False)
+    for strip in in_strips(slip):
+        if not await print_copy(shop, strip, Copy.MERCHANT, reprint=False):
+            return
 
 
 async def last_settlement(shop: Shop) -> None:

@@ -43,7 +43,7 @@ from terminal.methods.sign_in_due import Due
 from terminal.methods.uploads import Told, queued, send_before_settlement
 from terminal.model import Mode, UploadState
 from terminal.printing import head_at, keep, print_kept, print_unseen
-from terminal.receipts import Balance, SettlementSlip
+from terminal.receipts import Balance, SettlementSlip, Slip, in_strips
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
@@ -197,7 +197,7 @@ async def _close(shop: Shop, known: Progress) -> None:
     """The batch is counted, closed and its slip kept in one commit; then its sealed data dies, and paper follows."""
     unseen = shop.behind.running
 
-    def close(tx: Tx) -> tuple[int, SettlementSlip]:
+    def close(tx: Tx) -> tuple[SettlementSlip, tuple[tuple[int, Slip], ...]]:
         for upload in queued(tx):  # The host has had each of them as often as it may; people must know now.
             tx.end_upload(upload.id, UploadState.UNSENT, "")
         batch = count_batch(shop, tx)
@@ -210,7 +210,7 @@ async def _close(shop: Shop, known: Progress) -> None:
         carry_on(tx, batch.number)
         tx.set("host_batch_no", None)
         tx.set(PROGRESS, None)
-        slip_id = keep(tx, slip)
+        strips = tuple((keep(tx, strip), strip) for strip in in_strips(slip))
         if unseen:
             ended = News(
                 About.SETTLEMENT,
@@ -220,9 +220,9 @@ async def _close(shop: Shop, known: Progress) -> None:
             )
             keep_news(tx, ended)
         tx.set_mode(Mode.KEYED, reason=Due.SETTLED.value)
-        return slip_id, slip
+        return slip, strips
 
-    slip_id, slip = await Commit(close)
+    slip, strips = await Commit(close)
     shop.mode = Mode.KEYED
     if shop.profile.sign_out_after_settlement:
         await leave(shop, slip.head.batch_no)
@@ -230,9 +230,9 @@ async def _close(shop: Shop, known: Progress) -> None:
     shop.sound(Tone.SUCCESS if known.balanced else Tone.ATTENTION)
     if unseen:
         shop.sign_in_owed = True
-        await print_unseen(shop, slip_id, slip)
-    else:
-        await print_kept(shop, slip_id, slip)
+    for slip_id, strip in strips:
+        await (print_unseen if unseen else print_kept)(shop, slip_id, strip)
+    if not unseen:
         await acknowledge(
             shop, screens.Settled(balanced=known.balanced, count=slip.total_count, total=slip.total)
         )

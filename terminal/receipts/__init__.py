@@ -23,6 +23,7 @@ from terminal.receipts.slips import (
     LockSlip,
     NoticeSlip,
     OpenRow,
+    OpenSlip,
     QrOrderSlip,
     QrSlip,
     SelfTestSlip,
@@ -32,6 +33,7 @@ from terminal.receipts.slips import (
     TotalRow,
     UploadRow,
 )
+from terminal.receipts.strips import in_strips
 
 __all__ = [
     "Balance",
@@ -52,6 +54,7 @@ __all__ = [
     "LockSlip",
     "NoticeSlip",
     "OpenRow",
+    "OpenSlip",
     "QrOrderSlip",
     "QrSlip",
     "SelfTestSlip",
@@ -63,6 +66,7 @@ __all__ = [
     "UploadRow",
     "Verification",
     "from_record",
+    "in_strips",
     "lay_out",
     "to_record",
 ]

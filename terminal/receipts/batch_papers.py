@@ -12,7 +12,7 @@ from terminal.model import Finding, Method, Money, Notice, PaymentState
 from terminal.receipts.lines import cells_of, columns
 from terminal.receipts.page import Page, head, when
 from terminal.receipts.parts import Balance
-from terminal.receipts.slips import BillSlip, DetailSlip, Discounts, OpenRow, SettlementSlip, UploadRow
+from terminal.receipts.slips import BillSlip, DetailSlip, Discounts, OpenRow, OpenSlip, SettlementSlip, UploadRow
 from terminal.receipts.words import (
     BALANCES,
     CLOSING,
@@ -35,6 +35,7 @@ def settlement(page: Page, slip: SettlementSlip) -> None:
     head(page, slip.head)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("at", when(slip.head))
+    strip_of(page, 1, slip.strips)
     page.rule()
     # An amount needs 12 cells and one before it; the count 8, for its Chinese heading.
     widths = (page.cells - 8 - 13, 8, 13)
@@ -88,13 +89,30 @@ def _discounts(page: Page, total: Money, discounts: Discounts) -> None:
         page.row(page.word(PHRASES["discounts_disbelieved"], " "), str(discounts.disbelieved), bold=True)
 
 
+def strip_of(page: Page, strip: int, strips: int) -> None:
+    if strips > 1:
+        page.pair("strip", f"{strip}/{strips}")
+
+
+def open_strip(page: Page, slip: OpenSlip) -> None:
+    """A settlement's or a lock's slip goes on."""
+    page.title("open_strip_title")
+    head(page, slip.head)
+    page.pair("batch_no", slip.head.batch_no)
+    page.pair("at", when(slip.head))
+    strip_of(page, slip.strip, slip.strips)
+    page.rule()
+    if slip.open_rows:
+        open_rows(page, slip.open_rows)
+    upload_rows(page, slip.upload_rows)
+
+
 def details(page: Page, slip: DetailSlip) -> None:
     page.title("details_title")
     head(page, slip.head)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("at", when(slip.head))
-    if slip.strips > 1:
-        page.pair("strip", f"{slip.strip}/{slip.strips}")
+    strip_of(page, slip.strip, slip.strips)
     page.rule()
     for row in slip.rows:
         page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
@@ -109,8 +127,7 @@ def bill(page: Page, slip: BillSlip) -> None:
     page.pair("rail", page.word(RAILS[slip.rail], " ") if slip.rail in RAILS else slip.rail, bold=True)
     page.pair("bill_day", slip.day.replace("-", "/"), bold=True)
     page.pair("at", when(slip.head))
-    if slip.strips > 1:
-        page.pair("strip", f"{slip.strip}/{slip.strips}")
+    strip_of(page, slip.strip, slip.strips)
     page.rule()
     for finding, count in slip.counts:
         page.row(page.word(FINDINGS[finding], " "), str(count), bold=finding in DIFFERENCES)

@@ -12,7 +12,7 @@ import datetime
 
 from drivers.ports import Align, Cut, Feed, PaperLine, Qr
 from terminal.model import Kind
-from terminal.receipts.batch_papers import bill, details, open_rows, settlement
+from terminal.receipts.batch_papers import bill, details, open_rows, open_strip, settlement, strip_of
 from terminal.receipts.page import Page, head, when
 from terminal.receipts.parts import Copy, Verification
 from terminal.receipts.slips import (
@@ -25,6 +25,7 @@ from terminal.receipts.slips import (
     Late,
     LockSlip,
     NoticeSlip,
+    OpenSlip,
     QrOrderSlip,
     QrSlip,
     SelfTestSlip,
@@ -90,6 +91,8 @@ def lay_out(
         settlement(page, slip)
     elif isinstance(slip, DetailSlip):
         details(page, slip)
+    elif isinstance(slip, OpenSlip):
+        open_strip(page, slip)
     elif isinstance(slip, BillSlip):
         bill(page, slip)
     elif isinstance(slip, LockSlip):
@@ -298,6 +301,7 @@ def _lock(page: Page, slip: LockSlip) -> None:
     head(page, slip.head)
     page.pair("batch_no", slip.head.batch_no)
     page.pair("at", when(slip.head))
+    strip_of(page, 1, slip.strips)
     page.rule()
     page.sentence(LOCKS[slip.reason], bold=True)
     page.sentence(PHRASES["lock_advice"])

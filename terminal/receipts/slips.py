@@ -246,6 +246,18 @@ class UploadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSlip:
+    """未完结明细单: strip `strip` of `strips` of what is open or was not taken. The first is the paper that goes on."""
+
+    record_kind: ClassVar[str] = "open"
+    head: Head
+    open_rows: tuple[OpenRow, ...]
+    upload_rows: tuple[UploadRow, ...]
+    strip: int
+    strips: int
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementSlip:
     """结算总计单. `domestic` and `foreign` are the host's two verdicts; cash is never in them.
 
@@ -267,6 +279,7 @@ class SettlementSlip:
     not_taken: int = 0
     closed: bool = True
     discounts: Discounts | None = None
+    strips: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +371,7 @@ class LockSlip:
     head: Head
     reason: str
     open_rows: tuple[OpenRow, ...] = ()
+    strips: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +393,7 @@ Slip = (
     | CashSlip
     | SettlementSlip
     | DetailSlip
+    | OpenSlip
     | BillSlip
     | SelfTestSlip
     | LockSlip
@@ -393,6 +408,7 @@ SLIPS: tuple[type[Slip], ...] = (
     CashSlip,
     SettlementSlip,
     DetailSlip,
+    OpenSlip,
     BillSlip,
     SelfTestSlip,
     LockSlip,

@@ -38,6 +38,7 @@ PHRASES: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "unnamed": ("未列出的差异", "DIFFERENCES NOT LISTED"),
         "fees_unchecked": ("未设合同费率，手续费未核对", "NO RATE SET, FEES NOT CHECKED"),
         "no_differences": ("没有差异", "NO DIFFERENCES"),
+        "open_strip_title": ("未完结明细单", "NOT AT ITS END"),
         "strip": ("第几联", "STRIP"),
         "settlement_title": ("结算总计单", "SETTLEMENT"),
         "self_test_title": ("自检单", "SELF-TEST"),
