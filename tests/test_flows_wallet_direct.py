@@ -20,10 +20,11 @@ from sim.books import all_payments
 from sim.gateways.till import Mood, State, Till
 from sim.gateways.wechat import Merchant, WeChatGateway
 from sim.loop import START_WALL_MS
-from sim.story import FIRST_RUN, OPERATOR, play, press, to_transaction
+from sim.story import FIRST_RUN, OPERATOR, play, press, to_menu, to_transaction
 from sim.world import World
-from terminal.model import Method
+from terminal.model import Kind, Method
 from terminal.rail import ACQUIRER
+from terminal.receipts import SettlementSlip, from_record
 from terminal.wallets.direct import Direct
 from terminal.wallets.wechat import NAME, WeChat
 
@@ -265,3 +266,24 @@ def test_a_discount_that_cannot_be_read_is_said_and_sold(shop: Shop) -> None:
     shop.plays(sale(shop.code()) + "approved:\nidle:")
     (paid,) = all_payments(shop.world.journal)
     assert (paid.state.value, paid.facts["discounts_disbelieved"]) == ("completed", True)
+
+
+def test_the_host_is_told_of_its_own_orders_alone(shop: Shop) -> None:
+    """What a wallet was asked for directly stands on the slip beside the host's totals, and the batch is balanced."""
+    its_own = "idle: 1300 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
+    ours = sale(shop.code()) + "approved:\n" + sale(shop.code(), 700) + "approved:\n"
+    back = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + SUPERVISOR + "approved:\n"
+    settle = to_menu("settlement") + "confirm_settlement: ENTER\nsettled:\nidle:"
+    shop.plays(ours + its_own + back + settle)
+    (batch,) = shop.world.acquirer.book.all_batches()
+    assert batch.settlement is not None and batch.settlement.balanced
+    assert (batch.settlement.booked.debit_minor, batch.settlement.booked.credit_minor) == (1_300, 0)
+    record = shop.world.journal.transact(lambda tx: tx.last_slip(SettlementSlip.record_kind))
+    assert record is not None
+    slip = from_record(record.body)
+    assert isinstance(slip, SettlementSlip)
+    assert [(row.kind, row.count, row.amount.amount_minor, row.in_host_totals) for row in slip.rows] == [
+        (Kind.REFUND, 1, -5_000, False),
+        (Kind.SALE, 2, 5_700, False),
+        (Kind.SALE, 1, 1_300, True),
+    ]

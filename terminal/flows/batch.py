@@ -19,7 +19,9 @@ from terminal.hostlink.transactions import Card, Effect, Row, Silence
 from terminal.methods.qr_giveback import OPEN_REFUND, REFUND_NO, is_pending
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.methods.qr_split import DISBELIEVED, split_in
+from terminal.methods.rails import RAIL
 from terminal.model import HELD_STATES, Kind, Method, Money, PaymentState
+from terminal.rail import ACQUIRER
 from terminal.receipts import Discounts, OpenRow, TotalRow, UploadRow
 from terminal.shop import Shop
 
@@ -65,7 +67,7 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
     an authorisation or a balance, is in no total.
     """
     number = tx.get("batch", 1)
-    sums: dict[tuple[Method, Kind], list[int]] = {}
+    sums: dict[tuple[Method, bool, Kind], list[int]] = {}
     sides = {(foreign, effect): [0, 0] for foreign in (False, True) for effect in (Effect.DEBIT, Effect.CREDIT)}
     counted: list[PaymentRecord] = []
     for payment in of_batch(tx, number):
@@ -73,8 +75,9 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
             continue
         counted.append(payment)
         effect = shop.profile.transactions[payment.kind].effect
-        _add(sums.setdefault((payment.method, payment.kind), [0, 0]), payment)
-        if _in_host(shop, payment.method):
+        inside = _in_host(shop, payment)
+        _add(sums.setdefault((payment.method, inside, payment.kind), [0, 0]), payment)
+        if inside:
             _add(sides[is_foreign(shop, payment), effect], payment)
     rows = tuple(
         TotalRow(
@@ -82,9 +85,9 @@ def count_batch(shop: Shop, tx: Tx) -> Batch:
             kind,
             count,
             Money(-minor if shop.profile.transactions[kind].effect is Effect.CREDIT else minor),
-            _in_host(shop, method),
+            inside,
         )
-        for (method, kind), (minor, count) in sorted(sums.items(), key=_by_name)
+        for (method, inside, kind), (minor, count) in sorted(sums.items(), key=_by_name)
     )
     domestic, foreign = (
         Totals(*sides[abroad, Effect.DEBIT], *sides[abroad, Effect.CREDIT]) for abroad in (False, True)
@@ -145,9 +148,9 @@ def is_unknown(payment: PaymentRecord) -> bool:
     return payment.state is PaymentState.UNKNOWN or payment.facts.get(UNANSWERED) is True
 
 
-def _by_name(item: tuple[tuple[Method, Kind], list[int]]) -> tuple[str, str]:
-    (method, kind), _ = item
-    return method.value, kind.value
+def _by_name(item: tuple[tuple[Method, bool, Kind], list[int]]) -> tuple[str, bool, str]:
+    (method, inside, kind), _ = item
+    return method.value, inside, kind.value
 
 
 def _add(sums: list[int], payment: PaymentRecord) -> None:
@@ -155,8 +158,11 @@ def _add(sums: list[int], payment: PaymentRecord) -> None:
     sums[1] += 1
 
 
-def _in_host(shop: Shop, method: Method) -> bool:
-    return method is Method.CARD or (method in THROUGH_ORDERS and shop.profile.qr_in_totals)
+def _in_host(shop: Shop, payment: PaymentRecord) -> bool:
+    """The host knows of its own orders alone, and not of those that a wallet was asked for directly."""
+    if payment.method in THROUGH_ORDERS:
+        return shop.profile.qr_in_totals and payment.facts.get(RAIL, ACQUIRER) == ACQUIRER
+    return payment.method is Method.CARD
 
 
 def is_foreign(shop: Shop, payment: PaymentRecord) -> bool:

@@ -42,11 +42,9 @@ def settlement(page: Page, slip: SettlementSlip) -> None:
     heads = (PHRASES["col_type"], PHRASES["col_count"], PHRASES["col_amount"])
     zh_or_en = 0 if page.chinese else 1
     page.lines.append(Text(columns(tuple(h[zh_or_en] for h in heads), widths)))
-    for method in dict.fromkeys(row.method for row in slip.rows):
-        rows = [row for row in slip.rows if row.method is method]
-        outside = not all(row.in_host_totals for row in rows)
-        page.text(page.word(METHODS[method], " ") + (" *" if outside else ""), bold=True)
-        for row in rows:
+    for method, inside in dict.fromkeys((row.method, row.in_host_totals) for row in slip.rows):
+        page.text(page.word(METHODS[method], " ") + ("" if inside else " *"), bold=True)
+        for row in (row for row in slip.rows if (row.method, row.in_host_totals) == (method, inside)):
             name = page.word(KINDS[row.kind])
             if cells_of(name) > widths[0]:
                 page.text(name)
