@@ -257,7 +257,7 @@ def smallest(failed: Result) -> Case:
         result = play(case, rows)
         if checker == REPEATS:
             return result.trace != play(case, rows).trace
-        return any(finding.checker == checker for finding in result.findings)
+        return not result.clean
 
     def faults_of(case: Case) -> tuple[tuple[int, str], ...]:
         return tuple(
