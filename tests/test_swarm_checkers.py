@@ -11,7 +11,7 @@ from sim.swarm.checkers import all_checkers
 from sim.swarm.draws import Draws
 from sim.swarm.endings import LIVENESS_MS
 from sim.swarm.ledger import Paid
-from sim.swarm.watch import Durable, Over, Restarted, Shown, Watch
+from sim.swarm.watch import Durable, Over, Printed, Restarted, Shown, Watch
 from sim.swarm.world import SwarmWorld
 from terminal.journal import Event
 from terminal.model import Kind, Method, Money, PaymentState
@@ -37,8 +37,14 @@ def no_such_step(watch: Watch, world: SwarmWorld) -> None:
 
 
 def no_reprint(watch: Watch, world: SwarmWorld) -> None:
-    watch.ledger.slips[1] = {"slip": "sale"}
+    watch.ledger.slips[1] = {"slip": "sale", "body": {"head": {"at": "2026-12-23T12:43:44"}}}
     watch.tell(Over(0))
+
+
+def another_reprint(watch: Watch, world: SwarmWorld) -> None:
+    for text in ("DUPLICATED\n2026/12/23 12:43:43", "2026/12/23 12:43:44"):  # Another one; not marked.
+        watch.tell(Printed(text))
+    no_reprint(watch, world)
 
 
 def charged_twice(watch: Watch, world: SwarmWorld) -> None:
@@ -88,6 +94,7 @@ def of_another_state(watch: Watch, world: SwarmWorld) -> None:
         ("unknown-is-not-declined", refused_while_unknown),
         ("legal-steps", no_such_step),
         ("last-slip-again", no_reprint),
+        ("last-slip-again", another_reprint),
         ("one-net-charge", charged_twice),
         ("recovers", never_back),
         ("liveness", still_pending),
