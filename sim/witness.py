@@ -10,10 +10,16 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from sim.stage import Stage
+from drivers.ports import Picture
+from sim.stage import Stage, Terms
 from terminal.journal import JournalBroken
 
 AFTER_ROWS = ("screen", "frame", "slip")  # What may depend on a row of the journal is told after it.
+
+
+def drawn(picture: Picture, terms: Terms) -> str:
+    """A digest of what is on the glass: its words do not tell a code's payload, nor a mark."""
+    return hashlib.sha256(picture.pixels(*terms.panel)).hexdigest()[:16]
 
 
 class Witness:
@@ -44,6 +50,6 @@ class Witness:
         if what in AFTER_ROWS:
             self.look()
         at_ms = self._stage.elapsed_ms()
-        trace = (value.name, value.text()) if what == "screen" else value
+        trace = (value.name, value.text(), drawn(value, self._stage.terms)) if what == "screen" else value
         self._trace.update(f"{at_ms} {what} {trace!r}\n".encode())
         self._take(at_ms, what, value)

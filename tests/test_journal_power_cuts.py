@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from sim.wire.disk import Disk, Failure
+from sim.wire.disk import SECTOR, Disk, Failure, OpenFile
 from terminal.journal import ChainBroken, Journal, JournalBroken, NotAJournal, Tx
 from terminal.model import Method, Money, PaymentState
 
@@ -180,3 +180,69 @@ def test_a_disk_that_fails_while_the_journal_is_made_says_so() -> None:
     disk.fail_sync = apsw.IOError
     with pytest.raises(JournalBroken):
         open_journal(disk)
+
+
+# What the disk beneath does with what was not synced: these cuts would be harmless if it did less
+
+
+def written(seed: int, *, lying: bool = False) -> tuple[Disk, OpenFile]:
+    """A file of three synced sectors of "a", and each of them written anew with "b"."""
+    disk = Disk(seed, lying=lying)
+    file = disk.xOpen("/file", [apsw.SQLITE_OPEN_CREATE, 0])
+    file.xWrite(b"a" * 3 * SECTOR, 0)
+    file.xSync(0)
+    for sector in range(3):
+        file.xWrite(b"b" * SECTOR, sector * SECTOR)
+    return disk, file
+
+
+def after_the_cut(disk: Disk) -> bytes | None:
+    disk.dead = True
+    disk.mend()
+    return bytes(disk.files["/file"].seen) if "/file" in disk.files else None
+
+
+def fate(sector: bytes) -> str:
+    kept = len(sector) - len(sector.lstrip(b"b"))
+    assert sector == b"b" * kept + b"a" * (SECTOR - kept), "what was safe stands beneath"
+    return {0: "lost", SECTOR: "kept"}.get(kept, "torn")
+
+
+def test_each_sector_that_was_not_synced_is_lost_kept_or_torn_whatever_became_of_those_before_it() -> None:
+    seen = set()
+    for seed in range(400):
+        found = after_the_cut(written(seed)[0]) or b""
+        seen.add(tuple(fate(found[at : at + SECTOR]) for at in range(0, 3 * SECTOR, SECTOR)))
+    assert len(seen) == 27, "in any order: each fate of each"
+
+
+def test_what_was_synced_stays_and_on_a_lying_disk_does_not() -> None:
+    for seed in range(20):
+        disk, file = written(seed)
+        file.xSync(0)
+        assert after_the_cut(disk) == b"b" * 3 * SECTOR
+    lied = set()
+    for seed in range(20):
+        disk, file = written(seed, lying=True)
+        file.xSync(0)
+        lied.add(after_the_cut(disk))
+    assert len(lied) > 1
+
+
+def test_a_new_name_a_deletion_and_a_truncation_last_only_once_they_are_synced() -> None:
+    made, deleted, cut = set(), set(), set()
+    for seed in range(40):
+        disk = Disk(seed)
+        disk.xOpen("/file", [apsw.SQLITE_OPEN_CREATE, 0])
+        made.add(after_the_cut(disk) is None)
+        for folder_is_synced in (False, True):
+            disk, file = written(seed)
+            disk.xDelete("/file", folder_is_synced)
+            deleted.add((folder_is_synced, after_the_cut(disk) is None))
+            disk, file = written(seed)
+            file.xTruncate(0)
+            if folder_is_synced:
+                file.xSync(0)
+            cut.add((folder_is_synced, after_the_cut(disk) == b""))
+    assert made == {False, True}
+    assert deleted == cut == {(False, False), (False, True), (True, True)}

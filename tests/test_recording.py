@@ -17,7 +17,11 @@ from sim.recording.lines import Line
 from sim.recording.playing import record, recording_of, replay
 from sim.recording.reading import RecordingError, read_deeds, read_host, read_lines, read_terms
 from sim.scenario.steps import Step
-from sim.stage import Terms
+from sim.stage import Stage, Terms
+from sim.witness import Witness, drawn
+from terminal.screens import catalogue as screens
+from terminal.screens.font import load_font
+from terminal.screens.render import picture
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 DAY: list[Entry] = [
@@ -44,7 +48,9 @@ def test_a_day_with_a_power_cut_is_the_same_again(recorded: Path) -> None:
     found = replay(recorded)
     assert found.same
     assert found.deeds == len(DAY)
-    kinds = {line.get("is") for _, line in read_lines(recorded.open(encoding="utf-8"))}
+    lines = [line for _, line in read_lines(recorded.open(encoding="utf-8"))]
+    assert len({line["pixels"] for line in lines if line.get("is") == "screen"}) > 5
+    kinds = {line.get("is") for line in lines}
     assert {"key", "draw", "apdu", "frame", "screen", "journal", "power", "failed"} <= kinds
 
 
@@ -74,6 +80,21 @@ def test_what_differs_is_named_by_its_line(kind: str, recorded: Path, tmp_path: 
     changed.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
     found = replay(changed)
     assert (found.same, found.line) == (False, at + 1)
+
+
+def test_a_code_on_the_glass_is_the_same_to_the_dot() -> None:
+    """Its words are the same whatever it leads to."""
+
+    def shown(payload: str) -> tuple[str, str, tuple[str, ...]]:
+        with Stage(Terms(seed=7)) as stage:
+            witness = Witness(stage, lambda at_ms, what, value: None)
+            code = picture(screens.ShowStatic(payload=payload), "en", load_font("unifont"))
+            stage.world.display.show(code)
+            return witness.digest, drawn(code, stage.terms), code.text()
+
+    one, again, other = (shown(f"HTTPS://A.TEST/{number}") for number in (1, 1, 2))
+    assert one == again
+    assert one[0] != other[0] and one[1] != other[1] and one[2] == other[2]
 
 
 def test_a_file_that_ends_early_or_late_is_not_the_same(recorded: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from sim.swarm import replay
 from sim.swarm.case import Case
 from sim.swarm.checkers import TERMINAL, all_checkers
 from sim.swarm.crowd import Company, Crowd
-from sim.swarm.draws import Draws
+from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import PUT_IN
 from sim.swarm.many import seed_range
 from sim.swarm.permitted import FaultsUnreadable, befalling, load
@@ -302,11 +303,16 @@ def test_worlds_in_which_a_checker_was_wrong(case: Case, row: str) -> None:
 
 
 def test_a_case_s_command_is_read_back_as_the_case() -> None:
-    case = Case(7, 20, "usual", frozenset({3, 5}), frozenset({(4, "reply-lost")}), power=True, day=True)
+    left_out = frozenset({(4, "reply-lost"), (WORLD, "case-opened")})
+    case = Case(7, 20, "usual", frozenset({3, 5}), left_out, power=True, day=True)
+    assert _read_back(case.command()) == case
+
+
+def _read_back(command: str) -> Case:
     parser = argparse.ArgumentParser()
     replay.add_arguments(parser)
-    args = parser.parse_args(case.command().split()[4:])
-    assert Case(args.seed, args.transactions, args.faults, args.skip, args.without, args.power, args.day) == case
+    args = parser.parse_args(command.split()[4:])
+    return Case(args.seed, args.transactions, args.faults, args.skip, args.without, args.power, args.day)
 
 
 # The commands
@@ -344,6 +350,18 @@ def test_the_smallest_case_is_told_to_programs_and_fails_alone() -> None:
     found = json.loads(again.stdout.splitlines()[-1])["findings"]
     assert found[0]["checker"] == told["failures"][0]["findings"][0]["checker"]
     assert main(small[3:]) == 0, "the product as it is passes"
+
+
+@pytest.mark.slow
+def test_leaving_out_any_one_thing_of_the_smallest_case_makes_it_pass() -> None:
+    """Also where the same mistake is then found by another checker: that is no pass."""
+    arguments = ["swarm", "--power", "--seeds", "0:1", "--transactions", "17", "--workers", "1", "--json"]
+    done = _with_a_defect("no-recovery", arguments)
+    case = _read_back(json.loads(done.stdout)["smallest"])
+    befall = [row.name for row in befalling(load("harsh"), Draws(0), 16) if case.permits(16, row.name)]
+    assert (list(case.numbers()), befall) == ([16], ["power-cut"])
+    for less in (replace(case, skip=case.skip | {16}), replace(case, without=case.without | {(16, "power-cut")})):
+        assert _with_a_defect("no-recovery", less.command().split()[3:]).returncode == 0
 
 
 @pytest.mark.slow

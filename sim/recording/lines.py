@@ -3,12 +3,12 @@
     {"recording": 1, "full": true, "version": ..., "commit": ..., "terms": {...}}
     {"at": 1200, "do": {"step": {"press": "12850 ENTER"}}}
     {"at": 1200, "is": "key", "key": "1"}
-    {"at": 1350, "is": "screen", "name": "type_amount", "text": [...]}
+    {"at": 1350, "is": "screen", "name": "type_amount", "text": [...], "pixels": "…"}
 
-`at` is the age of the world in virtual milliseconds. Keys, codes, a card's commands and answers, frames either way,
-random draws, screens, slips, tones, lamps, journal rows: all in the order in which they happened. It holds PINs, keys
-and card numbers as they were, so only a simulated world, whose cards and keys are published, is recorded so; a terminal
-is recorded by terminal/recording.py, and that holds none.
+`at` is the age of the world in virtual milliseconds; `pixels` a digest of what is on the glass. Keys, codes, a card's
+commands and answers, frames either way, random draws, screens, slips, tones, lamps, journal rows: all in the order in
+which they happened. It holds PINs, keys and card numbers as they were, so only a simulated world, whose cards and keys
+are published, is recorded so; a terminal is recorded by terminal/recording.py, and that holds none.
 
 A host outside is one device more: `"outside": {"first_stan": N}` in the header, and for each request that it was asked
 
@@ -30,7 +30,7 @@ from sim.outside_host import HostSaid
 from sim.pace import TimeIsUp
 from sim.stage import Stage, Terms
 from sim.story import StoryError
-from sim.witness import Witness
+from sim.witness import Witness, drawn
 from terminal.journal import Event
 
 FORMAT = 1
@@ -89,7 +89,8 @@ def lines_of(terms: Terms, entries: Sequence[Entry], host: HostSaid | None = Non
     with Stage(terms) if host is None else host.stage(terms) as stage:
 
         def take(at_ms: int, what: str, value: Any) -> None:
-            held.append({"at": at_ms, "is": what, **_FORMS[what](value)})
+            glass = {"pixels": drawn(value, terms)} if what == "screen" else {}
+            held.append({"at": at_ms, "is": what, **_FORMS[what](value), **glass})
 
         for asked, answers in stage.exchanges:
             for what, value in (("frame", asked), ("host", answers), *(("frame", answer) for answer in answers)):

@@ -9,6 +9,17 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sim.swarm.draws import WORLD
+
+
+def whose(transaction: int) -> str:
+    """The transaction as it is written: its number, or the whole world.
+
+    >>> whose(3), whose(WORLD)
+    ('3', 'world')
+    """
+    return "world" if transaction == WORLD else str(transaction)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -43,5 +54,5 @@ class Case:
         if self.skip:
             words += ["--skip", ",".join(str(number) for number in sorted(self.skip))]
         if self.without:
-            words += ["--without", ",".join(f"{number}:{name}" for number, name in sorted(self.without))]
+            words += ["--without", ",".join(f"{whose(number)}:{name}" for number, name in sorted(self.without))]
         return shlex.join(words)

@@ -295,7 +295,7 @@ class SlipForEach:
 
 
 class Reprints:
-    """8. The last slip can always be printed again: what comes out carries the last slip's words."""
+    """8. The last slip can always be printed again: what comes out is marked, and was made when the last slip was."""
 
     name = "last-slip-again"
     hears = (Printed, Over)
@@ -307,11 +307,10 @@ class Reprints:
         if isinstance(happening, Printed):
             self._papers.append(happening.text)
             del self._papers[:-4]
-        elif isinstance(happening, Over) and watch.ledger.slips and not self._came_again():
-            yield "the last slip did not come out again"
-
-    def _came_again(self) -> bool:
-        return any(mark in paper for paper in self._papers for mark in DUPLICATE_MARKS)
+        elif isinstance(happening, Over) and (slips := watch.ledger.slips):
+            made = slips[max(slips)]["body"]["head"]["at"].replace("-", "/").replace("T", " ")
+            if not any(made in paper for paper in self._papers if any(mark in paper for mark in DUPLICATE_MARKS)):
+                yield "the last slip did not come out again"
 
 
 class OneCharge:

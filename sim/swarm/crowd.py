@@ -57,35 +57,32 @@ class Company:
     rows: Mapping[str, Permitted]
     watch: Watch
     left: Iterator[int] = field(init=False)
-    once: Mapping[str, Permitted] = field(init=False)  # What befalls a whole world.
     mischief: Mischief = field(default_factory=Mischief)
     befell: TallyOf[str] = field(default_factory=TallyOf)  # Faults, by name.
     since_settled: int = 0
     calm_since_ms: int = -1  # When the faults stopped, by the right clock.
     served: Intent | None = None  # Who was at the counter when the terminal died.
+    restarts: int = 0  # Of the terminal, since this transaction began.
     reprints: int = 0  # How often somebody has asked for the last slip again.
 
     def __post_init__(self) -> None:
         self.left = self.case.numbers()
-        self.once = {name: row for name, row in self.rows.items() if row.site == "world"}
-        self.rows = {name: row for name, row in self.rows.items() if row.site != "world"}
 
     def world_has(self, name: str, draws: Draws) -> bool:
         """Whether that fault befalls the whole world."""
-        return any(row.name == name and self.case.permits(WORLD, name) for row in befalling(self.once, draws, WORLD))
+        return any(row.name == name and self.case.permits(WORLD, name) for row in befalling(self.rows, draws, WORLD))
 
 
 class Crowd(People):
     """Everybody at the counter during one life of the terminal."""
 
-    def __init__(self, world: SwarmWorld, company: Company, life: int = 0) -> None:
+    def __init__(self, world: SwarmWorld, company: Company, *, restarted: bool = False) -> None:
         super().__init__(world, company.case.seed, company.case.transactions, 0, lambda sale: None)
         self._place = world
         self._company = company
-        self._life = life
-        self._interrupted = company.served if life else None
+        self._interrupted = company.served if restarted else None
         self._watch = company.watch
-        self._mischief = company.mischief if company.calm_since_ms < 0 and not life else Mischief()
+        self._mischief = company.mischief if company.calm_since_ms < 0 and not restarted else Mischief()
         self._code = PrintedCode(world, hangs=company.world_has(HANGS, world.draws))
         self._row = MENU_SETTLEMENT
         self._done_for = False
@@ -214,7 +211,7 @@ class Crowd(People):
         number = self._watch.transaction
         self._intent = replace(served, errands=())
         mine = [paid for paid in self._watch.ledger.payments.values() if paid.transaction == number]
-        patient = self._place.draws.number(number, f"comes again {self._life}", 10) < COMES_AGAIN
+        patient = self._place.draws.number(number, f"comes again {self._company.restarts}", 10) < COMES_AGAIN
         return patient and all(paid.state in NOT_SOLD for paid in mine)
 
     async def _next_customer(self) -> None:
@@ -232,7 +229,8 @@ class Crowd(People):
         await Sleep(place.draws.between(number, "gap", *GAP_MS) + QUIET_MS * (QUIET_HOUR in names))
         place.eyes.look_again()
         self._watch.begin(number, names)
-        place.begin(number, self._life)
+        company.restarts = 0
+        place.begin(number)
         company.befell.update(names)
         if place.shop.paper_low and place.draws.number(number, "new roll", NEW_ROLL) == 0:
             place.set_paper(Paper.OK)
@@ -268,7 +266,8 @@ class Crowd(People):
         place = self._place
         number = self._company.case.transactions
         self._watch.begin(number, ())
-        place.begin(number, self._life)
+        self._company.restarts = 0
+        place.begin(number)
         self._mischief = Mischief()
         self._code.how = ""
         place.set_paper(Paper.OK)

@@ -68,19 +68,19 @@ class Lives:
         loop = SwarmLoop(self.draws, start_wall_ms=begins_ms, drift_ppm=self.fittings.drift_ppm)
         loop.wrong_ms = self.wrong_ms
         disk.on_cut = lambda: loop.at(0, self._lose_power)
-        transaction = self.watch.transaction
+        transaction, restarts = self.watch.transaction, self.company.restarts
         if self.again:
             self.again = False
-            disk.cut_after = self.draws.number(transaction, f"cut again {life}", RECOVERY_EFFECTS)
+            disk.cut_after = self.draws.number(transaction, f"cut again {restarts}", RECOVERY_EFFECTS)
         world: SwarmWorld | None = None
         try:
             world = SwarmWorld(self.draws, loop=loop, bank=bank, data=folder, disk=disk, fittings=self.fittings)
             world.die = partial(self._die, disk)
-            world.begin(transaction, life)
+            world.begin(transaction, restarts)
             self.watch.look_at(world)
             if life:
                 self.watch.tell(Restarted())
-            world.run(Crowd(world, self.company, life).live())
+            world.run(Crowd(world, self.company, restarted=life > 0).live())
             self._close(world)
             return loop.true_ms(), True
         except (PowerLost, JournalBroken, apsw.Error) as end:
@@ -89,7 +89,8 @@ class Lives:
             if world is not None:
                 self._close(world)
             self._darkness(disk, bank, world)
-        dark_ms = self.draws.between(transaction, f"dark {life}", *DARK_MS)
+        dark_ms = self.draws.between(self.watch.transaction, f"dark {self.company.restarts}", *DARK_MS)
+        self.company.restarts += 1
         self.wrong_ms = loop.wrong_ms - (dark_ms if self.company.world_has("no-clock-battery", self.draws) else 0)
         return loop.true_ms() + dark_ms, False
 

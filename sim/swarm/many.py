@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TextIO
 
 from sim.measured import commit, machine
-from sim.swarm.case import Case
-from sim.swarm.draws import Draws
+from sim.swarm.case import Case, whose
+from sim.swarm.draws import WORLD, Draws
 from sim.swarm.permitted import LEVELS, FaultsUnreadable, Permitted, befalling, load
 from sim.swarm.play import REPEATS, Result, judge, play, playable
 from sim.swarm.shrink import Shrinker
@@ -257,12 +257,12 @@ def smallest(failed: Result) -> Case:
         result = play(case, rows)
         if checker == REPEATS:
             return result.trace != play(case, rows).trace
-        return any(finding.checker == checker for finding in result.findings)
+        return not result.clean
 
     def faults_of(case: Case) -> tuple[tuple[int, str], ...]:
         return tuple(
             (number, row.name)
-            for number in case.numbers()
+            for number in (WORLD, *case.numbers())
             for row in befalling(rows, draws, number)
             if case.permits(number, row.name)
         )
@@ -272,6 +272,6 @@ def smallest(failed: Result) -> Case:
     shrinker = Shrinker(fails, faults_of)
     small = shrinker.shrink(case if fails(case) else failed.case)
     print(f"  smallest after {shrinker.runs} runs: {small.command()}", file=sys.stderr)
-    left = ", ".join(f"{number}: {name}" for number, name in faults_of(small))
+    left = ", ".join(f"{whose(number)}: {name}" for number, name in faults_of(small))
     print(f"  transactions {', '.join(map(str, small.numbers()))}; faults {left or 'none'}", file=sys.stderr)
     return small

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sim.acquirer.faults import FaultKind
-from sim.swarm.draws import Draws
+from sim.swarm.draws import WORLD, Draws
 
 IN = 10_000
 LEVELS = ("none", "usual", "harsh")
@@ -45,7 +45,9 @@ def load(level: str) -> dict[str, Permitted]:
     known = frozenset(str(row["name"]) for row in shipped)
     if level in LEVELS:
         return {row.name: row for row in (_row(each, level, known) for each in shipped)}
-    return {row.name: row for row in (_row(each, "rate", known) for each in _read(Path(level)))}
+    # What the file leaves out keeps its place, never to befall: leaving one out moves no other's draw.
+    never = {row.name: replace(row, rate=0) for row in (_row(each, "harsh", known) for each in shipped)}
+    return never | {row.name: row for row in (_row(each, "rate", known) for each in _read(Path(level)))}
 
 
 def _read(path: Path) -> Iterable[Mapping[str, Any]]:
@@ -81,8 +83,7 @@ def _row(row: Mapping[str, Any], column: str, known: frozenset[str]) -> Permitte
 
 
 def befalling(rows: Mapping[str, Permitted], draws: Draws, transaction: int) -> tuple[Permitted, ...]:
-    """Which faults befall this transaction, in the list's order."""
-    if not rows:
-        return ()
+    """Which faults befall this transaction, or (WORLD) the whole world, in the list's order."""
+    own = [row for row in rows.values() if (row.site == "world") == (transaction == WORLD)]
     draw = draws.source(transaction, "faults").random
-    return tuple(row for row in rows.values() if draw() * IN < row.rate)
+    return tuple(row for row in own if draw() * IN < row.rate)

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sim.recording import command as recording
-from sim.swarm.case import Case
+from sim.swarm.case import Case, whose
 from sim.swarm.command import FAULTS, TRANSACTIONS
+from sim.swarm.draws import WORLD
 from sim.swarm.many import add_case_arguments, as_dict, refusal, seed_of, tell
 from sim.swarm.permitted import load
 from sim.swarm.play import play
@@ -47,13 +48,14 @@ def numbers(text: str) -> frozenset[int]:
 def left_out(text: str) -> frozenset[tuple[int, str]]:
     """Raises argparse.ArgumentTypeError.
 
-    >>> left_out("3:reply-lost")
-    frozenset({(3, 'reply-lost')})
+    >>> sorted(left_out("3:reply-lost,world:case-opened"))
+    [(-1, 'case-opened'), (3, 'reply-lost')]
     """
     pairs = [word.partition(":") for word in text.split(",")]
-    if not all(number.isdecimal() and name for number, _, name in pairs):
-        raise argparse.ArgumentTypeError(f"NUMBER:FAULT, with commas between them, not {text!r}")
-    return frozenset((int(number), name) for number, _, name in pairs)
+    whole = whose(WORLD)
+    if not all((number.isdecimal() or number == whole) and name for number, _, name in pairs):
+        raise argparse.ArgumentTypeError(f"NUMBER:FAULT or {whole}:FAULT, with commas between them, not {text!r}")
+    return frozenset((WORLD if number == whole else int(number), name) for number, _, name in pairs)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """From a failing case to the smallest one: until leaving out any one transaction or any one fault makes it pass.
 
-"Fails" means that the same checker finds something. Draws are keyed, so what is left plays as it did before.
+"Fails" means that any checker finds something. Draws are keyed, so what is left plays as it did before.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ class Watch:
     # What the world tells
 
     def _shown(self, picture: Picture) -> None:
-        self.trace.update(f"{self.world.loop.clock_ms()} {picture.name}\n".encode())
+        self.trace.update(f"{self.world.loop.clock_ms()} {picture.name}: {' / '.join(picture.text())}\n".encode())
         if self._say:
             self._say_screen(picture)
         if picture.name in TELLING:

@@ -59,8 +59,7 @@ class SwarmLoop(SimLoop):
         self._drift_ppm = drift_ppm
         self.wrong_ms = 0  # How far the wall clock is from the truth, drift left out.
 
-    def begin(self, transaction: int, life: int = 0) -> None:
-        site = f"{life}" if life else ""
+    def begin(self, transaction: int, site: str) -> None:
         self._draw_latency = self._draws.source(transaction, f"latency{site}").random
         self._bytes = self._draws.source(transaction, f"bytes{site}")
 
@@ -223,8 +222,8 @@ class SpoilingPlan(FaultPlan):
         return any(self._spoilt.get((mti, stan), False) for mti in mtis)
 
 
-class HostBytes:
-    """The acquirer's random source; keyed anew with each transaction."""
+class KeyedBytes:
+    """The random source of the acquirer, or of the cards; keyed anew with each transaction."""
 
     def __init__(self) -> None:
         self.source = random.Random(0)
@@ -247,7 +246,7 @@ class Bank:
     """What outlives a terminal's power: the acquirer with its book, accounts, wallets, and its random source."""
 
     def __init__(self, draws: Draws, profile: Profile) -> None:
-        self.draw = HostBytes()
+        self.draw, self.draw_card = KeyedBytes(), KeyedBytes()
         self.draw.source = draws.source(-1, "host")
         self.acquirer: Acquirer = endless_customers(draws.seed, profile, self.draw)
         self.plan = self.acquirer.faults = SpoilingPlan()
@@ -307,18 +306,30 @@ class SwarmWorld(World):
         for inserted in self.cards.values():
             inserted.waits_with(self.loop.spend)
 
-    def begin(self, transaction: int, life: int = 0) -> None:
-        """From here on everything is drawn for this transaction; what was planned for the last one is forgotten."""
-        site = f"{life}" if life else ""
-        self.clock.begin(transaction, life)
+    def begin(self, transaction: int, restarts: int = 0) -> None:
+        """From here on everything is drawn for this transaction; what was planned for the last one is forgotten.
+
+        `restarts`: of the terminal, since this transaction began.
+        """
+        site = f"{restarts}" if restarts else ""
+        self.clock.begin(transaction, site)
         self.storm.begin(self.draws.source(transaction, f"line{site}"))
         self.bank.draw.source = self.draws.source(transaction, f"host{site}")
+        self.bank.draw_card.source = self.draws.source(transaction, f"card{site}")
+        if self.disk is not None:
+            self.disk.random = self.draws.source(transaction, f"disk{site}")
         self.acquirer.faults.clear()
 
     def _make_devices(self, panel: tuple[int, int], card_command_ms: int, *, stripe: bool) -> None:
         super()._make_devices(panel, card_command_ms, stripe=stripe)
         link = WatchedLink(self.link, self._sending, self._not_sent)
         self.devices = dataclasses.replace(self.devices, link=link)
+
+    def insert(self, profile: str, *, tear_at: int | None = None) -> None:
+        if profile in PROFILES and profile not in self.cards:
+            draw, wait = self.bank.draw_card, self.loop.spend
+            self.cards[profile] = VirtualCard(PROFILES[profile], draw=draw, wait=wait)
+        super().insert(profile, tear_at=tear_at)
 
     def _sending(self, frame: bytes) -> None:
         self.in_flight = [frame]  # One exchange at a time: whatever came before it is lost.
