@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from emv.__main__ import main as explain
 from sim.__main__ import main
 from sim.takes import instead
+from terminal.tools.ending import exit_status
 
 ROOT = Path(__file__).parents[1]
 
@@ -95,6 +97,40 @@ def test_a_name_that_there_is_not_brings_the_nearest_and_no_long_list(
     said = capsys.readouterr().err.splitlines()[-1]
     assert f"did you mean {near}?" in said
     assert len(said) < 160
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["sim scenario --list", "sim replay --seed 1 --transactions 2 --tell", "terminal doctor", "terminal decode 00"],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_read_enough_is_no_mistake(command: str, unbuffered: str) -> None:
+    """`… | head -1`: no traceback, and the status of a command whose pipe was closed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        ended = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_a_socket_that_is_closed_is_a_mistake() -> None:
+    def writes_to_nobody() -> int:
+        ours, theirs = socket.socketpair()
+        with ours:
+            theirs.close()
+            return ours.send(b"a frame")
+
+    with pytest.raises(BrokenPipeError):
+        exit_status(writes_to_nobody)
 
 
 def test_near_names_are_found_whatever_their_case_and_few_names_are_all_told() -> None:
