@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from sim.takes import instead
+from terminal.tools.ending import exit_status
 
 # name: (module with add_arguments(parser) and run(args), help)
 COMMANDS = {
@@ -49,7 +50,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)  # What a shell expects of Ctrl-C; whoever stops a command needs no traceback.
+    sys.exit(exit_status(main))

@@ -53,7 +53,10 @@ class Until:
         if self.end not in ENDS:
             raise ValueError(f"run until what? {', '.join(ENDS)}")
         if self.end == "screen":
-            one_of(*SCREENS).check(self.value)
+            try:
+                one_of(*SCREENS).check(self.value)
+            except ValueError as wrong:
+                raise ValueError(f"{self.value[:60]!r}: {wrong}") from None
         elif self.end == "text" and not self.value:
             raise ValueError("text is missing")
         if len(self.value) > TEXT_LIMIT:

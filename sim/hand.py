@@ -22,13 +22,14 @@ from typing import TypeVar
 from sim.deeds import ENDS, Act, Arm, Clear, Deed, Until, entry_json, step_from
 from sim.live import Live, Outcome, Snapshot
 from sim.recording.playing import recording_of
-from sim.scenario.steps import KEYS
 from sim.stage import Stage
+from sim.story import StoryError
 
 T = TypeVar("T")
 WITHIN_MS = 120_000  # Twice what a terminal waits for its host.
 PATIENCE_S = 120  # Of the real clock: a week of virtual time takes less.
 TOLD_LIMIT = 20_000  # Characters of deeds in a failed test's report.
+__tracebackhide__ = True  # So pytest shows the test's line.
 
 
 class Hand:
@@ -41,7 +42,6 @@ class Hand:
 
     def press(self, keys: str) -> None:
         """Digits and key names: "12850 ENTER"."""
-        KEYS.check(keys)
         self._act({"press": keys})
 
     def insert(self, card: str) -> None:
@@ -94,11 +94,13 @@ class Hand:
         wanted = dict(zip(ENDS, (screen, text, slip, "" if idle else None), strict=True))
         ends = [(end, value) for end, value in wanted.items() if value is not None]
         if len(ends) != 1:
-            raise ValueError(f"one of {', '.join(ENDS)}")
+            raise ValueError(f"run until what? one of {', '.join(ENDS)}")
         until = Until(*ends[0])
         outcome = self._do(until, within_ms)
         if not outcome.met:
-            raise AssertionError(f"{until.end} {until.value!r}: {outcome.ended}; {self.describe()}")
+            wanted_one = f"{until.end} {until.value!r}" if until.value else until.end
+            why = f"not within {within_ms / 1000:g} s" if outcome.ended == "limit" else outcome.ended
+            raise AssertionError(f"{wanted_one}: {why}; {self.describe()}")
 
     # Looking.
 
@@ -173,4 +175,7 @@ class Hand:
 
 
 def _of(future: Future[T]) -> T:
-    return future.result(PATIENCE_S)
+    try:
+        return future.result(PATIENCE_S)
+    except StoryError as refused:
+        raise StoryError(str(refused)) from None  # A failing test needs its own line, not how a world looks inside.

@@ -51,7 +51,7 @@ def one_of(*choices: str) -> Takes:
 def number_from(least: int, most: int) -> Takes:
     def check(text: str) -> None:
         if not re.fullmatch(r"-?(0|[1-9][0-9]{0,9})", text) or not least <= int(text) <= most:
-            raise ValueError(f"a number from {least} to {most}")
+            raise ValueError(f"a whole number from {least} to {most}")
 
     return Takes(check, {"type": "integer", "minimum": least, "maximum": most}, number=True)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
+from terminal.tools.ending import exit_status
 from terminal.version import VERSION
 
 if TYPE_CHECKING:  # Imported late: until the panel is lit, only what lights it is.
@@ -443,7 +444,4 @@ def _report(fault: DeviceError) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)  # What a shell expects of Ctrl-C; whoever stops a tool needs no traceback.
+    sys.exit(exit_status(main))

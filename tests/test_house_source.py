@@ -203,6 +203,7 @@ PERSONAL = re.compile(r"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|srv)/\w")
 TEXTS = (
     "*.py",
     "*.toml",
+    "*.yaml",
     "*.md",
     "*.sh",
     "*.cfg",
@@ -216,14 +217,20 @@ TEXTS = (
 )
 
 
-def test_no_path_of_somebodys_own_machine() -> None:
-    found = []
+def texts() -> Iterator[tuple[Path, str]]:
     for room in (*ROOMS, "tests", "docs", "bench", ".ci"):
         for pattern in TEXTS:
             for path in (ROOT / room).rglob(pattern):
-                if PERSONAL.search(path.read_text(encoding="utf-8", errors="replace")) and path != Path(__file__):
-                    found.append(relative(path))
-    assert not found
+                yield path, path.read_text(encoding="utf-8", errors="replace")
+
+
+def test_no_path_of_somebodys_own_machine() -> None:
+    assert not [relative(path) for path, text in texts() if PERSONAL.search(text) and path != Path(__file__)]
+
+
+def test_no_character_was_written_in_one_encoding_and_read_in_another() -> None:
+    """Most of UTF-8 that was read as Latin-1 has a control character of 80 to 9F; nothing that a person reads has."""
+    assert not [relative(path) for path, text in texts() if re.search("[\x80-\x9f]", text)]
 
 
 @pytest.mark.parametrize("path", sources(*PRODUCT), ids=ids)

@@ -17,6 +17,7 @@ from sim.acquirer import Acquirer
 from sim.acquirer.server import AcquirerServer
 from sim.api.desk import Desk
 from sim.api.server import ApiServer
+from sim.scenario.steps import SCREENS
 from sim.stage import Terms
 
 ROOT = Path(__file__).parents[1]
@@ -64,12 +65,30 @@ def test_a_failure_says_its_seed_the_glass_and_what_was_done(tmp_path: Path) -> 
         "    zhanggui_world.run_until(screen='approved', within_ms=3_000)\n",
     )
     assert ended.returncode == 1
-    assert "screen 'approved': limit; screen 'choose_method': Pay by ¥5.00" in ended.stdout
+    assert "screen 'approved': not within 3 s; screen 'choose_method': Pay by ¥5.00" in ended.stdout
     told = ended.stdout.split(" zhanggui world ")[1].splitlines()
     deeds = [json.loads(line) for line in told if line.startswith("{")]
     assert deeds[0] == {"seed": "test_example.py::test_fails"}
     assert deeds[1] == {"act": {"press": "500 ENTER"}}
     assert deeds[2]["until"] == {"screen": "approved"}
+
+
+def test_what_the_world_refuses_is_shown_at_the_test_s_own_line(tmp_path: Path) -> None:
+    does = ("insert('signature')", "press('ENTR')", "run_until(screen='aproved')", "run_until()")
+    tests = (
+        f"def test_{at}(zhanggui_world):\n    zhanggui_world.insert('signature')\n    zhanggui_world.{deed}\n"
+        for at, deed in enumerate(does)
+    )
+    ended = run(tmp_path, "\n".join(tests), "--tb=short")
+    reasons = [line[2:] for line in ended.stdout.splitlines() if line.startswith("E  ")]
+    assert [reason.strip() for reason in reasons] == [
+        "sim.story.StoryError: there is a card in the reader already",
+        "ValueError: 'ENTR': digits and key names; 'ENTR': did you mean ENTER?"
+        " one of ENTER, CANCEL, CLEAR, UP, DOWN, 00",
+        f"ValueError: 'aproved': did you mean approved? one of {len(SCREENS)}",
+        "ValueError: run until what? one of screen, text, slip, idle",
+    ]
+    assert "live.py" not in ended.stdout and "hand.py" not in ended.stdout
 
 
 def test_a_failure_leaves_a_recording_and_says_how_to_see_it_again(tmp_path: Path) -> None:

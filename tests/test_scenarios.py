@@ -66,6 +66,9 @@ def test_the_shipped_schema_is_the_reader_s_and_takes_every_shipped_file() -> No
         (HEAD + "  - insrt: signature\n", "3:5", "no such step: insrt; did you mean insert"),
         (HEAD + "  - insert: signatur\n", "3:13", "did you mean signature"),
         (HEAD + "  - expect: {book: agree}\n", "3:20", "expect has no book; did you mean books"),
+        (HEAD + "  - press: 5 ENTR\n", "3:12", "digits and key names; 'ENTR': did you mean ENTER"),
+        (HEAD + "  - press: '5  ENTER'\n", "3:12", "one blank between them"),
+        (HEAD + "  - wait: 1.5\n", "3:11", "a whole number from 0"),
         (HEAD + "  - insert\n", "3:5", "wants something behind it"),
         (HEAD + "  - remove: it\n", "3:13", "stands alone"),
         (HEAD + "  - press: 1\n    see: idle\n", "3:5", "one verb"),
@@ -91,6 +94,15 @@ def test_whatever_the_text_is_it_is_read_or_refused(text: str) -> None:
         read_scenario(text, "any.yaml")
     except ScenarioError as told:
         assert told.mark.line >= 1
+
+
+def test_every_step_that_cannot_be_read_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(HEAD + "  - pres: 1\n  - see: idle\n  - insert: signatur\n" + "  - x\n" * 40, encoding="utf-8")
+    assert main(["scenario", str(path)]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[0] for line in told[:3]] == [f"{path}:{place}" for place in ("3:5", "5:13", "6:5")]
+    assert len(told) == 20
 
 
 def test_what_does_not_come_about_says_what_was_seen_instead(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from emv.__main__ import main as explain
 from sim.__main__ import main
 from sim.takes import instead
+from terminal.tools.ending import exit_status
 
 ROOT = Path(__file__).parents[1]
 
@@ -95,6 +98,90 @@ def test_a_name_that_there_is_not_brings_the_nearest_and_no_long_list(
     said = capsys.readouterr().err.splitlines()[-1]
     assert f"did you mean {near}?" in said
     assert len(said) < 160
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["sim scenario --list", "sim replay --seed 1 --transactions 2 --tell", "terminal doctor", "terminal decode 00"],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_read_enough_is_no_mistake(command: str, unbuffered: str) -> None:
+    """`… | head -1`: no traceback, and the status of a command whose pipe was closed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        ended = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_a_socket_that_is_closed_is_a_mistake() -> None:
+    def writes_to_nobody() -> int:
+        ours, theirs = socket.socketpair()
+        with ours:
+            theirs.close()
+            return ours.send(b"a frame")
+
+    with pytest.raises(BrokenPipeError):
+        exit_status(writes_to_nobody)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["swarm --seeds 0:1000000", "day --transactions 100000", "gallery", "certify --spawn"],
+)
+def test_where_nothing_can_be_written_is_said_before_the_work(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    nowhere = tmp_path / "file" / "out"
+    assert main([*command.split(), "--out", str(nowhere), *_lab_key(command, tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert str(nowhere.parent) in said.err and "Errno" not in said.err and not said.out
+    assert len(said.err.splitlines()) == 1
+
+
+def _lab_key(command: str, folder: Path) -> list[str]:
+    return ["--lab-key", str(folder / "lab.key")] if command.startswith("certify") else []
+
+
+@pytest.mark.parametrize("command", ["swarm --seeds 0:1", "day --seed 1"])
+def test_figures_for_which_there_is_no_room_are_told_and_the_fault_named(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command.split(), "--transactions", "1", "--out", "/dev/full", "--json"]) == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out)
+    assert said.err == "--out /dev/full: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "beside", ["--tell", "--day", "--power", "--skip 3", "--without 1:reply-lost", "--transactions 5", "--faults none"]
+)
+def test_an_argument_that_a_recording_would_not_heed_is_refused(
+    beside: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(tmp_path / "a.jsonl"), *beside.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"{beside.split()[0]} is of a world")
+
+
+def test_a_recording_or_a_report_that_is_not_there_is_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "none"
+    assert main(["replay", str(missing)]) == 2
+    assert capsys.readouterr().err == f"{missing}: No such file or directory\n"
+    (key := tmp_path / "lab.key.pub").write_text("00", encoding="ascii")
+    assert main(["certify", "verify", str(missing), "--lab", str(key)]) == 2
+    assert capsys.readouterr().err == f"certify: {missing / 'report.sig'}: No such file or directory\n"
 
 
 def test_near_names_are_found_whatever_their_case_and_few_names_are_all_told() -> None:

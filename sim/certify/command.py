@@ -20,11 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from keys.testkeys import TEST_TMK
 from sim.acquirer.faults import FaultPlan
 from sim.acquirer.registry import TerminalRow, default_registry
 from sim.acquirer.server import tls_context, wall_ms
-from sim.arguments import port_number
+from sim.arguments import port_number, why
 from sim.certify.fittings import SIMULATED_ONLY
 from sim.certify.host import Host
 from sim.certify.judge import Result, Verdict, judge
@@ -85,23 +87,29 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         _list(cases, as_json=args.json)
         return PASSED
+    if not args.spawn and args.listen is None:
+        print("certify: 请选择 choose one: --spawn, --listen PORT, --list, verify DIR", file=sys.stderr)
+        return USAGE
+    try:  # Before hours with a person.
+        key = lab_key(args.lab_key)
+        args.out.mkdir(parents=True, exist_ok=True)
+    except (OSError, SealError) as error:
+        print(f"certify: {why(error)}", file=sys.stderr)
+        return USAGE
     if args.spawn:
         simulated = partial(observe, profile=profile, seed=args.seed)
         attempt = partial(observe_process, profile=profile, name=args.profile) if args.real else simulated
         results = _try_all(cases, lambda case: judge(case, attempt(case)), as_json=args.json)
         subject = our_subject("process" if args.real else "simulated", Config.default(), args.profile, profile)
-    elif args.listen is not None:
+    else:
         try:
             results = _listen(args, cases, profile)
         except (OSError, ValueError) as error:
             print(f"certify: --listen {args.listen}: {error}", file=sys.stderr)
             return USAGE
         subject = Subject("person", args.profile)
-    else:
-        print("certify: 请选择 choose one: --spawn, --listen PORT, --list, verify DIR", file=sys.stderr)
-        return USAGE
     report = build_report(subject, results, profile, made_ms=wall_ms(), seed=args.seed)
-    return _finish(args, report, results)
+    return _finish(args, report, results, key)
 
 
 def _listen(args: argparse.Namespace, cases: Sequence[Case], profile: Profile) -> list[Result]:
@@ -191,17 +199,17 @@ def _tell(result: Result) -> None:
             print(f"    {check.place}: 应为 expected {check.expected}, 实为 actual {check.actual}")
 
 
-def _finish(args: argparse.Namespace, report: dict[str, Any], results: Sequence[Result]) -> int:
+def _finish(
+    args: argparse.Namespace, report: dict[str, Any], results: Sequence[Result], key: Ed25519PrivateKey
+) -> int:
     """Write and sign the report; the status of the run."""
     try:
-        key = lab_key(args.lab_key)
-        args.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
         (args.out / "report.json").write_text(text, encoding="utf-8")
         (args.out / "report.html").write_text(page(report, load_font()), encoding="utf-8")
         sign(args.out, key)
-    except (OSError, SealError) as error:
-        print(f"certify: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"certify: {why(error)}", file=sys.stderr)
         return USAGE
     totals = report["totals"]
     if args.json:
@@ -222,7 +230,7 @@ def _summary(results: Sequence[Result]) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    folder = args.report if args.report.is_dir() else args.report.parent
+    folder = args.report.parent if args.report.is_file() else args.report
     try:
         public = (args.lab or public_half(args.lab_key)).read_text(encoding="ascii")
         verify(folder, public)
@@ -230,7 +238,7 @@ def _verify(args: argparse.Namespace) -> int:
         print(f"certify: {folder}: {error}", file=sys.stderr)
         return FAILED
     except (OSError, UnicodeDecodeError) as error:
-        print(f"certify: {error}", file=sys.stderr)
+        print(f"certify: {why(error)}", file=sys.stderr)
         return USAGE
     print(f"{folder}: 完好 intact, {public.strip()[:16]}…")
     return PASSED

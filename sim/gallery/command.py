@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sim.arguments import why
 from sim.gallery.book import BookError, Change, compare, read_book, write_book
 from sim.gallery.page import page_of
 from sim.gallery.pieces import Piece, every_piece, how_many
@@ -27,16 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: written (whatever has changed); 2: there is nothing to compare with, and why."""
+    """0: written (whatever has changed); 2: there is nothing to compare with, or nowhere to write, and why."""
     try:
         before = _before(args)
     except (BookError, OSError) as error:
-        print(f"nothing to compare with: {error}", file=sys.stderr)
+        print(f"nothing to compare with: {why(error)}", file=sys.stderr)
         return 2
+    try:
+        return _write(args, before)
+    except OSError as error:
+        print(f"--out {why(error)}", file=sys.stderr)
+        return 2
+
+
+def _write(args: argparse.Namespace, before: tuple[Piece, ...] | None) -> int:
+    """Raises OSError."""
+    args.out.mkdir(parents=True, exist_ok=True)  # Before all is drawn: that takes a while.
     pieces = _drawn(quiet=args.json or not sys.stderr.isatty())
     changes = compare(before, pieces) if before is not None else ()
     since = args.since or (str(args.before) if args.before else "")
-    args.out.mkdir(parents=True, exist_ok=True)
     write_book(args.out / BOOK, pieces)
     page = args.out / PAGE
     page.write_text(page_of(pieces, changes, since, load_font()), encoding="utf-8")

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from sim.arguments import why
 from sim.recording.following import follow
 from sim.recording.playing import is_full, replay
 from sim.recording.reading import RecordingError
@@ -21,8 +22,11 @@ def run(path: Path, *, as_json: bool) -> int:
     """Exit status 0: the same again; 1: not; 2: no recording."""
     try:
         found = replay(path) if is_full(path) else follow(path)
-    except (RecordingError, OSError, UnicodeDecodeError, StoryError, ProfileError) as why:
-        print(f"{path}: {why}", file=sys.stderr)
+    except OSError as missing:
+        print(why(missing), file=sys.stderr)
+        return 2
+    except (RecordingError, UnicodeDecodeError, StoryError, ProfileError) as refused:
+        print(f"{path}: {refused}", file=sys.stderr)
         return 2
     if as_json:
         print(json.dumps({**asdict(found), "same": found.same}, ensure_ascii=False))
@@ -39,8 +43,8 @@ def run(path: Path, *, as_json: bool) -> int:
 def _same(found: Verdict) -> str:
     if found.lines:
         return f"{found.deeds} deeds, {found.lines} lines, the same to the byte"
-    why = f"; redacted: {found.redacted[:TOLD]!r}" if found.redacted else ""
-    told = f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again{why}"
+    redacted = f"; redacted: {found.redacted[:TOLD]!r}" if found.redacted else ""
+    told = f"{found.deeds} deeds in {found.lives} lives, {found.decisions} decisions taken again{redacted}"
     if not found.until:
         return told
     return f"followed to line {found.until}: {told}\n  and from there on it cannot be: {found.why_until}"

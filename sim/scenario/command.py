@@ -17,6 +17,7 @@ from sim.scenario.reading import Scenario, ScenarioError, load_scenario
 from sim.scenario.schema import schema_text
 from sim.takes import instead
 
+MISTAKES_TOLD = 20  # Of one file: more is another kind of file.
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         scenarios = [_load(name) for name in args.file] or [load_scenario(path) for path in shipped()]
     except ScenarioError as broken:
-        print(broken, file=sys.stderr)
+        print(*[broken, *broken.others][:MISTAKES_TOLD], sep="\n", file=sys.stderr)
         return 2
     except OSError as missing:
         near = instead(Path(missing.filename).stem, (path.stem for path in shipped()))

@@ -7,7 +7,7 @@ text into events; what they may be is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class ScenarioError(Exception):
         super().__init__(f"{path}:{mark.line}:{mark.column}: {problem}")
         self.mark = mark
         self.problem = problem
+        self.others: Sequence[ScenarioError] = ()  # Of the steps behind it that cannot be read either.
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,19 @@ class _Reader:
         steps = parts["steps"]
         if not isinstance(steps.value, list) or not 1 <= len(steps.value) <= STEPS_LIMIT:
             raise self.wrong(steps.mark, f"steps are a list of 1 to {STEPS_LIMIT}")
-        told = tuple(self.step(each) for each in steps.value)
-        return Scenario(self.path, title.zh, title.en, tuple(shows), terminal, told)
+        return Scenario(self.path, title.zh, title.en, tuple(shows), terminal, self.steps(steps.value))
+
+    def steps(self, nodes: list[Node]) -> tuple[Step, ...]:
+        told, wrong = list[Step](), list[ScenarioError]()
+        for node in nodes:
+            try:
+                told.append(self.step(node))
+            except ScenarioError as broken:
+                wrong.append(broken)
+        if wrong:
+            wrong[0].others = wrong[1:]
+            raise wrong[0]
+        return tuple(told)
 
     def step(self, node: Node) -> Step:
         if isinstance(node.value, str):

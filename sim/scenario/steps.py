@@ -6,6 +6,7 @@ takes time runs on that bench's loop, virtual or not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 from sim.acquirer.book import EntryState
 from sim.story import ACTIONS, FUNCTION_KEYS, PATIENCE_MS, Counter, StoryError, act, press
-from sim.takes import Takes, like, number_from, one_of
+from sim.takes import Takes, instead, like, number_from, one_of
 from terminal.hostlink.subfields import OrderState
 from terminal.loop import Sleep
 from terminal.model import Mode, PaymentState
@@ -96,7 +97,18 @@ class Step:
         return f"{self.verb} {self.argument}".strip()
 
 
-KEYS = like(rf"([0-9]+|{'|'.join(FUNCTION_KEYS)})( ([0-9]+|{'|'.join(FUNCTION_KEYS)})){{0,99}}", "digits and key names")
+_KEY = rf"([0-9]+|{'|'.join(FUNCTION_KEYS)})"
+_PRESSED = like(f"{_KEY}( {_KEY}){{0,99}}", "digits and key names, with one blank between them, at most 100")
+
+
+def _check_keys(text: str) -> None:
+    for word in text.split():
+        if not re.fullmatch(_KEY, word):
+            raise ValueError(f"digits and key names; {word[:40]!r}: {instead(word, FUNCTION_KEYS)}")
+    _PRESSED.check(text)
+
+
+KEYS = Takes(_check_keys, _PRESSED.schema)
 SCREEN = one_of(*SCREENS)
 # What is waited for and what is pressed; the words of a story are beside them.
 WAITING: Mapping[str, Takes | type[Text]] = MappingProxyType({"press": KEYS, "see": SCREEN, "read": Text, "slip": Text})

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from sim.arguments import why
 from sim.measured import commit, machine
 from sim.swarm.case import Case, whose
 from sim.swarm.draws import WORLD, Draws
@@ -84,6 +85,12 @@ def refusal(args: argparse.Namespace) -> str:
         load(args.faults)
     except FaultsUnreadable as error:
         return f"--faults is {', '.join(LEVELS)} or a file: {error}"
+    if out := getattr(args, "out", None):
+        try:  # Now, and not after hours.
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.open("a").close()
+        except OSError as error:
+            return f"--out {why(error)}"
     return ""
 
 
@@ -138,13 +145,17 @@ def campaign(
 
 
 def end(args: argparse.Namespace, ended: Campaign, figures: Mapping[str, object]) -> int:
-    """Write the figures where they are wanted. Exit status 0: nothing was found; 1: something was."""
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    """Write the figures where they are wanted. Exit status 0: nothing was found; 1: something was; 2: not written."""
+    status = 1 if ended.failures else 0
     if args.json:
         print(json.dumps(figures, ensure_ascii=False))
-    return 1 if ended.failures else 0
+    if args.out:
+        try:
+            args.out.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            print(f"--out {args.out}: {why(error)}", file=sys.stderr)
+            return status or 2
+    return status
 
 
 def alone(case: Case, rows: Mapping[str, Permitted]) -> Iterator[Result]:

@@ -61,6 +61,9 @@ def left_out(text: str) -> frozenset[tuple[int, str]]:
 def run(args: argparse.Namespace) -> int:
     """Exit status 0: nothing was found; 1: something was; 2: usage."""
     if args.file is not None:
+        if beside := _of_a_world(args):
+            print(f"--{beside} is of a world that --seed names; a recording has its own", file=sys.stderr)
+            return 2
         return recording.run(args.file, as_json=args.json)
     wrong = refusal(args) or _left_out_of_nothing(args)
     if wrong:
@@ -78,6 +81,13 @@ def run(args: argparse.Namespace) -> int:
             print("nothing was lost: every checker is content")
         print(f"trace {result.trace}")
     return 0 if result.clean else 1
+
+
+def _of_a_world(args: argparse.Namespace) -> str:
+    """An argument beside a recording that it would not heed; "" if there is none."""
+    usual = {"transactions": TRANSACTIONS, "faults": FAULTS, "skip": frozenset(), "without": frozenset()}
+    usual |= dict.fromkeys(("tell", "day", "power"), False)
+    return next((name for name, value in usual.items() if getattr(args, name) != value), "")
 
 
 def _left_out_of_nothing(args: argparse.Namespace) -> str:

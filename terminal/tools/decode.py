@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
         key = _key_of(args.test_key, args.mak_file)
         for data in _frames(args.frame, profile, bare=args.bare):
             status = max(status, _show(data, profile, key, args))
+    except BrokenPipeError:  # It is nothing that was read; __main__ knows what to do.
+        raise
     except (ValueError, OSError, ProfileError) as fault:
         said = fault.strerror if isinstance(fault, OSError) else fault
         print(f"decode: {said}", file=sys.stderr)
