@@ -35,7 +35,6 @@ class SerialScanner:
         self._looking = False
         self.deaf = False  # Its receive line is broken: it answers nothing.
         self.refused = 0
-        self.triggers = 0
         self._pty = SerialPty(self._receive, "scanner")
         self.path = self._pty.path
 
@@ -106,7 +105,6 @@ class SerialScanner:
             self.refused += 1
             return _answer(0x01)
         self._looking = bool(body[4] & 1)
-        self.triggers += self._looking
         return _answer(0x00)
 
 
