@@ -10,6 +10,7 @@ import threading
 
 from sim.wire.serial_pty import SerialPty
 
+LINE_END = b"\r\n"
 BUFFER_BYTES = 1024  # A command is 9 bytes; what is no command is thrown away.
 
 
@@ -26,8 +27,7 @@ def crc16_xmodem(data: bytes) -> int:
 class SerialScanner:
     """`path` is what the driver opens. `hold` puts a code before it; `babble` makes it send nonsense."""
 
-    def __init__(self, line_end: bytes = b"\r\n") -> None:
-        self._line_end = line_end
+    def __init__(self) -> None:
         self._buffer = bytearray()
         self._lock = threading.Lock()
         self._held: bytes | None = None
@@ -70,7 +70,7 @@ class SerialScanner:
         if not self._looking or self._held is None:
             return b""
         self._looking = False
-        text = self._held + self._line_end
+        text = self._held + LINE_END
         if self._once:
             self._held, self._once = None, False
         return text
