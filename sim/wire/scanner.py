@@ -24,19 +24,18 @@ def crc16_xmodem(data: bytes) -> int:
     return crc
 
 
-class SerialScanner:
-    """`path` is what the driver opens. `hold` puts a code before it; `babble` makes it send nonsense."""
+class SerialScanner(SerialPty):
+    """`hold` puts a code before it."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._lock = threading.Lock()
+        self._state_lock = threading.Lock()
         self._held: bytes | None = None
         self._once = False
         self._looking = False
         self.deaf = False  # Its receive line is broken: it answers nothing.
         self.refused = 0
-        self._pty = SerialPty(self._receive, "scanner")
-        self.path = self._pty.path
+        super().__init__(self._receive, "scanner")
 
     @property
     def looking(self) -> bool:
@@ -44,26 +43,14 @@ class SerialScanner:
 
     def hold(self, code: bytes | None, *, once: bool = False) -> None:
         """Hold a code before it, or take it away (None). `once`: it is gone when it has been read."""
-        with self._lock:
+        with self._state_lock:
             self._held, self._once = code, once
             text = self._read()
-        self._pty.send(text)
+        self.send(text)
 
     def present(self, code: bytes) -> None:
         """Hold a code before it until it has been read once, as a customer does."""
         self.hold(code, once=True)
-
-    def babble(self, data: bytes) -> None:
-        self._pty.send(data)
-
-    def unplug(self) -> None:
-        self._pty.unplug()
-
-    def check(self) -> None:
-        self._pty.check()
-
-    def close(self) -> None:
-        self._pty.close()
 
     def _read(self) -> bytes:
         """The text it sends when it looks and something is there; then it looks no more."""
@@ -76,7 +63,7 @@ class SerialScanner:
         return text
 
     def _receive(self, data: bytes) -> bytes:
-        with self._lock:
+        with self._state_lock:
             if self.deaf:
                 return b""
             self._buffer += data
