@@ -141,16 +141,13 @@ def _picamera2(number: int) -> Any:
 class CameraScanner:
     """The Scanner port over a lens. `on_scan` and `on_fault` are called from the camera's thread.
 
-    A fault is told once when it begins, and again only after pictures have come. `clock_ms` is monotonic.
+    A fault is told once when it begins, and again only after pictures have come.
     """
 
-    def __init__(
-        self, lens: Lens, on_fault: Callable[[DeviceError], None], clock_ms: Callable[[], int] | None = None
-    ) -> None:
+    def __init__(self, lens: Lens, on_fault: Callable[[DeviceError], None]) -> None:
         self._lens = lens
         self._on_fault = on_fault
         self._on_scan: Callable[[bytes], None] | None = None
-        self._clock_ms = clock_ms or _now_ms
         self._changed = threading.Condition()
         self._wanted = self._closed = False
         self._streaming = False
@@ -171,7 +168,7 @@ class CameraScanner:
     def trigger(self, on: bool) -> None:
         """Start looking for one code, or stop. Raises DeviceError when the camera gives no pictures."""
         with self._changed:
-            stalled = self._streaming and self._clock_ms() - self._seen_ms > STALL_MS
+            stalled = self._streaming and _now_ms() - self._seen_ms > STALL_MS
             self._wanted, self._trouble = on, None
             self._changed.notify_all()
             if stalled:
@@ -219,11 +216,11 @@ class CameraScanner:
         try:
             self._lens.start()
             with self._changed:
-                self._seen_ms, self._streaming = self._clock_ms(), True
+                self._seen_ms, self._streaming = _now_ms(), True
                 self._changed.notify_all()
             while self._wanted:
                 frame = self._lens.grab()
-                self._seen_ms = begun_ms = self._clock_ms()
+                self._seen_ms = begun_ms = _now_ms()
                 fault = frame.fault()
                 codes: tuple[bytes, ...] = ()
                 if not fault:
@@ -237,7 +234,7 @@ class CameraScanner:
                         self._on_fault(DeviceError("camera", fault))
                 elif codes and self._give(codes[0]):
                     return
-                self._rest(self._clock_ms() - begun_ms)
+                self._rest(_now_ms() - begun_ms)
         finally:
             with self._changed:
                 self._streaming = False
@@ -246,7 +243,7 @@ class CameraScanner:
     def _give(self, code: bytes) -> bool:
         """One code for one trigger, unless it is the one that was read a moment ago; whether it was given."""
         text, given_ms = self._last
-        now_ms = self._clock_ms()
+        now_ms = _now_ms()
         if code == text and now_ms - given_ms < SAME_MS:
             return False
         with self._changed:

@@ -79,8 +79,7 @@ class Debounce:
     `scan` takes the pressed positions of one pass and gives the position newly pressed, or None.
     """
 
-    def __init__(self, steady: int = STEADY_SCANS) -> None:
-        self._steady = steady
+    def __init__(self) -> None:
         self._candidate: tuple[int, int] | None = None
         self._seen = 0
         self._down: tuple[int, int] | None = None
@@ -96,8 +95,8 @@ class Debounce:
         if now != self._candidate:
             self._candidate, self._seen = now, 0
         self._seen += 1
-        if self._seen < self._steady or now == self._down:
-            if now is None and self._seen >= self._steady:
+        if self._seen < STEADY_SCANS or now == self._down:
+            if now is None and self._seen >= STEADY_SCANS:
                 self._wait_for_none = False
             return None
         if now is None:

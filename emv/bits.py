@@ -129,9 +129,6 @@ class SecurityCapability(IntFlag):
     XDA = 0x04
 
 
-OFFLINE_DATA_AUTHENTICATION: Final = (
-    SecurityCapability.SDA | SecurityCapability.DDA | SecurityCapability.CDA | SecurityCapability.XDA
-)
 OFFLINE_PIN: Final = (
     CvmCapability.PLAINTEXT_PIN | CvmCapability.ENCIPHERED_PIN | CvmCapability.ENCIPHERED_PIN_ECC
 )
@@ -239,21 +236,6 @@ TSI_WORDS: Final = MappingProxyType(
         TSI.SCRIPT_PROCESSING_PERFORMED: ("Script processing was performed", "已进行脚本处理"),
     }
 )
-
-CVM_WORDS: Final = MappingProxyType(
-    {
-        Cvm.FAIL: ("Fail CVM processing", "持卡人验证失败"),
-        Cvm.PLAINTEXT_PIN: ("Plaintext PIN verification performed by ICC", "卡片明文密码验证"),
-        Cvm.ONLINE_PIN: ("Enciphered PIN verified online", "联机密码验证"),
-        Cvm.PLAINTEXT_PIN_AND_SIGNATURE: ("Plaintext PIN verification by ICC and signature", "卡片明文密码验证加签名"),
-        Cvm.ENCIPHERED_PIN: ("Enciphered PIN verification performed by ICC", "卡片密文密码验证"),
-        Cvm.ENCIPHERED_PIN_AND_SIGNATURE: ("Enciphered PIN verification by ICC and signature", "卡片密文密码验证加签名"),
-        Cvm.SIGNATURE: ("Signature", "签名"),
-        Cvm.NO_CVM: ("No CVM required", "无需持卡人验证"),
-        Cvm.NOT_PERFORMED: ("No CVM performed", "未进行持卡人验证"),
-    }
-)
-
 
 AIP_WORDS: Final = MappingProxyType(
     {

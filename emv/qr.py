@@ -27,9 +27,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 CHARACTERS_MAX: Final = 512  # A reader's bound: what a code at error correction level M is meant to carry at most.
-FORMAT, CRC, CURRENCY, AMOUNT = "00", "63", "53", "54"
+FORMAT, CRC = "00", "63"
 TIP, FEE_FIXED, FEE_PERCENT = "55", "56", "57"
-PROMPT: Final = "***"  # Inside 62: the wallet asks its user.
 _CRC_HEAD: Final = "6304"
 
 

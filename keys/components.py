@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
@@ -114,18 +113,18 @@ class Plan:
 class Ceremony:
     """One entry of one key. Use it in a `with`: whichever way that ends, nothing is left."""
 
-    def __init__(self, plan: Plan, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.state = State.ENTERING
         self.digits = 0  # How many of this component's are typed.
         self._typed = bytearray(plan.size_bytes)
         # The sum begins with random bytes, which come off at its end: so not even the first component stays as it is.
-        self._pad = bytearray(random(plan.size_bytes))
+        self._pad = bytearray(os.urandom(plan.size_bytes))
         self._sum = bytearray(plan.size_bytes)
         _xor_into(self._sum, self._pad)
         self._holders: list[str] = []
         # Once summed a component cannot be compared with, so each leaves a keyed digest until the end.
-        self._salt = bytearray(random(_SALT_BYTES))
+        self._salt = bytearray(os.urandom(_SALT_BYTES))
         self._marks: list[bytes] = []
 
     def __enter__(self) -> Ceremony:

@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.serialization import (
 from keys.errors import KeyRefused
 
 PUBLIC_BYTES = 32
-SIGNATURE_BYTES = 64
 
 
 def new_signing_key() -> bytes:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 from sim.cut_loop import CutLoop
-from sim.loop import START_WALL_MS
 
 SPEED_LIMIT = 3600  # An hour a second: about what one core does of an idle terminal.
 
@@ -31,8 +30,8 @@ class PacedLoop(CutLoop):
     told each random draw.
     """
 
-    def __init__(self, seed: int | str, *, cut_at: int = 0, start_wall_ms: int = START_WALL_MS) -> None:
-        super().__init__(seed, cut_at=cut_at, start_wall_ms=start_wall_ms)
+    def __init__(self, seed: int | str, *, start_wall_ms: int) -> None:
+        super().__init__(seed, start_wall_ms=start_wall_ms)
         self.limit_ms: int | None = None
         self.pace: Callable[[int], None] = lambda ms: None
         self.drawn: Callable[[bytes], None] = lambda data: None

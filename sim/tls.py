@@ -35,11 +35,10 @@ class Certificates:
 def make_certificates(
     folder: Path,
     *,
-    server_name: str = SERVER_NAME,
     not_before: datetime.datetime | None = None,
     not_after: datetime.datetime | None = None,
 ) -> Certificates:
-    """Write an authority, a server certificate (for `server_name`, localhost and 127.0.0.1) and a client one.
+    """Write an authority, a server certificate (for SERVER_NAME, localhost and 127.0.0.1) and a client one.
 
     `not_before` and `not_after` (aware, UTC) bound the server's and the client's; by default an hour ago to
     VALID_DAYS from now. The authority itself is valid for ten years around that. Raises OSError.
@@ -54,7 +53,6 @@ def make_certificates(
         folder / "server.key",
         folder / "client.pem",
         folder / "client.key",
-        server_name,
     )
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Zhanggui test authority")
@@ -68,11 +66,11 @@ def make_certificates(
     )
     files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     names: list[x509.GeneralName] = [
-        x509.DNSName(server_name),
+        x509.DNSName(SERVER_NAME),
         x509.DNSName("localhost"),
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
     ]
-    server = (ExtendedKeyUsageOID.SERVER_AUTH, server_name, names, files.server, files.server_key)
+    server = (ExtendedKeyUsageOID.SERVER_AUTH, SERVER_NAME, names, files.server, files.server_key)
     client_names: list[x509.GeneralName] = [x509.DNSName("terminal.test")]
     client = (ExtendedKeyUsageOID.CLIENT_AUTH, "terminal.test", client_names, files.client, files.client_key)
     for use, common_name, subject_names, path, key_path in (server, client):

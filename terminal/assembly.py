@@ -92,7 +92,6 @@ def assemble(
     profile: Profile | None = None,
     kernel: TerminalProfile | None = None,
     font: Font | None = None,
-    device_checks: Callable[[], tuple[tuple[str, bool], ...]] = lambda: (),
     service_reason: str = "",
     dial: Callable[[str], None] = lambda address: None,
     set_system_clock: Callable[[int], bool] = lambda wall_ms: False,
@@ -103,7 +102,7 @@ def assemble(
     password_cost: int = PASSWORD_COST,
     https: OpenHttps | None = None,
 ) -> Shop:
-    """Put one terminal together. `device_checks` adds rows (name in room "check", passed) to the self-test.
+    """Put one terminal together.
 
     `dial` points the link at a host typed in at the first run; `set_system_clock` says whether it was allowed to;
     `note` hears what goes wrong on the line to the host, one line of text at a time, without any secret. `https` opens
@@ -121,7 +120,7 @@ def assemble(
     def self_tests() -> tuple[tuple[str, bool], ...]:
         # Version and checksum of the kernel's options stand among the checks, on the first screen and on the slip.
         crypto = all(passed for _, passed in known_answers())
-        return (("keys", crypto), ("journal", not service_reason), (identity(kernel), True), *ready, *device_checks())
+        return (("keys", crypto), ("journal", not service_reason), (identity(kernel), True), *ready)
 
     profile = profile or load_profile(config.link.profile)
     profile = replace(

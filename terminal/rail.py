@@ -12,7 +12,6 @@ Source: retail digest, "QR payments"; docs/architecture.md, "A wallet's order".
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -197,9 +196,6 @@ class Rail(Protocol):
 
     async def bill(self, day: datetime.date) -> Bill:
         """The trade bill of a day of China's civil time."""
-
-
-Rails = Mapping[str, Rail]
 
 
 def order_of(payment: PaymentRecord) -> Order:

@@ -186,7 +186,6 @@ class Shop:
         self.paper_low = False  # As the last slip has found it: low paper prints, and nobody is asked for anything.
         self.clock_offset_ms = 0
         self.card_presence = Presence.ABSENT
-        self.card_notice = ""  # Why the reader is out of use, in the person's words; "" when it works.
 
     def kernel_profile(self) -> TerminalProfile:
         """The kernel's terminal data with the host's lists and this terminal's own numbers (tags 9F16, 9F1C)."""

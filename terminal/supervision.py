@@ -22,24 +22,22 @@ KEPT = 8  # Starts remembered; more than CRASHES, so that a look at the journal 
 STARTS = "starts"
 
 
-def crashes_within(starts: Sequence[int], now_ms: int, window_ms: int = WINDOW_MS) -> int:
-    """How many of the recorded starts lie within the window around `now_ms`.
+def within_window(starts: Sequence[int], now_ms: int) -> list[int]:
+    """Which of the recorded starts lie within the window around `now_ms`.
 
     A start that lies in the future was recorded before the clock was set back; by less than the window it counts.
 
-    >>> crashes_within([1_000, 200_000, 400_000], 450_000)
-    2
+    >>> within_window([1_000, 200_000, 400_000], 450_000)
+    [200000, 400000]
     """
-    return sum(1 for start in starts if abs(now_ms - start) <= window_ms)
+    return [start for start in starts if abs(now_ms - start) <= WINDOW_MS]
 
 
 def record_start(tx: Tx) -> bool:
     """Record this start; True when it has to be a service start. Commit it before anything that could crash."""
-    starts: tuple[int, ...] = tx.get(STARTS, ())
-    crashed = crashes_within(starts, tx.now_ms)
-    recent = [start for start in starts if abs(tx.now_ms - start) <= WINDOW_MS]
+    recent = within_window(tx.get(STARTS, ()), tx.now_ms)
     tx.set(STARTS, [*recent, tx.now_ms][-KEPT:])
-    return crashed >= CRASHES
+    return len(recent) >= CRASHES
 
 
 def clean_stop(tx: Tx) -> None:

@@ -1,6 +1,9 @@
-"""The simulated acquirer, and what it was asked: every request about money on a card that is no plain sale."""
+"""The simulated acquirer, and what it was told: every frame, or every request for a card's money but plain sales."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
 
 from sim.acquirer import Acquirer
 from sim.card import PROFILES
@@ -10,11 +13,28 @@ from terminal.hostlink.frame import unwrap
 MONEY = ("0100", "0200", "0220", "0400")
 
 
-class HearingHost(Acquirer):
-    """`asked`: the requests, oldest first, those that were refused too."""
+class ToldHost(Acquirer):
+    """`told`: its frames with their moments, so that another one can be brought to the same point."""
 
-    def __init__(self, seed: int = 7) -> None:
-        super().__init__(seed=seed)
+    def __init__(self) -> None:
+        super().__init__(seed=7)
+        self.told: list[tuple[bytes, int]] = []
+
+    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
+        self.told.append((frame, now_ms))
+        return super().handle(frame, now_ms)
+
+    def brought_to(self, told: Iterable[tuple[bytes, int]]) -> Self:
+        for frame, now_ms in told:
+            self.handle(frame, now_ms)
+        return self
+
+
+class HearingHost(ToldHost):
+    """`asked`: every request about money on a card that is no plain sale, oldest first, those that were refused too."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.asked: list[Message] = []
 
     def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:

@@ -50,7 +50,6 @@ class Counter:
         self.heard: list[str] = []
         self.said: list[str] = []
         self.screens: list[str] = []
-        self.card_in = False
 
     def do(self, act: str, **values: Any) -> None:
         self.said.append(json.dumps({"do": act, **values}))

@@ -68,7 +68,6 @@ def with_pin(*after: Transcript) -> Transcript:
 
 A, D, T, C = Result.APPROVED, Result.DECLINED, Result.TERMINATED, Result.CANCELLED
 TC, AAC, ARQC = Cryptogram.TC, Cryptogram.AAC, Cryptogram.ARQC
-NO_IAD_TVR = "8000048000"
 
 CASES = {
     "approved with online PIN": Case(

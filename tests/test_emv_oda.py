@@ -153,7 +153,6 @@ def test_a_wrong_dynamic_signature() -> None:
 
 # What is absent. Spec: Book 3 §7.5.
 
-SDA_BITS, DDA_BITS, CDA_BITS = "42", "08", "04"
 MISSING = 0x20
 
 

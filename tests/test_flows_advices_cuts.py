@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from test_flows_later_cuts import LIFE_MS, Told, payments
+from hearing_host import HearingHost
+from test_flows_later_cuts import LIFE_MS, payments
 
 from sim.cut_loop import CutLoop, PowerCut
 from sim.loop import START_WALL_MS
@@ -41,11 +42,11 @@ class Story:
     name: str
     first: str
     then: str  # {auth_code} is the first payment's.
-    wrongs: Callable[[tuple[PaymentRecord, ...], Told, World], list[str]]
+    wrongs: Callable[[tuple[PaymentRecord, ...], HearingHost, World], list[str]]
 
 
-def advice_wrongs(kind: Kind) -> Callable[[tuple[PaymentRecord, ...], Told, World], list[str]]:
-    def wrongs(held: tuple[PaymentRecord, ...], host: Told, world: World) -> list[str]:
+def advice_wrongs(kind: Kind) -> Callable[[tuple[PaymentRecord, ...], HearingHost, World], list[str]]:
+    def wrongs(held: tuple[PaymentRecord, ...], host: HearingHost, world: World) -> list[str]:
         original = held[0]
         made = [p for p in held[1:] if p.kind is kind and p.state is not PaymentState.ABANDONED]
         told = {m.text(11) for m in host.asked if m.mti == "0220"}
@@ -61,7 +62,7 @@ def advice_wrongs(kind: Kind) -> Callable[[tuple[PaymentRecord, ...], Told, Worl
     return wrongs
 
 
-def order_wrongs(held: tuple[PaymentRecord, ...], host: Told, world: World) -> list[str]:
+def order_wrongs(held: tuple[PaymentRecord, ...], host: HearingHost, world: World) -> list[str]:
     orders = [p for p in held if p.kind is Kind.MOTO_SALE]
     asked = {m.text(11) for m in host.asked if m.text(25) == "08" and m.mti == "0200"}
     undone = {m.text(11) for m in host.asked if m.text(25) == "08" and m.mti == "0400"}
@@ -71,7 +72,7 @@ def order_wrongs(held: tuple[PaymentRecord, ...], host: Told, world: World) -> l
     return found if done == asked - undone else [*found, f"the host has {asked - undone}, the terminal {done}"]
 
 
-def signature_wrongs(held: tuple[PaymentRecord, ...], host: Told, world: World) -> list[str]:
+def signature_wrongs(held: tuple[PaymentRecord, ...], host: HearingHost, world: World) -> list[str]:
     signed = [p for p in held if p.amount.amount_minor == 10000 and p.kind is Kind.SALE]
     found = []
     for sale in signed:
@@ -123,7 +124,7 @@ def offer(world: World) -> None:
     world.shop.config = dataclasses.replace(world.config, transactions=offered)
 
 
-def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0) -> CutLoop:
+def live(data: Path, host: HearingHost, text: str, life: int, cut_at: int = 0) -> CutLoop:
     loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * LIFE_MS)
     try:
         with World(loop=loop, data=data, acquirer=host) as world:
@@ -137,18 +138,18 @@ def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0) -> CutLo
 @pytest.mark.slow
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_cut_at_every_moment(story: Story, tmp_path: Path) -> None:
-    ready, before = tmp_path / "ready", Told()
+    ready, before = tmp_path / "ready", HearingHost()
     live(ready, before, FIRST_RUN + OPERATOR + "idle:\n" + story.first + "idle:", 0)
     held = payments(ready)
     code = held[0].facts["auth_code"] if held else ""
     text = OPERATOR + "idle: CANCEL\n" + story.then.format(auth_code=code)
     shutil.copytree(ready, tmp_path / "whole")
-    total = live(tmp_path / "whole", Told(tuple(before.told)), text, 1).passed
+    total = live(tmp_path / "whole", HearingHost().brought_to(before.told), text, 1).passed
     assert payments(tmp_path / "whole")[-1].state is PaymentState.COMPLETED
     assert total > 4
     wrong: list[str] = []
     for cut_at in range(1, total + 1):
-        data, host = tmp_path / f"{cut_at}", Told(tuple(before.told))
+        data, host = tmp_path / f"{cut_at}", HearingHost().brought_to(before.told)
         shutil.copytree(ready, data)
         where = live(data, host, text, 1, cut_at).where
         live(data, host, OPERATOR + "idle: CANCEL\n" + NEXT, 2)

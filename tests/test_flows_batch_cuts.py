@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hearing_host import ToldHost
 from test_flows_recovery import Counter
 
-from sim.acquirer import Acquirer
 from sim.acquirer.requests import Answer
 from sim.books import all_payments, discrepancies
 from sim.cut_loop import CutLoop, PowerCut
@@ -41,18 +41,8 @@ SETTLE_BEHIND = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nidle: wait 90\n
 SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
-class Host(Acquirer):
-    """Remembers its frames, so that another one can be brought to the same point; finds every batch unbalanced."""
-
-    def __init__(self, frames: tuple[tuple[bytes, int], ...] = ()) -> None:
-        super().__init__(seed=7)
-        self.told: list[tuple[bytes, int]] = []
-        for frame, now_ms in frames:
-            self.handle(frame, now_ms)
-
-    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
-        self.told.append((frame, now_ms))
-        return super().handle(frame, now_ms)
+class Host(ToldHost):
+    """Finds every batch unbalanced."""
 
     def _judge(self, message: Message, *rest: Any) -> Answer | None:
         answer = super()._judge(message, *rest)
@@ -163,7 +153,7 @@ def test_cut_at_every_moment(story: Story, tmp_path: Path, record_property: Any)
     with World(loop=CutLoop("ready"), data=ready, acquirer=before, profile=story.profile) as world:
         world.run(play(world, FIRST_RUN + OPERATOR + "idle:\n" + story.first + "idle:"))
         payments = len(all_payments(world.journal)) + bool(story.tip_minor)
-    whole = Host(tuple(before.told))
+    whole = Host().brought_to(before.told)
     shutil.copytree(ready, tmp_path / "whole")
     total = live(tmp_path / "whole", whole, story, 1).passed
     mend(tmp_path / "whole", whole, story)
@@ -172,7 +162,7 @@ def test_cut_at_every_moment(story: Story, tmp_path: Path, record_property: Any)
     record_property("cuts", total)
     wrong: list[str] = []
     for cut_at in range(1, total + 1):
-        data, host = tmp_path / f"{cut_at}", Host(tuple(before.told))
+        data, host = tmp_path / f"{cut_at}", Host().brought_to(before.told)
         shutil.copytree(ready, data)
         where = live(data, host, story, 1, cut_at).where
         mend(data, host, story)

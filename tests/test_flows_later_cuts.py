@@ -59,26 +59,12 @@ STORIES = (
 )  # fmt: skip
 
 
-class Told(HearingHost):
-    """Remembers its frames, so that another one can be brought to the same point."""
-
-    def __init__(self, frames: tuple[tuple[bytes, int], ...] = ()) -> None:
-        super().__init__()
-        self.told: list[tuple[bytes, int]] = []
-        for frame, now_ms in frames:
-            self.handle(frame, now_ms)
-
-    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
-        self.told.append((frame, now_ms))
-        return super().handle(frame, now_ms)
-
-
 def payments(data: Path) -> tuple[PaymentRecord, ...]:
     with World(data=data) as world:
         return tuple(reversed(all_payments(world.journal)))
 
 
-def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0) -> CutLoop:
+def live(data: Path, host: HearingHost, text: str, life: int, cut_at: int = 0) -> CutLoop:
     loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * LIFE_MS)
     try:
         with World(loop=loop, data=data, acquirer=host) as world:
@@ -88,7 +74,7 @@ def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0) -> CutLo
     return loop
 
 
-def wrongs(story: Story, data: Path, host: Told) -> list[str]:
+def wrongs(story: Story, data: Path, host: HearingHost) -> list[str]:
     original, *later = payments(data)
     asked = {m.text(11) for m in host.asked if m.mti != "0400" and m.text(11) != original.stan}
     effective = asked - {m.text(11) for m in host.asked if m.mti == "0400"}
@@ -123,17 +109,17 @@ def wrongs(story: Story, data: Path, host: Told) -> list[str]:
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.kind.value)
 def test_cut_at_every_moment(story: Story, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    before = Told()
+    before = HearingHost()
     live(ready, before, FIRST_RUN + OPERATOR + "idle:\n" + story.first + "idle:", 0)
     facts = payments(ready)[0].facts
     text = OPERATOR + "idle: CANCEL\n" + story.then.format(rrn=facts["rrn"], auth_code=facts["auth_code"])
     shutil.copytree(ready, tmp_path / "whole")
-    total = live(tmp_path / "whole", Told(tuple(before.told)), text, 1).passed
+    total = live(tmp_path / "whole", HearingHost().brought_to(before.told), text, 1).passed
     assert payments(tmp_path / "whole")[1].state is PaymentState.COMPLETED
     assert total > 8
     wrong: list[str] = []
     for cut_at in range(1, total + 1):
-        data, host = tmp_path / f"{cut_at}", Told(tuple(before.told))
+        data, host = tmp_path / f"{cut_at}", HearingHost().brought_to(before.told)
         shutil.copytree(ready, data)
         where = live(data, host, text, 1, cut_at).where
         live(data, host, OPERATOR + "idle:", 2)

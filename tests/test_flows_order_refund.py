@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hearing_host import ToldHost
 from test_flows_qr_life import QUERY, SHOWN, fault, moved_minor, slips_of
 from test_flows_static_code import kept
 from test_flows_stories import START
@@ -297,24 +298,16 @@ def test_a_batch_with_nothing_but_a_pending_refund_is_no_reason_to_keep_the_host
         assert world.journal.transact(lambda tx: tx.get("batch_no")) == "000002"
 
 
-class Told(Acquirer):
-    """Remembers its frames, so that another one can be brought to the same point."""
-
-    def __init__(self, frames: tuple[tuple[bytes, int], ...] = (), *, pending: bool = False) -> None:
-        super().__init__()
-        if pending:
-            pending_in(self)
-        self.faults.add(fault(K.CUSTOMER_PAYS, QUERY, times=EVERY))  # No phone of the first life is there later.
-        self.told: list[tuple[bytes, int]] = []
-        for frame, now_ms in frames:
-            self.handle(frame, now_ms)
-
-    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
-        self.told.append((frame, now_ms))
-        return super().handle(frame, now_ms)
+def a_host(before: ToldHost | None = None, *, pending: bool = False) -> ToldHost:
+    """A fresh one, or one that is where `before` is."""
+    host = ToldHost()
+    if pending:
+        pending_in(host)
+    host.faults.add(fault(K.CUSTOMER_PAYS, QUERY, times=EVERY))  # No phone of the first life is there later.
+    return host.brought_to(before.told if before else ())
 
 
-def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0) -> CutLoop:
+def live(data: Path, host: ToldHost, text: str, life: int, cut_at: int = 0) -> CutLoop:
     loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * 600_000)
     try:
         with World(loop=loop, data=data, acquirer=host) as world:
@@ -324,7 +317,7 @@ def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0) -> CutLo
     return loop
 
 
-def wrongs(data: Path, host: Told) -> list[str]:
+def wrongs(data: Path, host: ToldHost) -> list[str]:
     """What is not as it should be after the cut and the start that follows it."""
     found: list[str] = []
     with World(data=data, acquirer=host) as world:
@@ -347,16 +340,16 @@ def wrongs(data: Path, host: Told) -> list[str]:
 @pytest.mark.slow
 def test_the_power_is_cut_at_every_moment_of_a_settlement_with_a_pending_refund(tmp_path: Path) -> None:
     """Whatever is settled balances, and the refund counts once, in the same batch of both books."""
-    ready, before = tmp_path / "ready", Told(pending=True)
+    ready, before = tmp_path / "ready", a_host(pending=True)
     refunded = back("1200") + "refund_open: ENTER\nidle:"
     live(ready, before, FIRST_RUN + OPERATOR + "idle:\n" + SHOWN + "show_qr:\napproved:\nidle: CANCEL\n" + refunded, 0)
     text = OPERATOR + SETTLE + SIGN_IN + "idle: wait 400\norder_late: ENTER\nidle:"
     shutil.copytree(ready, tmp_path / "whole")
-    total = live(tmp_path / "whole", Told(tuple(before.told), pending=True), text, 1).passed
+    total = live(tmp_path / "whole", a_host(before, pending=True), text, 1).passed
     assert total > 20
     wrong: list[str] = []
     for cut_at in range(1, total + 1):
-        data, host = tmp_path / f"{cut_at}", Told(tuple(before.told), pending=True)
+        data, host = tmp_path / f"{cut_at}", a_host(before, pending=True)
         shutil.copytree(ready, data)
         where = live(data, host, text, 1, cut_at).where
         live(data, host, OPERATOR + "idle: wait 400\n", 2)
@@ -375,15 +368,15 @@ def test_the_power_is_cut_at_every_moment_of_a_settlement_with_a_pending_refund(
 @pytest.mark.slow
 def test_the_power_is_cut_at_every_moment_of_a_refund(tmp_path: Path) -> None:
     """After the next sign-in it was never begun, or is done once, in both books and on paper."""
-    ready, before = tmp_path / "ready", Told()
+    ready, before = tmp_path / "ready", a_host()
     live(ready, before, FIRST_RUN + OPERATOR + "idle:\n" + SHOWN + "show_qr:\napproved:\nidle:", 0)
     text = OPERATOR + "idle: CANCEL\n" + back("1200") + "approved:\nidle:"
     shutil.copytree(ready, tmp_path / "whole")
-    total = live(tmp_path / "whole", Told(tuple(before.told)), text, 1).passed
+    total = live(tmp_path / "whole", a_host(before), text, 1).passed
     assert total > 8
     wrong: list[str] = []
     for cut_at in range(1, total + 1):
-        data, host = tmp_path / f"{cut_at}", Told(tuple(before.told))
+        data, host = tmp_path / f"{cut_at}", a_host(before)
         shutil.copytree(ready, data)
         where = live(data, host, text, 1, cut_at).where
         live(data, host, OPERATOR + "idle: wait 200\n", 2)

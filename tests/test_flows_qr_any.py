@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hearing_host import ToldHost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.acquirer import Acquirer, Fault, FaultKind
+from sim.acquirer import Fault, FaultKind
 from sim.acquirer.book import EntryState
 from sim.books import all_payments, discrepancies
 from sim.cut_loop import CutLoop, PowerCut
@@ -53,20 +54,6 @@ class Life:
     faults: tuple[Fault, ...] = ()
 
 
-class Told(Acquirer):
-    """Remembers its frames, so that another one can be brought to the same point."""
-
-    def __init__(self, frames: tuple[tuple[bytes, int], ...] = ()) -> None:
-        super().__init__(seed=11)
-        self.told: list[tuple[bytes, int]] = []
-        for frame, now_ms in frames:
-            self.handle(frame, now_ms)
-
-    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
-        self.told.append((frame, now_ms))
-        return super().handle(frame, now_ms)
-
-
 @dataclass(frozen=True)
 class Ready:
     data: Path
@@ -75,7 +62,7 @@ class Ready:
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
-    data, host = tmp_path_factory.mktemp("ready") / "data", Told()
+    data, host = tmp_path_factory.mktemp("ready") / "data", ToldHost()
     with World("ready", data=data, acquirer=host) as world:
         world.run(play(world, FIRST_RUN + OPERATOR + "idle:"))
     yield Ready(data, tuple(host.told))
@@ -109,7 +96,7 @@ class Case:
     def __init__(self, ready: Ready, life: Life, folder: Path) -> None:
         self.life, self.data = life, folder / "data"
         shutil.copytree(ready.data, self.data)
-        self.host = Told(ready.frames)
+        self.host = ToldHost().brought_to(ready.frames)
         self.phone = Phone(self.host.gateway, dict.fromkeys(Phone(self.host.gateway).wallets, PHONE_BALANCE_MINOR))
         for fault in life.faults:
             self.host.faults.add(fault)

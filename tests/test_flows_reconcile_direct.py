@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import pytest
 from test_flows_reconcile import bills
 from test_flows_stories import START
-from wallet_gateways import Keys, alipay_contract, wechat_contract
+from wallet_gateways import Handed, Keys, gateway_of, wallet_of
 
-from drivers.ports import HttpAnswer, LinkDown, LinkFault
 from sim.acquirer.wallets import Wallet, WalletKind
 from sim.books import all_payments
-from sim.gateways.alipay import AlipayGateway
 from sim.gateways.till import Mood, Till
-from sim.gateways.wechat import Merchant, WeChatGateway
 from sim.loop import START_WALL_MS
 from sim.story import play, press, to_menu, to_transaction
 from sim.world import World
 from terminal.model import Finding, Money
-from terminal.wallets.alipay import Alipay
 from terminal.wallets.direct import Direct
-from terminal.wallets.wechat import WeChat
 
 pytestmark = pytest.mark.slow
 F = Finding
@@ -35,33 +28,6 @@ TOMORROW = "idle: wait 76000 CANCEL\n"
 # The acquirer's bill comes first; nothing was sold through it.
 ASK = to_menu("reports") + "menu: 5\nenter_number: ENTER\nreconciled: CANCEL\nprinting:\n"
 DONE = "reconciled: ENTER\nprinting:\nidle:"
-
-
-class Handed:
-    """Meets `drivers.ports.Https`: each request is the gateway's at once."""
-
-    host = "wallet.test"
-
-    def __init__(self, gateway: WeChatGateway | AlipayGateway, world: World) -> None:
-        self._gateway = gateway
-        self._world = world
-
-    def exchange(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", **_: object
-    ) -> HttpAnswer:
-        now_ms, url = self._world.world_ms(), urlsplit(target)
-        if isinstance(self._gateway, WeChatGateway):
-            lower = {name.lower(): value for name, value in headers.items()}
-            answer = self._gateway.handle(method, target, lower, body, now_ms)
-        else:
-            bill = url.path == "/bill"
-            answer = self._gateway.bill(url.query) if bill else self._gateway.handle(url.query, now_ms)
-        if answer is None:
-            raise LinkDown(LinkFault.TIMEOUT, sent=True)
-        return HttpAnswer(answer.status, {n.lower(): v for n, v in (answer.headers or {}).items()}, answer.body)
-
-    def at(self, host: str) -> Handed:
-        return self
 
 
 @dataclass
@@ -94,17 +60,8 @@ def keys() -> Keys:
 def shop(request: pytest.FixtureRequest, keys: Keys) -> Iterator[Shop]:
     draw, name = random.Random(1).randbytes, str(request.param)
     with World(f"direct {name}") as world:
-        till = Till("https://pay.test/", "13" if name == "wechat" else "28", draw)
-        wallet: WeChat | Alipay
-        if name == "wechat":
-            merchant = Merchant("1900000001", "wx0000000000000001", "SERIAL01", keys.merchant.public_key())
-            wechat = WeChatGateway(till, merchant, keys.wallet, "PUB_KEY_ID_01", keys.forger, draw)
-            numbers = itertools.count()
-            line = Handed(wechat, world)
-            wallet = WeChat(wechat_contract(keys), line, world.world_ms, lambda: f"N{next(numbers):08d}")
-        else:
-            alipay = AlipayGateway(till, "2021000000000001", keys.merchant.public_key(), keys.wallet, keys.forger)
-            wallet = Alipay(alipay_contract(keys), Handed(alipay, world), world.world_ms)
+        till, gateway = gateway_of(name, keys, draw)
+        wallet = wallet_of(name, keys, Handed(gateway, world.world_ms), world.world_ms)
         world.shop.rails = {name: Direct(wallet, fee_bp=RATE_BP)}
         yield Shop(world, till, Wallet(WalletKind(name), 1_000_000, confirm_from_minor=50_000), name)
 

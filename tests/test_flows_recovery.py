@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hearing_host import ToldHost
 
 from drivers.ports import Key, LinkFault, Paper
 from keys import KeyStore, Usage
@@ -151,22 +152,10 @@ class Prepared:
     frames: tuple[tuple[bytes, int], ...]
 
 
-class Recording(Acquirer):
-    """An acquirer that remembers what it was told, so that another one can be brought to the same point."""
-
-    def __init__(self) -> None:
-        super().__init__(seed=5)
-        self.told: list[tuple[bytes, int]] = []
-
-    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
-        self.told.append((frame, now_ms))
-        return super().handle(frame, now_ms)
-
-
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     data = tmp_path_factory.mktemp("prepared") / "data"
-    acquirer = Recording()
+    acquirer = ToldHost()
     live(data, acquirer, CutLoop("prepared"), STORIES[0])
     return Prepared(data, tuple(acquirer.told))
 
@@ -200,13 +189,12 @@ class Case:
     def __init__(self, story: Story, prepared: Prepared, data: Path) -> None:
         self.story = story
         self.data = data
-        self.acquirer = Recording()
+        self.acquirer = ToldHost()
         self.lives = 0
         self.where: list[str] = []
         if story.signed_in:
             shutil.copytree(prepared.data, data)
-            for frame, now_ms in prepared.frames:
-                self.acquirer.handle(frame, now_ms)
+            self.acquirer.brought_to(prepared.frames)
         for fault in story.faults:
             self.acquirer.faults.add(fault)
 

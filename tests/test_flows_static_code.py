@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from hearing_host import ToldHost
 from test_flows_stories import START
 
 from emv import qr
-from sim.acquirer import Acquirer, Fault, FaultKind
+from sim.acquirer import Fault, FaultKind
 from sim.acquirer.book import Receipt
 from sim.acquirer.requests import Answer, Request
 from sim.acquirer.static_codes import StaticDesk
@@ -240,21 +241,7 @@ def test_a_phone_reads_the_code_from_the_paper_and_from_a_panel_that_can_carry_i
         assert (code.dynamic, code.text("54"), code.text("62", "07")) == (False, "", "10000001")
 
 
-class Told(Acquirer):
-    """Remembers its frames and payments, so that another one can be brought to the same point."""
-
-    def __init__(self, before: Told | None = None) -> None:
-        super().__init__()
-        self.told: list[tuple[bytes, int]] = []
-        for frame, now_ms in before.told if before else ():
-            self.handle(frame, now_ms)
-
-    def handle(self, frame: bytes, now_ms: int) -> tuple[bytes, ...]:
-        self.told.append((frame, now_ms))
-        return super().handle(frame, now_ms)
-
-
-def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0, code: str = "") -> tuple[CutLoop, str]:
+def live(data: Path, host: ToldHost, text: str, life: int, cut_at: int = 0, code: str = "") -> tuple[CutLoop, str]:
     loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * 600_000)
     try:
         with World(loop=loop, data=data, acquirer=host) as world:
@@ -269,16 +256,16 @@ def live(data: Path, host: Told, text: str, life: int, cut_at: int = 0, code: st
 @pytest.mark.slow
 def test_the_power_is_cut_at_every_moment_of_a_receipt(tmp_path: Path) -> None:
     """After the next start each receipt is booked once, whether somebody waited for it or not."""
-    ready, before = tmp_path / "ready", Told()
+    ready, before = tmp_path / "ready", ToldHost()
     _, code = live(ready, before, FIRST_RUN + OPERATOR + PRINT, 0)
     text = OPERATOR + TILL + "await_receipt: pay-printed alipay:1200 pay-printed wechat:700\napproved:\n"
     text += "idle: wait 40\nidle:"
     shutil.copytree(ready, tmp_path / "whole")
-    loop, _ = live(tmp_path / "whole", Told(before), text, 1, code=code)
+    loop, _ = live(tmp_path / "whole", ToldHost().brought_to(before.told), text, 1, code=code)
     assert loop.passed > 10
     wrong: list[str] = []
     for cut_at in range(1, loop.passed + 1):
-        data, host = tmp_path / f"{cut_at}", Told(before)
+        data, host = tmp_path / f"{cut_at}", ToldHost().brought_to(before.told)
         shutil.copytree(ready, data)
         where = live(data, host, text, 1, cut_at, code)[0].where
         live(data, host, OPERATOR + "idle: wait 200\n", 2, code=code)

@@ -8,17 +8,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from wallet_gateways import Keys, wechat_contract
+from wallet_gateways import Handed, Keys, gateway_of, wallet_of, wechat_contract
 
-from drivers.ports import HttpAnswer, LinkDown, LinkFault
 from sim.acquirer.wallets import Wallet, WalletKind
 from sim.books import all_payments
 from sim.gateways.till import Mood, State, Till
-from sim.gateways.wechat import Merchant, WeChatGateway
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, press, to_menu, to_transaction
 from sim.world import World
@@ -33,31 +31,6 @@ SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 BEFORE_MINOR = 1_000_000
 
 
-class HandedOver:
-    """Meets `drivers.ports.Https`: the request is the gateway's at once. `cut`: no byte leaves."""
-
-    host = "wechat.test"
-
-    def __init__(self, gateway: WeChatGateway, wall_ms: Callable[[], int]) -> None:
-        self._gateway = gateway
-        self._wall_ms = wall_ms
-        self.cut = False
-
-    def exchange(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", **_: object
-    ) -> HttpAnswer:
-        if self.cut:
-            raise LinkDown(LinkFault.REFUSED, sent=False)
-        lower = {name.lower(): value for name, value in headers.items()}
-        answer = self._gateway.handle(method, target, lower, body, self._wall_ms())
-        if answer is None:
-            raise LinkDown(LinkFault.TIMEOUT, sent=True)
-        return HttpAnswer(answer.status, {n.lower(): v for n, v in (answer.headers or {}).items()}, answer.body)
-
-    def at(self, host: str) -> HandedOver:
-        return self
-
-
 @dataclass
 class Shop:
     """The world, the till behind the rail, and a customer whose code is read by `scan CODE`."""
@@ -65,7 +38,7 @@ class Shop:
     world: World
     till: Till
     user: Wallet
-    line: HandedOver
+    line: Handed
 
     def code(self) -> str:
         return self.till.new_code(self.user, START_WALL_MS)
@@ -91,12 +64,9 @@ def keys() -> Keys:
 def shop(keys: Keys) -> Iterator[Shop]:
     draw = random.Random(1).randbytes
     with World("direct") as world:
-        till = Till("https://pay.test/", "13", draw)
-        merchant = Merchant("1900000001", "wx0000000000000001", "SERIAL01", keys.merchant.public_key())
-        gateway = WeChatGateway(till, merchant, keys.wallet, "PUB_KEY_ID_01", keys.forger, draw)
-        line = HandedOver(gateway, world.world_ms)
-        numbers = itertools.count()
-        wallet = WeChat(wechat_contract(keys), line, world.world_ms, lambda: f"N{next(numbers):08d}")
+        till, gateway = gateway_of(NAME, keys, draw)
+        line = Handed(gateway, world.world_ms)
+        wallet = wallet_of(NAME, keys, line, world.world_ms)
         world.shop.rails = {NAME: Direct(wallet)}
         # The customer's codes are made before the day begins, and are good for all of it.
         user = Wallet(WalletKind.WECHAT, BEFORE_MINOR, confirm_from_minor=50_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from terminal.journal import Journal
-from terminal.supervision import CRASHES, KEPT, WINDOW_MS, clean_stop, crashes_within, record_start
+from terminal.supervision import CRASHES, KEPT, WINDOW_MS, clean_stop, record_start, within_window
 
 MINUTE_MS = 60_000
 
@@ -75,4 +75,4 @@ def test_what_is_kept_is_bounded() -> None:
     [([], 0), ([0], 1), ([-WINDOW_MS], 1), ([-WINDOW_MS - 1], 0), ([WINDOW_MS + 1], 0), ([-1, -2, -3], 3)],
 )
 def test_the_windows_edges(starts: list[int], count: int) -> None:
-    assert crashes_within(starts, 0) == count
+    assert len(within_window(starts, 0)) == count

@@ -19,7 +19,7 @@ from keys.testkeys import PUBLISHED, TEST_TMK
 from keys.usage import Algorithm, Mode
 
 PAN = "6212790200001797"
-TMK, KBPK, PIK, MAK = (KeyRef(usage) for usage in (Usage.TMK, Usage.KBPK, Usage.PIK, Usage.MAK))
+TMK, KBPK, PIK = (KeyRef(usage) for usage in (Usage.TMK, Usage.KBPK, Usage.PIK))
 AES_KBPK = bytes.fromhex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F")  # Published.
 TDES_KBPK = bytes.fromhex("0123456789ABCDEF23456789ABCDEF01456789ABCDEF0123")
 

@@ -31,7 +31,7 @@ from terminal.journal import Journal, JournalBroken
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 
-TMK, KBPK, PIK, MAK, IK = (KeyRef(usage) for usage in (Usage.TMK, Usage.KBPK, Usage.PIK, Usage.MAK, Usage.INITIAL_KEY))
+TMK, KBPK, IK = (KeyRef(usage) for usage in (Usage.TMK, Usage.KBPK, Usage.INITIAL_KEY))
 AES_KBPK = bytes.fromhex("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F")
 ONE = [bytes.fromhex(text) for text in ("1A2B3C4D5E6F70818293A4B5C6D7E8F9", "0F1E2D3C4B5A69788796A5B4C3D2E1F0")]
 TWO = [bytes.fromhex(text) for text in ("13579BDF02468ACE1122334455667788", "31425364758697A899AABBCCDDEEFF01")]

@@ -143,10 +143,10 @@ def test_a_module_that_does_not_answer_is_an_error_that_says_what_to_do(wired: W
 def test_a_babbling_module_is_reported_once_and_then_works_again(wired: Wired) -> None:
     seen = watched(wired.scanner)
     for _ in range(5):
-        wired.module.babble(b"\xa5" * 4000)
+        wired.module.send(b"\xa5" * 4000)
         threading.Event().wait(0.02)
     assert "sends nonsense" in str(wired.faults.get(timeout=WAIT_S))
-    wired.module.babble(b"\r\n")
+    wired.module.send(b"\r\n")
     assert quiet(seen)
     wired.module.hold(CODE)
     wired.scanner.trigger(True)
@@ -157,9 +157,9 @@ def test_a_babbling_module_is_reported_once_and_then_works_again(wired: Wired) -
 
 def test_half_a_text_is_dropped_and_does_not_join_the_next(wired: Wired) -> None:
     seen = watched(wired.scanner)
-    wired.module.babble(b"half a te")
+    wired.module.send(b"half a te")
     threading.Event().wait(0.6)
-    wired.module.babble(b"whole\r")
+    wired.module.send(b"whole\r")
     assert seen.get(timeout=WAIT_S) == b"whole"
     assert wired.scanner.dropped == 9
 

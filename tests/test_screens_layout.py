@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import pickle
-import re
 from dataclasses import FrozenInstanceError, replace
 from itertools import combinations
 
@@ -27,7 +26,6 @@ from terminal.screens.wrap import cut, cut_start, wrap
 from terminal.strings import LANGUAGES, Words
 
 FONT = load_font()
-MONEY = re.compile(r"-?¥\d+\.\d\d")
 # The only screens whose example is too long on purpose: a label or the longest number of a card, a host name, any text.
 CUT_ON_PURPOSE = {"choose_application", "enter_number", "type_card_number", "problem", "declined"}
 

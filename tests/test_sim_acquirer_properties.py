@@ -68,7 +68,6 @@ class Shift:
         self.caller.sign_in()
         self.sent: list[Message] = []
         self.orders: list[str] = []
-        self.payloads: list[str] = []
         self.wallet = Wallet(WalletKind.WECHAT, 1_000_000)
         self.money = self._money()
 

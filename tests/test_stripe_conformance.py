@@ -102,10 +102,10 @@ def test_it_is_watched_once(wired: Wired) -> None:
 def test_a_babbling_reader_is_reported_once_and_then_works_again(wired: Wired) -> None:
     seen = watched(wired.reader)
     for _ in range(4):
-        wired.device.babble(b"\xa5" * 200)
+        wired.device.send(b"\xa5" * 200)
         threading.Event().wait(0.02)
     assert "sends nonsense" in str(wired.faults.get(timeout=WAIT_S))
-    wired.device.babble(b"\r\n")
+    wired.device.send(b"\r\n")
     wired.device.swipe(SWIPE)
     assert seen.get(timeout=WAIT_S) == SWIPE
     assert wired.faults.empty()
@@ -114,7 +114,7 @@ def test_a_babbling_reader_is_reported_once_and_then_works_again(wired: Wired) -
 
 def test_half_a_swipe_is_dropped_and_does_not_join_the_next(wired: Wired) -> None:
     seen = watched(wired.reader)
-    wired.device.babble(SWIPE[:40])
+    wired.device.send(SWIPE[:40])
     threading.Event().wait(0.6)
     wired.device.swipe(SWIPE)
     assert seen.get(timeout=WAIT_S) == SWIPE

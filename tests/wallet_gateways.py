@@ -1,20 +1,21 @@
-"""Both gateways behind a port of TLS, and the terminal's wallets before them: shared by the tests of direct wallets."""
+"""Both gateways, on a port of TLS or at once, and the terminal's wallets before them: for tests of direct wallets."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from drivers.https import HttpsClient
-from drivers.ports import HttpAnswer
+from drivers.ports import HttpAnswer, Https, LinkDown, LinkFault
 from sim.acquirer.wallets import Wallet, WalletKind
 from sim.gateways.alipay import AlipayGateway
 from sim.gateways.server import GatewayServer
@@ -73,6 +74,37 @@ class Impatient(HttpsClient):
         return super().exchange(*words, **{**more, "within_s": self.patience_s})
 
 
+class Handed:
+    """Meets `drivers.ports.Https`: each request is the gateway's at once. `cut`: no byte leaves."""
+
+    host = "wallet.test"
+
+    def __init__(self, gateway: WeChatGateway | AlipayGateway, wall_ms: Callable[[], int]) -> None:
+        self._gateway = gateway
+        self._wall_ms = wall_ms
+        self.cut = False
+
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", **_: object
+    ) -> HttpAnswer:
+        if self.cut:
+            raise LinkDown(LinkFault.REFUSED, sent=False)
+        url = urlsplit(target)
+        if isinstance(self._gateway, WeChatGateway):
+            lower = {name.lower(): value for name, value in headers.items()}
+            answer = self._gateway.handle(method, target, lower, body, self._wall_ms())
+        elif url.path == "/bill":
+            answer = self._gateway.bill(url.query)
+        else:
+            answer = self._gateway.handle(url.query, self._wall_ms())
+        if answer is None:
+            raise LinkDown(LinkFault.TIMEOUT, sent=True)
+        return HttpAnswer(answer.status, {n.lower(): v for n, v in (answer.headers or {}).items()}, answer.body)
+
+    def at(self, host: str) -> Handed:
+        return self
+
+
 @dataclass(slots=True)
 class Bench:
     """One wallet with its gateway's till, a user with money, and the clock of both."""
@@ -91,28 +123,31 @@ def bench(which: str, keys: Keys, folder: Path) -> Iterator[Bench]:
     """`which` is "wechat" or "alipay"."""
     clock, draw = Clock(), random.Random(1).randbytes
     certificates = make_certificates(folder)
-    till = Till("https://pay.test/", "13" if which == "wechat" else "28", draw)
-    wechat = alipay = None
-    if which == "wechat":
-        merchant = Merchant("1900000001", "wx0000000000000001", "SERIAL01", keys.merchant.public_key())
-        wechat = WeChatGateway(till, merchant, keys.wallet, "PUB_KEY_ID_01", keys.forger, draw)
-    else:
-        alipay = AlipayGateway(till, "2021000000000001", keys.merchant.public_key(), keys.wallet, keys.forger)
+    till, gateway = gateway_of(which, keys, draw)
+    wechat, alipay = (gateway, None) if isinstance(gateway, WeChatGateway) else (None, gateway)
     with GatewayServer(wechat, alipay, certificates, lambda: clock.ms) as server:
         client = Impatient("127.0.0.1", server.port, ca_file=certificates.ca)
-        wallet: WeChat | Alipay
-        if which == "wechat":
-            numbers = itertools.count()
-            wallet = WeChat(
-                wechat_contract(keys),
-                client,
-                lambda: clock.ms + clock.skew_ms,
-                lambda: f"NONCE{next(numbers):08d}",
-            )
-        else:
-            wallet = Alipay(alipay_contract(keys), client, lambda: clock.ms + clock.skew_ms)
+        wallet = wallet_of(which, keys, client, lambda: clock.ms + clock.skew_ms)
         user = Wallet(WalletKind(which), 100_000, confirm_from_minor=50_000)
         yield Bench(wallet, till, user, clock, server.port, certificates.ca, client)
+
+
+def gateway_of(
+    which: str, keys: Keys, draw: Callable[[int], bytes]
+) -> tuple[Till, WeChatGateway | AlipayGateway]:
+    till = Till("https://pay.test/", "13" if which == "wechat" else "28", draw)
+    merchant_key = keys.merchant.public_key()
+    if which == "wechat":
+        merchant = Merchant("1900000001", "wx0000000000000001", "SERIAL01", merchant_key)
+        return till, WeChatGateway(till, merchant, keys.wallet, "PUB_KEY_ID_01", keys.forger, draw)
+    return till, AlipayGateway(till, "2021000000000001", merchant_key, keys.wallet, keys.forger)
+
+
+def wallet_of(which: str, keys: Keys, line: Https, wall_ms: Callable[[], int]) -> WeChat | Alipay:
+    if which == "wechat":
+        numbers = itertools.count()
+        return WeChat(wechat_contract(keys), line, wall_ms, lambda: f"NONCE{next(numbers):08d}")
+    return Alipay(alipay_contract(keys), line, wall_ms)
 
 
 def wechat_contract(keys: Keys) -> WeChatContract:

@@ -22,7 +22,6 @@ from terminal.model import Kind
 
 BATCH_LIMIT = 999_999  # F60.2 has six digits; 000000 is none.
 CRYPTOGRAMS_LIMIT = 100_000  # How many used ones are remembered; a replay is tried soon or never.
-ORDERS_LIMIT = 200_000  # A soak test makes fewer; more means that somebody floods us.
 
 TerminalId = tuple[str, str]  # Merchant number, terminal number.
 

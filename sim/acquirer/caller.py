@@ -37,14 +37,13 @@ class Caller:
         profile: Profile,
         folder: Path,
         *,
-        merchant_no: str = TEST_MERCHANT,
         terminal_no: str = TEST_TERMINAL,
     ) -> None:
         self._send = send
         self.profile = profile
         self.keys = KeyStore.open(folder, terminal_id=terminal_no)
         self.keys.load_test_tmk(profile.key_cipher)
-        self.terminal = Terminal(merchant_no, terminal_no, "000000")
+        self.terminal = Terminal(TEST_MERCHANT, terminal_no, "000000")
         self.stan = 0
         self.last_sale: Message | None = None
 
@@ -73,11 +72,9 @@ class Caller:
             self.terminal = replace(self.terminal, batch_no=answer.batch_no)
         return reply
 
-    def sale_message(
-        self, amount_minor: int, card: VirtualCard, *, pin: str = "", stan: str = "", un: bytes = b""
-    ) -> Message:
+    def sale_message(self, amount_minor: int, card: VirtualCard, *, pin: str = "") -> Message:
         """An 0200 with that card's own ARQC, without F64. `pin`: as the cardholder keys it ("": none)."""
-        return self.request(Kind.SALE, amount_minor, card, pin=pin, stan=stan, un=un)
+        return self.request(Kind.SALE, amount_minor, card, pin=pin)
 
     def request(
         self,
@@ -86,18 +83,16 @@ class Caller:
         card: VirtualCard,
         *,
         pin: str = "",
-        stan: str = "",
-        un: bytes = b"",
         original: Original | None = None,
         extra: Mapping[int, str | bytes] | None = None,
     ) -> Message:
         """Any kind, the card taking part as its row says, without F64. A balance has no amount."""
         row = self.profile.transactions[kind]
-        stan = stan or self.next_stan()
+        stan = self.next_stan()
         app = card.profile.applications[0]
         fields = CardFields(pan=app.pan, expiry=app.expiry[:4], sequence=app.sequence)
         if row.card is Card.FULL:
-            icc = draw_cryptogram(card, amount_minor, un or bytes.fromhex(stan).rjust(UNPREDICTABLE_BYTES, b"\x00"))
+            icc = draw_cryptogram(card, amount_minor, bytes.fromhex(stan).rjust(UNPREDICTABLE_BYTES, b"\x00"))
             fields = replace(fields, icc=icc)
         if row.card in (Card.FULL, Card.READ):
             fields = replace(fields, track2=app.track2.hex().upper().rstrip("F"))
@@ -132,7 +127,7 @@ class Caller:
         self.last_sale = self.sale_message(amount_minor, card, pin=keyed)
         return self.call(self.last_sale, mac=True)
 
-    def reversal_message(self, sale: Message, reason: str = "98", *, kind: Kind = Kind.SALE) -> Message:
+    def reversal_message(self, sale: Message, *, kind: Kind = Kind.SALE) -> Message:
         """The 0400 that belongs to a request of this kind."""
         kept = Kept(
             stan=sale.text(11),
@@ -146,7 +141,7 @@ class Caller:
             icc=sale.binary(55),
         )
         row = self.profile.transactions[kind]
-        return card_reversal(row, self.terminal, self.profile, kept, reason=reason)
+        return card_reversal(row, self.terminal, self.profile, kept, reason="98")
 
     def reverse(self, sale: Message, *, kind: Kind = Kind.SALE) -> Message | None:
         return self.call(self.reversal_message(sale, kind=kind), mac=True)

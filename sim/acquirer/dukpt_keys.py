@@ -69,9 +69,8 @@ def _mac(method: MacMethod, key: bytes, data: bytes) -> bytes:
 class DukptDesk:
     """Whose KSN is whose, and how far each has counted."""
 
-    def __init__(self, profile: Profile, bdk: bytes = BY_NAME["bdk"]) -> None:
+    def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._bdk = bdk
         self._owners: dict[bytes, TerminalId] = {}
         self._reached: dict[bytes, int] = {}
 
@@ -85,7 +84,7 @@ class DukptDesk:
             raise KeyRefused("this KSN is another terminal's")
         if ksn.counter < self._reached.get(ksn.identity, 0):
             raise KeyRefused("this KSN has been passed")
-        return MessageKeys(self._bdk, ksn, self._profile)
+        return MessageKeys(BY_NAME["bdk"], ksn, self._profile)
 
     def took(self, message: Message) -> None:
         """Its MAC was good: no older message will be taken. Until then anybody could have made it up."""

@@ -23,7 +23,6 @@ from keys import KeyRefused, KeyScheme, MacMethod
 from sim.track_host import open_track
 
 UNREADABLE = "?"  # In place of a track.
-KEY_BYTES = 16  # A TMK's, and a working key's in double length.
 KCV_BYTES = 4
 KEY_DRAWS_LIMIT = 8  # Equal parts come by chance once in 2**56.
 # By the profile's cipher: bytes of a key, and for each F60.3 of the sign-in how many of PIK, MAK, TDK the block holds.

@@ -9,7 +9,6 @@ Spec: docs/host-link.md §4 (TMK download).
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
 from dataclasses import replace
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -23,21 +22,16 @@ KCV_BYTES = 4
 PUBLISHED = bytes.fromhex("2B7E151628AED2A6ABF7158809CF4F3C")
 
 
-def published_key() -> bytes:
-    return PUBLISHED
-
-
 class MasterKeys:
-    """New TMKs that terminals have asked for and not yet confirmed. `make` gives the next one."""
+    """New TMKs that terminals have asked for and not yet confirmed: each is the published one."""
 
-    def __init__(self, registry: Registry, make: Callable[[], bytes] = published_key) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._make = make
         self._waiting: dict[TerminalId, bytes] = {}
 
     def block(self, terminal: TerminalId, row: TerminalRow) -> bytes:
         """F62 of the answer: the new key under the present one, and its check value."""
-        fresh = self._waiting.setdefault(terminal, self._make())
+        fresh = self._waiting.setdefault(terminal, PUBLISHED)
         return _encrypted(row.tmk, fresh) + _check_value(fresh)
 
     def taken(self, terminal: TerminalId, row: TerminalRow, kcv: bytes) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from keys.testkeys import TEST_TMK
-from sim.card.profiles import PROFILES, CardProfile
+from sim.card.profiles import PROFILES
 
 TEST_MERCHANT = "898440153110001"
 TEST_TERMINAL = "10000001"
@@ -107,7 +107,7 @@ class Registry:
         return row if row is not None and row.enabled else None
 
 
-def card_accounts(profiles: Mapping[str, CardProfile] = PROFILES) -> tuple[Account, ...]:
+def card_accounts() -> tuple[Account, ...]:
     """An account for every application of every card profile; one card's applications share nothing."""
     return tuple(
         Account(
@@ -119,7 +119,7 @@ def card_accounts(profiles: Mapping[str, CardProfile] = PROFILES) -> tuple[Accou
             refuses=profile.issuer_refuses,
             sends=profile.issuer_sends,
         )
-        for profile in profiles.values()
+        for profile in PROFILES.values()
         for app in profile.applications
     )
 

@@ -37,9 +37,9 @@ _PATTERNS = tuple(
 class Refused(Exception):
     """Not let in, or not understood as HTTP: a status and its reason."""
 
-    def __init__(self, status: int, reason: str, field: str = "", allow: str = "") -> None:
+    def __init__(self, status: int, reason: str, allow: str = "") -> None:
         super().__init__(reason)
-        self.status, self.reason, self.field, self.allow = status, reason, field, allow
+        self.status, self.reason, self.allow = status, reason, allow
 
 
 class ApiServer:
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, error: Exception) -> None:
         match error:
             case Refused():
-                status, field = error.status, error.field
+                status, field = error.status, ""
             case Wrong():
                 status, field = (422, error.field) if error.field else (400, "")
             case Conflict():

@@ -128,9 +128,9 @@ def icc_certificate(
     return _certificate(issuer, head, icc, static_data)
 
 
-def signed_static_data(issuer: RsaKey, static_data: bytes, code: bytes = b"\xda\xc0", *, form: int = 0x03) -> bytes:
-    """93; `code` is what 9F45 becomes. Spec: Book 2 §5.1 table 3."""
-    body = bytes((form, 0x01)) + code
+def signed_static_data(issuer: RsaKey, static_data: bytes, *, form: int = 0x03) -> bytes:
+    """93; 9F45 becomes DAC0. Spec: Book 2 §5.1 table 3."""
+    body = bytes((form, 0x01, 0xDA, 0xC0))
     return sign(issuer, body.ljust(issuer.size - 22, b"\xbb"), static_data)
 
 

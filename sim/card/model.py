@@ -218,11 +218,11 @@ def luhn_digit(number: str) -> str:
     return str(-total % 10)
 
 
-def make_test_pan(bin_digits: str, running: int, length: int = 16) -> str:
-    """A test card number: BIN, zeros, running number, Luhn digit. Nobody's card.
+def make_test_pan(bin_digits: str, running: int) -> str:
+    """A test card number of 16 digits: BIN, zeros, running number, Luhn digit. Nobody's card.
 
     >>> make_test_pan("622500", 1)
     '6225000000000014'
     """
-    body = bin_digits + f"{running:0{length - len(bin_digits) - 1}d}"
+    body = bin_digits + f"{running:0{15 - len(bin_digits)}d}"
     return body + luhn_digit(body)

@@ -31,7 +31,6 @@ from terminal.hostlink.subfields import read_f60, read_f61, read_tlv
 from terminal.model import mask_pan
 
 _PLACE = re.compile(r"tpdu|header|[0-9]{1,2}|6[01]\.[1-7]|55\.[0-9A-F]{2,6}|59\.[0-9A-Z]{2}")
-_BARE = ("present", "absent", "new", "batch", "date", "mac")
 _ABOUT = re.compile(r"(as|answered) ([0-9]{1,2})(?:\.(.+))?")
 _PIN = re.compile(r"pin ([0-9]{4,12})")
 ABSENT = "-"

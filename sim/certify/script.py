@@ -136,7 +136,7 @@ def words_of(profile: Profile) -> dict[str, str]:
     }
 
 
-def load_script(profile: Profile | None = None, groups: tuple[str, ...] = GROUPS) -> tuple[Case, ...]:
+def load_script(profile: Profile | None = None) -> tuple[Case, ...]:
     """The shipped script in a profile's dialect (`unionpay` by default). Raises ScriptError."""
     profile = profile or load_profile("unionpay")
     words = words_of(profile)
@@ -148,7 +148,7 @@ def load_script(profile: Profile | None = None, groups: tuple[str, ...] = GROUPS
     shapes, steps = read_shapes(_in_dialect(SHAPES, read(SHAPES), words)), read_steps(read(STEPS))
     has = {"header": bool(profile.header), "key-block": not profile.dukpt}
     cases: list[Case] = []
-    for group in groups:
+    for group in GROUPS:
         cases += read_cases(group, _in_dialect(group, read(group), words), shapes, steps)
     twice = {case.id for case in cases if [other.id for other in cases].count(case.id) > 1}
     if twice:

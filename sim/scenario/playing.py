@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.scenario.reading import Scenario, ScenarioError
+from sim.scenario.reading import Scenario
 from sim.scenario.steps import Mark
 from sim.stage import Stage, Terms
 from sim.story import StoryError
@@ -67,11 +67,3 @@ def play_scenario(scenario: Scenario, language: str = "en", seed: int | str = 0)
             payments=stage.payments() if stage.is_on else [],
             slips=len(stage.slips),
         )
-
-
-def must_play(scenario: Scenario, language: str = "en") -> Played:
-    """The same, for tests. Raises ScenarioError with place and reason."""
-    played = play_scenario(scenario, language)
-    if played.problem:
-        raise ScenarioError(played.file, Mark(played.line, played.column), played.problem)
-    return played

@@ -276,11 +276,11 @@ def read_step(node: Node, path: str) -> Step:
         raise ValueError(wrong.problem) from None
 
 
-def load_scenario(path: Path, shown: str = "") -> Scenario:
+def load_scenario(path: Path) -> Scenario:
     """Raises ScenarioError, and OSError when there is no such file."""
     data = path.read_bytes()
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as broken:
-        raise ScenarioError(shown or str(path), Mark(1, 1), f"not UTF-8 (byte {broken.start})") from None
-    return read_scenario(text, shown or str(path))
+        raise ScenarioError(str(path), Mark(1, 1), f"not UTF-8 (byte {broken.start})") from None
+    return read_scenario(text, str(path))

@@ -18,10 +18,9 @@ Parts = Callable[[Case], tuple[tuple[int, str], ...]]
 class Shrinker:
     """`fails(case)` plays it; `faults_of(case)` names each fault that may still befall it, as (transaction, name)."""
 
-    def __init__(self, fails: Fails, faults_of: Parts, on_step: Callable[[Case], None] = lambda case: None) -> None:
+    def __init__(self, fails: Fails, faults_of: Parts) -> None:
         self._fails = fails
         self._faults_of = faults_of
-        self._on_step = on_step
         self.runs = 0
 
     def shrink(self, case: Case) -> Case:
@@ -44,7 +43,6 @@ class Shrinker:
                 self.runs += 1
                 if self._fails(smaller):
                     case = smaller
-                    self._on_step(case)
                 else:
                     kept += gone
             if size == 1:

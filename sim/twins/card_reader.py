@@ -16,6 +16,7 @@ from drivers.ports import CardGone, CardMute, DeviceError, Presence
 from sim.card.hostile import CardPulled
 
 DEVICE = "card reader"
+RESET_MS = 60
 
 
 class ChipCard(Protocol):
@@ -32,12 +33,9 @@ class TwinCardReader:
     `spend(ms)`, if given, is told what each command costs (sim.loop.SimLoop.spend), `command_ms` a command.
     """
 
-    def __init__(
-        self, *, spend: Callable[[int], None] = lambda ms: None, command_ms: int = 15, reset_ms: int = 60
-    ) -> None:
+    def __init__(self, *, spend: Callable[[int], None] = lambda ms: None, command_ms: int = 15) -> None:
         self._spend = spend
         self._command_ms = command_ms
-        self._reset_ms = reset_ms
         self._lock = threading.RLock()  # The panel's thread inserts while the device's thread transceives.
         self._tell: Callable[[Presence], None] = lambda presence: None
         self._told: Presence | None = None
@@ -63,7 +61,7 @@ class TwinCardReader:
             for warm in (False, True):
                 if self._card is None:
                     raise CardGone(DEVICE, "there is no card; insert one and leave it in")
-                self._spend(self._reset_ms)
+                self._spend(RESET_MS)
                 answer = self._card.reset(warm=warm)
                 try:
                     self._atr = parse_atr(answer)

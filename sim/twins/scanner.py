@@ -10,9 +10,8 @@ from drivers.ports import DeviceError
 class TwinScanner:
     """The Scanner port. `hold` is what a phone or a piece of paper does."""
 
-    def __init__(self, on_look: Callable[[bool], None] | None = None) -> None:
+    def __init__(self) -> None:
         self._on_scan: Callable[[bytes], None] | None = None
-        self._on_look = on_look
         self._held: bytes | None = None
         self._once = False
         self.looking = False
@@ -24,7 +23,7 @@ class TwinScanner:
     def trigger(self, on: bool) -> None:
         if self.broken:
             raise DeviceError("scanner", "does not answer; check its cable, power and baud rate")
-        self._look(on)
+        self.looking = on
         self._read()
 
     def hold(self, code: bytes | None, *, once: bool = False) -> None:
@@ -38,17 +37,12 @@ class TwinScanner:
 
     def close(self) -> None:
         self._on_scan = None
-        self._look(False)
-
-    def _look(self, on: bool) -> None:
-        changed, self.looking = self.looking != on, on
-        if changed and self._on_look is not None:
-            self._on_look(on)
+        self.looking = False
 
     def _read(self) -> None:
         if self.looking and self._held is not None and self._on_scan is not None:
             code = self._held
             if self._once:
                 self._held, self._once = None, False
-            self._look(False)
+            self.looking = False
             self._on_scan(code)

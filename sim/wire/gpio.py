@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
 
 from drivers.gpio import LAYOUT, Pins
 from drivers.ports import Key, Lamp
@@ -32,17 +31,17 @@ def install_chip(chip: Chip) -> None:
 class PinBoard:
     """What a person does to keys and case, and what lamps and buzzer do, at the level of the pins."""
 
-    def __init__(self, pins: Pins, now_ms: Callable[[], float] | None = None) -> None:
+    def __init__(self, pins: Pins) -> None:
         self.pins = pins
-        self.chip = Chip(now_ms or (lambda: time.monotonic() * 1000))
+        self.chip = Chip(lambda: time.monotonic() * 1000)
         self._places = {key: (r, c) for r, row in enumerate(LAYOUT) for c, key in enumerate(row)}
         self.shut()
 
     def press(self, key: Key, *, bounce: bool = True) -> None:
         self._move(key, True, bounce)
 
-    def release(self, key: Key, *, bounce: bool = True) -> None:
-        self._move(key, False, bounce)
+    def release(self, key: Key) -> None:
+        self._move(key, False, True)
 
     def tap(self, key: Key) -> None:
         """Press and let go, as a finger does: held until the scan has had time to see it, however slow it is."""

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 PAGE_ROWS = 8
+ADDRESS = 0x3C
 SMBUS_BLOCK_LIMIT = 32  # I2C_SMBUS_BLOCK_MAX of Linux.
 COMMANDS, DATA = 0x00, 0x40  # The control bytes: a stream of commands, a stream of display data.
 
@@ -251,9 +252,8 @@ class Sh1107(Controller):
 class FakeSMBus:
     """The smbus2.SMBus that luma's i2c asks for, with one panel on it. Counts what a logic analyser would see."""
 
-    def __init__(self, panel: Controller, address: int = 0x3C) -> None:
+    def __init__(self, panel: Controller) -> None:
         self.panel = panel
-        self.address = address
         self.bytes_sent = 0  # Address, control and payload bytes.
         self.transactions = 0
         self.closed = False
@@ -263,7 +263,7 @@ class FakeSMBus:
         """One write. Raises OSError as the kernel does, Refused for bytes the panel does not know."""
         if self._fault is not None:
             raise OSError(self._fault, "injected")
-        if address != self.address:
+        if address != ADDRESS:
             raise OSError(errno.EREMOTEIO, "no acknowledge")
         if len(payload) > SMBUS_BLOCK_LIMIT:
             raise OSError(errno.EINVAL, "block too long")

@@ -21,6 +21,7 @@ from pathlib import Path
 
 VPCD_LIBRARY = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
+READER = "Zhanggui Virtual"
 SLOTS = 2  # vpcd's own number of slots for one entry in reader.conf.
 START_STEP_S = 0.05
 START_STEPS = 200  # 10 s: pcscd itself needs a tenth of a second, a busy machine more.
@@ -56,9 +57,8 @@ class PrivatePcscd:
     `folder` is made if need be and must have a short path (a Unix socket lies in it).
     """
 
-    def __init__(self, folder: Path, *, reader: str = "Zhanggui Virtual") -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._reader = reader
         self._process: subprocess.Popen[bytes] | None = None
         self._namespace = _namespace_command()
         self._port = 0
@@ -82,7 +82,7 @@ class PrivatePcscd:
 
     def reader(self, slot: int = 0) -> str:
         """The name of a slot, as pcscd gives it."""
-        return f"{self._reader} 00 {slot:02X}"
+        return f"{READER} 00 {slot:02X}"
 
     def port(self, slot: int = 0) -> int:
         """Where a slot's card connects to; another one after each start."""
@@ -146,7 +146,7 @@ class PrivatePcscd:
             path.unlink(missing_ok=True)
             return
         path.write_text(
-            f'FRIENDLYNAME "{self._reader}"\n'
+            f'FRIENDLYNAME "{READER}"\n'
             f"DEVICENAME /dev/null:0x{self._port:04X}\n"
             f"LIBPATH {VPCD_LIBRARY}\n"
             f"CHANNELID 0x{self._port:04X}\n"

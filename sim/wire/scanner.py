@@ -10,6 +10,7 @@ import threading
 
 from sim.wire.serial_pty import SerialPty
 
+LINE_END = b"\r\n"
 BUFFER_BYTES = 1024  # A command is 9 bytes; what is no command is thrown away.
 
 
@@ -23,21 +24,18 @@ def crc16_xmodem(data: bytes) -> int:
     return crc
 
 
-class SerialScanner:
-    """`path` is what the driver opens. `hold` puts a code before it; `babble` makes it send nonsense."""
+class SerialScanner(SerialPty):
+    """`hold` puts a code before it."""
 
-    def __init__(self, line_end: bytes = b"\r\n") -> None:
-        self._line_end = line_end
+    def __init__(self) -> None:
         self._buffer = bytearray()
-        self._lock = threading.Lock()
+        self._state_lock = threading.Lock()
         self._held: bytes | None = None
         self._once = False
         self._looking = False
         self.deaf = False  # Its receive line is broken: it answers nothing.
         self.refused = 0
-        self.triggers = 0
-        self._pty = SerialPty(self._receive, "scanner")
-        self.path = self._pty.path
+        super().__init__(self._receive, "scanner")
 
     @property
     def looking(self) -> bool:
@@ -45,39 +43,27 @@ class SerialScanner:
 
     def hold(self, code: bytes | None, *, once: bool = False) -> None:
         """Hold a code before it, or take it away (None). `once`: it is gone when it has been read."""
-        with self._lock:
+        with self._state_lock:
             self._held, self._once = code, once
             text = self._read()
-        self._pty.send(text)
+        self.send(text)
 
     def present(self, code: bytes) -> None:
         """Hold a code before it until it has been read once, as a customer does."""
         self.hold(code, once=True)
-
-    def babble(self, data: bytes) -> None:
-        self._pty.send(data)
-
-    def unplug(self) -> None:
-        self._pty.unplug()
-
-    def check(self) -> None:
-        self._pty.check()
-
-    def close(self) -> None:
-        self._pty.close()
 
     def _read(self) -> bytes:
         """The text it sends when it looks and something is there; then it looks no more."""
         if not self._looking or self._held is None:
             return b""
         self._looking = False
-        text = self._held + self._line_end
+        text = self._held + LINE_END
         if self._once:
             self._held, self._once = None, False
         return text
 
     def _receive(self, data: bytes) -> bytes:
-        with self._lock:
+        with self._state_lock:
             if self.deaf:
                 return b""
             self._buffer += data
@@ -106,7 +92,6 @@ class SerialScanner:
             self.refused += 1
             return _answer(0x01)
         self._looking = bool(body[4] & 1)
-        self.triggers += self._looking
         return _answer(0x00)
 
 

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from sim.wire.serial_pty import SerialPty
 
+LINE_END = b"\r\n"
 
-class SerialStripe:
-    """`path` is what the driver opens. `swipe` sends one line, `babble` any bytes. What it is sent counts as wrong."""
 
-    def __init__(self, line_end: bytes = b"\r\n") -> None:
-        self._line_end = line_end
-        self._pty = SerialPty(self._receive, "stripe")
-        self.path = self._pty.path
+class SerialStripe(SerialPty):
+    """`swipe` sends one line. What it is sent counts as wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(_refused, "stripe")
 
     def swipe(self, line: bytes) -> None:
-        self._pty.send(line + self._line_end)
+        self.send(line + LINE_END)
 
-    def babble(self, data: bytes) -> None:
-        self._pty.send(data)
 
-    def unplug(self) -> None:
-        self._pty.unplug()
-
-    def check(self) -> None:
-        self._pty.check()
-
-    def close(self) -> None:
-        self._pty.close()
-
-    def _receive(self, data: bytes) -> bytes:
-        raise ValueError(f"a stripe reader takes no commands, and was sent {len(data)} bytes")
+def _refused(data: bytes) -> bytes:
+    raise ValueError(f"a stripe reader takes no commands, and was sent {len(data)} bytes")

@@ -81,11 +81,11 @@ def laboratory_serial(terminal_no: str) -> bytes:
     return bytes.fromhex(f"ffff98{digits:0>8.8}000000")
 
 
-async def choose_and_load(shop: Shop, also: Callable[[Tx], None] | None = None) -> bool:
+async def choose_and_load(shop: Shop) -> bool:
     """As `load`, after the person has said how."""
     items = offered(shop)
     chosen = await choose(shop, len(items), lambda at: screens.Menu(title="menu.load_keys", items=items, selected=at))
-    return chosen is not None and await load(shop, items[chosen], also)
+    return chosen is not None and await load(shop, items[chosen])
 
 
 async def load(shop: Shop, way: str, also: Callable[[Tx], None] | None = None) -> bool:

@@ -21,8 +21,6 @@ REQUIREMENT_DIGIT = 5  # The sixth, counted from 0.
 LRI_MARK = b"LRI\x00\x1c"  # A dial line's report between TPDU and header; stripped, never sent.
 LRI_BYTES = 33
 
-SIGN_IN_AGAIN = 3  # Processing requirement 3.
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:

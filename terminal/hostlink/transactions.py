@@ -83,7 +83,7 @@ class Row:
 _D, _C, _N = Effect.DEBIT, Effect.CREDIT, Effect.NONE
 _REV, _REP, _UNK, _NO = Silence.REVERSE, Silence.REPEAT, Silence.UNKNOWN, Silence.NOTHING
 _FULL, _READ, _TYPED, _SEALED = Card.FULL, Card.READ, Card.TYPED, Card.NONE
-_STAN, _DATE, _WHO, _NONE = Names.STAN, Names.DATE, Names.AUTHORISER, Names.NOTHING
+_STAN, _DATE, _WHO = Names.STAN, Names.DATE, Names.AUTHORISER
 _RA, _R, _A = (37, 38), (37,), (38,)
 K = Kind
 
