@@ -83,8 +83,10 @@ def test_what_the_world_refuses_is_shown_at_the_test_s_own_line(tmp_path: Path) 
     reasons = [line[2:] for line in ended.stdout.splitlines() if line.startswith("E  ")]
     assert [reason.strip() for reason in reasons] == [
         "sim.story.StoryError: there is a card in the reader already",
-        "ValueError: 'ENTR': digits and key names; 'ENTR': did you mean ENTER?"
-        " one of ENTER, CANCEL, CLEAR, UP, DOWN, 00",
+        (
+            "ValueError: 'ENTR': digits and key names; 'ENTR': did you mean ENTER?"
+            " one of ENTER, CANCEL, CLEAR, UP, DOWN, 00"
+        ),
         f"ValueError: 'aproved': did you mean approved? one of {len(SCREENS)}",
         "ValueError: run until what? one of screen, text, slip, idle",
     ]
