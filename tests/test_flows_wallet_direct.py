@@ -21,8 +21,8 @@ from sim.gateways.till import Mood, State, Till
 from sim.gateways.wechat import Merchant, WeChatGateway
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, press, to_menu, to_transaction
-from sim.world import World
-from terminal.model import Kind, Method
+from sim.world import MERCHANT_NO, TERMINAL_NO, World
+from terminal.model import Kind, Method, Mode
 from terminal.rail import ACQUIRER
 from terminal.receipts import SettlementSlip, from_record
 from terminal.wallets.direct import Direct
@@ -287,3 +287,11 @@ def test_the_host_is_told_of_its_own_orders_alone(shop: Shop) -> None:
         (Kind.SALE, 2, 5_700, False),
         (Kind.SALE, 1, 1_300, True),
     ]
+
+
+def test_direct_orders_alone_keep_no_number_of_the_hosts_away(shop: Shop) -> None:
+    """The host goes on with its next batch: nothing of ours is in the one before."""
+    shop.plays(sale(shop.code()) + "approved:\nidle: CANCEL\n")
+    shop.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
+    shop.world.run(play(shop.world, to_menu("sign_in") + "signing_in:\nidle:"))
+    assert shop.world.shop.mode is Mode.SIGNED_IN
