@@ -99,6 +99,11 @@ STORIES = (
         faults=(fault(K.DROP_REPLY, REFUND), fault(K.DROP_REPLY, REFUND_QUERY)),
     ),
     Story(
+        "its answer is lost, and the question about it refused: that says nothing of the refund",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
+        3800, faults=(fault(K.DROP_REPLY, REFUND), Fault(K.CODE, processing_code=REFUND_QUERY, code="58")),
+    ),
+    Story(
         "it never arrived: the refund query says so, and it is sent again",
         SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
         3800, faults=(fault(K.DROP_REQUEST, REFUND),),

@@ -42,6 +42,7 @@ class HandedOver:
         self._gateway = gateway
         self._wall_ms = wall_ms
         self.cut = False
+        self.ahead_ms = 0  # Of our clock: the wallet's is right.
 
     def exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", **_: object
@@ -49,7 +50,7 @@ class HandedOver:
         if self.cut:
             raise LinkDown(LinkFault.REFUSED, sent=False)
         lower = {name.lower(): value for name, value in headers.items()}
-        answer = self._gateway.handle(method, target, lower, body, self._wall_ms())
+        answer = self._gateway.handle(method, target, lower, body, self._wall_ms() + self.ahead_ms)
         if answer is None:
             raise LinkDown(LinkFault.TIMEOUT, sent=True)
         return HttpAnswer(answer.status, {n.lower(): v for n, v in (answer.headers or {}).items()}, answer.body)
@@ -295,3 +296,20 @@ def test_direct_orders_alone_keep_no_number_of_the_hosts_away(shop: Shop) -> Non
     shop.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
     shop.world.run(play(shop.world, to_menu("sign_in") + "signing_in:\nidle:"))
     assert shop.world.shop.mode is Mode.SIGNED_IN
+
+
+def test_a_question_that_the_wallet_does_not_take_says_nothing_of_the_refund(shop: Shop) -> None:
+    """Its answer is lost, and then our clock is an hour wrong: 401. What may be back is not given back twice."""
+    asked = to_transaction("order-refund") + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 1200 ENTER\n"
+
+    async def people() -> None:
+        await play(shop.world, FIRST_RUN + OPERATOR + sale(shop.code()) + "approved:\nidle: CANCEL\n")
+        shop.till.mood.deaf = True
+        await play(shop.world, asked + SUPERVISOR + "refund_open: ENTER\n")
+        shop.till.mood.deaf, shop.line.ahead_ms = False, 3_600_000
+        await play(shop.world, "idle: wait 400 CANCEL\n")
+        shop.line.ahead_ms = 0
+        await play(shop.world, "idle: wait 900\norder_late: ENTER\nidle:")
+
+    shop.world.run(people())
+    shop.ends("completed completed", 3_800)
