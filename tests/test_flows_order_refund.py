@@ -26,7 +26,9 @@ from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
 from sim.world import MERCHANT_NO, TERMINAL_NO, World
 from terminal.hostlink.codec import Message
-from terminal.model import Kind, PaymentState
+from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
+from terminal.journal import Tx
+from terminal.model import Kind, Method, Money, PaymentState
 from terminal.receipts import SettlementSlip
 
 K = FaultKind
@@ -96,6 +98,11 @@ STORIES = (
         SALE + back("1200") + "refund_open: ENTER\n" + back("3801") + "refused: ENTER\n"
         + "idle: wait 400\norder_late: ENTER\nidle:", "completed completed", 3800,
         faults=(fault(K.DROP_REPLY, REFUND), fault(K.DROP_REPLY, REFUND_QUERY)),
+    ),
+    Story(
+        "its answer is lost, and the question about it refused: that says nothing of the refund",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
+        3800, faults=(fault(K.DROP_REPLY, REFUND), Fault(K.CODE, processing_code=REFUND_QUERY, code="58")),
     ),
     Story(
         "it never arrived: the refund query says so, and it is sent again",
@@ -244,6 +251,22 @@ def test_a_refund_is_done_when_its_whole_amount_is() -> None:
         assert [p.state.value for p in all_payments(world.journal)] == ["completed", "completed"]
         assert host.told == []
         assert discrepancies(world.journal, host) == []
+
+
+def test_a_full_batch_is_settled_before_another_refund() -> None:
+    """Field 48 counts to 999, also what goes back."""
+
+    def fill(tx: Tx) -> None:
+        for _ in range(TOTAL_COUNT_LIMIT):
+            refund = tx.new_payment(Method.QR_SHOWN, Money(1), "01", Kind.REFUND)
+            for state in (PaymentState.REQUESTED, PaymentState.APPROVED, PaymentState.COMPLETED):
+                tx.move(refund.id, state)
+
+    with World("full") as world:
+        world.run(play(world, START + SALE + "idle:"))
+        world.journal.transact(fill)
+        world.run(play(world, to_transaction("order-refund") + "refused: ENTER\n" + SETTLE + "idle:"))
+        assert {p.state.value for p in all_payments(world.journal)} == {"settled"}
 
 
 def pending_in(host: Acquirer, batch_no: str = "000001") -> None:

@@ -19,8 +19,8 @@ from sim.books import all_payments
 from sim.gateways.till import Mood, State, Till
 from sim.loop import START_WALL_MS
 from sim.story import FIRST_RUN, OPERATOR, play, press, to_menu, to_transaction
-from sim.world import World
-from terminal.model import Kind, Method
+from sim.world import MERCHANT_NO, TERMINAL_NO, World
+from terminal.model import Kind, Method, Mode
 from terminal.rail import ACQUIRER
 from terminal.receipts import SettlementSlip, from_record
 from terminal.wallets.direct import Direct
@@ -257,3 +257,28 @@ def test_the_host_is_told_of_its_own_orders_alone(shop: Shop) -> None:
         (Kind.SALE, 2, 5_700, False),
         (Kind.SALE, 1, 1_300, True),
     ]
+
+
+def test_direct_orders_alone_keep_no_number_of_the_hosts_away(shop: Shop) -> None:
+    """The host goes on with its next batch: nothing of ours is in the one before."""
+    shop.plays(sale(shop.code()) + "approved:\nidle: CANCEL\n")
+    shop.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
+    shop.world.run(play(shop.world, to_menu("sign_in") + "signing_in:\nidle:"))
+    assert shop.world.shop.mode is Mode.SIGNED_IN
+
+
+def test_a_question_that_the_wallet_does_not_take_says_nothing_of_the_refund(shop: Shop) -> None:
+    """Its answer is lost, and then our clock is an hour wrong: 401. What may be back is not given back twice."""
+    asked = to_transaction("order-refund") + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 1200 ENTER\n"
+
+    async def people() -> None:
+        await play(shop.world, FIRST_RUN + OPERATOR + sale(shop.code()) + "approved:\nidle: CANCEL\n")
+        shop.till.mood.deaf = True
+        await play(shop.world, asked + SUPERVISOR + "refund_open: ENTER\n")
+        shop.till.mood.deaf, shop.line.ahead_ms = False, 3_600_000
+        await play(shop.world, "idle: wait 400 CANCEL\n")
+        shop.line.ahead_ms = 0
+        await play(shop.world, "idle: wait 900\norder_late: ENTER\nidle:")
+
+    shop.world.run(people())
+    shop.ends("completed completed", 3_800)

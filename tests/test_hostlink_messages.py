@@ -522,6 +522,12 @@ def problems(text: str) -> list[str]:
     return str(wrong.value).splitlines()
 
 
+def test_an_amount_in_fen_is_sent_as_no_other_currency() -> None:
+    """¥128.50 is no 12,850 yen."""
+    (found,) = problems(SHIPPED.replace('currency = "156"', 'currency = "392"'))
+    assert found.endswith("batch.currency: must be one of 156")
+
+
 def test_all_errors_of_a_profile_are_reported_at_once_with_their_lines() -> None:
     text = (
         SHIPPED.replace('tpdu = "6000030000"', 'tpdu = "7000030000"')

@@ -137,6 +137,13 @@ def test_refunds_in_parts_never_exceed_the_order(place: Bench) -> None:
     assert (place.user.balance_minor, place.till.taken_minor) == (100_000, 0)
 
 
+def test_a_question_about_a_refund_is_no_refusal_of_it(place: Bench) -> None:
+    """Where there is no order there is none; whatever else is said of the question, nobody knows."""
+    assert place.wallet.refund_query(order(), Refund("R1", Money(5_000))).fate is RefundFate.ABSENT
+    place.till.mood.busy = True
+    assert place.wallet.refund_query(order(), Refund("R1", Money(5_000))).fate is RefundFate.SILENT
+
+
 def test_a_refund_is_pending_until_its_query_says_so(place: Bench) -> None:
     made = place.wallet.create(order())
     place.till.scan(made.payload, place.user, NOW_MS)

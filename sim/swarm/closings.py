@@ -15,6 +15,7 @@ from terminal.receipts.slips import LockSlip
 
 ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
 RUNNING = (PaymentState.NEW, PaymentState.REQUESTED, PaymentState.APPROVED, PaymentState.OFFLINE_APPROVED)
+REFUNDS = (Kind.REFUND, Kind.MOTO_REFUND, Kind.POINTS_REFUND)
 NOT_KNOWN = (PaymentState.UNKNOWN, PaymentState.REVERSING)
 
 
@@ -144,8 +145,15 @@ class UnsignedTakenBack:
         if happening.event.body["facts"].get("reason"):
             return  # The host has forced it.
         for paid in watch.ledger.completed.values():
-            if differs(paid) and paid.state is PaymentState.COMPLETED and paid.id not in self._tried:
+            stands = differs(paid) and paid.state is PaymentState.COMPLETED and not given_back(watch.ledger, paid)
+            if stands and paid.id not in self._tried:
                 yield f"a settlement begins, and nobody has tried once more to take back payment {paid.id}"
+
+
+def given_back(ledger: Ledger, paid: Paid) -> bool:
+    """Whether a refund has given something of it back, or may have."""
+    later = (p for p in ledger.payments.values() if p.facts.get("undoes") == paid.id and p.kind in REFUNDS)
+    return any(p.state not in (PaymentState.NEW, PaymentState.ABANDONED, PaymentState.DECLINED) for p in later)
 
 
 class SaidBeforeTakenBack:

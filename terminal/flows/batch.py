@@ -20,7 +20,7 @@ from terminal.methods.qr_giveback import OPEN_REFUND, REFUND_NO, is_pending
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.methods.qr_split import DISBELIEVED, split_in
 from terminal.methods.rails import RAIL
-from terminal.model import HELD_STATES, Kind, Method, Money, PaymentState
+from terminal.model import HELD_STATES, OPEN_STATES, Kind, Method, Money, PaymentState
 from terminal.rail import ACQUIRER
 from terminal.receipts import Discounts, OpenRow, TotalRow, UploadRow
 from terminal.shop import Shop
@@ -159,9 +159,13 @@ def _add(sums: list[int], payment: PaymentRecord) -> None:
 
 
 def _in_host(shop: Shop, payment: PaymentRecord) -> bool:
-    """The host knows of its own orders alone, and not of those that a wallet was asked for directly."""
+    return _is_hosts(payment) and (payment.method is Method.CARD or shop.profile.qr_in_totals)
+
+
+def _is_hosts(payment: PaymentRecord) -> bool:
+    """Not cash, the printed code, or an order that a wallet was asked for directly."""
     if payment.method in THROUGH_ORDERS:
-        return shop.profile.qr_in_totals and payment.facts.get(RAIL, ACQUIRER) == ACQUIRER
+        return payment.facts.get(RAIL, ACQUIRER) == ACQUIRER
     return payment.method is Method.CARD
 
 
@@ -185,18 +189,15 @@ def held(tx: Tx) -> int:
 def is_open(tx: Tx) -> bool:
     """Whether the open batch holds anything that its host should know under this very number.
 
-    Not cash, nor what came over the printed code, nor what an earlier batch has left open.
+    Not what is not its own, nor what an earlier batch has left open.
     """
-    batch = tx.get("batch", 1)
-    counted = sum(
-        total.count
-        for total in tx.totals(batch)
-        if total.method not in (Method.CASH, Method.QR_STATIC)
-        and total.state in HELD_STATES
-        and total.state is not PaymentState.NEW
+    return any(
+        _is_hosts(payment)
+        and payment.state in HELD_STATES
+        and payment.state is not PaymentState.NEW
+        and not (payment.state in OPEN_STATES and payment.facts.get(CARRIED))
+        for payment in of_batch(tx, tx.get("batch", 1))
     )
-    left = (p for p in tx.open_payments() if p.batch == batch and p.method is not Method.QR_STATIC)
-    return counted > sum(p.facts.get(CARRIED) is True for p in left)
 
 
 def open_rows(tx: Tx) -> tuple[OpenRow, ...]:

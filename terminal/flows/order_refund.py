@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge, type_amount
-from terminal.flows.sale import why_not_selling
+from terminal.flows.sale import batch_is_full, why_not_selling
 from terminal.loop import Commit, Sleep
 from terminal.methods import qr_giveback, qr_order
 from terminal.methods.answers import refusal_screen
@@ -36,6 +36,8 @@ PAID = (PaymentState.COMPLETED, PaymentState.SETTLED)
 
 async def refund(shop: Shop) -> None:
     """退款: the whole or a part, of any batch; all refunds of an order together are at most the order."""
+    if await _is_refused(shop, "batch_full" if await Commit(batch_is_full) else ""):
+        return
     sale = await _found(shop)
     if sale is None or await _is_refused(shop, await Commit(partial(_why_not, sale))):
         return

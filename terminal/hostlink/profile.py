@@ -26,7 +26,7 @@ from terminal.hostlink.profile_checks import Check, flag, line_of, list_of, one_
 from terminal.hostlink.profile_tables import KSN_CHARACTERS, any_nibbles, holds_ksn, override_fields, recode
 from terminal.hostlink.transactions import Row
 from terminal.hostlink.wire import Wire, compile_rows
-from terminal.model import Kind
+from terminal.model import CNY, Kind
 
 PROFILES = Path(__file__).parent / "profiles"
 TIMEOUT_LIMIT_MS = 300_000  # Five minutes before a silent host is longer than any customer stands there.
@@ -315,7 +315,8 @@ _SETTINGS = (
     _Setting("qr.static_category", "qr_static_category", pattern(r"[0-9]{4}", "four digits")),
     _Setting("qr.static_city", "qr_static_city", pattern(r"[\x20-\x7e]{1,15}", "1 to 15 ASCII characters")),
     _Setting("qr.static_ask_s", "qr_static_ask_s", whole(10, 3600)),
-    _Setting("batch.currency", "currency", pattern(r"[0-9]{3}", "three digits")),
+    # Every amount is in fen, so another F49 would make 12,850 yen of ¥128.50.
+    _Setting("batch.currency", "currency", one_of({CNY.numeric: CNY.numeric})),
     _Setting("batch.domestic", "domestic_organisations", list_of(r"[0-9A-Z]{3}", "three-character organisations")),
     _Setting("batch.sign_out", "sign_out_after_settlement", flag),
     _Setting("batch.certificates_when_balanced", "certificates_when_balanced", flag),

@@ -129,7 +129,7 @@ class HostRail:
             refund_no=refund.number,
             entry=_entry(order),
         )
-        return await self._ask_refund(order, refund, request)
+        return await self._ask_refund(order, refund, request, asked=True)
 
     async def bill(self, day: datetime.date) -> Bill:
         return await host_bill.fetch(self._shop, day)
@@ -153,11 +153,13 @@ class HostRail:
             return OrderNews(Fate.SILENT if answer.sent else Fate.UNSENT, fault=answer.reason)
         return read_news(answer, order, self._shop.profile)
 
-    async def _ask_refund(self, order: Order, refund: Refund, request: Message) -> RefundNews:
+    async def _ask_refund(
+        self, order: Order, refund: Refund, request: Message, *, asked: bool = False
+    ) -> RefundNews:
         answer = await ask_authenticated(self._shop, request, "qr_refund")
         if isinstance(answer, Silence):
             return RefundNews(RefundFate.SILENT if answer.sent else RefundFate.UNSENT, fault=answer.reason)
-        return read_refund_news(answer, order, refund)
+        return read_refund_news(answer, order, refund, asked=asked)
 
 
 def _entry(order: Order) -> str:
@@ -210,17 +212,19 @@ def _refusal(code: str, order: Order) -> OrderNews:
     return OrderNews(Fate.REFUSED, code, fault=CODE_WORDS.get(code, "") if scanned else "")
 
 
-def read_refund_news(answer: Answered, order: Order, refund: Refund) -> RefundNews:
-    """What an answer says of this refund. Never raises."""
+def read_refund_news(answer: Answered, order: Order, refund: Refund, *, asked: bool) -> RefundNews:
+    """What an answer says of this refund. Never raises. `asked`: of a query, which may itself be what is refused."""
     code = answer.verdict.code
     if answer.verdict.kind is VerdictKind.UNAUTHENTICATED:
         return RefundNews(RefundFate.SILENT, fault="unauthenticated")
     if code == PARTIAL_APPROVAL:
         return RefundNews(RefundFate.SILENT, fault="partial")
     if answer.verdict.kind is VerdictKind.DECLINED:
-        if code in IN_DOUBT or not is_last_word(code) or lookup(code).sign_in:
+        if code == NOT_KNOWN:
+            return RefundNews(RefundFate.ABSENT, code)
+        if asked or code in IN_DOUBT or not is_last_word(code) or lookup(code).sign_in:
             return RefundNews(RefundFate.SILENT, code, fault="unsure")
-        return RefundNews(RefundFate.ABSENT if code == NOT_KNOWN else RefundFate.REFUSED, code)
+        return RefundNews(RefundFate.REFUSED, code)
     try:
         said = read_refund(answer.reply)
     except FrameError:

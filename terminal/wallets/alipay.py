@@ -206,8 +206,11 @@ class Alipay:
 
     def refund_query(self, order: Order, refund: Refund) -> RefundNews:
         told = self._api.api_alipay_trade_fastpay_refund_query(refund.number, order.number)
-        if told.get("code") != OK:
-            return _refund_refused(told)
+        if told.get("code") != OK:  # The query was refused: of the refund that says nothing, unless there is no order.
+            code, said = text_in(told, "sub_code"), text_in(told, "sub_msg")
+            if told.get("code") == BUSINESS and code == ABSENT:
+                return RefundNews(RefundFate.ABSENT, code, said=said)
+            return RefundNews(RefundFate.SILENT, code, "unsure", said)
         if "out_request_no" not in told:
             return RefundNews(RefundFate.ABSENT)
         mine = (told.get("out_request_no"), told.get("out_trade_no")) == (refund.number, order.number)

@@ -232,11 +232,11 @@ class WeChat:
                 reason=refund.reason or None,
             )
         )
-        return self._refund_news(order, refund, status, told, missing=RefundFate.REFUSED)
+        return self._refund_news(order, refund, status, told, asked=False)
 
     def refund_query(self, order: Order, refund: Refund) -> RefundNews:
         status, told = _told(self._pay.query_refund(refund.number))
-        return self._refund_news(order, refund, status, told, missing=RefundFate.ABSENT)
+        return self._refund_news(order, refund, status, told, asked=True)
 
     def bill(self, day: datetime.date) -> Bill:
         status, told = _told(self._pay.trade_bill(day.isoformat()))
@@ -287,12 +287,13 @@ class WeChat:
         return OrderNews(fate, code, BAD_CODES.get(code, ""), said, NAME)
 
     def _refund_news(
-        self, order: Order, refund: Refund, status: int, told: Mapping[str, Any], *, missing: RefundFate
+        self, order: Order, refund: Refund, status: int, told: Mapping[str, Any], *, asked: bool
     ) -> RefundNews:
+        """`asked`: it was a query, and a refusal of that (a clock that is wrong: 401) says nothing of the refund."""
         code, said = text_in(told, "code"), text_in(told, "message")
         if status == 404:
-            return RefundNews(missing, code, said=said)
-        if status >= 500 or code in DOUBT:
+            return RefundNews(RefundFate.ABSENT if asked else RefundFate.REFUSED, code, said=said)
+        if status >= 500 or code in DOUBT or status != 200 and (asked or not code):
             return RefundNews(RefundFate.SILENT, code, "unsure", said)
         if status != 200:
             return RefundNews(RefundFate.REFUSED, code, said=said)
