@@ -33,10 +33,13 @@ FOLLOWED = (
     "garbled-reply",
     "no-mac",
     "power-cut-again-in-recovery",
+    "qr-host-silent",
+    "qr-power-cut",
     "refused",
     "reversal-lost",
     "settlement-lost",
     "sign-in-bad-key",
+    "wallet-discount",
     "wrong-mac",
 )
 APPLICATIONS = [app for card in PROFILES.values() for app in card.applications]

@@ -6,13 +6,14 @@ recording has them. Whoever typed a password that was refused types a wrong one 
 as short a one; whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then. A
 card that was read out is a test card's number, expiry and CVV2, or something that is refused where that was.
 What the host answered, or that it was silent, is a fault given before the request. An answer that was not believed
-was spoilt in a way that no recording shows; its MAC is wrong here. Where no request left, the line is refused; a card
-that was pulled out of a command is torn out of the same one. Each deed waits for the screen on which it was done, and
-for the moment.
+was spoilt in a way that no recording shows; its MAC is wrong here. An order of which the host said that it was paid is
+paid just before. Where no request left, the line is refused; a card that was pulled out of a command is torn out of the
+same one. Each deed waits for the screen on which it was done, and for the moment.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,9 +36,9 @@ PAPER = ("ok", "low", "out", "cover-open")
 Numbered = tuple[int, Line]
 
 
-NEW, REQUESTED, APPROVED_STATE, ABANDONED, REVERSING = "new", "requested", "approved", "abandoned", "reversing"
+NEW, REQUESTED, PAID, ABANDONED, REVERSING = "new", "requested", "approved", "abandoned", "reversing"
 PAN = "2"  # The field.
-SPOILT = {(REQUESTED, REVERSING): "wrong-mac", (APPROVED_STATE, REVERSING): "bad-arpc"}  # Not believed; by the card.
+SPOILT = {(REQUESTED, REVERSING): "wrong-mac", (PAID, REVERSING): "bad-arpc"}  # Not believed; by the card.
 
 
 def _step(line: Line) -> tuple[str, str]:
@@ -232,7 +233,7 @@ class _Person:
 
     def _host_until_next_deed(self, start: int) -> Iterator[dict[str, str]]:
         """A fault for each request up to the next deed that the host refused, or left without an answer to believe."""
-        asked = False
+        asked, sent = False, Counter[str]()
         for at, (_, line) in enumerate(self._lines[start:], start):
             if at < self._told_to:
                 continue
@@ -247,19 +248,33 @@ class _Person:
                 asked, self._told_to = True, at + 1
                 code = self._answer(at + 1)
                 mti = str(line.get("mti"))
+                sent[mti] += 1
+                which = f"mti={mti},nth={sent[mti]}"
+                if self._is_paid_by(at):
+                    yield {"fault": f"customer-pays,{which}"}
                 if code == "":
-                    yield {"fault": f"drop-reply,mti={mti}"}
+                    yield {"fault": f"drop-reply,{which}"}
                 elif code not in APPROVED:
-                    yield {"fault": f"code,mti={mti},code={code}"}
+                    yield {"fault": f"code,{which},code={code}"}
                 elif spoilt := self._spoilt(at):
-                    yield {"fault": f"{spoilt},mti={mti}"}
+                    yield {"fault": f"{spoilt},{which}"}
+
+    def _until_next(self, request: int) -> Iterator[Line]:
+        """What came of it by itself, before the next request or deed."""
+        for _, line in self._lines[request + 1 :]:
+            if line.get("is") in ("key", "card") or line.get("from") == "terminal" and line.get("is") == "frame":
+                break
+            yield line
+
+    def _is_paid_by(self, request: int) -> bool:
+        """Whether the answer was that somebody has paid the order on his phone, which no recording sees."""
+        by_card = PAN in self._lines[request][1].get("fields", {})
+        return not by_card and any(_step(line)[1] == PAID for line in self._until_next(request))
 
     def _spoilt(self, request: int) -> str:
         """What was wrong with a good answer that came to nothing, by itself and at once; "" with one that counted."""
         by_card = PAN in self._lines[request][1].get("fields", {})  # An order is closed for want of a payer, too.
-        for _, line in self._lines[request + 1 :]:
-            if line.get("is") in ("key", "card") or line.get("from") == "terminal" and line.get("is") == "frame":
-                break
+        for line in self._until_next(request):
             if line.get("kind") == "mode":
                 break
             if by_card and _step(line) in SPOILT:
