@@ -5,12 +5,15 @@ operator's number and password, the merchant's and the terminal's numbers and a 
 recording has them. Whoever typed a password that was refused types a wrong one here, and whoever typed too short a one
 as short a one; whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then. A
 card that was read out is a test card's number, expiry and CVV2, or something that is refused where that was.
-What the host answered, or that it was silent, is a fault given before the request. Each deed waits for the screen on
-which it was done, and for the moment.
+What the host answered, or that it was silent, is a fault given before the request. An answer that was not believed
+was spoilt in a way that no recording shows; its MAC is wrong here. An order of which the host said that it was paid is
+paid just before. Where no request left, the line is refused; a card that was pulled out of a command is torn out of the
+same one. Each deed waits for the screen on which it was done, and for the moment.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +34,17 @@ CODE_LENGTHS = {18: "wechat"}  # A scanned payment code by its length; any other
 APPROVED = ("00", None)
 PAPER = ("ok", "low", "out", "cover-open")
 Numbered = tuple[int, Line]
+
+
+NEW, REQUESTED, PAID, ABANDONED, REVERSING = "new", "requested", "approved", "abandoned", "reversing"
+PAN = "2"  # The field.
+SPOILT = {(REQUESTED, REVERSING): "wrong-mac", (PAID, REVERSING): "bad-arpc"}  # Not believed; by the card.
+
+
+def _step(line: Line) -> tuple[str, str]:
+    """Of a payment's row: from where to where."""
+    moved = line.get("kind") == "moved"
+    return (str(line.get("from")), str(line.get("to"))) if moved else ("", "")
 
 
 class NothingStandsIn(RecordingError):
@@ -89,6 +103,8 @@ class _Person:
             case "card" if line.get("presence") == "present" and not self._card:
                 self._card = self._stand_in(index)
                 yield from self._about_to(index)
+                if torn := self._torn_at(index + 1):
+                    yield step_from({"tear": torn})
                 yield Act(step_from({"insert": self._card}))
             case "card" if line.get("presence") == "absent" and self._card:
                 self._card = ""
@@ -112,7 +128,7 @@ class _Person:
             yield Until("screen", self._screen)
         self._seen = True
         for fault in self._host_until_next_deed(index + 1):
-            yield step_from({"fault": fault})
+            yield step_from(fault)
 
     def _key(self, index: int, key: str) -> str:
         """What is pressed; a whole secret in place of its first digit, and nothing for the others."""
@@ -204,21 +220,68 @@ class _Person:
                 return name
         raise NothingStandsIn(self._lines[index][0], "no test card has the application of the card that was put in")
 
-    def _host_until_next_deed(self, start: int) -> Iterator[str]:
-        """A fault for each request up to the next deed that the host refused, or left without an answer."""
+    def _torn_at(self, start: int) -> int:
+        """The command out of which the card that was put in is pulled; 0 when it is taken out between two."""
+        commands, inside = 0, False
+        for _, line in self._lines[start:]:
+            if line.get("is") == "card" and line.get("presence") == "absent":
+                return commands + 1 if inside else 0
+            commands += line.get("is") == "apdu"
+            if line.get("is") in ("apdu", "key", "screen", "frame"):
+                inside = line.get("is") == "apdu"
+        return 0
+
+    def _host_until_next_deed(self, start: int) -> Iterator[dict[str, str]]:
+        """A fault for each request up to the next deed that the host refused, or left without an answer to believe."""
+        asked, sent = False, Counter[str]()
         for at, (_, line) in enumerate(self._lines[start:], start):
             if at < self._told_to:
                 continue
             if line.get("is") in ("key", "swipe", "code") or (line.get("is") == "card" and at > start):
                 break
-            if line.get("is") == "frame" and line.get("from") == "terminal":
+            if _step(line) == (NEW, REQUESTED):
+                asked = False
+            elif _step(line) == (REQUESTED, ABANDONED) and not asked:
                 self._told_to = at + 1
+                yield {"line": "refuse"}
+            if line.get("is") == "frame" and line.get("from") == "terminal":
+                asked, self._told_to = True, at + 1
                 code = self._answer(at + 1)
                 mti = str(line.get("mti"))
+                sent[mti] += 1
+                which = f"mti={mti},nth={sent[mti]}"
+                if self._is_paid_by(at):
+                    yield {"fault": f"customer-pays,{which}"}
                 if code == "":
-                    yield f"drop-reply,mti={mti}"
+                    yield {"fault": f"drop-reply,{which}"}
                 elif code not in APPROVED:
-                    yield f"code,mti={mti},code={code}"
+                    yield {"fault": f"code,{which},code={code}"}
+                elif spoilt := self._spoilt(at):
+                    yield {"fault": f"{spoilt},{which}"}
+
+    def _until_next(self, request: int) -> Iterator[Line]:
+        """What came of it by itself, before the next request or deed."""
+        for _, line in self._lines[request + 1 :]:
+            if line.get("is") in ("key", "card") or line.get("from") == "terminal" and line.get("is") == "frame":
+                break
+            yield line
+
+    def _is_paid_by(self, request: int) -> bool:
+        """Whether the answer was that somebody has paid the order on his phone, which no recording sees."""
+        by_card = PAN in self._lines[request][1].get("fields", {})
+        return not by_card and any(_step(line)[1] == PAID for line in self._until_next(request))
+
+    def _spoilt(self, request: int) -> str:
+        """What was wrong with a good answer that came to nothing, by itself and at once; "" with one that counted."""
+        by_card = PAN in self._lines[request][1].get("fields", {})  # An order is closed for want of a payer, too.
+        for line in self._until_next(request):
+            if line.get("kind") == "mode":
+                break
+            if by_card and _step(line) in SPOILT:
+                return SPOILT[_step(line)]
+            if line.get("name") == "sign_in_failed":
+                return "bad-kcv"
+        return ""
 
     def _answer(self, start: int) -> str | None:
         """The response code of the next frame; None: it has none; "": the terminal went on or ended without one."""
