@@ -82,6 +82,9 @@ def test_a_file_that_ends_early_or_late_is_not_the_same(recorded: Path, tmp_path
     early.write_text("".join(text.splitlines(keepends=True)[:-1]), encoding="utf-8")
     late.write_text(text + "{}\n", encoding="utf-8")
     assert not replay(early).same
+    early.write_text(text[:-9], encoding="utf-8")
+    with pytest.raises(RecordingError, match="not JSON; the file ends in the middle of it"):
+        replay(early)
     assert not replay(late).same
     late.write_text(text + "\n \n", encoding="utf-8")  # What an editor leaves.
     assert replay(late).same
