@@ -43,7 +43,7 @@ class RecordingError(Exception):
 
 
 def read_lines(file: Iterable[str], *, lives: bool = False) -> Iterator[tuple[int, Line]]:
-    """Each line with its number; of `lives` the last line of each may be torn: the power went. Raises RecordingError."""
+    """Each line with its number; of `lives` the last line of each may be torn by a power cut. Raises RecordingError."""
     torn = 0
     for number, text in enumerate(file, 1):
         if len(text) > LINE_LIMIT or number > LINES_LIMIT:
