@@ -94,6 +94,13 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     path = tmp_path / "told.jsonl"
     assert main(["scenario", "wrong-pin-thrice-reversal-lost-power-cut", "--record", str(path)]) == 0
     assert main(["replay", str(path), "--json"]) == 0
+    capsys.readouterr()
+    assert main(["scenario", "declined", "--record", str(tmp_path / "a b"), "--json"]) == 0
+    lines = len((tmp_path / "a b").read_text(encoding="utf-8").splitlines())
+    assert json.loads(capsys.readouterr().out) == {"file": str(tmp_path / "a b"), "lines": lines}
+    assert main(["scenario", "declined", "--record", str(tmp_path / "a b")]) == 0
+    assert f"python -m sim replay '{tmp_path / 'a b'}'" in capsys.readouterr().out
+    assert main(["replay", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["same"]
     path.write_text(path.read_text(encoding="utf-8").replace('"name":"idle"', '"name":"busy"', 1), encoding="utf-8")
     assert main(["replay", str(path)]) == 1
