@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import re
 import sys
 from pathlib import Path
 
 from drivers.ports import PaperLine, Picture
 from emv.typed import language_of
+from sim.arguments import why
 from sim.books import all_payments, discrepancies
 from sim.phone import display_image
 from sim.story import FIRST_RUN, OPERATOR, StoryError, play
 from sim.wire.roll import png_of, text_of
 from sim.world import World
 
+KEPT = re.compile(r"[0-9]{3,}-(screen-[a-z0-9_]+|slip)\.(png|txt)")
 PIXEL = 4  # Each pixel of the panel is drawn this large, so that a person can see it.
 STORY = f"""
 # The first run, asked once; then operator and 签到.
@@ -115,9 +117,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: the story was told and the books agree; 1: not."""
-    shutil.rmtree(args.out, ignore_errors=True)
-    args.out.mkdir(parents=True)
+    """0: the story was told and the books agree; 1: not; 2: its pictures cannot be kept there."""
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        for old in args.out.iterdir():
+            if KEPT.fullmatch(old.name):  # Of an earlier demo. What else is there is somebody's.
+                old.unlink()
+    except OSError as error:
+        print(f"--out {why(error)}", file=sys.stderr)
+        return 2
     width, height = (int(side) for side in args.panel.split("x"))
     with World(args.seed, panel=(width, height), language=args.lang) as world:
         album = Album(args.out, world, show=not args.json)

@@ -27,6 +27,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from drivers.escpos_encoder import PrinterSettings, encode
+from sim.arguments import why
 from sim.gallery.pieces import PANELS, PAPERS
 from sim.measured import commit, machine
 from sim.phone import MAGNIFICATION, display_image
@@ -228,8 +229,12 @@ def run(args: argparse.Namespace) -> int:
     if not codes:
         print(f"the terminal draws no codes on {args.where!r}", file=sys.stderr)
         return 2
-    if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        if args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"--out {why(error)}", file=sys.stderr)
+        return 2
     camera = Camera(args.blur, args.tilt, args.noise)
     results = []
     if not args.json:

@@ -4,7 +4,8 @@ It knows nothing of what is in a frame but its length, so neither side has to be
 sim.line_faults, by the same names and options; `nth` counts requests from the terminal, over all its connections (of
 `refuse` its connections). TLS cannot be looked into: put the proxy where the line is plain.
 
-While it runs, each line on the standard input is another fault, or `clear`.
+While it runs, each line on the standard input is another fault, or `clear`. It ends with Ctrl-C, or with the pipe on
+its input.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import socket
+import stat
 import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from sim.arguments import port_number
 from sim.line_faults import LINE_FAULTS, LineFault, LinePlan, parse_line_fault
@@ -218,19 +221,35 @@ async def _run(args: argparse.Namespace) -> int:
     port = await proxy.start(args.listen)
     here = f"{args.listen.host}:{port}"
     print(json.dumps({"listening": here}) if args.json else f"listening on {here}", flush=True)
+    if not _can_be_awaited(sys.stdin):
+        for line in sys.stdin or ():
+            _heard(proxy, line)
+        await asyncio.Event().wait()  # Until Ctrl-C.
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while raw := await lines.readline():
-        word = raw.decode("utf-8", "replace").strip()
-        try:
-            if word == "clear":
-                proxy.faults.clear()
-            elif word:
-                proxy.faults.add(parse_line_fault(word))
-        except ValueError as wrong:
-            print(wrong, file=sys.stderr, flush=True)
+        _heard(proxy, raw.decode("utf-8", "replace"))
     await proxy.stop()
     return 0
+
+
+def _can_be_awaited(given: TextIO | None) -> bool:
+    """A person or a pipe. A file is all there, and so is the nothing of a command in the background (/dev/null)."""
+    if given is None:  # It was closed.
+        return False
+    mode = os.fstat(given.fileno()).st_mode
+    return given.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _heard(proxy: Proxy, line: str) -> None:
+    word = line.strip()
+    try:
+        if word == "clear":
+            proxy.faults.clear()
+        elif word:
+            proxy.faults.add(parse_line_fault(word))
+    except ValueError as wrong:
+        print(wrong, file=sys.stderr, flush=True)
 
 
 def _fault(text: str) -> LineFault:

@@ -69,8 +69,10 @@ class Recording:
         self._patient = patient
         self._path = path
         self._is_new = not os.path.lexists(path)
-        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
-        self._room_bytes = limit_bytes - self._file.tell()
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
+        size = self._file.tell()
+        self._torn = size > 0 and os.pread(self._file.fileno(), 1, size - 1) != b"\n"  # The power went in a line.
+        self._room_bytes = limit_bytes - size
         self._lock = threading.Lock()
         self._lost = 0
         self._screen = ""
@@ -174,6 +176,7 @@ class Recording:
             lost, self._lost = self._lost, 0
             try:
                 if self._header:
+                    self._file.write("\n" * self._torn)
                     self._write(self._header)
                     self._header = {}
                 if lost:

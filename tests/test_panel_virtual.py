@@ -24,7 +24,7 @@ pytestmark = [
 ]
 SCENARIO = "wrong-pin-thrice-reversal-lost-power-cut"
 PLAYED = "document.querySelector('#playing').className"
-WIDE, NARROW = (1280, 800), (800, 1000)
+WIDE, NARROW, PHONE = (1280, 800), (800, 1000), (390, 844)
 AT_ONCE = ("paper-left", "clock", "power")  # Happens, and is over.
 SETTLED = "document.fonts.ready.then(() => new Promise((done) => setTimeout(done, 400)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -69,6 +69,20 @@ def test_a_scenario_is_played_before_your_eyes(browser: Browser, lang: str, size
         browser.until("document.querySelector('[data-verdict]').dataset.verdict === 'agree'")
         assert browser.run(OVERFLOW) <= 0  # Nothing sticks out at the side.
         clerk.picture(f"scenario-{lang}")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_every_button_of_the_handheld_can_be_reached(browser: Browser, lang: str, size: tuple[int, int]) -> None:
+    with staged(browser, lang, size):
+        outside = (
+            "(() => { const whole = document.querySelector('.centre').getBoundingClientRect();"
+            " return [...document.querySelectorAll('.centre button, .centre a')].filter((e) => e.offsetParent)"
+            ".filter((e) => { const r = e.getBoundingClientRect();"
+            " return r.left < whole.left - 1 || r.right > whole.right + 1; }).map((e) => e.textContent); })()"
+        )
+        assert browser.run(outside) == []
+        assert browser.run(OVERFLOW) <= 0
 
 
 def test_time_is_stopped_and_stepped(browser: Browser) -> None:

@@ -19,6 +19,7 @@ from sim.api.desk import Desk
 from sim.api.server import ApiServer
 from sim.scenario.steps import SCREENS
 from sim.stage import Terms
+from sim.story import FUNCTION_KEYS
 
 ROOT = Path(__file__).parents[1]
 SECTION = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8").split("## A world of your own, in tests")[1]
@@ -83,10 +84,7 @@ def test_what_the_world_refuses_is_shown_at_the_test_s_own_line(tmp_path: Path) 
     reasons = [line[2:] for line in ended.stdout.splitlines() if line.startswith("E  ")]
     assert [reason.strip() for reason in reasons] == [
         "sim.story.StoryError: there is a card in the reader already",
-        (
-            "ValueError: 'ENTR': digits and key names; 'ENTR': did you mean ENTER?"
-            " one of ENTER, CANCEL, CLEAR, UP, DOWN, 00"
-        ),
+        f"ValueError: 'ENTR': digits and key names; 'ENTR': did you mean ENTER? one of {', '.join(FUNCTION_KEYS)}",
         f"ValueError: 'aproved': did you mean approved? one of {len(SCREENS)}",
         "ValueError: run until what? one of screen, text, slip, idle",
     ]

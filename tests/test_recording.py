@@ -103,6 +103,9 @@ def test_a_file_that_ends_early_or_late_is_not_the_same(recorded: Path, tmp_path
     early.write_text("".join(text.splitlines(keepends=True)[:-1]), encoding="utf-8")
     late.write_text(text + "{}\n", encoding="utf-8")
     assert not replay(early).same
+    early.write_text(text[:-9], encoding="utf-8")
+    with pytest.raises(RecordingError, match="not JSON; the file ends in the middle of it"):
+        replay(early)
     assert not replay(late).same
     late.write_text(text + "\n \n", encoding="utf-8")  # What an editor leaves.
     assert replay(late).same
@@ -111,6 +114,13 @@ def test_a_file_that_ends_early_or_late_is_not_the_same(recorded: Path, tmp_path
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "told.jsonl"
     assert main(["scenario", "wrong-pin-thrice-reversal-lost-power-cut", "--record", str(path)]) == 0
+    assert main(["replay", str(path), "--json"]) == 0
+    capsys.readouterr()
+    assert main(["scenario", "declined", "--record", str(tmp_path / "a b"), "--json"]) == 0
+    lines = len((tmp_path / "a b").read_text(encoding="utf-8").splitlines())
+    assert json.loads(capsys.readouterr().out) == {"file": str(tmp_path / "a b"), "lines": lines}
+    assert main(["scenario", "declined", "--record", str(tmp_path / "a b")]) == 0
+    assert f"python -m sim replay '{tmp_path / 'a b'}'" in capsys.readouterr().out
     assert main(["replay", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["same"]
     path.write_text(path.read_text(encoding="utf-8").replace('"name":"idle"', '"name":"busy"', 1), encoding="utf-8")

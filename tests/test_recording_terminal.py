@@ -21,7 +21,7 @@ from sim.canary import digits, found, needles
 from sim.card import PROFILES
 from sim.deeds import Act, Until, step_from
 from sim.recording.following import follow
-from sim.recording.reading import RecordingError
+from sim.recording.reading import RecordingError, read_lines
 from sim.recording.standins import cues
 from sim.recording.verdict import Verdict
 from sim.story import FIRST_RUN, OPERATOR, play
@@ -299,6 +299,23 @@ def test_lives_stand_behind_each_other(tmp_path: Path) -> None:
         tape.close()
     assert [line.get("name", "begin") for line in said(path)] == ["begin", "idle", "begin", "idle"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_life_whose_last_line_was_torn_hurts_no_other(tmp_path: Path) -> None:
+    """The power goes while a line is written; the next life begins on a line of its own."""
+    path = tmp_path / "torn.jsonl"
+    for _ in range(2):
+        tape = recording(path)
+        tape.screen("idle")
+        tape.close()
+        with path.open("a", encoding="utf-8") as file:
+            file.write('{"at":7,"is":"scr')
+    numbers = [number for number, _ in read_lines(path.open(encoding="utf-8"), lives=True)]
+    assert numbers == [1, 2, 4, 5]
+    assert follow(path).same
+    path.write_text(path.read_text(encoding="utf-8") + '\n{"is":"tone"}\n', encoding="utf-8")
+    with pytest.raises(RecordingError, match="line 6: not JSON"):
+        follow(path)
 
 
 def test_a_roll_that_runs_low_is_told_once_and_so_is_the_next_one(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_a_socket_that_is_closed_is_a_mistake() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["swarm --seeds 0:1000000", "day --transactions 100000", "gallery", "certify --spawn"],
+    ["swarm --seeds 0:1000000", "day --transactions 100000", "gallery", "certify --spawn", "demo", "legibility"],
 )
 def test_where_nothing_can_be_written_is_said_before_the_work(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

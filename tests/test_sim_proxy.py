@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -155,6 +158,33 @@ def test_the_command_takes_faults_while_it_runs() -> None:
     assert done.returncode == 0
     assert int(json.loads(done.stdout.splitlines()[0])["listening"].rpartition(":")[2]) > 0
     assert "no fault of a line is called 'nonsense'" in done.stderr
+
+
+@pytest.mark.parametrize("given", ["", "refuse\nnonsense\n", None], ids=["nothing", "a file", "closed"])
+def test_in_the_background_it_runs_until_it_is_stopped(given: str | None, tmp_path: Path) -> None:
+    (file := tmp_path / "faults").write_text(given or "", encoding="utf-8")
+    words = [sys.executable, "-m", "sim", "proxy", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:9", "--json"]
+    shell = ["sh", "-c", 'exec "$@" <&-', "sh", *words] if given is None else words
+    with (
+        file.open() as lines,
+        subprocess.Popen(
+            shell, stdin=lines if given else subprocess.DEVNULL, stdout=-1, stderr=-1, text=True
+        ) as running,
+    ):
+        if running.stdout is None:
+            raise RuntimeError("a child without pipes")
+        try:
+            port = int(json.loads(running.stdout.readline())["listening"].rpartition(":")[2])
+            with contextlib.suppress(ConnectionResetError), socket.create_connection(("127.0.0.1", port), SOON_S):
+                pass
+            event = json.loads(running.stdout.readline())
+            running.send_signal(signal.SIGINT)
+            said = running.communicate(timeout=20)[1]
+        finally:
+            running.kill()
+    assert event.get("fault") == ("refuse" if given else None)
+    assert running.returncode == 130
+    assert said.startswith("no fault of a line is called 'nonsense'") if given else not said
 
 
 def test_the_list_needs_no_addresses_and_everything_else_does() -> None:

@@ -35,8 +35,8 @@ def run(path: Path, *, as_json: bool) -> int:
     else:
         made = f"; it was made at commit {found.commit}" if found.commit else ""
         print(f"{path}:{found.line}: not what comes about here{made}")
-        print(f"  recorded  {found.recorded[:TOLD] or '(nothing)'}")
-        print(f"  here      {found.seen[:TOLD] or '(nothing)'}")
+        print(f"  recorded  {found.recorded[:TOLD] or '(nothing more)'}")
+        print(f"  here      {found.seen[:TOLD] or '(nothing more)'}")
     return 0 if found.same else 1
 
 

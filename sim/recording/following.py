@@ -36,7 +36,7 @@ def follow(path: Path) -> Verdict:
     """Raises RecordingError, OSError, UnicodeDecodeError, StoryError, ProfileError."""
     lives: list[list[Numbered]] = []
     with path.open(encoding="utf-8") as file:
-        for number, line in read_lines(file):
+        for number, line in read_lines(file, lives=True):
             if "recording" in line or not lives:
                 read_header(number, line)
                 lives.append([])

@@ -42,8 +42,9 @@ class RecordingError(Exception):
         self.line, self.reason = line, reason
 
 
-def read_lines(file: Iterable[str]) -> Iterator[tuple[int, Line]]:
-    """Each line with its number. Raises RecordingError."""
+def read_lines(file: Iterable[str], *, lives: bool = False) -> Iterator[tuple[int, Line]]:
+    """Each line with its number; of `lives` the last line of each may be torn by a power cut. Raises RecordingError."""
+    torn = 0
     for number, text in enumerate(file, 1):
         if len(text) > LINE_LIMIT or number > LINES_LIMIT:
             raise RecordingError(number, "longer than any recording")
@@ -52,7 +53,14 @@ def read_lines(file: Iterable[str]) -> Iterator[tuple[int, Line]]:
         try:
             line = json.loads(text)
         except (ValueError, RecursionError):
-            raise RecordingError(number, "not JSON") from None
+            if lives and number > 1 and not torn:
+                torn = number
+                continue
+            end = "" if text.endswith("\n") else "; the file ends in the middle of it"
+            raise RecordingError(number, f"not JSON{end}") from None
+        if torn and (not isinstance(line, dict) or "recording" not in line):
+            raise RecordingError(torn, "not JSON")
+        torn = 0
         if not isinstance(line, dict):
             raise RecordingError(number, "not an object")
         yield number, line

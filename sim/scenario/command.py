@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", type=language_of, default="en", metavar="zh-CN|en", help="the terminal's (en)")
     parser.add_argument("--seed", default="0", help="what each world is drawn from (default: %(default)s)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="of one scenario: write all that happens (replay)")
-    parser.add_argument("--json", action="store_true", help="one JSON object for each scenario")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each scenario, or for the record")
     parser.add_argument("--list", action="store_true", help="list the shipped scenarios")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of scenario files")
 
@@ -79,7 +80,10 @@ def _record(scenarios: list[Scenario], args: argparse.Namespace) -> int:
     except OSError as why:
         print(f"scenario: {args.record}: {why.strerror}", file=sys.stderr)
         return 2
-    print(f"{args.record}: {lines} lines; python -m sim replay {args.record}")
+    if args.json:
+        print(json.dumps({"file": str(args.record), "lines": lines}, ensure_ascii=False))
+    else:
+        print(f"{args.record}: {lines} lines; python -m sim replay {shlex.quote(str(args.record))}")
     return 0
 
 
