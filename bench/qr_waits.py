@@ -30,8 +30,8 @@ from drivers.ports import Key, Picture
 from sim.acquirer import Acquirer
 from sim.certify.host import Host
 from sim.certify.line import Line
-from sim.certify.process import LAUNCHER
 from sim.certify.process import Counter as Process
+from sim.panel.child import LAUNCHER
 from sim.story import FIRST_RUN, KEY_MS, OPERATOR, Counter, act, play
 from sim.twins.link import LATENCY_MS
 from sim.wire.i2c import FakeSMBus, Ssd1306

@@ -138,7 +138,7 @@ class AesTerminal(Terminal[AesUse]):
     layout = AES_KSN
 
     def scheme(self, ksn: Ksn, key_bytes: int) -> AesScheme:
-        return AesScheme(ksn, _kind(key_bytes))
+        return AesScheme(ksn, aes_type(key_bytes))
 
     def update_key(self, kind: AesKeyType | None = None) -> bytearray:
         """The key under which a new initial key arrives; the caller wipes it. None: of the initial key's kind.
@@ -167,19 +167,19 @@ def initial_key(bdk: bytearray, ksn: Ksn) -> bytearray:
 
     Spec: X9.24-3:2017 §6.4.
     """
-    scheme = AesScheme(ksn, _kind(len(bdk)))
+    scheme = AesScheme(ksn, aes_type(len(bdk)))
     return derive(bdk, _INITIAL, scheme.kind, scheme.ksn.identity[:IDENTITY_BYTES])
 
 
 def transaction_key(initial: bytearray, ksn: Ksn) -> bytearray:
     """The derivation key of one KSN; the caller wipes it. Raises KeyRefused for an unusable counter."""
-    scheme = AesScheme(ksn, _kind(len(initial)))
+    scheme = AesScheme(ksn, aes_type(len(initial)))
     return _descend(scheme, initial, 0, ksn.for_use().counter)
 
 
 def host_keys(bdk: bytearray, ksn: Ksn, *uses: AesUse) -> Transaction[AesUse]:
     """A transaction's working keys from the BDK and what the message says. Raises KeyRefused."""
-    scheme = AesScheme(ksn.for_use(), _kind(len(bdk)))
+    scheme = AesScheme(ksn.for_use(), aes_type(len(bdk)))
     for use in uses:
         scheme.check(use)
     initial, key = initial_key(bdk, ksn), bytearray()
@@ -193,7 +193,7 @@ def host_keys(bdk: bytearray, ksn: Ksn, *uses: AesUse) -> Transaction[AesUse]:
 
 def host_update_key(initial: bytearray, ksn: Ksn, kind: AesKeyType | None = None) -> bytearray:
     """The key that wraps the terminal's next initial key; the caller wipes it. Raises KeyRefused."""
-    return _update_key(AesScheme(ksn, _kind(len(initial))), initial, 0, kind)
+    return _update_key(AesScheme(ksn, aes_type(len(initial))), initial, 0, kind)
 
 
 def _update_key(scheme: AesScheme, key: bytearray, counter: int, kind: AesKeyType | None) -> bytearray:
@@ -219,7 +219,7 @@ def _descend(scheme: AesScheme, key: bytearray, reached: int, counter: int) -> b
     return here
 
 
-def _kind(size: int) -> AesKeyType:
+def aes_type(size: int) -> AesKeyType:
     """Only AES derives. Raises KeyRefused. Spec: X9.24-3:2017 §6.3.1."""
     if size not in _BY_BYTES:
         raise KeyRefused("an AES key has 16, 24 or 32 bytes")

@@ -25,7 +25,7 @@ from typing import Any
 
 from keys import ciphers, dukpt_aes, dukpt_tdes, mac_methods, pin_formats, tdes
 from keys.dukpt import Counters, Terminal, Transaction
-from keys.dukpt_aes import AesKeyType, AesTerminal, AesUsage, AesUse
+from keys.dukpt_aes import AesTerminal, AesUsage, AesUse, aes_type
 from keys.dukpt_registers import VaultRegisters
 from keys.dukpt_tdes import TdesTerminal, TdesUse
 from keys.errors import KeyRefused
@@ -51,7 +51,6 @@ class DukptUse(Enum):
     DATA_RESPONSE = (TdesUse.DATA_RESPONSE, AesUsage.DATA_DECRYPT)
 
 
-_AES_TYPES = {16: AesKeyType.AES128, 24: AesKeyType.AES192, 32: AesKeyType.AES256}
 _FORMATS = {
     Algorithm.TDES: (PinFormat.ISO_0, PinFormat.ISO_3),
     Algorithm.AES: (PinFormat.ISO_4,),
@@ -162,7 +161,7 @@ class DukptRoom:
         algorithm = self._algorithm(slot)
         terminal, _ = self._at(algorithm, slot)
         if isinstance(terminal, AesTerminal):
-            kind = _AES_TYPES[terminal.key_bytes()]
+            kind = aes_type(terminal.key_bytes())
             names: dict[DukptUse, object] = {use: AesUse(use.value[1], kind) for use in uses}
         else:
             names = {use: use.value[0] for use in uses}

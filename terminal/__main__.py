@@ -75,7 +75,7 @@ def run_terminal(config_path: Path | None, record: Path | None = None) -> int:
     """Run until told to stop, with a recording if `record` names its file; the exit status."""
     from terminal.hygiene import private_folder, seal_process
 
-    if not seal_process().locked:
+    if not seal_process():
         print("terminal: memory is not locked and may be swapped out; doctor says how to mend it", file=sys.stderr)
     import_without_collecting()
     from drivers.display import OledDisplay

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_DUMPABLE = 4
@@ -24,24 +23,17 @@ PRIVATE_UMASK = 0o077
 PRIVATE_FOLDER = 0o700
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """What was reached. Not reached: the terminal trades all the same, and doctor says what to do."""
+def seal_process() -> bool:
+    """Shut the doors of this process, and make files that only its user can read.
 
-    no_core: bool
-    not_dumpable: bool
-    locked: bool
-
-
-def seal_process() -> Sealed:
-    """Shut the doors of this process, and make files that only its user can read."""
+    Whether its memory is locked: where it is not the terminal trades all the same, and doctor says what to do.
+    """
     os.umask(PRIVATE_UMASK)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc = ctypes.CDLL(None, use_errno=True)
-    not_dumpable = _call(libc, "prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _call(libc, "prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
     # ONFAULT: only what is touched stays in memory, not the eight megabytes of each thread's stack.
-    locked = may_lock() and _call(libc, "mlockall", MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
-    return Sealed(no_core=True, not_dumpable=not_dumpable, locked=locked)
+    return may_lock() and _call(libc, "mlockall", MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
 
 
 def private_folder(path: Path) -> None:

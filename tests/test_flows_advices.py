@@ -10,17 +10,15 @@ from collections.abc import Callable
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import AGREES, SETTLE, START, offer, payments, states
 
-from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.hostlink.lists import Parameters
 from terminal.journal import PaymentRecord
 from terminal.model import UploadState
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 NAMES = ("void", "refund", "auth", "completion", "completion-notice", "tip", "offline-settlement")
-AGREES = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 CARD = "insert_card: insert signature\n"
 DONE = "approved:\n"
 OUT = "remove_card: remove\n"
@@ -28,20 +26,6 @@ SALE = "idle: 10000 ENTER\nchoose_method: 1\n" + CARD + DONE + OUT
 AUTH = to_transaction("auth", NAMES) + "enter_amount: 10000 ENTER\n" + CARD + DONE + OUT
 REFUSED = "refused: ENTER\n"
 ALONE = "idle: wait 40\n"  # Long enough for what is done behind the idle screen.
-SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
-
-
-def offer(world: World, names: tuple[str, ...] = NAMES) -> None:
-    offered = dataclasses.replace(world.config.transactions, offered=names)
-    world.shop.config = dataclasses.replace(world.config, transactions=offered)
-
-
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
-
-
-def states(world: World) -> list[tuple[str, str]]:
-    return [(p.kind.value, p.state.value) for p in payments(world)]
 
 
 def uploads(world: World) -> list[UploadState]:
@@ -50,7 +34,7 @@ def uploads(world: World) -> list[UploadState]:
 
 def run(world: World, first: str, then: Callable[[PaymentRecord], str]) -> None:
     """`then` is told the first payment."""
-    offer(world)
+    offer(world, NAMES)
 
     async def people() -> None:
         await play(world, START + first + "idle: CANCEL\n")
@@ -135,7 +119,7 @@ def test_the_host_s_limit_is_the_stronger_where_it_is_lower() -> None:
             world.shop.use(told)
             await play(world, tip("1001") + REFUSED + tip("1000") + DONE + "idle:")
 
-        offer(world)
+        offer(world, NAMES)
         world.run(people())
         assert states(world)[1:] == [("tip", "completed")]
 

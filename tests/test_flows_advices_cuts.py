@@ -8,7 +8,6 @@ became durable is a void.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import AGREES, offer
 from test_flows_later_cuts import LIFE_MS, payments
 
 from sim.cut_loop import CutLoop, PowerCut
@@ -27,7 +27,6 @@ from terminal.journal import PaymentRecord
 from terminal.model import Kind, PaymentState, UploadState
 
 NAMES = ("void", "auth", "completion-notice", "tip", "moto-sale", "signature")
-AGREES = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE, OUT = "approved:\n", "remove_card: remove\n"
 CARD = "insert_card: insert signature\n"
 PAY = "idle: 10000 ENTER\nchoose_method: 1\n" + CARD + DONE
@@ -119,16 +118,11 @@ STORIES = (
 )  # fmt: skip
 
 
-def offer(world: World) -> None:
-    offered = dataclasses.replace(world.config.transactions, offered=NAMES)
-    world.shop.config = dataclasses.replace(world.config, transactions=offered)
-
-
 def live(data: Path, host: HearingHost, text: str, life: int, cut_at: int = 0) -> CutLoop:
     loop = CutLoop(f"life {life}", cut_at=cut_at, start_wall_ms=START_WALL_MS + life * LIFE_MS)
     try:
         with World(loop=loop, data=data, acquirer=host) as world:
-            offer(world)
+            offer(world, NAMES)
             world.run(play(world, text))
     except PowerCut:
         pass

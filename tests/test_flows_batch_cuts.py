@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hearing_host import ToldHost
+from shop_days import SETTLE
 from test_flows_recovery import Counter
 
 from sim.acquirer.requests import Answer
@@ -38,7 +39,6 @@ CHIP = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DON
 SWIPE = "idle: 100 ENTER\nchoose_method: 1\ninsert_card: swipe stripe-debit\nenter_pin: 123456 ENTER\napproved:\n"
 BEHIND = replace(load_profile("unionpay"), settled_behind=True)
 SETTLE_BEHIND = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nidle: wait 90\nidle: ENTER\nsettled: ENTER\nidle:"
-SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
 class Host(ToldHost):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from shop_days import SETTLE
 from test_flows_stories import PIN, START, STORIES, Story, sale
 
 from keys import MacMethod
@@ -56,7 +57,6 @@ def test_every_story_ends_as_it_does_with_session_keys(story: Story) -> None:
         world.journal.verify()
 
 
-SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 LOST = PAID.replace("approved:", "reversal_pending: ENTER")
 
 

@@ -10,25 +10,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from shop_days import AGREES, SETTLE, START
+from test_flows_settlement import last_slip
 
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.book import Batch
 from sim.acquirer.requests import Answer
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.hostlink.codec import Message
 from terminal.hostlink.details import BatchDetail, read_batch_details
 from terminal.hostlink.messages import Totals
 from terminal.hostlink.profile import Profile, load_profile
-from terminal.receipts import Balance, SettlementSlip, from_record
+from terminal.receipts import Balance
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 NAMES = ("void", "tip", "auth", "completion-notice")
 PIN = "enter_pin: 123456 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
-AGREES = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
-SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
 def profile(*domestic: str) -> Profile:
@@ -75,14 +74,6 @@ def tip(stan: str, amount: int) -> str:
     return found + f"enter_tip: {amount} ENTER\napproved:\n"
 
 
-def slip_of(world: World) -> SettlementSlip:
-    record = world.journal.transact(lambda tx: tx.last_slip("settlement"))
-    assert record is not None
-    slip = from_record(record.body)
-    assert isinstance(slip, SettlementSlip)
-    return slip
-
-
 VISA, MASTERCARD, UNIONPAY = "visa-like", "mastercard-like", "unionpay-credit-pin"
 DAY = sale(UNIONPAY) + sale(VISA) + sale(MASTERCARD) + void("3", VISA) + tip("4", 1500)
 
@@ -99,7 +90,7 @@ def test_a_day_of_both_balances_in_both_halves() -> None:
         assert settled is not None
         assert settled.booked == settled.claimed == Totals(10000, 1)
         assert settled.booked_foreign == settled.claimed_foreign == Totals(21500, 3, 10000, 1)
-        slip = slip_of(world)
+        slip = last_slip(world)
         assert (slip.domestic, slip.foreign) == (Balance.BALANCED, Balance.BALANCED)
         assert all(half in paper[-1] for half in ("内卡", "外卡"))
 
@@ -108,7 +99,7 @@ def test_an_imbalance_of_the_foreign_half_is_said_of_that_half_alone() -> None:
     host = Host("CUP", unbalanced=True)
     with world_of("foreign-half", host) as world:
         world.run(play(world, START + DAY + SETTLE))
-        slip = slip_of(world)
+        slip = last_slip(world)
         assert (slip.domestic, slip.foreign) == (Balance.BALANCED, Balance.UNBALANCED)
         settled = host.batch().settlement
         assert settled is not None
@@ -138,7 +129,7 @@ def test_where_no_organisation_is_called_domestic_all_are() -> None:
         settled = host.batch().settlement
         assert settled is not None
         assert (settled.booked, settled.booked_foreign) == (Totals(31500, 4, 10000, 1), Totals())
-        assert slip_of(world).foreign is Balance.NOT_REPORTED
+        assert last_slip(world).foreign is Balance.NOT_REPORTED
 
 
 def offline(world: World) -> None:
@@ -174,7 +165,7 @@ def test_an_offline_sale_is_of_the_half_that_its_upload_s_answer_names(lost: boo
         settled = host.batch().settlement
         assert settled is not None
         assert settled.booked_foreign == settled.claimed_foreign == Totals(9000, 1)
-        assert slip_of(world).foreign is Balance.BALANCED
+        assert last_slip(world).foreign is Balance.BALANCED
 
 
 def sold(world: World) -> Mapping[str, str | int | bool]:

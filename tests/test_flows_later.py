@@ -9,35 +9,24 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import AGREES, START, offer, payments, states
 
 from sim.acquirer import Fault, FaultKind, TerminalRow
 from sim.acquirer.caller import Caller, new_card
 from sim.acquirer.registry import TEST_MERCHANT
 from sim.acquirer.requests import Answer, Request
-from sim.books import all_payments
 from sim.loop import START_WALL_MS
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.details import read_balance
 from terminal.hostlink.profile import load_profile
-from terminal.journal import PaymentRecord
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
-SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE
 AUTH = to_transaction("auth") + "enter_amount: 10000 ENTER\ninsert_card: insert signature\n" + DONE
-
-
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
-
-
-def states(world: World) -> list[tuple[str, str]]:
-    return [(p.kind.value, p.state.value) for p in payments(world)]
 
 
 def fact(world: World, at: int, name: str) -> str:
@@ -64,7 +53,7 @@ OTHER_DONE = "remove_card: remove\nidle:"
 
 
 def refund(rrn: str, amount: str) -> str:
-    return to_transaction("refund") + SUPERVISOR + about(rrn, amount)
+    return to_transaction("refund") + AGREES + about(rrn, amount)
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -172,7 +161,7 @@ def test_a_refund_goes_to_the_card_that_paid() -> None:
 
 
 def end(name: str, code: str, amount: str) -> str:
-    return to_transaction(name) + (SUPERVISOR if name == "auth-void" else "") + about(code, amount)
+    return to_transaction(name) + (AGREES if name == "auth-void" else "") + about(code, amount)
 
 
 def skip_pin() -> str:
@@ -189,7 +178,7 @@ def test_an_authorisation_is_completed_up_to_its_limit_and_the_completion_voided
             over = end("completion", code, "11501") + "refused: ENTER\n"
             completed = end("completion", code, "11500") + skip_pin()
             again = end("completion", code, "100") + "refused: ENTER\n"
-            void = to_transaction("void") + "enter_number: 3 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE
+            void = to_transaction("void") + "enter_number: 3 ENTER\noriginal: ENTER\n" + AGREES + CARD + DONE
             return over + completed + again + void + end("completion", code, "9000") + skip_pin() + "idle:"
 
         run(world, AUTH, then)
@@ -253,7 +242,7 @@ def test_an_overdrawn_account_is_negative() -> None:
 @pytest.mark.parametrize("number", ["12", "12345678901"])
 def test_a_reference_is_twelve_digits(number: str) -> None:
     with World("short", acquirer=HearingHost()) as world:
-        typed = SUPERVISOR + f"enter_number: {number} ENTER CANCEL\nidle:"
+        typed = AGREES + f"enter_number: {number} ENTER CANCEL\nidle:"
         world.run(play(world, START + to_transaction("refund") + typed))
 
 
@@ -273,7 +262,7 @@ def test_what_has_a_contract_of_its_own_is_done_and_voided_under_its_own_codes(n
         names = ("void", name)
         offer(world, names)
         done = to_transaction(name, names) + "enter_amount: 12850 ENTER\n" + TERMS.get(name, "") + CARD + DONE
-        void = to_transaction("void", names) + "enter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE
+        void = to_transaction("void", names) + "enter_number: 2 ENTER\noriginal: ENTER\n" + AGREES + CARD + DONE
         world.run(play(world, START + done + void + "idle:"))
         assert states(world) == [(name, "voided"), (f"{name}-void", "completed")]
         asked, undone = host.asked
@@ -281,11 +270,6 @@ def test_what_has_a_contract_of_its_own_is_done_and_voided_under_its_own_codes(n
         assert (undone.text(3), undone.text(25), undone.text(60)[:2]) == ("200000", condition, void_type)
         assert asked.text(60)[13:] == undone.text(60)[13:] == ("0048" if name == "points" else "")
         assert (55 in asked.fields, 55 in undone.fields) == (True, False)
-
-
-def offer(world: World, names: tuple[str, ...]) -> None:
-    offered = dataclasses.replace(world.config.transactions, offered=names)
-    world.shop.config = dataclasses.replace(world.config, transactions=offered)
 
 
 def test_an_instalment_tells_host_and_paper_over_how_many_months() -> None:
@@ -308,7 +292,7 @@ def test_points_are_given_back_within_what_was_paid_with_them() -> None:
         offer(world, names)
 
         def then() -> str:
-            back = to_transaction("points-refund", names) + SUPERVISOR
+            back = to_transaction("points-refund", names) + AGREES
             over = back + about(fact(world, 0, "rrn"), "12851") + "refused: ENTER\n"
             return over + back + about(fact(world, 0, "rrn"), "2850") + CARD + DONE + "idle:"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import AGREES
 
 from sim.books import all_payments
 from sim.cut_loop import CutLoop, PowerCut
@@ -22,7 +23,6 @@ from terminal.journal import PaymentRecord
 from terminal.model import Kind, PaymentState
 
 LIFE_MS = 600_000
-SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
 CARD = "insert_card: insert signature\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\n" + CARD + DONE
@@ -40,7 +40,7 @@ STORIES = (
     Story(
         Kind.VOID,
         SALE,
-        to_transaction("void") + "enter_number: 2 ENTER\noriginal: ENTER\n" + SUPERVISOR + CARD + DONE + "idle:",
+        to_transaction("void") + "enter_number: 2 ENTER\noriginal: ENTER\n" + AGREES + CARD + DONE + "idle:",
     ),
     Story(
         Kind.COMPLETION,
@@ -52,7 +52,7 @@ STORIES = (
     Story(
         Kind.REFUND,
         SALE,
-        to_transaction("refund") + SUPERVISOR + "enter_number: {rrn} ENTER\nenter_number: ENTER\n"
+        to_transaction("refund") + AGREES + "enter_number: {rrn} ENTER\nenter_number: ENTER\n"
         + "enter_amount: 2850 ENTER\n"
         + CARD + DONE + "idle:",
     ),

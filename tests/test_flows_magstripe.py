@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import AGREES
 from test_flows_stories import OPERATOR, START
 from test_flows_trouble import slip_of, states
 
@@ -400,8 +401,7 @@ def test_a_swiped_pre_authorisation_is_called_one_on_glass_and_paper() -> None:
 
 
 SWIPED_SALE = buy("insert_card: swipe stripe-debit\n" + PIN + "approved:\n")
-CONSENT = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
-VOID = to_transaction("void") + "enter_number: 2 ENTER\noriginal: ENTER\n" + CONSENT
+VOID = to_transaction("void") + "enter_number: 2 ENTER\noriginal: ENTER\n" + AGREES
 
 
 def test_a_sale_by_stripe_is_voided_by_its_stripe_with_its_pin() -> None:
@@ -432,6 +432,6 @@ def test_what_is_told_afterwards_may_be_swiped() -> None:
         offered = dataclasses.replace(world.config.transactions, offered=names)
         world.shop.config = dataclasses.replace(world.config, transactions=offered)
         typed = "enter_amount: 12850 ENTER\nmenu: 1\nenter_number: 123456 ENTER\nenter_number: ENTER\n"
-        swiped = to_transaction("offline-settlement", names) + CONSENT + typed + "insert_card: swipe stripe-debit\n"
+        swiped = to_transaction("offline-settlement", names) + AGREES + typed + "insert_card: swipe stripe-debit\n"
         world.run(play(world, START + swiped + "approved:\nidle:"))
         assert [p.state.value for p in all_payments(world.journal)] == ["completed"]

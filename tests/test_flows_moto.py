@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import AGREES, START, offer, payments, states
 
 from sim.acquirer import Fault, FaultKind
-from sim.books import all_payments, discrepancies
+from sim.books import discrepancies
 from sim.card import PROFILES
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.config.settings import MOTO
 from terminal.hostlink.codec import decode
@@ -24,18 +25,11 @@ from terminal.journal import PaymentRecord
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 NAMES = ("void", *MOTO)
-AGREES = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 PAN, EXPIRY, CVV2 = "6225000000000014", "3012", "739"
 CARD = f"type_card_number: {PAN} ENTER\nenter_number: 1230 ENTER\n"
 CODE = f"type_cvv2: {CVV2} ENTER\n"
 DONE = "approved:\n"
-
-
-def offer(world: World) -> None:
-    offered = dataclasses.replace(world.config.transactions, offered=NAMES)
-    world.shop.config = dataclasses.replace(world.config, transactions=offered)
 
 
 def to(name: str) -> str:
@@ -50,17 +44,9 @@ def later(name: str, number: str, amount: str, card: str = CARD) -> str:
     return to(name) + f"enter_number: {number} ENTER\nenter_number: ENTER\nenter_amount: {amount} ENTER\n" + card
 
 
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
-
-
-def states(world: World) -> list[tuple[str, str]]:
-    return [(p.kind.value, p.state.value) for p in payments(world)]
-
-
 def run(world: World, first: str, then: Callable[[PaymentRecord], str]) -> None:
     """`then` is told the first payment."""
-    offer(world)
+    offer(world, NAMES)
 
     async def people() -> None:
         await play(world, START + first + "idle: CANCEL\n")
@@ -176,7 +162,7 @@ SLIPS_OF_A_FINGER = {
 def test_a_slip_of_the_finger_is_said_and_nobody_is_asked(case: str) -> None:
     host = HearingHost()
     with World(case, acquirer=host) as world:
-        offer(world)
+        offer(world, NAMES)
         world.run(play(world, START + to("moto-sale") + "enter_amount: 100 ENTER\n" + SLIPS_OF_A_FINGER[case]))
         assert (payments(world), host.asked) == ((), [])
 

@@ -6,24 +6,23 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shop_days import SETTLE, START, payments
+
 from sim.acquirer import Acquirer, Fault, FaultKind
-from sim.books import all_payments, discrepancies
+from sim.books import discrepancies
 from sim.card import PROFILES, VirtualCard
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import play
 from sim.world import World
 from terminal.assembly import kernel_profile
 from terminal.config import Config
 from terminal.config.settings import Card
 from terminal.hostlink.codec import Message
 from terminal.hostlink.icc import elements
-from terminal.journal import PaymentRecord
 from terminal.receipts import CardSlip, SettlementSlip, from_record
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 9000 ENTER\nchoose_method: 1\ninsert_card: insert offline-limits\nenter_pin: 123456 ENTER\n" + DONE
 ONLINE = "idle: 9000 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE
-SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
 class Host(Acquirer):
@@ -50,10 +49,6 @@ def offline_world(name: str, host: Acquirer, tac_online: bytes = bytes(5)) -> It
         )
         shop.kernel = dataclasses.replace(shop.kernel, terminal_type=0x22, aids=aids)
         yield world
-
-
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
 
 
 def test_the_configuration_says_what_kind_of_terminal_it_is() -> None:

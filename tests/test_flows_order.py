@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from shop_days import START, payments, run
 
 from drivers.ports import PaperLine, Text
 from sim.acquirer import Acquirer, Fault, FaultKind
-from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_menu
+from sim.story import to_menu
 from sim.world import World
 from terminal.hostlink.codec import Message, decode
 from terminal.hostlink.frame import unwrap
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
-from terminal.journal import PaymentRecord, Tx
+from terminal.journal import Tx
 from terminal.methods.requirements import REQUIREMENTS, WISHES, Wish
 from terminal.methods.reversal import blocking_reversals, pending_reversals
 from terminal.methods.sign_in_due import KEY_AGE_MS, Due, reason
@@ -27,7 +27,6 @@ from terminal.strings import Words
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE
 REFUSED_SALE = "idle: 12850 ENTER\nchoose_method: 1\n"
@@ -48,18 +47,6 @@ class Host(Acquirer):
     @property
     def codes(self) -> list[str]:
         return [f"{message.mti}/{message.text(60)[8:11]}" for message in self.heard]
-
-
-def run(world: World, *parts: str | Callable[[World], Any]) -> None:
-    async def people() -> None:
-        for part in parts:
-            await (play(world, part) if isinstance(part, str) else part(world))
-
-    world.run(people())
-
-
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
 
 
 def due(world: World) -> Due:

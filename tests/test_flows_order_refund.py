@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hearing_host import ToldHost
+from shop_days import AGREES
 from test_flows_qr_life import QUERY, SHOWN, fault, moved_minor, slips_of
 from test_flows_static_code import kept
 from test_flows_stories import START
@@ -33,15 +34,14 @@ from terminal.receipts import SettlementSlip
 
 K = FaultKind
 REFUND, REFUND_QUERY = "750000", "760000"
-SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 SALE = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
 UNPAID = "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 1 CANCEL\norder_closed: ENTER\n"
 ASKED = to_transaction("order-refund") + "enter_number: 2 ENTER\n"
-VOID = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + SUPERVISOR
+VOID = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + AGREES
 
 
 def back(amount: str) -> str:
-    return ASKED + f"order_found: ENTER\nenter_amount: {amount} ENTER\n" + SUPERVISOR
+    return ASKED + f"order_found: ENTER\nenter_amount: {amount} ENTER\n" + AGREES
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def test_a_settled_order_is_refunded_and_no_longer_voided() -> None:
                 + "enter_number: 2 ENTER\nrefused: ENTER\n"
                 + to_transaction("order-refund")
                 + f"enter_number: {number} ENTER\norder_found: ENTER\nenter_amount: 5000 ENTER\n"
-                + SUPERVISOR
+                + AGREES
                 + "approved:\nidle:",
             )
         )
@@ -173,7 +173,7 @@ def scanned(code: str) -> str:
     return to_transaction("order-refund") + f"enter_number: UP\nscan_slip: scan {code}\n"
 
 
-REST = "order_found: ENTER\nenter_amount: 5000 ENTER\n" + SUPERVISOR + "approved:\nidle:"
+REST = "order_found: ENTER\nenter_amount: 5000 ENTER\n" + AGREES + "approved:\nidle:"
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
@@ -212,7 +212,7 @@ def test_a_void_finds_an_order_by_its_slip_too() -> None:
         world.run(play(world, START + SALE))
         code = slips_of(world)[0].order_no
         found = to_transaction("void") + f"enter_number: UP\nscan_slip: scan {code}\norder_found: ENTER\n"
-        world.run(play(world, found + SUPERVISOR + "approved:\nidle:"))
+        world.run(play(world, found + AGREES + "approved:\nidle:"))
         assert [p.state.value for p in all_payments(world.journal)] == ["completed", "voided"]
 
 

@@ -14,6 +14,7 @@ from typing import cast
 
 import pytest
 from key_papers import LOG_IN, another_operator
+from shop_days import AGREES
 from test_flows_stories import START
 
 from drivers.ports import PaperLine
@@ -38,13 +39,12 @@ K, F = FaultKind, Finding
 pytestmark = pytest.mark.slow  # Whole days of the world; `make test-quick` is to stay quick.
 
 BILL = "770000"
-SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 SOLD = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
 SHOWN = "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 2 phone wechat\napproved:\n"
 REFUNDED = (
     to_transaction("order-refund")
     + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 1200 ENTER\n"
-    + SUPERVISOR
+    + AGREES
     + "approved:\n"
 )
 DAY = SOLD + SHOWN + REFUNDED
@@ -216,7 +216,7 @@ def test_what_was_closed_voided_or_taken_back_is_on_the_bill_as_it_happened() ->
         async def people() -> None:
             await play(world, START + closed + SOLD)
             stan = int(str(all_payments(world.journal)[0].stan))
-            void = to_transaction("void") + f"enter_number: {stan} ENTER\norder_found: ENTER\n" + SUPERVISOR
+            void = to_transaction("void") + f"enter_number: {stan} ENTER\norder_found: ENTER\n" + AGREES
             await play(world, void + "approved:\n" + taken_back + asked)
 
         world.run(people())
@@ -379,7 +379,7 @@ def test_a_terminal_that_is_not_signed_in_asks_for_no_bill() -> None:
 def test_a_cashier_needs_a_supervisor_s_word() -> None:
     with World("cashier") as world:
         as_cashier = to_menu("operator") + f"enter_number: CLEAR CLEAR {LOG_IN['02']}\n"
-        asked = AT_BILL + SUPERVISOR + "enter_number: CANCEL\nidle:"
+        asked = AT_BILL + AGREES + "enter_number: CANCEL\nidle:"
         world.run(play(world, START + another_operator("02") + as_cashier + asked))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from shop_days import AGREES
 from test_flows_reconcile import bills
 from test_flows_stories import START
 from wallet_gateways import Handed, Keys, gateway_of, wallet_of
@@ -23,7 +24,6 @@ from terminal.wallets.direct import Direct
 pytestmark = pytest.mark.slow
 F = Finding
 RATE_BP = 60
-SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 TOMORROW = "idle: wait 76000 CANCEL\n"
 # The acquirer's bill comes first; nothing was sold through it.
 ASK = to_menu("reports") + "menu: 5\nenter_number: ENTER\nreconciled: CANCEL\nprinting:\n"
@@ -71,7 +71,7 @@ def a_day(shop: Shop) -> str:
     refunded = (
         to_transaction("order-refund")
         + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 1250 ENTER\n"
-        + SUPERVISOR
+        + AGREES
         + "approved:\n"
     )
     return shop.sold() + "approved:\n" + shop.sold(1_250) + "approved:\n" + refunded

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import AGREES, START
 
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.config.settings import OFFERABLE
 from terminal.screens.catalogue.samples import REFUSALS
@@ -18,8 +19,6 @@ from terminal.strings import LANGUAGES, Words
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
-AGREES = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 CARD, OTHER_CARD = "insert_card: insert signature\n", "insert_card: insert no-cvm\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 10000 ENTER\nchoose_method: 1\n" + CARD + DONE

@@ -7,31 +7,29 @@ be unbalanced.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
+
+from shop_days import SETTLE, START, payments, run
 
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
-from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
+from sim.story import play, to_menu, to_transaction
 from sim.world import MERCHANT_NO, TERMINAL_NO, World
 from terminal.flows.batch import count_batch
 from terminal.flows.batch_upload import PROGRESS
 from terminal.hostlink.card_messages import Original
 from terminal.hostlink.codec import Message
 from terminal.hostlink.details import read_batch_details
-from terminal.journal import PaymentRecord, Tx
+from terminal.journal import Tx
 from terminal.methods.card_attempt import Deal
 from terminal.methods.card_sealed import transact_sealed
 from terminal.model import Kind, Method, Mode, Money, Notice, PaymentState, UploadState
 from terminal.receipts import Balance, OpenSlip, SettlementSlip, from_record
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
-START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 CHIP = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\n" + DONE + "idle:\n"
 SWIPED = "approved:\nidle:\n"
-SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
 class Host(Acquirer):
@@ -60,10 +58,6 @@ class Host(Acquirer):
         return codes[codes.index("0500/201") :]
 
 
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
-
-
 def last_slip(world: World) -> SettlementSlip:
     record = world.journal.transact(lambda tx: tx.last_slip("settlement"))
     assert record is not None
@@ -80,14 +74,6 @@ async def tip(world: World) -> None:
     )
     deal = Deal(Kind.TIP, Money(1000), about, extra={48: "000000001000"}, facts={"undoes": sale.id}, undoes=sale)
     await transact_sealed(world.shop, deal)
-
-
-def run(world: World, *parts: str | Callable[[World], Any]) -> None:
-    async def people() -> None:
-        for part in parts:
-            await (play(world, part) if isinstance(part, str) else part(world))
-
-    world.run(people())
 
 
 def test_a_batch_that_agrees_sends_its_certificates_and_closes() -> None:

@@ -7,28 +7,24 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import START, states
 from test_rights import opened
 
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
 from sim.card import PROFILES
 from sim.loop import START_WALL_MS
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import OPERATOR, play, to_transaction
 from sim.world import World
 from terminal.config import Config
 from terminal.hostlink.messages import TOTAL_COUNT_LIMIT
 from terminal.journal import Tx
 from terminal.model import Method, Money, PaymentState
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 SOLD = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\napproved:\n"
 OUT = "remove_card: remove\n"
 DIFFERS = "compare_signature: CANCEL\n"
 STANDS = "refused: ENTER\n"
-
-
-def states(world: World) -> list[tuple[str, str]]:
-    return [(p.kind.value, p.state.value) for p in reversed(all_payments(world.journal))]
 
 
 def test_a_no_voids_the_sale_at_once_and_its_second_copy_is_not_printed() -> None:

@@ -6,18 +6,16 @@ import dataclasses
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import START, payments, states
 
 from sim.acquirer import Fault, FaultKind
-from sim.books import all_payments
 from sim.card import PROFILES
-from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
+from sim.story import play, to_menu, to_transaction
 from sim.world import World
 from terminal.flows.batch import count_batch
 from terminal.hostlink.messages import Totals
-from terminal.journal import PaymentRecord
 from terminal.model import Money
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 MENU_VOID = to_transaction("void")
 AGREES = "original: ENTER\nenter_number: ENTER\noperator_password: 1234 ENTER\n"
 DONE = "approved:\nremove_card: remove\n"
@@ -30,14 +28,6 @@ def sale(card: str, pin: str = "") -> str:
 
 def void(stan: str, card: str) -> str:
     return MENU_VOID + f"enter_number: {stan} ENTER\n" + AGREES + f"insert_card: insert {card}\n"
-
-
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
-
-
-def states(world: World) -> list[tuple[str, str]]:
-    return [(p.kind.value, p.state.value) for p in payments(world)]
 
 
 # The STAN of the first sale: sign-in is the first message.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from shop_days import AGREES
 from wallet_gateways import Handed, Keys, gateway_of, wallet_of, wechat_contract
 
 from sim.acquirer.wallets import Wallet, WalletKind
@@ -27,7 +28,6 @@ from terminal.wallets.direct import Direct
 from terminal.wallets.wechat import NAME, WeChat
 
 pytestmark = pytest.mark.slow
-SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 BEFORE_MINOR = 1_000_000
 
 
@@ -198,7 +198,7 @@ def test_a_part_goes_back_and_is_pending_until_its_query(shop: Shop) -> None:
         + "approved:\n"
         + to_transaction("order-refund")
         + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 1200 ENTER\n"
-        + SUPERVISOR
+        + AGREES
         + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:"
     )
     shop.ends("completed completed", 3_800)
@@ -215,7 +215,7 @@ def test_a_discount_is_booked_and_the_whole_goes_back(shop: Shop, platform: bool
     """The wallet's order is for all of it, and so is the void; the customer has paid, and gets back, less."""
     shop.till.discount_minor, shop.till.by_platform = 500, platform
     world = shop.world
-    void = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + SUPERVISOR + "approved:\nidle:"
+    void = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + AGREES + "approved:\nidle:"
 
     async def people() -> None:
         await play(world, FIRST_RUN + OPERATOR + sale(shop.code()) + "approved:\n")
@@ -242,7 +242,7 @@ def test_the_host_is_told_of_its_own_orders_alone(shop: Shop) -> None:
     """What a wallet was asked for directly stands on the slip beside the host's totals, and the batch is balanced."""
     its_own = "idle: 1300 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
     ours = sale(shop.code()) + "approved:\n" + sale(shop.code(), 700) + "approved:\n"
-    back = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + SUPERVISOR + "approved:\n"
+    back = to_transaction("void") + "enter_number: 2 ENTER\norder_found: ENTER\n" + AGREES + "approved:\n"
     settle = to_menu("settlement") + "confirm_settlement: ENTER\nsettled:\nidle:"
     shop.plays(ours + its_own + back + settle)
     (batch,) = shop.world.acquirer.book.all_batches()

@@ -11,6 +11,7 @@ from collections import Counter
 
 import iso8583
 import pytest
+from shop_days import SETTLE
 from test_flows_stories import START, sale
 
 from sim.books import all_payments
@@ -27,7 +28,6 @@ PROFILE = load_profile("unionpay")
 PIN = "enter_pin: 123456 ENTER\n"
 PAID = sale("unionpay-credit-pin") + PIN + "approved:\nremove_card: remove\nidle:\n"
 LOST = PAID.replace("approved:", "reversal_pending: ENTER")
-SETTLE = "idle: DOWN\nmenu: 4\nconfirm_settlement: ENTER\nsettled: ENTER\nidle:"
 
 
 def judged(frame: bytes) -> str:

@@ -27,7 +27,7 @@ def trade(journal: Journal, acknowledged: list[tuple[int, str]]) -> None:
         payment = journal.transact(lambda tx: tx.new_payment(Method.CARD, Money(1285), "01"))
 
         def request(tx: Tx, payment_id: int = payment.id) -> str:
-            stan = f"{tx.count('stan', limit=999_999):06d}"
+            stan = tx.next_stan()
             tx.move(payment_id, PaymentState.REQUESTED, stan=stan)
             tx.seal(payment_id, "reversal", b"\x00" * 900)
             return stan

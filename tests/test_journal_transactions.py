@@ -42,7 +42,7 @@ def test_a_payment_lives_through_its_table(journal: Journal) -> None:
     assert (first.batch, first.stan, first.operator) == (1, None, "01")
 
     def request(tx: Tx) -> PaymentRecord:
-        return tx.move(1, P.REQUESTED, stan=f"{tx.count('stan', limit=999_999):06d}")
+        return tx.move(1, P.REQUESTED, stan=tx.next_stan())
 
     requested = journal.transact(request)
     assert (requested.state, requested.stan) == (P.REQUESTED, "000001")

@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import START
 
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play, to_menu, to_transaction
+from sim.story import play, to_menu, to_transaction
 from sim.world import World
 from terminal.config.settings import OFFERABLE
 from terminal.flows.power_on import MENU
@@ -17,7 +18,6 @@ from terminal.rights import RIGHTS, TRANSACTIONS, Right, Role, least, right
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 PASSWORD = "operator_password: 4321 ENTER\noperator_password: wait 1 4321 ENTER\n"
 ROLE_KEY = {role: at for at, role in enumerate(Role, 1)}
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from hearing_host import HearingHost
+from shop_days import START
 
 from drivers.ports import DeviceError
 from drivers.signature_file import SignatureFile
 from sim.acquirer import Fault, FaultKind
 from sim.books import all_payments
-from sim.story import FIRST_RUN, OPERATOR, play
+from sim.story import play
 from sim.twins.pad import TwinSignaturePad
 from sim.world import World
 from terminal.hostlink.esign import HEIGHT, PARTS_LIMIT, WIDTH, raster, signature_parts, slip_data
@@ -26,7 +27,6 @@ from terminal.hostlink.messages import Terminal
 from terminal.hostlink.profile import load_profile
 from terminal.model import Notice, UploadState
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 SOLD = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\napproved:\n"
 NEXT = "idle: 700 ENTER\nchoose_method: 1\ninsert_card: insert no-cvm\napproved:\nremove_card: remove\nidle:"
 ALONE = " wait 70\n"  # At the idle screen, long enough for what is done behind it.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shop_days import AGREES
 
 from drivers.absent import AbsentCardReader, AbsentStripeReader
 from drivers.link import TcpLink
@@ -46,7 +47,6 @@ from terminal.rail import ACQUIRER
 from terminal.shop import Devices
 
 pytestmark = pytest.mark.slow
-SUPERVISOR = "enter_number: ENTER\noperator_password: 1234 ENTER\n"
 SCANNED = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show {wallet}\napproved:\n"
 SHOWN = "idle: 5000 ENTER\nchoose_method: 2\nchoose_wallet: {row}\nshow_qr: phone {wallet}\napproved:\n"
 PATIENCE_MS = 30_000
@@ -193,7 +193,7 @@ def test_a_shop_sells_refunds_and_queries_by_configuration_and_keys_alone(
             + SHOWN.format(wallet=wallet, row=row)
             + to_transaction("order-refund")
             + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 1200 ENTER\n"
-            + SUPERVISOR
+            + AGREES
             + "approved:\n"
             + to_transaction("order-query")
             + "enter_number: 2 ENTER\norder_found: ENTER\nidle:"

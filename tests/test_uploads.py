@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from shop_days import START, payments
 
 from sim.acquirer import Acquirer, Fault, FaultKind
 from sim.acquirer.requests import Answer
-from sim.books import all_payments
 from sim.card import PROFILES
-from sim.story import FIRST_RUN, OPERATOR, play, to_transaction
+from sim.story import play, to_transaction
 from sim.world import World
 from terminal.flows.recovery import end_running
 from terminal.hostlink.card_messages import Original
@@ -24,7 +24,6 @@ from terminal.model import Kind, Method, Money, Notice, PaymentState
 
 pytestmark = pytest.mark.slow  # Many small ones: `make test-quick` is to stay quick.
 
-START = FIRST_RUN + OPERATOR + "idle:\n"
 DONE = "approved:\nremove_card: remove\n"
 SALE = "idle: 12850 ENTER\nchoose_method: 1\ninsert_card: insert signature\n" + DONE + "idle:"
 ALONE = " wait 40\n"  # At the idle screen, long enough for what is done behind it.
@@ -45,10 +44,6 @@ class Host(Acquirer):
             if self.codes and answer is not None:
                 answer.code = self.codes.pop(0)
         return answer
-
-
-def payments(world: World) -> tuple[PaymentRecord, ...]:
-    return tuple(reversed(all_payments(world.journal)))
 
 
 def uploads(world: World) -> list[tuple[str, str, str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from sim.certify.judge import Observed
 from sim.certify.line import Line
 from sim.certify.playing import perform, steps, switch_on
 from sim.certify.script import Case
-from sim.panel.child import Handheld
+from sim.panel.child import LAUNCHER, Handheld
 from sim.phone import Phone, PhoneInHand
 from sim.story import Eyes, StoryError
 from terminal.config.settings import OFFERED
@@ -33,7 +32,6 @@ from terminal.hostlink.profile import Profile
 from terminal.journal import Journal
 from terminal.loop.real import RealLoop
 
-LAUNCHER = (sys.executable, "-m", "sim", "handheld")
 PATIENCE_MS = 150_000  # A host that is silent for its time-out, on a machine that is busy.
 PHONE_BALANCE_MINOR = 100_000_000
 
@@ -98,7 +96,7 @@ class Counter:
         self._child.kill()
 
 
-def observe(case: Case, profile: Profile, name: str = "unionpay", *, launcher: Sequence[str] = LAUNCHER) -> Observed:
+def observe(case: Case, profile: Profile, name: str = "unionpay") -> Observed:
     """Play one case in real time and tell what was seen. `name` is the profile's, which the process loads itself.
 
     Raises OSError when no process can be started.
@@ -107,8 +105,8 @@ def observe(case: Case, profile: Profile, name: str = "unionpay", *, launcher: S
     with tempfile.TemporaryDirectory() as folder, Line(host) as line:
         data = Path(folder) / "terminal"
         offered = ("--offered", *(OFFERED if case.offered is None else case.offered))
-        command = (*launcher, "--data", str(data), "--host", f"127.0.0.1:{line.port}", "--lang", "zh-CN")
-        command = (*command, "--profile", name, *offered)
+        where = ("--data", str(data), "--host", f"127.0.0.1:{line.port}")
+        command = (*LAUNCHER, *where, "--lang", "zh-CN", "--profile", name, *offered)
         loop = RealLoop(lambda work: None)  # People have no journal.
         counter = Counter(loop, command, Path(folder) / "terminal.log", host, line)
         began_ms = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from sim.panel.protocol import LINE_LIMIT, JSONObject, ProtocolError, parse_said, to_line
 from terminal.hygiene import private_folder
 
+LAUNCHER = (sys.executable, "-m", "sim", "handheld")
 KILL_WAIT_S = 10  # A killed process is gone at once, unless a disk holds it.
 
 

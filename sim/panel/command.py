@@ -29,6 +29,7 @@ from sim.acquirer.server import wall_ms
 from sim.arguments import port_number
 from sim.live import Busy
 from sim.panel.bank import AcquirerBank
+from sim.panel.child import LAUNCHER
 from sim.panel.direct import DirectBench, DirectPhone
 from sim.panel.hub import Hub
 from sim.panel.phone_desk import PhoneOnDesk
@@ -47,7 +48,6 @@ DEFAULT_PORTS = range(8086, 8107)  # As many panels as one person keeps open; a 
 DEFAULT_DATA = Path("data") / "panel"
 TOKEN_BYTES = 16  # 128 bits.
 PANELS = ("128x64", "128x128")
-LAUNCHER = (sys.executable, "-m", "sim", "handheld")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from drivers.display import PANELS
 from sim.deeds import perform, step_from
 from sim.pace import TimeIsUp
 from sim.recording.lines import Line
@@ -25,7 +26,6 @@ from sim.story import StoryError
 from terminal.journal import Event
 
 PATIENCE_MS = 180_000  # For the screen on which the next deed was done; a host's silence and its reversal.
-PANELS = {"ssd1306": (128, 64), "sh1107": (128, 128)}
 STEP_MS = 100  # How closely the world is watched while what was recorded is still to come.
 JITTER_MS = 10_000  # So much sooner than there may a thing come here that the end of the recording has cut off.
 RECORDED_LIMIT = 500_000  # Lines that are held at once.

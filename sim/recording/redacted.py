@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from drivers.display import PANELS
 from sim.deeds import Entry
 from sim.outside_host import HostSaid
-from sim.recording.following import PANELS
 from sim.recording.lines import do
 from sim.stage import Terms
 from terminal.hostlink.profile import load_profile

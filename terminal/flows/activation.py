@@ -9,8 +9,6 @@ Source: docs/host-link.md §14.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from drivers.ports import Key, Tone
 from terminal.dialogue import acknowledge
 from terminal.hostlink.activation import USED, activation_request, read_merchant_file
@@ -19,9 +17,6 @@ from terminal.hostlink.session import Silence
 from terminal.loop import Commit
 from terminal.screens import catalogue as screens
 from terminal.shop import Activation, Shop
-
-if TYPE_CHECKING:
-    from terminal.journal import Tx
 
 APPROVED = "00"
 
@@ -46,11 +41,7 @@ async def activate(shop: Shop, host: str, code: str) -> Activation | None:
 
 async def _attempt(shop: Shop, host: str, code: str) -> Activation | tuple[str, str]:
     """The numbers, or why not: a word of the screen's reasons and the host's code."""
-
-    def next_stan(tx: Tx) -> str:
-        return f"{tx.count('stan', limit=999_999):06d}"
-
-    request = activation_request(stan=await Commit(next_stan), code=code, serial=shop.serial)
+    request = activation_request(stan=await Commit(lambda tx: tx.next_stan()), code=code, serial=shop.serial)
     answer = await shop.host.exchange(request)
     if isinstance(answer, Silence):
         return answer.reason, ""

@@ -110,7 +110,7 @@ def _due(shop: Shop, part: Part, after: int, tx: Tx) -> tuple[PaymentRecord, ...
 
 
 def _end(shop: Shop, known: Progress, tx: Tx) -> Message:
-    stan = f"{tx.count('stan', limit=999_999):06d}"
+    stan = tx.next_stan()
     terminal = identity(shop, tx.get("batch_no", "000001"))
     return messages.batch_end(terminal, shop.profile, stan=stan, balanced=known.balanced, records=known.sent)
 
@@ -119,7 +119,7 @@ def _build(shop: Shop, part: Part, known: Progress, found: tuple[PaymentRecord, 
     """The message for these payments; None when what it needs is gone with its key."""
     terminal = identity(shop, tx.get("batch_no", "000001"))
     if part is Part.STRIPES:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
+        stan = tx.next_stan()
         return details_upload(terminal, stan=stan, details=[_detail(shop, tx, payment) for payment in found])
     (payment,) = found
     if part in (Part.OFFLINE, Part.ADVICES):

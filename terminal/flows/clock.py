@@ -1,8 +1,8 @@
 """The clock: a Pi has none that survives a power cut, so its word is checked against what cannot have been earlier.
 
-The floor is the later of the build date and the journal's last event. A system clock below it is held at the floor
-until the host's sign-in, a network or a person says better. A TLS certificate's date is judged by the system clock;
-a person may set that here, where the process is allowed to (CAP_SYS_TIME).
+The floor is the later of the build date and the time that the last start believed, or a person has set since. A system
+clock below it is held at the floor until the host's sign-in, a network or a person says better. A TLS certificate's
+date is judged by the system clock; a person may set that here, where the process is allowed to (CAP_SYS_TIME).
 """
 
 from __future__ import annotations

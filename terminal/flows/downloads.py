@@ -184,7 +184,7 @@ async def _exchange(shop: Shop, row: Row, received: int, build: Callable[..., Me
     shop.show(screens.Downloading(what=row.name.value, received=received))
 
     def prepare(tx: Tx) -> Message:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
+        stan = tx.next_stan()
         return build(identity(shop, tx.get("batch_no", "000001")), stan=stan)
 
     request = await Commit(prepare)

@@ -19,16 +19,15 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from terminal.flows.line import echo_request
 from terminal.flows.settlement import settle_unseen
 from terminal.flows.sign_in import sign_in_unseen
-from terminal.hostlink import messages
 from terminal.hostlink.backoff import DRAWN_BYTES, Backoff
-from terminal.hostlink.codec import Message
 from terminal.hostlink.session import Answered
 from terminal.loop import Commit, Draw, Now, Spawn, Wait
 from terminal.methods import qr_order, static_code
 from terminal.methods.order import uploads_due
-from terminal.methods.reversal import clear_reversals, identity, is_card_reversal, pending_reversals
+from terminal.methods.reversal import clear_reversals, is_card_reversal, pending_reversals
 from terminal.methods.uploads import send_uploads, worn_out
 from terminal.model import Mode
 from terminal.screens import catalogue as screens
@@ -180,12 +179,8 @@ async def _echo_due(shop: Shop) -> bool:
 
 async def _echo(shop: Shop, only: int | None = None) -> bool:
     """0820/301 by the connection that is kept, or by that route. Whatever is answered, somebody is there."""
-
-    def request(tx: Tx) -> Message:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
-        return messages.echo(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan)
-
-    answer = await shop.host.exchange(await Commit(request), within_ms=ECHO_MS, only=only)
+    request = await Commit(lambda tx: echo_request(shop, tx))
+    answer = await shop.host.exchange(request, within_ms=ECHO_MS, only=only)
     return isinstance(answer, Answered)
 
 

@@ -58,17 +58,17 @@ async def leave(shop: Shop, batch_no: str) -> Answered | Silence:
 
 
 def _sign_out_request(shop: Shop, tx: Tx, batch_no: str) -> Message:
-    return messages.sign_out(identity(shop, batch_no), shop.profile, stan=f"{tx.count('stan', limit=999_999):06d}")
+    return messages.sign_out(identity(shop, batch_no), shop.profile, stan=tx.next_stan())
 
 
 async def echo(shop: Shop) -> None:
     """回响: is the host there? Whatever the mode."""
+    await _tell(shop, await ask(shop, await Commit(lambda tx: echo_request(shop, tx)), "echo"), "echo")
 
-    def request(tx: Tx) -> Message:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
-        return messages.echo(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan)
 
-    await _tell(shop, await ask(shop, await Commit(request), "echo"), "echo")
+def echo_request(shop: Shop, tx: Tx) -> Message:
+    """0820/301."""
+    return messages.echo(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=tx.next_stan())
 
 
 async def cashier_sign_in(shop: Shop) -> None:
@@ -81,9 +81,8 @@ async def cashier_sign_in(shop: Shop) -> None:
         return
 
     def request(tx: Tx) -> Message:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
         terminal = identity(shop, tx.get("batch_no", "000001"))
-        return messages.cashier(terminal, shop.profile, stan=stan, operator=operator)
+        return messages.cashier(terminal, shop.profile, stan=tx.next_stan(), operator=operator)
 
     answer = await ask(shop, await Commit(request), "cashier")
     if isinstance(answer, Answered) and answer.verdict.code == APPROVED:

@@ -54,7 +54,7 @@ async def download(shop: Shop) -> str:
 
 
 def _request(shop: Shop, tx: Tx) -> Message:
-    stan = f"{tx.count('stan', limit=999_999):06d}"
+    stan = tx.next_stan()
     return messages.tmk_request(identity(shop, messages.NO_BATCH), shop.profile, stan=stan)
 
 
@@ -77,7 +77,7 @@ async def tell(shop: Shop) -> bool:
     kcv = await Offload("keys", partial(shop.keys.kcv, TMK), KEY_DEADLINE_MS)
 
     def prepare(tx: Tx) -> Message:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
+        stan = tx.next_stan()
         return messages.tmk_taken(identity(shop, messages.NO_BATCH), shop.profile, stan=stan, kcv=kcv)
 
     answer = await shop.host.exchange(await Commit(prepare))

@@ -188,7 +188,7 @@ async def _begin(shop: Shop) -> bool:
 
 
 def _request(shop: Shop, tx: Tx, batch: Batch) -> Message:
-    stan = f"{tx.count('stan', limit=999_999):06d}"
+    stan = tx.next_stan()
     terminal = identity(shop, batch.batch_no)
     return messages.settlement(terminal, shop.profile, stan=stan, domestic=batch.domestic, foreign=batch.foreign)
 

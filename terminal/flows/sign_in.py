@@ -85,7 +85,7 @@ async def _attempt(shop: Shop) -> tuple[str, str]:
         """From the moment this request leaves, the host may have other keys than we: durably signed out until then."""
         if tx.mode is Mode.SIGNED_IN:
             tx.set_mode(Mode.KEYED, reason=Due.INTERRUPTED.value)
-        stan = f"{tx.count('stan', limit=999_999):06d}"
+        stan = tx.next_stan()
         serial = shop.activation.serial if shop.activation else ""
         return messages.sign_in(identity(shop, tx.get("batch_no", "000001")), shop.profile, stan=stan, serial=serial)
 

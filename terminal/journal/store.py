@@ -62,7 +62,6 @@ class Journal:
         self._broken: str | None = None
         self._n = 0
         self._digest = FIRST_DIGEST
-        self._last_ms = 0
         self._settings: dict[str, str | None] = {}  # As they are durable; each is read from the file once.
 
     @classmethod
@@ -182,7 +181,7 @@ class Journal:
                 self._break(error)
             self._settings.update(tx.changed)
         if tx.n != self._n:
-            self._n, self._digest, self._last_ms = tx.n, tx.digest, tx.now_ms
+            self._n, self._digest = tx.n, tx.digest
         return result
 
     def _break(self, error: BaseException) -> NoReturn:
@@ -206,11 +205,6 @@ class Journal:
         return JournalCounters(self)
 
     # Reading
-
-    @property
-    def last_event_ms(self) -> int:
-        """The time of the last event: the clock must not be earlier (the clock's floor)."""
-        return self._last_ms
 
     def events_after(self, n: int, limit: int = READ_LIMIT) -> tuple[Event, ...]:
         """At most `limit` events after number `n`, in order, in today's shape."""
@@ -262,7 +256,7 @@ class Journal:
                     raise ChainBroken(m, "its digest does not fit: the row or one before it was changed")
                 if kind not in KINDS or version > KINDS[kind].version:
                     raise ChainBroken(m, f"its kind {kind!r} version {version} is not known")
-                n, digest, self._last_ms = m, claimed, at_ms
+                n, digest = m, claimed
         self._n, self._digest = n, digest
         return n
 

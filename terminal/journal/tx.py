@@ -175,17 +175,17 @@ class Tx:
         return self._settings[name]
 
     def count(self, name: str, *, limit: int) -> int:
-        """The next number of a durable counter: 1 to `limit`, then 1 again, never 0.
-
-        `f"{tx.count('stan', limit=999_999):06d}"` is the next STAN; committed before the message leaves, it
-        is never used twice.
-        """
+        """The next number of a durable counter: 1 to `limit`, then 1 again, never 0."""
         if limit < 1:
             raise JournalError("a counter's limit is at least 1")
         row = self._one("SELECT value FROM counters WHERE name = ?", (name,))
         value = row[0] + 1 if row and row[0] < limit else 1
         self._append("counted", {"name": name, "value": value})
         return int(value)
+
+    def next_stan(self) -> str:
+        """The next STAN. Committed before its message leaves, it is never used twice."""
+        return f"{self.count('stan', limit=999_999):06d}"
 
     def counter(self, name: str) -> int:
         """A counter's last value; 0 for a name never seen."""

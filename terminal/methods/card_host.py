@@ -49,7 +49,7 @@ async def durable_request(shop: Shop, attempt: Attempt, fields: CardFields) -> M
     row = shop.profile.transactions[attempt.deal.kind]
 
     def prepare(tx: Tx) -> Message:
-        stan = f"{tx.count('stan', limit=999_999):06d}"
+        stan = tx.next_stan()
         batch_no = tx.get("batch_no", "000001")
         request = card_request(
             row,

@@ -42,9 +42,7 @@ async def fetch(shop: Shop, day: datetime.date) -> Bill:
 
 
 async def _part(shop: Shop, day: datetime.date, received: int) -> BillPart | Bill:
-    batch_no, stan = await Commit(
-        lambda tx: (tx.get("batch_no", "000001"), f"{tx.count('stan', limit=999_999):06d}")
-    )
+    batch_no, stan = await Commit(lambda tx: (tx.get("batch_no", "000001"), tx.next_stan()))
     request = messages.qr_bill(identity(shop, batch_no), shop.profile, stan=stan, day=day, received=received)
     answer = await ask_authenticated(shop, request, "bill")
     if isinstance(answer, Silence):

@@ -237,4 +237,4 @@ def read_refund_news(answer: Answered, order: Order, refund: Refund, *, asked: b
 
 
 async def _next_stan() -> str:
-    return await Commit(lambda tx: f"{tx.count('stan', limit=999_999):06d}")
+    return await Commit(lambda tx: tx.next_stan())

@@ -42,7 +42,7 @@ def begin(shop: Shop, tx: Tx, sale: PaymentRecord, amount: Money | None = None) 
     return tx.move(
         refund.id,
         PaymentState.REQUESTED,
-        stan=f"{tx.count('stan', limit=999_999):06d}",
+        stan=tx.next_stan(),
         batch_no=batch_no,
         order_no=str(sale.facts["order_no"]),
         refund_no=new_number(shop, batch_no, refund.id, tx.now_ms),

@@ -64,7 +64,7 @@ async def begin(
 
     def new(tx: Tx) -> PaymentRecord:
         payment = tx.new_payment(method, due, shop.operator)
-        stan = f"{tx.count('stan', limit=999_999):06d}"
+        stan = tx.next_stan()
         batch_no = tx.get("batch_no", "000001")
         return tx.move(
             payment.id,

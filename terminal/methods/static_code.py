@@ -159,7 +159,7 @@ def _still_unreadable(passed: list[str], tx: Tx) -> None:
 
 
 def _question(shop: Shop, passed_over: int, tx: Tx) -> Message:
-    stan = f"{tx.count('stan', limit=999_999):06d}"
+    stan = tx.next_stan()
     terminal = identity(shop, tx.get("batch_no", "000001"))
     taken = tx.get(TAKEN, "")
     return messages.qr_receipts(terminal, shop.profile, stan=stan, taken=taken, passed_over=passed_over)

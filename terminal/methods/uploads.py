@@ -65,7 +65,7 @@ def _purpose(notice: Notice, upload_id: int) -> str:
 def queue_script_results(shop: Shop, tx: Tx, payment: PaymentRecord, card: CardData) -> None:
     """Inside the commit that ends a payment whose answer brought scripts; `card.icc` has their results (DF31)."""
     facts = payment.facts
-    stan = f"{tx.count('stan', limit=999_999):06d}"
+    stan = tx.next_stan()
     terminal = identity(shop, str(facts["batch_no"]))
     row, date = shop.profile.transactions[payment.kind], str(facts.get("host_date", ""))
     request = script_notice(row, terminal, shop.profile, kept_of(payment, card), stan=stan, date=date)

@@ -23,12 +23,6 @@ def picture(screen: Screen, language: str, font: Font) -> ScreenPicture:
     return ScreenPicture(screen.name, screen.lay(Words(language)), font)
 
 
-def missing_glyphs(screen: Screen, language: str, font: Font) -> tuple[str, ...]:
-    """The characters of a screen that the font cannot draw, each once, in order of appearance."""
-    characters = dict.fromkeys("".join(texts(screen.lay(Words(language)))))
-    return tuple(character for character in characters if character not in font)
-
-
 class ScreenPicture:
     """One screen, ready to be drawn; the pixels of the last panel size asked for are kept."""
 

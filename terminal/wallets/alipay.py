@@ -36,7 +36,7 @@ from terminal.rail import (
     RefundNews,
     Rules,
 )
-from terminal.wallets.bills import BillError, minor, money, rows, when
+from terminal.wallets.bills import BillError, civil_ms, minor, money, rows, when
 from terminal.wallets.direct import NAME_LIMIT, Unbelievable, text_in
 
 NAME = "alipay"
@@ -278,13 +278,9 @@ def _yuan(amount: Money) -> str:
 def _civil_ms(text: str) -> int:
     """China's civil time as milliseconds, 0 for none. Raises Unbelievable."""
     try:
-        return _ms(text) if text else 0
+        return civil_ms(text) if text else 0
     except ValueError as error:
         raise Unbelievable("garbled") from error
-
-
-def _ms(text: str) -> int:
-    return int(datetime.datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
 
 
 def _customer(yuan: str) -> Money | None:
@@ -344,5 +340,5 @@ def _bill_row(line: int, cells: Mapping[str, str]) -> BillRow:
         wallet_no=cells["wallet_no"],
         amount=money(cells["amount"], line, "amount"),
         fee_minor=-minor(cells["fee"], line, "fee"),  # The file says what is taken as a negative amount.
-        at_ms=when(cells["at"], line, _ms),
+        at_ms=when(cells["at"], line),
     )

@@ -7,12 +7,14 @@ words before and after the table, and add columns as they please. Amounts are in
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
 from terminal.model import AMOUNT_MAX_MINOR, Money
+from terminal.rail import CHINA
 
 ROWS_LIMIT = 100_000
 CELL_LIMIT = 512
@@ -67,9 +69,14 @@ def minor(cell: str, line: int, column: str) -> int:
     return int(cents)
 
 
-def when(cell: str, line: int, read: Callable[[str], int]) -> int:
+def civil_ms(text: str) -> int:
+    """China's civil time as milliseconds. Raises ValueError."""
+    return int(datetime.datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
+
+
+def when(cell: str, line: int) -> int:
     """Raises BillError."""
     try:
-        return read(cell)
+        return civil_ms(cell)
     except ValueError:
         raise BillError(f"line {line}: no time of day") from None

@@ -385,9 +385,5 @@ def _bill_row(line: int, cells: Mapping[str, str]) -> BillRow:
         wallet_no=cells["wallet_no"],
         amount=money(amount, line, "amount"),
         fee_minor=minor(cells["fee"], line, "fee"),
-        at_ms=when(cells["at"], line, _civil_ms),
+        at_ms=when(cells["at"], line),
     )
-
-
-def _civil_ms(text: str) -> int:
-    return int(datetime.datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
