@@ -274,7 +274,7 @@ def test_a_question_that_the_wallet_does_not_take_says_nothing_of_the_refund(sho
     async def people() -> None:
         await play(shop.world, FIRST_RUN + OPERATOR + sale(shop.code()) + "approved:\nidle: CANCEL\n")
         shop.till.mood.deaf = True
-        await play(shop.world, asked + SUPERVISOR + "refund_open: ENTER\n")
+        await play(shop.world, asked + AGREES + "refund_open: ENTER\n")
         shop.till.mood.deaf, shop.line.ahead_ms = False, 3_600_000
         await play(shop.world, "idle: wait 400 CANCEL\n")
         shop.line.ahead_ms = 0
