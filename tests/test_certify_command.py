@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from panel_browser import Browser, chromium
 
 from keys.testkeys import TEST_TMK
 from sim.__main__ import main
@@ -71,6 +72,22 @@ def test_every_case_is_on_the_page_with_its_messages(lab: Lab) -> None:
         for message in case["messages"]:
             assert message["fields"] or message["problem"], case["id"]
     assert "http://" not in lab.html and "https://" not in lab.html, "nothing is loaded from elsewhere"
+
+
+@pytest.mark.skipif(chromium() is None, reason="Chromium is not installed (make system-deps)")
+def test_every_word_is_drawn_also_where_there_is_no_chinese_font(lab: Lab, tmp_path: Path) -> None:
+    """A box is narrower than a character: the same words must be equally wide wherever they stand."""
+    widths = (
+        "document.fonts.ready.then(() => new Promise((done) => setTimeout(done, 500))).then(() =>"
+        " [...document.querySelectorAll('.totals .passed, td.passed, td .passed')].slice(0, 9).map((e) => {"
+        " const words = document.createRange(); words.selectNodeContents(e);"
+        " return Math.round(words.getBoundingClientRect().width); }))"
+    )
+    with Browser(tmp_path) as browser:
+        browser.open((lab.out / "report.html").as_uri())
+        browser.until("document.querySelector('.totals .passed')")
+        assert len(set(browser.run(widths))) == 1
+        assert browser.console == []
 
 
 def test_the_report_holds_no_secret(lab: Lab) -> None:
