@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +66,22 @@ def test_the_header_says_who_was_tried_and_with_what(lab: Lab) -> None:
     assert re.fullmatch(r"[0-9a-f]{12}\+?|-", terminal["commit"])
     assert (terminal["how"], terminal["profile"]) == ("simulated", "unionpay")
     assert all(terminal[name] in lab.html for name in ("kernel", "config_sha256", "commit", "version"))
+
+
+def test_a_terminal_s_configuration_has_one_number_in_every_process() -> None:
+    asked = (
+        "from sim.certify.report import our_subject; from terminal.config import Config;"
+        " from terminal.hostlink.profile import load_profile;"
+        " print(our_subject('', Config.default(), '', load_profile(NAME)).config_sha256)"
+    )
+
+    def number(profile: str, hash_seed: str) -> str:
+        command = [sys.executable, "-c", asked.replace("NAME", repr(profile))]
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    found = [number(profile, seed) for profile in ("unionpay", "iso8583-1987-ascii") for seed in ("0", "1", "2")]
+    assert [found.count(each) for each in found] == [3] * 6
 
 
 def test_every_case_is_on_the_page_with_its_messages(lab: Lab) -> None:
