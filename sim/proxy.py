@@ -200,7 +200,8 @@ def run(args: argparse.Namespace) -> int:
     """0: ended by Ctrl-C or the end of the input; 2: usage, or the port cannot be taken."""
     if args.list:
         for name, row in LINE_FAULTS.items():
-            print(f"{name:20} {row.zh}  {row.en}")
+            told = {"name": name, "zh": row.zh, "en": row.en}
+            print(json.dumps(told, ensure_ascii=False) if args.json else f"{name:20} {row.zh}  {row.en}")
         return 0
     if args.listen is None or args.to is None:
         print("give --listen and --to, or --list", file=sys.stderr)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from panel_browser import Browser, chromium
 
 from keys.testkeys import TEST_TMK
 from sim.__main__ import main
@@ -64,6 +68,22 @@ def test_the_header_says_who_was_tried_and_with_what(lab: Lab) -> None:
     assert all(terminal[name] in lab.html for name in ("kernel", "config_sha256", "commit", "version"))
 
 
+def test_a_terminal_s_configuration_has_one_number_in_every_process() -> None:
+    asked = (
+        "from sim.certify.report import our_subject; from terminal.config import Config;"
+        " from terminal.hostlink.profile import load_profile;"
+        " print(our_subject('', Config.default(), '', load_profile(NAME)).config_sha256)"
+    )
+
+    def number(profile: str, hash_seed: str) -> str:
+        command = [sys.executable, "-c", asked.replace("NAME", repr(profile))]
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    found = [number(profile, seed) for profile in ("unionpay", "iso8583-1987-ascii") for seed in ("0", "1", "2")]
+    assert [found.count(each) for each in found] == [3] * 6
+
+
 def test_every_case_is_on_the_page_with_its_messages(lab: Lab) -> None:
     for case in lab.report["cases"]:
         assert f'id="{case["id"]}"' in lab.html
@@ -71,6 +91,22 @@ def test_every_case_is_on_the_page_with_its_messages(lab: Lab) -> None:
         for message in case["messages"]:
             assert message["fields"] or message["problem"], case["id"]
     assert "http://" not in lab.html and "https://" not in lab.html, "nothing is loaded from elsewhere"
+
+
+@pytest.mark.skipif(chromium() is None, reason="Chromium is not installed (make system-deps)")
+def test_every_word_is_drawn_also_where_there_is_no_chinese_font(lab: Lab, tmp_path: Path) -> None:
+    """A box is narrower than a character: the same words must be equally wide wherever they stand."""
+    widths = (
+        "document.fonts.ready.then(() => new Promise((done) => setTimeout(done, 500))).then(() =>"
+        " [...document.querySelectorAll('.totals .passed, td.passed, td .passed')].slice(0, 9).map((e) => {"
+        " const words = document.createRange(); words.selectNodeContents(e);"
+        " return Math.round(words.getBoundingClientRect().width); }))"
+    )
+    with Browser(tmp_path) as browser:
+        browser.open((lab.out / "report.html").as_uri())
+        browser.until("document.querySelector('.totals .passed')")
+        assert len(set(browser.run(widths))) == 1
+        assert browser.console == []
 
 
 def test_the_report_holds_no_secret(lab: Lab) -> None:

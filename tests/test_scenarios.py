@@ -116,6 +116,13 @@ def test_what_does_not_come_about_says_what_was_seen_instead(
     assert "choose_method" in told["problem"]
 
 
+def test_the_list_is_for_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scenario", "--list", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "reversal-lost" in [row["name"] for row in rows]
+    assert {case for row in rows for case in row["shows"]} == set(UNHAPPY)
+
+
 def test_what_is_not_there_says_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenario", "no-such-thing"]) == 2
     assert "--list" in capsys.readouterr().err

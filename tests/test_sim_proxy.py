@@ -191,6 +191,8 @@ def test_the_list_needs_no_addresses_and_everything_else_does() -> None:
     words = [sys.executable, "-m", "sim", "proxy"]
     listed = subprocess.run([*words, "--list"], capture_output=True, text=True, timeout=20, check=False)
     assert (listed.returncode, [line.split()[0] for line in listed.stdout.splitlines()]) == (0, list(LINE_FAULTS))
+    told = subprocess.run([*words, "--list", "--json"], capture_output=True, text=True, timeout=20, check=False)
+    assert [json.loads(line)["name"] for line in told.stdout.splitlines()] == list(LINE_FAULTS)
     alone = subprocess.run([*words, "--to", "127.0.0.1:9"], capture_output=True, text=True, timeout=20, check=False)
     assert (alone.returncode, "--listen" in alone.stderr) == (2, True)
 

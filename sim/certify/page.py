@@ -20,8 +20,7 @@ STYLE = """
 :root { --ink: #1b1f24; --soft: #5b6570; --line: #d5dae0; --good: #1a7f37; --bad: #b42318; --tint: #f5f7f9 }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 1080px; padding: 32px 24px; color: var(--ink); background: #fff;
-  font: 14px/1.5 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", FAMILY,
-  sans-serif }
+  font: 14px/1.5 FAMILY, system-ui, sans-serif }
 h1 { font-size: 26px; margin: 0 } h1 small, h2 small { color: var(--soft); font-weight: 400 }
 h2 { font-size: 18px; margin: 32px 0 8px; border-bottom: 2px solid var(--ink) }
 h3 { font-size: 15px; margin: 0 }

@@ -53,10 +53,16 @@ def our_subject(how: str, config: Config, name: str, profile: Profile) -> Subjec
 
 def _sha256_of(config: Config, profile: Profile) -> str:
     """One number for configuration and profile together: two terminals that behave alike have the same."""
-    values = [dataclasses.asdict(config), {f.name: repr(getattr(profile, f.name)) for f in dataclasses.fields(profile)}]
+    stated = (field.name for field in dataclasses.fields(profile) if field.compare)  # `wire` follows from the others.
+    values = [dataclasses.asdict(config), {name: repr(getattr(profile, name)) for name in stated}]
     values[0]["general"].pop("data")  # Where the journal lies changes nothing on the line.
-    text = json.dumps(values, sort_keys=True, default=str, ensure_ascii=True)
+    text = json.dumps(values, sort_keys=True, default=_in_order, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _in_order(value: object) -> object:
+    """A set has another order in each process."""
+    return sorted(map(str, value)) if isinstance(value, frozenset) else str(value)
 
 
 def script_sha256() -> str:

@@ -23,8 +23,7 @@ STYLE = """
 :root { --ink: #1b1f24; --soft: #5b6570; --line: #d5dae0; --tint: #f5f7f9; --mark: #b45309 }
 * { box-sizing: border-box }
 body { margin: 0; color: var(--ink); background: #fff;
-  font: 14px/1.5 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", FAMILY,
-  sans-serif }
+  font: 14px/1.5 FAMILY, system-ui, sans-serif }
 header { position: sticky; top: 0; background: #fff; border-bottom: 1px solid var(--line); padding: 12px 24px;
   display: flex; gap: 24px; align-items: baseline; flex-wrap: wrap; z-index: 1 }
 h1 { font-size: 20px; margin: 0 } h1 small, h2 small { color: var(--soft); font-weight: 400 }

@@ -21,6 +21,8 @@ PIXEL = 64  # Font units a pixel: 16 pixels are one em of 1024.
 EM = 1024
 ASCENT_PIXELS = 14  # Unifont stands on the fifteenth row.
 FAMILY = "Zhanggui Pixel"
+NOT_LATIN = 0x2190  # Arrows and all behind them.
+CHINESE_FONTS = ("Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei")
 
 
 Glyphs = Callable[[str], Glyph | None]
@@ -47,13 +49,21 @@ def block(name: str, glyphs: Glyphs) -> bytes | None:
 
 
 def font_face(text: str, font: Font) -> str:
-    """The CSS of a font that lies in the page itself: the glyphs of all characters of `text` that are not ASCII."""
+    """The CSS of a font that lies in the page itself: the glyphs of all characters of `text` that Latin fonts lack.
+
+    A machine's own Chinese font goes before it. The family has to stand first wherever it is used: behind others,
+    Chromium now and then keeps the boxes that it has drawn before the font was there.
+    """
     glyphs = glyphs_of(font)
-    drawn = [(ord(each), glyph) for each in sorted(set(text)) if ord(each) > 0x7F and (glyph := glyphs(each))]
+    drawn = [(ord(each), glyph) for each in sorted(set(text)) if ord(each) >= NOT_LATIN and (glyph := glyphs(each))]
     if not drawn:
         return ""
     data = base64.b64encode(truetype(drawn)).decode("ascii")
-    return f'@font-face {{ font-family: "{FAMILY}"; font-display: block;\n  src: url(data:font/ttf;base64,{data}) }}\n'
+    local = ", ".join(f'local("{name}")' for name in CHINESE_FONTS)
+    return (
+        f'@font-face {{ font-family: "{FAMILY}"; font-display: block; unicode-range: U+{NOT_LATIN:X}-10FFFF;\n'
+        f"  src: {local}, url(data:font/ttf;base64,{data}) }}\n"
+    )
 
 
 def rectangles(glyph: Glyph) -> tuple[tuple[int, int, int, int], ...]:

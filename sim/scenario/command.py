@@ -52,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if args.list:
         for scenario in scenarios:
-            print(f"{scenario.name:44} {scenario.zh}  {scenario.en}")
+            row = {"name": scenario.name, "zh": scenario.zh, "en": scenario.en, "shows": scenario.shows}
+            line = f"{scenario.name:44} {scenario.zh}  {scenario.en}"
+            print(json.dumps(row, ensure_ascii=False) if args.json else line)
         return 0
     if args.record is not None:
         return _record(scenarios, args)
