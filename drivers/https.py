@@ -22,9 +22,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from drivers.link import not_believed
 from drivers.ports import HTTP_ANSWER_LIMIT_BYTES, HTTP_WITHIN_S, HttpAnswer, LinkDown, LinkFault
-
-CERTIFICATE_NOT_YET_VALID, CERTIFICATE_HAS_EXPIRED = 9, 10  # X509_V_ERR_*, by number in ssl's verify_code.
 
 
 class HttpsClient:
@@ -77,9 +76,7 @@ class HttpsClient:
         except TimeoutError as error:
             raise LinkDown(LinkFault.TIMEOUT, sent=False) from error
         except ssl.SSLCertVerificationError as error:
-            dates = (CERTIFICATE_NOT_YET_VALID, CERTIFICATE_HAS_EXPIRED)
-            fault = LinkFault.TLS_DATE if error.verify_code in dates else LinkFault.TLS
-            raise LinkDown(fault, sent=False, detail=error.verify_message) from error
+            raise not_believed(error) from error
         except ssl.SSLError as error:
             raise LinkDown(LinkFault.TLS, sent=False, detail=error.reason or "") from error
         except ConnectionRefusedError as error:

@@ -306,9 +306,7 @@ def _handshake(plain: socket.socket, tls: Tls, deadline: _Deadline) -> ssl.SSLSo
     except TimeoutError as error:
         raise LinkDown(LinkFault.TIMEOUT, sent=False, detail="no end to the TLS handshake") from error
     except ssl.SSLCertVerificationError as error:
-        dates = (CERTIFICATE_NOT_YET_VALID, CERTIFICATE_HAS_EXPIRED)
-        fault = LinkFault.TLS_DATE if error.verify_code in dates else LinkFault.TLS
-        raise LinkDown(fault, sent=False, detail=error.verify_message) from error
+        raise not_believed(error) from error
     except ssl.SSLError as error:
         raise LinkDown(LinkFault.TLS, sent=False, detail=error.reason or "") from error
     except OSError as error:
@@ -417,3 +415,10 @@ class _Connection:
     def _report(self, event: LinkFrame | LinkClosed) -> None:
         if not self._silent:
             self._tell(event)
+
+
+def not_believed(error: ssl.SSLCertVerificationError) -> LinkDown:
+    """Why a certificate is refused; a wrong date may be our own clock's."""
+    dates = (CERTIFICATE_NOT_YET_VALID, CERTIFICATE_HAS_EXPIRED)
+    fault = LinkFault.TLS_DATE if error.verify_code in dates else LinkFault.TLS
+    return LinkDown(fault, sent=False, detail=error.verify_message)

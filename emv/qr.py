@@ -342,20 +342,6 @@ def _joined(objects: Mapping[str, Value]) -> str:
     return "".join(parts)
 
 
-def minor_units(amount: str, exponent: int) -> int:
-    """Object 54 in the currency's smallest unit. Raises ValueError for more decimals than the currency has.
-
-    >>> minor_units("8.5", 2), minor_units("8", 0)
-    (850, 8)
-    """
-    if not re.fullmatch(_MONEY, amount):
-        raise ValueError("no amount of a QR code")
-    whole, _, decimals = amount.partition(".")
-    if len(decimals.rstrip("0")) > exponent:
-        raise ValueError(f"more than {exponent} decimals")
-    return int(whole + decimals[:exponent].ljust(exponent, "0"))
-
-
 def walk(
     items: tuple[Item, ...], shown: Callable[[Item], str], template: str = ""
 ) -> Iterator[tuple[int, Row, str, str]]:

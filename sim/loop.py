@@ -21,17 +21,11 @@ CALL_MS = (0, 3)
 
 
 class SimLoop(Loop):
-    """`seed` decides every latency and every random byte; `commit` is Journal.transact (or None)."""
+    """`seed` decides every latency and every random byte; `commit` is to be Journal.transact."""
 
     at_once = frozenset({"gpio", "display"})  # A pin takes microseconds; pixels are drawn when somebody looks.
 
-    def __init__(
-        self,
-        seed: int | str = 0,
-        commit: Callable[[Callable[[Any], Any]], Any] | None = None,
-        *,
-        start_wall_ms: int = START_WALL_MS,
-    ) -> None:
+    def __init__(self, seed: int | str = 0, *, start_wall_ms: int = START_WALL_MS) -> None:
         super().__init__()
         self._mono_ms = 0
         self._start_wall_ms = start_wall_ms
@@ -39,7 +33,7 @@ class SimLoop(Loop):
         self._bytes = random.Random(f"bytes {seed}")
         self._free_ms: dict[str, int] = {}
         self._spent_ms = 0
-        self.commit = commit
+        self.commit: Callable[[Callable[[Any], Any]], Any] | None = None
         self.clock_error_ms = 0  # How much the terminal's clock is ahead of the world's.
 
     def now(self) -> Instant:

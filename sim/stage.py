@@ -440,8 +440,8 @@ class Stage(Counter):
         return self.world.acquirer
 
 
-def slip_text(lines: tuple[PaperLine, ...], cells: int = 32) -> str:
+def slip_text(lines: tuple[PaperLine, ...]) -> str:
     """A slip as it stands on the paper."""
-    printer = TwinPrinter(cells)
+    printer = TwinPrinter()
     printer.print(lines)
-    return "\n".join(text_of(printer.roll(1), cells))
+    return "\n".join(text_of(printer.roll(1), printer.cells))

@@ -27,7 +27,6 @@ from emv.qr import (
     QrError,
     build,
     crc,
-    minor_units,
     parse,
     read,
     walk,
@@ -151,17 +150,10 @@ def test_what_is_asked_of_a_code() -> None:
     assert deepest == 1
 
 
-@pytest.mark.parametrize(
-    ("amount", "exponent", "units"), [("23.72", 2, 2372), ("8", 2, 800), ("8.", 2, 800), ("1000.0", 0, 1000)]
-)
-def test_an_amount_in_minor_units(amount: str, exponent: int, units: int) -> None:
-    assert minor_units(amount, exponent) == units
-
-
-@pytest.mark.parametrize("amount", ["0", "0.00", "-1", "1.005", "1e3", "", "12345678901234"])
+@pytest.mark.parametrize("amount", ["0", "0.00", "-1", "1e3", "", "12345678901234"])
 def test_what_is_no_amount(amount: str) -> None:
-    with pytest.raises(ValueError, match="amount|decimals"):
-        minor_units(amount, 2)
+    with pytest.raises(QrError, match="54: "):
+        build({**LEAST, "54": amount})
 
 
 def test_too_long_a_template_is_not_built() -> None:

@@ -81,7 +81,6 @@ class CashierPage:
         payer: Callable[[WalletKind], Wallet],
         merchant: Callable[[Order | Entry], str],
         wall_ms: Callable[[], int],
-        address: tuple[str, int] = ("127.0.0.1", 0),
         find_slip: Callable[[str, str], Slip | None] = lambda number, key: None,
     ) -> None:
         self._find_slip = find_slip
@@ -117,7 +116,7 @@ class CashierPage:
             def log_message(self, *_: Any) -> None:
                 """The address is an order's: it goes into no log."""
 
-        self._server = ThreadingHTTPServer(address, Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

@@ -14,13 +14,13 @@ _TOKEN = re.compile(r"[!-~\u00a1-\u00ff]+[，。！？：；、）”’…]*|\s
 _PAUSE = re.compile(r"(?<=，)")
 
 
-def cut(text: str, width: int, font: Font, scale: Scale = Scale.SMALL) -> str:
+def cut(text: str, width: int, font: Font) -> str:
     """The text, its end replaced by "…" if it is wider than `width` pixels."""
-    if font.width(text, scale) <= width:
+    if font.width(text) <= width:
         return text
-    while text and font.width(text + ELLIPSIS, scale) > width:
+    while text and font.width(text + ELLIPSIS) > width:
         text = text[:-1]
-    return text.rstrip() + ELLIPSIS if font.width(ELLIPSIS, scale) <= width else ""
+    return text.rstrip() + ELLIPSIS if font.width(ELLIPSIS) <= width else ""
 
 
 def cut_start(text: str, width: int, font: Font) -> str:
