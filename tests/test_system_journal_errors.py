@@ -1,9 +1,9 @@
 """The disk says no to the real process: at each system call on the journal it fails or is killed once, losing nothing.
 
 strace makes the N-th write, sync, open, truncation or deletion of the journal's files fail, or kills the process as it
-makes it, while a chip sale is made and settled. Whatever the process makes of it, it is started again on a disk that works, the same people come back with
-the same errands, and each must end in both books exactly once. `make test` tries some of the calls, spread over all of
-them; `make journal-errors` tries each, with each of these ends.
+makes it, while a chip sale is made and settled. Whatever the process makes of it, it is started again on a disk that
+works, the same people come back with the same errands, and each must end in both books exactly once. `make test` tries
+some of the calls, spread over all of them; `make journal-errors` tries each, with each of these ends.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ STORY = Phase("a chip sale, settled", SIGNED_IN.name, (CHIP,), settle=True)
 
 @dataclass(frozen=True)
 class Refusal:
-    """The `nth` such call fails, or is the last thing that the process does: of the journal's own thread, or of the one that opens and closes it."""
+    """The `nth` such call fails, or is the last thing that the process does.
+
+    It is one of the journal's own thread, or of the one that opens and closes it.
+    """
 
     call: str
     nth: int

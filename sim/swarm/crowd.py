@@ -106,10 +106,8 @@ class Crowd(People):
                 continue  # It has gone already; or its clock went on, nothing else.
             elif await self._mischief_at(name):
                 continue
-            elif name in HANDLERS:
-                await HANDLERS[name](self)
-            elif name in self._REACTIONS:
-                await self._REACTIONS[name](self)
+            elif (react := HANDLERS.get(name) or self._REACTIONS.get(name)) is not None:
+                await react(self)
             if self._done_for or self._calm_for_ms() > PATIENCE_MS:
                 break
         self._watch.sync()
