@@ -138,7 +138,7 @@ swarm: venv ## 10^5 faulted transactions and 10^4 power cuts (SEEDS=0:2000 CUTS=
 swarm-long: venv ## The same with 10^6 of each: some hours
 	@$(MAKE) --no-print-directory swarm SEEDS=0:20000 CUTS=0:100000
 
-journal-errors: venv ## Each system call on the journal of a real process fails once (strace; ten minutes)
+journal-errors: venv ## Each system call on the journal of a real process fails or kills it (strace; 15 min)
 	EVERY_CALL=1 $(PYTEST) -n 0 -q tests/test_system_journal_errors.py
 
 planted: venv ## Mistakes put into the product one by one: which checker notices (DEFECTS=NAMES)

@@ -249,6 +249,19 @@ def test_after_a_function_key_no_digit_is_told_before_the_glass_has_changed(tmp_
     assert [line for line in said(path) if line.get("is") == "typed"] == []
 
 
+def test_of_a_command_only_the_header_is_told_and_of_its_answer_the_length(tmp_path: Path) -> None:
+    """A VERIFY has the PIN in it, a record the card's number."""
+    path = tmp_path / "card.jsonl"
+    tape = recording(path)
+    tape.apdu(bytes.fromhex("0020008008241234FFFFFFFFFF"), bytes.fromhex("9000"))
+    tape.apdu(bytes.fromhex("00B2010C00"), bytes.fromhex("700A5A086225000000000030") + bytes.fromhex("9000"))
+    tape.close()
+    assert [{**line, "at": 0} for line in said(path)[1:]] == [
+        {"at": 0, "is": "apdu", "command": "00200080", "answer": 2, "status": "9000"},
+        {"at": 0, "is": "apdu", "command": "00b2010c", "answer": 14, "status": "9000"},
+    ]
+
+
 def typed(path: Path, before: str, digits_typed: str, after: str) -> list[str]:
     tape = recording(path)
     tape.screen(before)

@@ -15,7 +15,7 @@ from sim.swarm.crowd import Company
 from sim.swarm.draws import WORLD, Draws
 from sim.swarm.lives import Lives
 from sim.swarm.permitted import SHIPPED, befalling, load
-from sim.swarm.play import play, playable
+from sim.swarm.play import REPEATS, judge, play, playable
 from sim.swarm.watch import Watch
 from sim.swarm.world import Drawn, SwarmLoop, SwarmWorld, drawn
 from terminal.screens import catalogue as screens
@@ -92,6 +92,18 @@ def test_a_seed_draws_all_that_a_world_is_and_its_clock_drifts() -> None:
     loop = SwarmLoop(Draws(1), drift_ppm=-200)
     loop.idle(10_000_000)
     assert loop.now().wall_ms == loop.true_ms() - 2_000
+
+
+def test_a_case_that_is_not_the_same_run_twice_is_found() -> None:
+    rows = load("harsh")
+
+    def forget(customer: int) -> None:
+        """What a program does that remembers an earlier run: the second one has no faults."""
+        if customer == 3:
+            rows.clear()
+
+    assert judge(Case(0, 3)).clean
+    assert [finding.checker for finding in judge(Case(0, 3), rows, forget).findings] == [REPEATS]
 
 
 def test_the_trace_has_the_words_of_each_screen() -> None:

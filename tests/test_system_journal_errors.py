@@ -1,9 +1,9 @@
-"""The disk says no to the real process: each system call on the journal fails once, and nothing is lost by it.
+"""The disk says no to the real process: at each system call on the journal it fails or is killed once, losing nothing.
 
-strace makes the N-th write, sync, open, truncation or deletion of the journal's files fail while a chip sale is made
-and settled. Whatever the process makes of it, it is started again on a disk that works, the same people come back with
-the same errands, and each must end in both books exactly once. `make test` tries some of the calls, spread over all of
-them; `make journal-errors` tries each, with both errors.
+strace makes the N-th write, sync, open, truncation or deletion of the journal's files fail, or kills the process as it
+makes it, while a chip sale is made and settled. Whatever the process makes of it, it is started again on a disk that
+works, the same people come back with the same errands, and each must end in both books exactly once. `make test` tries
+some of the calls, spread over all of them; `make journal-errors` tries each, with each of these ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from killed_lives import CHIP, PROCESSES, SMALL, Counter, Phase, Prepared, prepa
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 CALLS = ("pwrite64", "fdatasync", "fsync", "openat", "ftruncate", "unlink")
-ERRORS = ("EIO", "ENOSPC")
+ENDS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "SIGKILL": "signal=KILL"}  # As strace has them.
 SAMPLES = 12
 CALLS_AT_LEAST = 100  # A sale and a settlement are some 25 commits, of some pages each.
 SIGNED_IN = Phase("first run and sign-in", "")
@@ -33,16 +33,19 @@ STORY = Phase("a chip sale, settled", SIGNED_IN.name, (CHIP,), settle=True)
 
 @dataclass(frozen=True)
 class Refusal:
-    """The `nth` such call fails: of the journal's own thread, or of the one that opens and closes it."""
+    """The `nth` such call fails, or is the last thing that the process does.
+
+    It is one of the journal's own thread, or of the one that opens and closes it.
+    """
 
     call: str
     nth: int
-    error: str
+    end: str
     own_thread: bool
 
     def __str__(self) -> str:
         where = "while trading" if self.own_thread else "at opening or closing"
-        return f"{self.error} at {self.call} {self.nth} {where}"
+        return f"{self.end} at {self.call} {self.nth} {where}"
 
 
 def tracer(data: Path, told: Path, *, own_thread: bool, inject: Refusal | None = None) -> tuple[str, ...]:
@@ -52,8 +55,9 @@ def tracer(data: Path, told: Path, *, own_thread: bool, inject: Refusal | None =
         pytest.skip("strace is missing: make system-deps")
     files = (data / "journal.db", data / "journal.db-wal", data)
     watched = chain.from_iterable(("-P", str(path)) for path in files)
-    inner = ("-f", "--seccomp-bpf") if own_thread else ()
-    failing = ("-e", f"inject={inject.call}:error={inject.error}:when={inject.nth}") if inject else ()
+    signals = inject is not None and inject.end == "SIGKILL"  # Which strace does not deliver with its fast filter.
+    inner = ("-f", *(() if signals else ("--seccomp-bpf",))) if own_thread else ()
+    failing = ("-e", f"inject={inject.call}:{ENDS[inject.end]}:when={inject.nth}") if inject else ()
     return (strace, *inner, "-qq", "-o", str(told), *watched, "-e", f"trace={','.join(CALLS)}", *failing)
 
 
@@ -76,14 +80,14 @@ def calls_made(prepared: Prepared, folder: Path, *, own_thread: bool) -> TallyOf
 def every_refusal(calls: TallyOf[str], *, own_thread: bool) -> Iterator[Refusal]:
     for call, count in calls.items():
         for nth in range(1, count + 1):
-            for error in ERRORS:
-                yield Refusal(call, nth, error, own_thread)
+            for end in ENDS:
+                yield Refusal(call, nth, end, own_thread)
 
 
 def spread(every: Sequence[Refusal]) -> list[Refusal]:
-    """SAMPLES of them, as far from each other as may be, and both errors in turn."""
-    pairs = len(every) // len(ERRORS)
-    return [every[len(ERRORS) * (at * pairs // SAMPLES) + at % len(ERRORS)] for at in range(SAMPLES)]
+    """SAMPLES of them, as far from each other as may be, and each end in turn."""
+    calls = len(every) // len(ENDS)
+    return [every[len(ENDS) * (at * calls // SAMPLES) + at % len(ENDS)] for at in range(SAMPLES)]
 
 
 def refuse_and_mend(refusal: Refusal, prepared: Prepared, folder: Path) -> list[str]:
@@ -91,7 +95,8 @@ def refuse_and_mend(refusal: Refusal, prepared: Prepared, folder: Path) -> list[
     folder.mkdir()
     counter, told = Counter(folder / "data", prepared), folder / "calls"
     life = counter.live(STORY, under=tracer(counter.data, told, own_thread=refusal.own_thread, inject=refusal))
-    if "(INJECTED)" not in told.read_text("utf-8", "replace"):
+    said = "killed by SIGKILL" if refusal.end == "SIGKILL" else "(INJECTED)"
+    if said not in told.read_text("utf-8", "replace"):
         return [f"nothing was refused; it ended with {life.status}: {life.errors[-500:]}"]
     sold = (CHIP, SMALL)
     mended = counter.live(Phase("", "", sold, settle=True), "--reprint")
@@ -121,6 +126,6 @@ def test_a_disk_that_says_no_at_a_call_of_the_journal_loses_nothing(
         wrong = [each for found in pool.map(job, range(len(tried))) for each in found]
     record_property("kill_points", len(tried))
     with capsys.disabled():
-        print(f"\nrefused and recovered at {len(tried)} of {len(every)} calls and errors")
+        print(f"\nrefused or killed, and recovered, at {len(tried)} of {len(every)} calls and ends")
     assert wrong == []
-    assert len(every) >= CALLS_AT_LEAST and {refusal.error for refusal in tried} == set(ERRORS)
+    assert len(every) >= CALLS_AT_LEAST and {refusal.end for refusal in tried} == set(ENDS)
