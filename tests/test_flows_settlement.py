@@ -361,3 +361,5 @@ def test_whatever_the_host_did_not_take_is_named_and_the_batch_is_closed() -> No
         assert named == [f"{number:06d}" for number in range(500, 500 + count)]
         assert world.printer.slip_count == before + 2 * first.strips
         assert world.journal.transact(lambda tx: tx.unprinted()) == ()
+        world.run(play(world, to_menu("reports") + "menu: 3\nprinting:\nidle:"))
+        assert world.printer.slip_count == before + 3 * first.strips

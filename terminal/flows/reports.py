@@ -21,7 +21,7 @@ from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
-    from terminal.journal import PaymentRecord, Tx
+    from terminal.journal import PaymentRecord, SlipRecord, Tx
 
 ROWS_A_STRIP = 40  # Two lines each: some 25 cm, and eight seconds of a printer at 9,600 baud.
 ITEMS = ("x_report", "details", "last_settlement", "last_details", "reconcile")
@@ -63,11 +63,22 @@ async def x_report(shop: Shop) -> None:
 
 
 async def last_settlement(shop: Shop) -> None:
-    """The last settlement's slip, marked 重打印."""
-    record = await Commit(lambda tx: tx.last_slip(SettlementSlip.record_kind))
-    if record is None or not await print_record(shop, record):
-        shop.sound(Tone.FAILURE)
-        await acknowledge(shop, screens.Refused(reason="no_slip"))
+    """The last settlement's slip, every strip of it, marked 重打印."""
+    strips = await Commit(_last_settlement)
+    for strip in strips:
+        if not await print_record(shop, strip):
+            break
+    else:
+        if strips:
+            return
+    shop.sound(Tone.FAILURE)
+    await acknowledge(shop, screens.Refused(reason="no_slip"))
+
+
+def _last_settlement(tx: Tx) -> tuple[SlipRecord, ...]:
+    """Its strips were kept in one commit, one behind the other."""
+    first = tx.last_slip(SettlementSlip.record_kind)
+    return tx.slips_from(first.id, first.body.get("strips", 1)) if first is not None else ()
 
 
 async def details(shop: Shop, batch: int) -> None:

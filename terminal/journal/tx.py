@@ -42,7 +42,7 @@ D = TypeVar("D")
 PAGE_LIMIT = 500  # One screenful is 6 rows; a report pages. Bounds the memory of a single question.
 # A batch holds 999 transactions (F48). Nearly all are told at once; this is a day of them with the host away.
 UPLOADS_LIMIT = 2_000
-BODY_LIMIT = 32_768  # The longest slip is a settlement of some 3,000 characters.
+BODY_LIMIT = 32_768  # The longest slip is a settlement's, some 10,000 characters a strip.
 SEALED_LIMIT_BYTES = 4096  # PAN, expiry and field 55 of one sale; far less than this.
 
 
@@ -115,6 +115,10 @@ class Tx:
         self._check_open()
         row: tuple[JSON, ...] | None = self._db.execute(sql, bindings).fetchone()
         return row
+
+    def _number(self, sql: str, bindings: tuple[JSON, ...] = ()) -> int:
+        row = self._one(sql, bindings)
+        return int(row[0] or 0) if row else 0
 
     # The terminal's mode
 
@@ -189,8 +193,7 @@ class Tx:
 
     def counter(self, name: str) -> int:
         """A counter's last value; 0 for a name never seen."""
-        row = self._one("SELECT value FROM counters WHERE name = ?", (name,))
-        return int(row[0]) if row else 0
+        return self._number("SELECT value FROM counters WHERE name = ?", (name,))
 
     def advance(self, name: str, value: int) -> None:
         """Take a counter that never begins anew up to `value`. Raises JournalError unless that is above its last."""
@@ -206,8 +209,7 @@ class Tx:
         """A payment in state NEW, in the current local batch (setting "batch", from 1)."""
         check_facts(facts)
         check_json("operator", operator)
-        row = self._one("SELECT max(id) FROM payments")
-        payment_id = int(row[0] or 0) + 1 if row else 1
+        payment_id = self._number("SELECT max(id) FROM payments") + 1
         batch = self.get("batch", 1)
         self._append(
             "payment",
@@ -345,19 +347,15 @@ class Tx:
     def count_payments(self, batch: int, states: Collection[PaymentState]) -> int:
         """How many payments of a batch are in one of these states."""
         marks = ",".join("?" * len(states))
-        row = self._one(
-            f"SELECT count(*) FROM payments WHERE batch = ? AND state IN ({marks})",
-            (batch, *(state.value for state in states)),
-        )
-        return int(row[0]) if row else 0
+        counted = f"SELECT count(*) FROM payments WHERE batch = ? AND state IN ({marks})"
+        return self._number(counted, (batch, *(state.value for state in states)))
 
     # Slips
 
     def keep_slip(self, kind: str, body: Mapping[str, JSON], payment_id: int | None) -> int:
         """Keep a slip to be printed (and printed again); its number."""
         check_json("slip", body)
-        row = self._one("SELECT max(id) FROM slips")
-        slip_id = int(row[0] or 0) + 1 if row else 1
+        slip_id = self._number("SELECT max(id) FROM slips") + 1
         self._append("slip", {"id": slip_id, "slip": kind, "payment_id": payment_id, "body": dict(body)})
         return slip_id
 
@@ -365,16 +363,19 @@ class Tx:
         """The newest of all, of one kind, or of one payment."""
         column, value = ("kind", kind) if payment_id is None else ("payment_id", payment_id)
         where, bindings = ("", ()) if value is None else (f"WHERE {column} = ?", (value,))
-        columns = "id, kind, payment_id, body, created_ms, printed"
-        row = self._one(f"SELECT {columns} FROM slips {where} ORDER BY id DESC LIMIT 1", bindings)
-        return slip_record(row) if row else None
+        return next(iter(self._slips(f"{where} ORDER BY id DESC LIMIT 1", bindings)), None)
+
+    def slips_from(self, slip_id: int, count: int) -> tuple[SlipRecord, ...]:
+        """As many as are wanted of those that were kept from this one on, oldest first."""
+        return self._slips("WHERE id >= ? ORDER BY id LIMIT ?", (slip_id, count))
 
     def unprinted(self) -> tuple[SlipRecord, ...]:
         """Slips whose printing was never confirmed, oldest first."""
+        return self._slips("WHERE printed = 0 ORDER BY id", ())
+
+    def _slips(self, where: str, bindings: tuple[int | str, ...]) -> tuple[SlipRecord, ...]:
         self._check_open()
-        rows = self._db.execute(
-            "SELECT id, kind, payment_id, body, created_ms, printed FROM slips WHERE printed = 0 ORDER BY id"
-        )
+        rows = self._db.execute(f"SELECT id, kind, payment_id, body, created_ms, printed FROM slips {where}", bindings)
         return tuple(slip_record(row) for row in rows)
 
     def slip_printed(self, slip_id: int) -> None:
@@ -391,8 +392,7 @@ class Tx:
         """Put a notice about this payment at the queue's end; its number. Raises JournalError when it is full."""
         if self.queued_uploads() >= UPLOADS_LIMIT:
             raise JournalError(f"{UPLOADS_LIMIT} notices wait already: they must be uploaded before another is queued")
-        row = self._one("SELECT max(id) FROM uploads")
-        upload_id = int(row[0] or 0) + 1 if row else 1
+        upload_id = self._number("SELECT max(id) FROM uploads") + 1
         batch = self.payment(payment_id).batch
         body = {"id": upload_id, "notice": notice.value, "payment_id": payment_id, "batch": batch, "stan": stan}
         self._append("queued", body)
@@ -412,8 +412,7 @@ class Tx:
         self._append("upload-tried", {"id": upload_id})
 
     def queued_uploads(self) -> int:
-        row = self._one("SELECT count(*) FROM uploads WHERE state = 'queued'")
-        return int(row[0]) if row else 0
+        return self._number("SELECT count(*) FROM uploads WHERE state = 'queued'")
 
     def next_upload(self, notice: Notice | None = None) -> UploadRecord | None:
         """The oldest that waits: of all, or of one kind."""
