@@ -8,7 +8,7 @@ that they are not believed.
 from __future__ import annotations
 
 import pytest
-from test_flows_order_refund import SUPERVISOR
+from shop_days import AGREES
 from test_flows_qr_life import slips_of
 from test_flows_stories import START
 
@@ -90,7 +90,7 @@ def test_refunds_are_by_the_order_and_give_back_what_was_paid() -> None:
     """Two parts of an order with discounts: each bears its share, and together they have all of it back."""
     ask = to_transaction("order-refund") + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: {} ENTER\n"
     with World("promotions-refund") as world:
-        first, second = (ask.format(minor) + SUPERVISOR + "approved:\n" for minor in (3333, 9517))
+        first, second = (ask.format(minor) + AGREES + "approved:\n" for minor in (3333, 9517))
         story = START + GIVEN + SHOWN.removesuffix("idle:") + first + second
         world.run(play(world, story + "idle:"))
         sale, *refunds = payments(world)
@@ -113,7 +113,7 @@ def test_a_settlement_counts_orders_and_says_who_bore_what() -> None:
     """Two orders with discounts, one whose figures are false, and a part of the first given back: the host agrees."""
     back = to_transaction("order-refund") + "enter_number: 2 ENTER\norder_found: ENTER\nenter_amount: 2570 ENTER\n"
     sales = GIVEN + SHOWN.removesuffix("idle:") + GIVEN + SCANNED.removesuffix("idle:")
-    story = START + sales + back + SUPERVISOR + "approved:\n"
+    story = START + sales + back + AGREES + "approved:\n"
     with World("promotions-settled") as world:
         world.run(play(world, story + FALSE + SHOWN.removesuffix("idle:") + REPORTS + "menu: 1\n" + SETTLE))
         slip = settlement_of(world)

@@ -187,7 +187,8 @@ class _Reader:
     def unknown(self, verb: str) -> str:
         if verb in VERBS:
             return f"{verb} wants something behind it, `{verb}: …`"
-        return f"no such step: {verb[:40]}; {instead(verb, [*VERBS, EXPECT])}"
+        named = verb[:40] or '""'
+        return f"no such step: {named}; {instead(verb, [*VERBS, EXPECT])}"
 
     def argument(self, verb: str, mark: Mark, given: Node) -> Argument:
         if verb == EXPECT:
