@@ -563,7 +563,7 @@ PHRASES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "refused.uploads_wait": ("主机未收通知，请稍后", "Uploads wait: try later"),
         "refused.no_bill": ("没有对账单", "There is no bill"),
         "refused.no_sales": ("没有交易", "No sales yet"),
-        "offer_parking.title": ("挂起冲正？", "Park it?"),
+        "offer_parking.title": ("挂起此笔？", "Park it?"),
         "offer_parking.voucher": ("凭证号{voucher}", "Voucher {voucher}"),
         "line.good": ("主机已应答", "Host agrees"),
         "menu.host": ("主机", "Host"),

@@ -33,6 +33,7 @@ from terminal.model import Kind, Method, Money, PaymentState
 from terminal.receipts import SettlementSlip
 
 K = FaultKind
+PAY = "730000"
 REFUND, REFUND_QUERY = "750000", "760000"
 SALE = "idle: 5000 ENTER\nchoose_method: 3\nscan_code: show alipay\napproved:\n"
 UNPAID = "idle: 12850 ENTER\nchoose_method: 2\nshow_qr: wait 1 CANCEL\norder_closed: ENTER\n"
@@ -310,6 +311,45 @@ def test_a_refund_of_which_nobody_knows_whether_it_is_done_holds_the_settlement_
         text = SALE + back("1200") + "refund_open: ENTER\n" + to_menu("settlement") + "refused: ENTER\n" + SETTLE
         world.run(play(world, START + text + "idle:"))
         assert batches(world.acquirer) == [(True, 5000, 1200)]
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+DAY_S = 24 * 3600
+UNTOLD = to_menu("settlement") + "offer_parking: {}\n"
+PARKED = UNTOLD.format("ENTER") + AGREES + "confirm_settlement: ENTER\nsettled: ENTER\n"
+
+
+def test_a_supervisor_settles_without_a_refund_that_nobody_has_told_the_end_of_for_a_day() -> None:
+    """Not before, not without the password, and not for good: it is asked about until it has ended."""
+    with World("untold") as world:
+        world.acquirer.faults.add(Fault(K.DROP_REPLY, processing_code=REFUND))
+        world.acquirer.faults.add(Fault(K.CODE, processing_code=REFUND_QUERY, times=EVERY, code="58"))
+        early = SALE + back("1200") + "refund_open: ENTER\n" + to_menu("settlement") + "refused: ENTER\n"
+        no = UNTOLD.format("CANCEL") + "refused: ENTER\n"
+        wrong = UNTOLD.format("ENTER") + AGREES.replace("1234 ENTER", "4321 ENTER CANCEL") + "refused: ENTER\n"
+        world.run(play(world, START + early + f"idle: wait {DAY_S}\n" + no + wrong + PARKED))
+        refund, _ = all_payments(world.journal)
+        (slip,) = (slip for slip in kept(world) if isinstance(slip, SettlementSlip))
+        assert (refund.state.value, refund.batch, slip.open_rows[0].amount.amount_minor) == ("unknown", 2, 1200)
+        world.acquirer.faults.clear()
+        world.run(play(world, SIGN_IN + "idle: wait 400\norder_late: ENTER\nidle:"))
+        refund, sale = all_payments(world.journal)
+        assert (sale.state.value, refund.state.value) == ("settled", "completed")
+        assert discrepancies(world.journal, world.acquirer) == []
+
+
+def test_a_supervisor_settles_without_an_order_that_nobody_has_told_the_end_of_for_a_day() -> None:
+    """Found paid later it is a sale, and counts in the batch that is open then."""
+    unknown = SALE.replace("approved:", "qr_unknown: CANCEL\ngive_up_order: CANCEL")
+    with World("untold order") as world:
+        world.acquirer.faults.add(Fault(K.DROP_REPLY, processing_code=PAY, nth=2))
+        world.acquirer.faults.add(Fault(K.DROP_REPLY, processing_code=QUERY, times=EVERY))
+        world.run(play(world, START + SALE + unknown + f"idle: wait {DAY_S}\n" + PARKED))
+        assert batches(world.acquirer) == [(False, 10_000, 0)]  # It counts the order, which nobody here knew of.
+        world.acquirer.faults.clear()
+        world.run(play(world, SIGN_IN + "idle: wait 400\norder_late: ENTER\nidle:"))
+        late, _ = all_payments(world.journal)
+        assert (late.state.value, late.batch, moved_minor(world)) == ("completed", 2, 10_000)
         assert discrepancies(world.journal, world.acquirer) == []
 
 

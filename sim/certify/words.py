@@ -135,7 +135,7 @@ SCREENS: Mapping[str, Two] = MappingProxyType(
         "menu": ("菜单", "menu"),
         "not_answered": ("查询无应答", "no answer, and no money moved"),
         "nothing_sent": ("未发送", "nothing was sent"),
-        "offer_parking": ("挂起这笔冲正？", "park this reversal?"),
+        "offer_parking": ("挂起此笔？", "park it?"),
         "offer_fallback": ("改刷磁条？", "swipe instead?"),
         "operator_password": ("操作员密码", "operator's password"),
         "bill_failed": ("没有对账单", "no bill"),

@@ -20,6 +20,7 @@ from terminal.methods.qr_giveback import OPEN_REFUND, REFUND_NO, is_pending
 from terminal.methods.qr_order import THROUGH_ORDERS
 from terminal.methods.qr_split import DISBELIEVED, split_in
 from terminal.methods.rails import RAIL
+from terminal.methods.reversal import is_parked
 from terminal.model import HELD_STATES, OPEN_STATES, Kind, Method, Money, PaymentState
 from terminal.rail import ACQUIRER
 from terminal.receipts import Discounts, OpenRow, TotalRow, UploadRow
@@ -134,10 +135,12 @@ def leave_unanswered(tx: Tx, batch: int) -> None:
 def carry_on(tx: Tx, batch: int) -> None:
     """Inside the same commit: what stays open and is to count where it ends belongs to the next batch.
 
-    That is what was typed at the till and not paid to the printed code, and refunds of orders.
+    That is what was typed at the till and not paid to the printed code, refunds of orders, and orders that a supervisor
+    has parked.
     """
     for payment in tx.open_payments():
-        waits = payment.method is Method.QR_STATIC or REFUND_NO in payment.facts
+        parked = payment.method in THROUGH_ORDERS and is_parked(payment)
+        waits = payment.method is Method.QR_STATIC or REFUND_NO in payment.facts or parked
         if waits and payment.batch == batch and payment.state in OPEN_REFUND:
             tx.carry(payment.id, batch + 1)
             tx.note(payment.id, **{CARRIED: True})

@@ -127,7 +127,7 @@ async def unknown_orders(shop: Shop) -> tuple[PaymentRecord, ...]:
 async def query_orders(shop: Shop) -> bool:
     """Ask about each open order and refund once; whether a settlement has to wait for any. Needs working keys."""
     await qr_order.ask_all(shop)
-    return await Commit(qr_order.is_in_the_way)
+    return bool(await Commit(qr_order.in_the_way))
 
 
 async def print_unprinted(shop: Shop) -> None:

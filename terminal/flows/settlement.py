@@ -27,6 +27,7 @@ from terminal.flows.batch_upload import (
 )
 from terminal.flows.line import leave
 from terminal.flows.news import refused
+from terminal.flows.parking import park_orders
 from terminal.flows.recovery import destroy_settled, query_orders, still_needed
 from terminal.flows.signature import take_back_left
 from terminal.hostlink import messages
@@ -166,7 +167,7 @@ async def _begin(shop: Shop) -> bool:
         shop.show(screens.Settling(step="notices"))
         told = await send_before_settlement(shop)
     shop.show(screens.Settling(step="recover"))
-    if await query_orders(shop):
+    if await query_orders(shop) and not await park_orders(shop):
         await acknowledge(shop, screens.Refused(reason="open_payments"))
         return False
     if shop.mode is not Mode.SIGNED_IN:  # An answer to a reversal, a notice or a query has demanded it.

@@ -27,6 +27,7 @@ from terminal.methods.answers import refusal_screen
 from terminal.methods.news import LATE, tell_later
 from terminal.methods.qr_split import CameWith, came_with
 from terminal.methods.rails import RAIL, rail_of
+from terminal.methods.reversal import is_parked
 from terminal.methods.static_code import ASKED
 from terminal.model import Kind, Method, Money, PaymentState
 from terminal.printing import head_at, keep, print_kept
@@ -312,11 +313,13 @@ def is_owed(tx: Tx) -> bool:
     return bool(open_orders(tx) or qr_giveback.open_refunds(tx))
 
 
-def is_in_the_way(tx: Tx) -> bool:
-    """Whether a settlement has to wait: for orders without an end, and refunds of which nobody knows whether they are
-    done. One that is pending stays open, and counts in the batch in which it ends.
+def in_the_way(tx: Tx) -> tuple[PaymentRecord, ...]:
+    """What a settlement has to wait for: orders without an end, and refunds of which nobody knows whether they are
+    done. One that is pending stays open, and counts in the batch in which it ends; what a supervisor has parked stays
+    open, too.
     """
-    return bool(open_orders(tx)) or not all(qr_giveback.is_pending(each) for each in qr_giveback.open_refunds(tx))
+    refunds = (each for each in qr_giveback.open_refunds(tx) if not qr_giveback.is_pending(each))
+    return tuple(each for each in (*open_orders(tx), *refunds) if not is_parked(each))
 
 
 async def ask_all(shop: Shop) -> bool:

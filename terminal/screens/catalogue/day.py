@@ -85,7 +85,7 @@ class Settling:
 
 @value
 class OfferParking:
-    """A reversal that the host does not take: may sales go on without it? A supervisor has to agree."""
+    """What the host does not end, a reversal or an order: may work go on without it? A supervisor has to agree."""
 
     name: ClassVar[str] = "offer_parking"
     amount: Money
