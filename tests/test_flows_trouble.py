@@ -19,6 +19,7 @@ from sim.card import PROFILES
 from sim.loop import START_WALL_MS
 from sim.phone import Phone
 from sim.story import play
+from sim.swarm.watch import DUPLICATE_MARKS, text_of
 from sim.twins.link import Network
 from sim.wire.roll import png_of
 from sim.world import World
@@ -125,9 +126,13 @@ def test_an_opened_case_destroys_the_keys_and_locks() -> None:
             world.tamper.open_case()
             await play(world, "locked: 5 ENTER\nlocked:")
 
+        papers: list[str] = []
+        world.printer_said = lambda lines: papers.append(text_of(lines))
         world.run(people())
         assert world.shop.mode is Mode.LOCKED
         assert not world.shop.keys.working_keys_ready()
+        locks = [paper for paper in papers if "终端已锁定" in paper or "LOCKED" in paper]
+        assert locks and not any(mark in paper for paper in locks for mark in DUPLICATE_MARKS), "it is the first"
 
 
 def test_an_opened_case_locks_however_much_is_open() -> None:

@@ -33,9 +33,10 @@ from terminal.hostlink.transactions import TRANSACTIONS, Effect, Silence
 from terminal.methods.news import LATE
 from terminal.methods.static_code import ASKED, RECEIPT_NO
 from terminal.model import PAYMENT_EDGES, Kind, Method, PaymentState
-from terminal.receipts import Late
+from terminal.receipts import Late, LockSlip, OpenSlip
 
 TERMINAL = (MERCHANT_NO, TERMINAL_NO)
+LOCKS = (LockSlip.record_kind, OpenSlip.record_kind)
 MONEY = frozenset({"0100", "0200", "0220"})
 ASKING = (QR_QUERY, QR_REFUND_QUERY, QR_BILL, QR_RECEIPTS)  # F3 of what asks, and moves nothing.
 NOT_CHARGED = (PaymentState.DECLINED, PaymentState.REVERSED, PaymentState.ABANDONED)
@@ -295,21 +296,27 @@ class SlipForEach:
 
 
 class Reprints:
-    """8. The last slip can always be printed again: what comes out is marked, and was made when the last slip was."""
+    """8. The last slip can always be printed again: what comes out is marked, and was made when the last slip was.
+
+    Of a case that is opened when all is over, nobody prints the lock's slip again.
+    """
 
     name = "last-slip-again"
     hears = (Printed, Over)
 
     def __init__(self) -> None:
-        self._papers: list[str] = []
+        self._again = 0  # The number of the slip that was the last one when it came out again.
 
     def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        slips = watch.ledger.slips
         if isinstance(happening, Printed):
-            self._papers.append(happening.text)
-            del self._papers[:-4]
-        elif isinstance(happening, Over) and (slips := watch.ledger.slips):
-            made = slips[max(slips)]["body"]["head"]["at"].replace("-", "/").replace("T", " ")
-            if not any(made in paper for paper in self._papers if any(mark in paper for mark in DUPLICATE_MARKS)):
+            last = max(slips, default=0)
+            made = str(slips[last]["body"]["head"]["at"]).replace("-", "/").replace("T", " ") if last else ""
+            if made in happening.text and any(mark in happening.text for mark in DUPLICATE_MARKS):
+                self._again = last
+        elif isinstance(happening, Over):
+            wanted = (number for number, slip in slips.items() if not (watch.case_opened and slip["slip"] in LOCKS))
+            if self._again < max(wanted, default=0):
                 yield "the last slip did not come out again"
 
 

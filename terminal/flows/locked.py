@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import choose
 from terminal.flows import key_loading
-from terminal.flows.recovery import end_running
+from terminal.flows.recovery import begun_slips, end_running
 from terminal.hostlink.messages import master_key
 from terminal.loop import Commit, Offload, Wait
 from terminal.model import Mode
@@ -52,15 +52,17 @@ async def lock_without_keys(shop: Shop) -> None:
 async def _lock(shop: Shop, reason: str) -> None:
     head = await slip_head(shop, await Commit(lambda tx: str(tx.get("batch_no", "000001"))))
 
-    def lock(tx: Tx) -> None:
+    def lock(tx: Tx) -> set[int]:
+        begun = begun_slips(tx)
         if tx.mode is Mode.LOCKED:
-            return
+            return begun
         tx.set_mode(Mode.LOCKED, reason=reason)
         end_running(shop, tx, reason)
         for strip in in_strips(LockSlip(head=head, reason=reason, open_rows=open_rows(tx))):
             keep(tx, strip)
+        return begun
 
-    await Commit(lock)
+    shop.half_printed |= await Commit(lock)
     shop.mode = Mode.LOCKED
 
 

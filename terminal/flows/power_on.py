@@ -46,6 +46,7 @@ CLOCK_TICK_MS = 15_000
 async def begin(shop: Shop) -> None:
     """After a start: as `serve`, with the lists that were loaded before it."""
     await restore(shop)
+    shop.half_printed |= await Commit(recovery.begun_slips)
     await serve(shop)
 
 

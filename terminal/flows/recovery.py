@@ -30,16 +30,13 @@ KEY_DEADLINE_MS = 30_000  # The key store syncs its file; a bad SD card stalls f
 
 
 async def recover_payments(shop: Shop) -> int:
-    """Move every open payment out of the states that only a running flow may be in; how many were open.
+    """Move every open payment out of the states that only a running flow may be in; how many were open."""
+    return await Commit(lambda tx: end_running(shop, tx, "power-cut"))
 
-    Of the slips that the last run had kept nobody knows what is on paper.
-    """
 
-    def recover(tx: Tx) -> tuple[set[int], int]:
-        return {slip.id for slip in tx.unprinted()}, end_running(shop, tx, "power-cut")
-
-    shop.half_printed, count = await Commit(recover)
-    return count
+def begun_slips(tx: Tx) -> set[int]:
+    """Those that whatever has just ended had kept: nobody knows what of them is on paper."""
+    return {slip.id for slip in tx.unprinted()}
 
 
 def end_running(shop: Shop, tx: Tx, why: str) -> int:
