@@ -182,6 +182,7 @@ class Shop:
         self.behind = Behind()
         self.sign_in_owed = False  # The last one found no host: it is tried again behind the idle screen.
         self.half_printed: set[int] = set()  # Slips of which something may be on paper, for all we know.
+        self.wondered_ms: dict[int, int] = {}  # When an order was first not known there, by the clock that nobody sets.
         self.busy = False  # Somebody is being served: what can wait, waits.
         self.paper_low = False  # As the last slip has found it: low paper prints, and nobody is asked for anything.
         self.clock_offset_ms = 0

@@ -99,6 +99,13 @@ STORIES = (
         (fault(K.UNSCANNED, QUERY, times=1), fault(K.UNSCANNED, CLOSE, times=1), fault(K.CUSTOMER_PAYS, QUERY, 2)),
         slips=1, late="completed",
     ),
+    Story(
+        "the clock leaps ahead while nobody has scanned it: it is not dead, and then somebody did",
+        SHOWN + "show_qr: wait 1 CANCEL\norder_closing: ENTER\nidle: clock 7200 wait 90\norder_late: ENTER\nidle:",
+        "completed",
+        (fault(K.UNSCANNED, QUERY, times=2), fault(K.UNSCANNED, CLOSE, times=2), fault(K.CUSTOMER_PAYS, QUERY, 3)),
+        slips=1, late="completed",
+    ),
     Story("scanned and paid at once", SMALL + "approved:\nidle:", "completed", charged_minor=5000, slips=1),
     Story(
         "scanned: the user is paying, then has paid",

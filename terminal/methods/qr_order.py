@@ -155,19 +155,27 @@ async def chase(
     if news.fate in (Fate.WAITING, Fate.PAYING, Fate.ABSENT):
         if payment.state is PaymentState.UNKNOWN:  # Nobody shows its code any more.
             payment = await _closing(payment, "unattended")
-        if not (news.fate is Fate.ABSENT and await _is_dead(rail, payment, order)):
+        if not (news.fate is Fate.ABSENT and await _is_dead(shop, rail, payment, order)):
             news = await (rail.close if order.method is Method.QR_SHOWN else rail.reverse)(order)
-        if news.fate is Fate.ABSENT and await _is_dead(rail, payment, order):
+        if news.fate is Fate.ABSENT and await _is_dead(shop, rail, payment, order):
             news = OrderNews(Fate.CLOSED, news.code)
     if news.fate in FINAL:
         payment = await end(shop, payment, news)
     return payment, news
 
 
-async def _is_dead(rail: Rail, payment: PaymentRecord, order: Order) -> bool:
-    """Whether what is not known there cannot be paid any more."""
-    never_seen = order.method is Method.QR_SHOWN and SHOWN not in payment.facts
-    return never_seen or (await Now()).wall_ms >= order.expires_ms + rail.rules.grace_ms
+async def _is_dead(shop: Shop, rail: Rail, payment: PaymentRecord, order: Order) -> bool:
+    """Whether what is not known there cannot be paid any more.
+
+    Its time must have passed by the wall clock, and, since that may be set ahead, a whole life of it since this run of
+    the terminal first wondered.
+    """
+    if order.method is Method.QR_SHOWN and SHOWN not in payment.facts:
+        return True
+    now, grace_ms = await Now(), rail.rules.grace_ms
+    since_ms = shop.wondered_ms.setdefault(payment.id, now.mono_ms)
+    life_ms = order.expires_ms - payment.created_ms
+    return now.wall_ms >= order.expires_ms + grace_ms and now.mono_ms >= since_ms + life_ms + grace_ms
 
 
 async def _closing(payment: PaymentRecord, why: str) -> PaymentRecord:
