@@ -32,8 +32,8 @@ header input { font: inherit; color: inherit; padding: 4px 10px; border: 1px sol
 header output { color: var(--soft) }
 main { padding: 0 24px 48px } h2 { font-size: 17px; margin: 28px 0 10px }
 .wall { display: flex; flex-wrap: wrap; gap: 18px 16px; align-items: flex-start }
-figure { margin: 0 } figure[hidden] { display: none }
-img { image-rendering: pixelated; display: block; border: 1px solid var(--line) }
+figure { margin: 0; max-width: 100% } figure[hidden] { display: none }
+img { image-rendering: pixelated; display: block; border: 1px solid var(--line); max-width: 100%; height: auto }
 .screen img { background: #000; border: 5px solid #000; border-radius: 4px }
 figcaption { font-size: 12px; color: var(--soft); margin-top: 4px }
 .change { border-left: 4px solid var(--mark); padding-left: 12px } .change b { color: var(--mark) }
