@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sim.card import PROFILES
 from sim.deeds import Act, Deed, Until, step_from
@@ -30,9 +31,19 @@ IDLE, NUMBER, PASSWORD_SCREEN = "idle", "enter_number", "operator_password"
 CARD_NUMBER, CVV2, CLOCK = "type_card_number", "type_cvv2", "check_clock"
 WRONG_PASSWORD = PASSWORD[::-1]
 SWIPED = "stripe-debit"
+PROBLEM = "card_problem"
+# A card of which nothing came by itself: whether a PIN had been asked for, and whether a fallback was offered then.
+UNREADABLE = {
+    (False, False): "gpo-6f00",
+    (False, True): "garbage-tlv",
+    (True, False): "ac-6985",
+    (True, True): "garbage-ac",
+}
 CODE_LENGTHS = {18: "wechat"}  # A scanned payment code by its length; any other is Alipay's.
 APPROVED = ("00", None)
-PAPER = ("ok", "low", "out", "cover-open")
+PRINTS = ("ok", "low")  # States of the paper.
+PAPER = (*PRINTS, "out", "cover-open", "offline")
+DEEDS = ("key", "card", "swipe", "code")
 Numbered = tuple[int, Line]
 
 
@@ -45,6 +56,22 @@ def _step(line: Line) -> tuple[str, str]:
     """Of a payment's row: from where to where."""
     moved = line.get("kind") == "moved"
     return (str(line.get("from")), str(line.get("to"))) if moved else ("", "")
+
+
+def _paper_of_first_slip(lines: Sequence[Line]) -> str:
+    """What it was printed on, or stopped by: as the printer said behind it, else "offline"; "" where there is none."""
+    found = ""
+    for line in lines:
+        match line.get("is"):
+            case "slip" if found:
+                break
+            case "slip":
+                found = "ok"
+            case "printer-failed" if found:
+                found = "offline"
+            case "paper" if found == "offline" and line.get("state") not in PRINTS:
+                return str(line.get("state"))
+    return found
 
 
 class NothingStandsIn(RecordingError):
@@ -80,6 +107,8 @@ class _Person:
         self._lines = lines
         self._screen, self._before, self._seen = "", "", True
         self._card = ""
+        self._reader_lost = False
+        self._scanner_broken = False
         self._paper = "ok"
         self._typed: list[str] = []
         self._ready = False  # Whether the idle screen has been shown in this life.
@@ -100,6 +129,14 @@ class _Person:
                 yield from self._about_to(index)
                 if pressed := self._key(index, str(line.get("key"))):
                     yield Act(step_from({"press": pressed}))
+            case "card" if line.get("presence") == "reader-lost" and not self._reader_lost:
+                self._reader_lost = True
+                yield from self._about_to(index)
+                yield Act(step_from({"reader": "unplug"}))
+            case "card" if line.get("presence") != "reader-lost" and self._reader_lost:
+                self._reader_lost = False
+                yield step_from({"reader": "plug"})
+                yield from self.does(index, line)
             case "card" if line.get("presence") == "present" and not self._card:
                 self._card = self._stand_in(index)
                 yield from self._about_to(index)
@@ -112,7 +149,8 @@ class _Person:
                 yield Act(step_from("remove"))
             case "swipe":
                 yield from self._about_to(index)
-                yield Act(step_from({"swipe": SWIPED}))
+                unread = self._screen_after(index) == PROBLEM
+                yield Act(step_from({"swipe": f"unread:{SWIPED}" if unread else SWIPED}))
             case "code":
                 yield from self._about_to(index)
                 yield Act(step_from({"show": CODE_LENGTHS.get(line.get("length", 0), "alipay")}))
@@ -123,10 +161,12 @@ class _Person:
                 yield step_from({"case": "open"})
 
     def _about_to(self, index: int) -> Iterator[Deed]:
-        """Wait for the screen, and have the host ready for what it will be asked."""
+        """Wait for the screen, and have devices and host ready for what will be asked of them."""
         if not self._seen and self._screen in SCREENS:
             yield Until("screen", self._screen)
         self._seen = True
+        for state in self._devices_until_next_deed(index + 1):
+            yield step_from(state)
         for fault in self._host_until_next_deed(index + 1):
             yield step_from(fault)
 
@@ -208,6 +248,8 @@ class _Person:
 
     def _stand_in(self, index: int) -> str:
         """A good test card with the application that is selected while this one is in."""
+        if unreadable := self._unreadable(index):
+            return unreadable
         names, pin = set[str](), False
         for _, line in self._lines[index + 1 :]:
             if line.get("is") == "card" and line.get("presence") == "absent":
@@ -220,6 +262,26 @@ class _Person:
                 return name
         raise NothingStandsIn(self._lines[index][0], "no test card has the application of the card that was put in")
 
+    def _unreadable(self, index: int) -> str:
+        """The test card that comes to nothing as this one does; "" for one that may go on."""
+        read = pin = False
+        for at, (_, line) in enumerate(self._lines[index + 1 :], index + 1):
+            match line.get("is"):
+                case "card" | "swipe" | "frame":
+                    break
+                case "atr":
+                    read = True
+                case "screen" if line.get("name") == PROBLEM:
+                    return UNREADABLE[pin, self._is_fallback_offered(at)] if read else "mute"
+                case "screen":
+                    pin = pin or line.get("name") == "enter_pin"
+        return ""
+
+    def _is_fallback_offered(self, problem: int) -> bool:
+        """Whether it is offered when the card has been taken out."""
+        names = (line.get("name") for _, line in self._lines[problem:] if line.get("is") == "screen")
+        return next((name for name in names if name not in (PROBLEM, "remove_card")), "") == "offer_fallback"
+
     def _torn_at(self, start: int) -> int:
         """The command out of which the card that was put in is pulled; 0 when it is taken out between two."""
         commands, inside = 0, False
@@ -230,6 +292,22 @@ class _Person:
             if line.get("is") in ("apdu", "key", "screen", "frame"):
                 inside = line.get("is") == "apdu"
         return 0
+
+    def _screen_after(self, index: int) -> str:
+        """The next one."""
+        return next((str(line.get("name")) for _, line in self._lines[index + 1 :] if line.get("is") == "screen"), "")
+
+    def _devices_until_next_deed(self, start: int) -> Iterator[dict[str, str]]:
+        """What will not work, or works again: a scanner that failed, and what the next slip is printed on."""
+        ahead = list(takewhile(lambda line: line.get("is") not in DEEDS, (line for _, line in self._lines[start:])))
+        broken = any(line.get("is") == "scanner-failed" for line in ahead)
+        if broken is not self._scanner_broken:
+            self._scanner_broken = broken
+            yield {"scanner": "broken" if broken else "mended"}
+        paper = _paper_of_first_slip(ahead)
+        if paper and (paper == "ok") is not (self._paper in PRINTS):
+            self._paper = paper
+            yield {"paper": paper}
 
     def _host_until_next_deed(self, start: int) -> Iterator[dict[str, str]]:
         """A fault for each request up to the next deed that the host refused, or left without an answer to believe."""
