@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from sim.card import PROFILES
-from sim.deeds import Act, Deed, Until, step_from
+from sim.deeds import SETTLE_MS, Act, Deed, Until, step_from
 from sim.people import ORDERED, PASSWORD
 from sim.recording.lines import Line
 from sim.recording.reading import RecordingError
+from sim.recording.wallet_news import other_fee_bp, receipt_of
 from sim.scenario.steps import SCREENS
+from sim.story import SECONDS_LIMIT
 
 FUNCTION = {"enter": "ENTER", "cancel": "CANCEL", "clear": "CLEAR", "up": "UP", "down": "DOWN"}
 ACCEPTS = ("enter", "cancel")  # Keys that are pressed also where the number is the world's own.
@@ -32,6 +34,7 @@ CARD_NUMBER, CVV2, CLOCK = "type_card_number", "type_cvv2", "check_clock"
 WRONG_PASSWORD = PASSWORD[::-1]
 SWIPED = "stripe-debit"
 PROBLEM = "card_problem"
+AIDS = {application.aid.hex() for card in PROFILES.values() for application in card.applications}
 # A card of which nothing came by itself: whether a PIN had been asked for, and whether a fallback was offered then.
 UNREADABLE = {
     (False, False): "gpo-6f00",
@@ -44,6 +47,9 @@ APPROVED = ("00", None)
 PRINTS = ("ok", "low")  # States of the paper.
 PAPER = (*PRINTS, "out", "cover-open", "offline")
 DEEDS = ("key", "card", "swipe", "code")
+ANY_DIGIT = (IDLE, "refused", "sign_in_due", "approved")  # Where one that is not shown does what each would have done.
+A_JUMP_MS = 60_000  # Of a clock: no drift comes to so much from one row to the next.
+TO_PAY_MS = 1_000
 Numbered = tuple[int, Line]
 
 
@@ -56,6 +62,17 @@ def _step(line: Line) -> tuple[str, str]:
     """Of a payment's row: from where to where."""
     moved = line.get("kind") == "moved"
     return (str(line.get("from")), str(line.get("to"))) if moved else ("", "")
+
+
+def wall_ahead_ms(line: Line) -> int | None:
+    """How much the wall clock said more than the recording counted, of a row that says so."""
+    wall_ms, at_ms = line.get("wall_ms"), line.get("at")
+    return wall_ms - at_ms if type(wall_ms) is int and type(at_ms) is int else None
+
+
+def clock_step(jumped_ms: int) -> dict[str, str]:
+    """As far as a test world's clock goes."""
+    return {"clock": str(max(-SECONDS_LIMIT, min(SECONDS_LIMIT, round(jumped_ms / 1000))))}
 
 
 def _paper_of_first_slip(lines: Sequence[Line]) -> str:
@@ -87,12 +104,18 @@ class Cue:
     deed: Deed
 
 
-def cues(lines: Sequence[Numbered]) -> Iterator[Cue]:
-    """The deeds of one life, in order. Raises NothingStandsIn where that is so, else RecordingError."""
-    person = _Person(lines)
+def cues(lines: Sequence[Numbered], *, held: str = "", asked_for_time: bool = False) -> Iterator[Cue]:
+    """The deeds of one life, in order. `held`: the card that is in already; `asked_for_time`: whether the clock is wrong.
+
+    Raises NothingStandsIn where that is so, else RecordingError.
+    """
+    person = _Person(lines, held, asked_for_time)
     for index, (number, line) in enumerate(lines):
-        for deed in person.does(index, line):
-            yield Cue(number, _int(line, "at", number), deed)
+        try:
+            for deed in person.does(index, line):
+                yield Cue(number, _int(line, "at", number), deed)
+        except ValueError as wrong:  # No such deed: a line says what no terminal does.
+            raise RecordingError(number, str(wrong)) from None
 
 
 def _int(line: Line, name: str, number: int) -> int:
@@ -103,10 +126,14 @@ def _int(line: Line, name: str, number: int) -> int:
 
 
 class _Person:
-    def __init__(self, lines: Sequence[Numbered]) -> None:
+    def __init__(self, lines: Sequence[Numbered], held: str, asked_for_time: bool) -> None:
         self._lines = lines
         self._screen, self._before, self._seen = "", "", True
-        self._card = ""
+        self._card, self._swiped = held, ""
+        self._asked_for_time = asked_for_time
+        self._ahead_ms: int | None = None  # The wall clock, of what the recording counts.
+        self._receipts = set[str]()  # Of money for the printed code, which the host has told.
+        self._money = self._money_for_the_printed_code()
         self._reader_lost = False
         self._scanner_broken = False
         self._paper = "ok"
@@ -116,6 +143,8 @@ class _Person:
         self._told_to = 0
 
     def does(self, index: int, line: Line) -> Iterator[Deed]:
+        if index in self._money:
+            yield step_from({"pay-printed": self._money[index]})
         match line.get("is"):
             case "screen":
                 if line.get("name") != self._screen:  # Each digit draws the same screen anew.
@@ -123,7 +152,7 @@ class _Person:
                     self._seen, self._hidden = False, 0
                     self._ready = self._ready or self._screen == IDLE
                 self._typed = self._shown_digits(index + 1)
-            case "key" if self._screen == CLOCK and line.get("key") == "enter":
+            case "key" if self._screen == CLOCK and line.get("key") == "enter" and not self._asked_for_time:
                 pass  # Nobody has to look at the clock of a test world: it is its host's.
             case "key":
                 yield from self._about_to(index)
@@ -150,7 +179,8 @@ class _Person:
             case "swipe":
                 yield from self._about_to(index)
                 unread = self._screen_after(index) == PROBLEM
-                yield Act(step_from({"swipe": f"unread:{SWIPED}" if unread else SWIPED}))
+                self._swiped = "" if unread else SWIPED
+                yield Act(step_from({"swipe": self._swiped or f"unread:{SWIPED}"}))
             case "code":
                 yield from self._about_to(index)
                 yield Act(step_from({"show": CODE_LENGTHS.get(line.get("length", 0), "alipay")}))
@@ -159,6 +189,8 @@ class _Person:
                 yield step_from({"paper": self._paper})
             case "case":
                 yield step_from({"case": "open"})
+            case "journal" if (ahead_ms := wall_ahead_ms(line)) is not None:
+                self._ahead_ms = ahead_ms
 
     def _about_to(self, index: int) -> Iterator[Deed]:
         """Wait for the screen, and have devices and host ready for what will be asked of them."""
@@ -183,12 +215,14 @@ class _Person:
             return self._typed.pop(0)
         self._hidden += 1
         secret = ""
-        if self._screen == "enter_pin" and self._card:
-            secret = PROFILES[self._card].pin
+        if self._screen == "enter_pin" and (card := self._card or self._swiped):
+            secret = PROFILES[card].pin
         elif self._screen == PASSWORD_SCREEN:
             secret = self._password(index) if self._hidden == 1 else PASSWORD
         if secret:
             return secret if self._hidden == 1 else ""
+        if self._screen in ANY_DIGIT:
+            return "1"
         raise NothingStandsIn(self._lines[index][0], f"what was typed on {self._screen} is not in the recording")
 
     def _read_out(self) -> str:
@@ -256,9 +290,12 @@ class _Person:
                 break
             names.add(str(line.get("name", "")))
             pin = pin or line.get("name") == "enter_pin"
+        if "choose_application" in names:
+            return "two-apps"
+        chosen = names & AIDS  # None: it was taken out before there was one, or was never read.
         for name, card in PROFILES.items():
             aid = card.applications[0].aid.hex()
-            if card.group == "good" and aid in names and bool(card.pin) == pin:
+            if card.group == "good" and aid in (chosen or AIDS) and bool(card.pin) == pin:
                 return name
         raise NothingStandsIn(self._lines[index][0], "no test card has the application of the card that was put in")
 
@@ -285,21 +322,35 @@ class _Person:
     def _torn_at(self, start: int) -> int:
         """The command out of which the card that was put in is pulled; 0 when it is taken out between two."""
         commands, inside = 0, False
-        for _, line in self._lines[start:]:
+        for at, (_, line) in enumerate(self._lines[start:], start):
             if line.get("is") == "card" and line.get("presence") == "absent":
-                return commands + 1 if inside else 0
+                return commands + 1 if inside or self._failed_at_once(at) else 0
             commands += line.get("is") == "apdu"
             if line.get("is") in ("apdu", "key", "screen", "frame"):
                 inside = line.get("is") == "apdu"
         return 0
+
+    def _failed_at_once(self, gone: int) -> bool:
+        """Whether the card was missed in a command."""
+        behind = (line.get("is") for _, line in self._lines[gone + 1 :])
+        return next((what for what in behind if what in ("card-failed", "apdu", *DEEDS, "screen")), "") == "card-failed"
 
     def _screen_after(self, index: int) -> str:
         """The next one."""
         return next((str(line.get("name")) for _, line in self._lines[index + 1 :] if line.get("is") == "screen"), "")
 
     def _devices_until_next_deed(self, start: int) -> Iterator[dict[str, str]]:
-        """What will not work, or works again: a scanner that failed, and what the next slip is printed on."""
+        """What will not work, or works again, or has jumped: reader, scanner, paper of the next slip, clock."""
         ahead = list(takewhile(lambda line: line.get("is") not in DEEDS, (line for _, line in self._lines[start:])))
+        if self._reader_lost and self._is_plugged_at_once(start - 1, start + len(ahead)):
+            self._reader_lost = False
+            yield {"reader": "plug"}
+        for line in ahead:
+            if (ahead_ms := wall_ahead_ms(line)) is not None:
+                jumped_ms = 0 if self._ahead_ms is None else ahead_ms - self._ahead_ms
+                self._ahead_ms = ahead_ms
+                if abs(jumped_ms) > A_JUMP_MS:
+                    yield clock_step(jumped_ms)
         broken = any(line.get("is") == "scanner-failed" for line in ahead)
         if broken is not self._scanner_broken:
             self._scanner_broken = broken
@@ -308,6 +359,13 @@ class _Person:
         if paper and (paper == "ok") is not (self._paper in PRINTS):
             self._paper = paper
             yield {"paper": paper}
+
+    def _is_plugged_at_once(self, deed: int, then: int) -> bool:
+        """Whether the reader was there again when a person saw what that deed had done."""
+        if then >= len(self._lines):
+            return False
+        line, back = self._lines[deed][1], self._lines[then][1]
+        return back.get("is") == "card" and back.get("at", 0) < line.get("at", 0) + SETTLE_MS
 
     def _host_until_next_deed(self, start: int) -> Iterator[dict[str, str]]:
         """A fault for each request up to the next deed that the host refused, or left without an answer to believe."""
@@ -328,6 +386,14 @@ class _Person:
                 mti = str(line.get("mti"))
                 sent[mti] += 1
                 which = f"mti={mti},nth={sent[mti]}"
+                if any(row.get("name") == "host_batch_no" for row in self._until_next(at)):
+                    yield {"host": "new"}  # One whose batch is another.
+                if receipt := receipt_of(line, self._reply(at)):
+                    if receipt.number in self._receipts:
+                        yield {"fault": f"told-again,{which}"}
+                    self._receipts.add(receipt.number)
+                if (fee_bp := other_fee_bp(line, self._reply(at))) is not None:
+                    yield {"fault": f"bill-fee,{which},bp={fee_bp}"}
                 if self._is_paid_by(at):
                     yield {"fault": f"customer-pays,{which}"}
                 if code == "":
@@ -336,6 +402,28 @@ class _Person:
                     yield {"fault": f"code,{which},code={code}"}
                 elif spoilt := self._spoilt(at):
                     yield {"fault": f"{spoilt},{which}"}
+
+    def _money_for_the_printed_code(self) -> dict[int, str]:
+        """What is paid, and at which line: as late as the customer has time for it before the host tells of it."""
+        found, told = dict[int, str](), set[str]()
+        for at, (_, line) in enumerate(self._lines):
+            receipt = receipt_of(line, self._reply(at)) if line.get("from") == "terminal" else None
+            if receipt is None or receipt.number in told:
+                continue
+            told.add(receipt.number)
+            due_ms = line.get("at", 0) - TO_PAY_MS
+            for before in range(at - 1, -1, -1):
+                seen = self._lines[before][1]
+                if before not in found and seen.get("is") == "screen" and seen.get("at", 0) <= due_ms:
+                    found[before] = receipt.payment
+                    break
+        return found
+
+    def _reply(self, request: int) -> Line:
+        """The next frame, if it is the host's."""
+        frames = (line for _, line in self._lines[request + 1 :] if line.get("is") == "frame")
+        reply = next(frames, {})
+        return reply if reply.get("from") == "host" else {}
 
     def _until_next(self, request: int) -> Iterator[Line]:
         """What came of it by itself, before the next request or deed."""
@@ -347,6 +435,8 @@ class _Person:
     def _is_paid_by(self, request: int) -> bool:
         """Whether the answer was that somebody has paid the order on his phone, which no recording sees."""
         by_card = PAN in self._lines[request][1].get("fields", {})
+        if receipt_of(self._lines[request][1], self._reply(request)):
+            return False  # It was paid before.
         return not by_card and any(_step(line)[1] == PAID for line in self._until_next(request))
 
     def _spoilt(self, request: int) -> str:
