@@ -135,7 +135,7 @@ class Recording:
         self._put(line)
 
     def rows(self, journal: Journal) -> Callable[[Callable[[Any], T]], T]:
-        """`journal.transact`, which also tells what has become durable by it: which rows and when, not what is in them."""
+        """`journal.transact`, which also tells what has become durable by it: which rows, when, not what they hold."""
         told = journal.last_n
 
         def transact(work: Callable[[Any], T]) -> T:

@@ -17,14 +17,13 @@ from typing import Any
 from drivers.display import PANELS
 from sim.deeds import AGE_LIMIT_MS, perform, step_from
 from sim.pace import TimeIsUp
-from sim.recording.lines import Line
+from sim.recording.lines import Line, Numbered
 from sim.recording.reading import RecordingError, is_shipped_name, read_header, read_lines
 from sim.recording.standins import (
     A_JUMP_MS,
     IDLE,
     Cue,
     NothingStandsIn,
-    Numbered,
     clock_step,
     cues,
     wall_ahead_ms,

@@ -1,14 +1,15 @@
 """A terminal's recording as deeds in a simulated world: where it holds no secret, something equal stands in.
 
-A card that was put in is a test card with the same application, with a PIN if one was asked for; its PIN, the
-operator's number and password, the merchant's and the terminal's numbers and a payment code are the world's own: no
-recording has them. Whoever typed a password that was refused types a wrong one here, and whoever typed too short a one
-as short a one; whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then. A
-card that was read out is a test card's number, expiry and CVV2, or something that is refused where that was.
+A card that was put in is a test card that does as much (sim.recording.cards); its PIN, the operator's number and
+password, the merchant's and the terminal's numbers and a payment code are the world's own: no recording has them.
+Whoever typed a password that was refused types a wrong one here, and whoever typed too short a one as short a one;
+whoever typed a wrong PIN types a right one here, and the host says it was wrong, as it did then. A card that was read
+out is a test card's number, expiry and CVV2, or something that is refused where that was.
 What the host answered, or that it was silent, is a fault given before the request. An answer that was not believed
 was spoilt in a way that no recording shows; its MAC is wrong here. An order of which the host said that it was paid is
-paid just before. Where no request left, the line is refused; a card that was pulled out of a command is torn out of the
-same one. Each deed waits for the screen on which it was done, and for the moment.
+paid just before, and so is the printed code. Where no request left, the line is refused; a card that was pulled out of
+a command is torn out of the same one; reader, scanner, stripe and printer fail where they failed; the clock jumps where
+the rows say so. Each deed waits for the screen on which it was done, and for the moment.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from itertools import takewhile
 from sim.card import PROFILES
 from sim.deeds import SETTLE_MS, Act, Deed, Until, step_from
 from sim.people import ORDERED, PASSWORD
-from sim.recording.lines import Line
+from sim.recording.cards import DEEDS, PROBLEM, stand_in, torn_at
+from sim.recording.lines import Line, Numbered
 from sim.recording.reading import RecordingError
 from sim.recording.wallet_news import other_fee_bp, receipt_of
 from sim.scenario.steps import SCREENS
@@ -33,25 +35,13 @@ IDLE, NUMBER, PASSWORD_SCREEN = "idle", "enter_number", "operator_password"
 CARD_NUMBER, CVV2, CLOCK = "type_card_number", "type_cvv2", "check_clock"
 WRONG_PASSWORD = PASSWORD[::-1]
 SWIPED = "stripe-debit"
-PROBLEM = "card_problem"
-AIDS = {application.aid.hex() for card in PROFILES.values() for application in card.applications}
-# A card of which nothing came by itself: whether a PIN had been asked for, and whether a fallback was offered then.
-UNREADABLE = {
-    (False, False): "gpo-6f00",
-    (False, True): "garbage-tlv",
-    (True, False): "ac-6985",
-    (True, True): "garbage-ac",
-}
 CODE_LENGTHS = {18: "wechat"}  # A scanned payment code by its length; any other is Alipay's.
 APPROVED = ("00", None)
 PRINTS = ("ok", "low")  # States of the paper.
 PAPER = (*PRINTS, "out", "cover-open", "offline")
-DEEDS = ("key", "card", "swipe", "code")
 ANY_DIGIT = (IDLE, "refused", "sign_in_due", "approved")  # Where one that is not shown does what each would have done.
 A_JUMP_MS = 60_000  # Of a clock: no drift comes to so much from one row to the next.
-TO_PAY_MS = 1_000
-Numbered = tuple[int, Line]
-
+TO_PAY_MS = 1_000  # From what a customer sees to what the host knows of it.
 
 NEW, REQUESTED, PAID, ABANDONED, REVERSING = "new", "requested", "approved", "abandoned", "reversing"
 PAN = "2"  # The field.
@@ -105,7 +95,7 @@ class Cue:
 
 
 def cues(lines: Sequence[Numbered], *, held: str = "", asked_for_time: bool = False) -> Iterator[Cue]:
-    """The deeds of one life, in order. `held`: the card that is in already; `asked_for_time`: whether the clock is wrong.
+    """The deeds of one life, in order. `held`: the card that is in; `asked_for_time`: whether the clock is wrong.
 
     Raises NothingStandsIn where that is so, else RecordingError.
     """
@@ -116,6 +106,11 @@ def cues(lines: Sequence[Numbered], *, held: str = "", asked_for_time: bool = Fa
                 yield Cue(number, _int(line, "at", number), deed)
         except ValueError as wrong:  # No such deed: a line says what no terminal does.
             raise RecordingError(number, str(wrong)) from None
+
+
+def _at_ms(line: Line) -> int:
+    at_ms = line.get("at")
+    return at_ms if type(at_ms) is int else 0
 
 
 def _int(line: Line, name: str, number: int) -> int:
@@ -167,9 +162,13 @@ class _Person:
                 yield step_from({"reader": "plug"})
                 yield from self.does(index, line)
             case "card" if line.get("presence") == "present" and not self._card:
-                self._card = self._stand_in(index)
+                self._card = stand_in(self._lines, index)
+                if not self._card:
+                    raise NothingStandsIn(
+                        self._lines[index][0], "no test card has the application of the card that was put in"
+                    )
                 yield from self._about_to(index)
-                if torn := self._torn_at(index + 1):
+                if torn := torn_at(self._lines, index + 1):
                     yield step_from({"tear": torn})
                 yield Act(step_from({"insert": self._card}))
             case "card" if line.get("presence") == "absent" and self._card:
@@ -280,61 +279,6 @@ class _Person:
                 break
         return []
 
-    def _stand_in(self, index: int) -> str:
-        """A good test card with the application that is selected while this one is in."""
-        if unreadable := self._unreadable(index):
-            return unreadable
-        names, pin = set[str](), False
-        for _, line in self._lines[index + 1 :]:
-            if line.get("is") == "card" and line.get("presence") == "absent":
-                break
-            names.add(str(line.get("name", "")))
-            pin = pin or line.get("name") == "enter_pin"
-        if "choose_application" in names:
-            return "two-apps"
-        chosen = names & AIDS  # None: it was taken out before there was one, or was never read.
-        for name, card in PROFILES.items():
-            aid = card.applications[0].aid.hex()
-            if card.group == "good" and aid in (chosen or AIDS) and bool(card.pin) == pin:
-                return name
-        raise NothingStandsIn(self._lines[index][0], "no test card has the application of the card that was put in")
-
-    def _unreadable(self, index: int) -> str:
-        """The test card that comes to nothing as this one does; "" for one that may go on."""
-        read = pin = False
-        for at, (_, line) in enumerate(self._lines[index + 1 :], index + 1):
-            match line.get("is"):
-                case "card" | "swipe" | "frame":
-                    break
-                case "atr":
-                    read = True
-                case "screen" if line.get("name") == PROBLEM:
-                    return UNREADABLE[pin, self._is_fallback_offered(at)] if read else "mute"
-                case "screen":
-                    pin = pin or line.get("name") == "enter_pin"
-        return ""
-
-    def _is_fallback_offered(self, problem: int) -> bool:
-        """Whether it is offered when the card has been taken out."""
-        names = (line.get("name") for _, line in self._lines[problem:] if line.get("is") == "screen")
-        return next((name for name in names if name not in (PROBLEM, "remove_card")), "") == "offer_fallback"
-
-    def _torn_at(self, start: int) -> int:
-        """The command out of which the card that was put in is pulled; 0 when it is taken out between two."""
-        commands, inside = 0, False
-        for at, (_, line) in enumerate(self._lines[start:], start):
-            if line.get("is") == "card" and line.get("presence") == "absent":
-                return commands + 1 if inside or self._failed_at_once(at) else 0
-            commands += line.get("is") == "apdu"
-            if line.get("is") in ("apdu", "key", "screen", "frame"):
-                inside = line.get("is") == "apdu"
-        return 0
-
-    def _failed_at_once(self, gone: int) -> bool:
-        """Whether the card was missed in a command."""
-        behind = (line.get("is") for _, line in self._lines[gone + 1 :])
-        return next((what for what in behind if what in ("card-failed", "apdu", *DEEDS, "screen")), "") == "card-failed"
-
     def _screen_after(self, index: int) -> str:
         """The next one."""
         return next((str(line.get("name")) for _, line in self._lines[index + 1 :] if line.get("is") == "screen"), "")
@@ -365,7 +309,7 @@ class _Person:
         if then >= len(self._lines):
             return False
         line, back = self._lines[deed][1], self._lines[then][1]
-        return back.get("is") == "card" and back.get("at", 0) < line.get("at", 0) + SETTLE_MS
+        return back.get("is") == "card" and _at_ms(back) < _at_ms(line) + SETTLE_MS
 
     def _host_until_next_deed(self, start: int) -> Iterator[dict[str, str]]:
         """A fault for each request up to the next deed that the host refused, or left without an answer to believe."""
@@ -411,10 +355,10 @@ class _Person:
             if receipt is None or receipt.number in told:
                 continue
             told.add(receipt.number)
-            due_ms = line.get("at", 0) - TO_PAY_MS
+            due_ms = _at_ms(line) - TO_PAY_MS
             for before in range(at - 1, -1, -1):
                 seen = self._lines[before][1]
-                if before not in found and seen.get("is") == "screen" and seen.get("at", 0) <= due_ms:
+                if before not in found and seen.get("is") == "screen" and _at_ms(seen) <= due_ms:
                     found[before] = receipt.payment
                     break
         return found

@@ -1,4 +1,4 @@
-"""What the acquirer told of wallets by itself, as a recording has it: money for the printed code, and a trade bill's fee.
+"""What a recording has of money for the printed code, and of a trade bill's fee.
 
 Spec: docs/host-link.md, "acquirer-orders": 780000 and 770000.
 """
