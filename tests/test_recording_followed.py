@@ -106,6 +106,27 @@ def test_a_card_of_which_nothing_came_is_one_of_which_nothing_comes(card: str, t
     assert not verdict.until
 
 
+def test_a_day_without_power_is_as_long(tmp_path: Path) -> None:
+    """Behind it the terminal has to sign in again."""
+
+    def play(stage: Stage) -> None:
+        stage.perform(step_from({"press": "500 ENTER"}))
+        stage.perform(step_from({"press": "4 ENTER"}))
+        stage.perform(step_from({"wait": 30}))
+        stage.perform(step_from({"power": "off"}))
+        stage.perform(step_from({"wait": 86_400}))
+        stage.perform(step_from({"power": "on"}))
+        for told in ({"see": "enter_number"}, {"press": "ENTER"}, {"press": "1234 ENTER"}, {"wait": 30}):
+            stage.perform(step_from(told))
+
+    out = tmp_path / "bug.jsonl"
+    text = record(out, Terms(seed="dark", language="en", panel=(128, 64), begin="signed-in"), play)
+    assert '"from":"signed-in","to":"keyed"' in text
+    verdict = follow(out)
+    assert verdict.same, verdict
+    assert not verdict.until
+
+
 def test_one_made_before_rows_said_when_they_were_written_is_still_followed(tmp_path: Path) -> None:
     out = tmp_path / "bug.jsonl"
     path = next(path for path in shipped() if path.stem == "settled")

@@ -207,10 +207,15 @@ class _Follower:
 
 def _gone_ms(before: list[Numbered], life: list[Numbered]) -> int:
     """How much later than the end of one life the next one began, by the clock of their rows; 0: they do not say."""
-    last = next((ahead for _, line in reversed(before) if (ahead := wall_ahead_ms(line)) is not None), None)
-    first = next((ahead for _, line in life if (ahead := wall_ahead_ms(line)) is not None), None)
-    ended_ms = next((line["at"] for _, line in reversed(before) if type(line.get("at")) is int), 0)
-    return 0 if last is None or first is None else first - (last + ended_ms)
+    ended_ms, began_ms = _wall_ms(before, -1), _wall_ms(life, 0)
+    return 0 if ended_ms is None or began_ms is None else began_ms - ended_ms
+
+
+def _wall_ms(life: list[Numbered], end: int) -> int | None:
+    """The wall clock at one end of a life, by the row that is nearest to it; None: none says so."""
+    moments = [line["at"] for _, line in life if type(line.get("at")) is int]
+    ahead = [ahead_ms for _, line in life if (ahead_ms := wall_ahead_ms(line)) is not None]
+    return moments[end] + ahead[end] if ahead else None
 
 
 def _rest_ms(life: list[Numbered]) -> int:
