@@ -6,6 +6,7 @@ differ, and decisions must not: none less than the recording has, and none more.
 something, and what would have come then is nobody's to say; so a decision is one too many where the recording went on
 to a deed, or stood at its idle screen for a while, without it. Where nothing here can stand in for what was typed
 (a key's component, an original's number), following ends: what came before that line is judged, and nothing behind it.
+A disk that failed may have kept its row or not: a departure behind that line is none, and following ends there, too.
 """
 
 from __future__ import annotations
