@@ -185,7 +185,11 @@ class _Scanner:
         self._scanner.watch(scanned)
 
     def trigger(self, on: bool) -> None:
-        self._scanner.trigger(on)
+        try:
+            self._scanner.trigger(on)
+        except DeviceError as error:
+            self._recording.note("scanner-failed", error=type(error).__name__)
+            raise
 
     def close(self) -> None:
         self._scanner.close()

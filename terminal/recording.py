@@ -26,7 +26,7 @@ from drivers.ports import Key, PaperLine, Text
 from emv.masking import shown_text
 from terminal.hostlink.explain import explain
 from terminal.hostlink.profile import Profile
-from terminal.journal import Journal, JournalError
+from terminal.journal import Journal, JournalBroken, JournalError
 from terminal.version import VERSION
 
 FORMAT = 1
@@ -135,17 +135,21 @@ class Recording:
         self._put(line)
 
     def rows(self, journal: Journal) -> Callable[[Callable[[Any], T]], T]:
-        """`journal.transact`, which also tells what has become durable by it: which rows, not what is in them."""
+        """`journal.transact`, which also tells what has become durable by it: which rows, when, not what they hold."""
         told = journal.last_n
 
         def transact(work: Callable[[Any], T]) -> T:
             nonlocal told
-            value = journal.transact(work)
+            try:
+                value = journal.transact(work)
+            except JournalBroken:
+                self._line("journal-failed")
+                raise
             with contextlib.suppress(JournalError):  # It is durable; whoever writes next hears what is wrong.
                 for event in journal.events_after(told):
                     told = event.n
                     facts = {name: event.body[name] for name in SHOWN_FACTS if name in event.body}
-                    self._line("journal", n=event.n, kind=event.kind, **facts)
+                    self._line("journal", n=event.n, kind=event.kind, wall_ms=event.at_ms, **facts)
             return value
 
         return transact

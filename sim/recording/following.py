@@ -6,6 +6,7 @@ differ, and decisions must not: none less than the recording has, and none more.
 something, and what would have come then is nobody's to say; so a decision is one too many where the recording went on
 to a deed, or stood at its idle screen for a while, without it. Where nothing here can stand in for what was typed
 (a key's component, an original's number), following ends: what came before that line is judged, and nothing behind it.
+A disk that failed may have kept its row or not: a departure behind that line is none, and following ends there, too.
 """
 
 from __future__ import annotations
@@ -15,11 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from drivers.display import PANELS
-from sim.deeds import perform, step_from
+from sim.deeds import AGE_LIMIT_MS, perform, step_from
 from sim.pace import TimeIsUp
-from sim.recording.lines import Line
+from sim.recording.lines import Line, Numbered
 from sim.recording.reading import RecordingError, is_shipped_name, read_header, read_lines
-from sim.recording.standins import IDLE, Cue, NothingStandsIn, Numbered, cues
+from sim.recording.standins import (
+    A_JUMP_MS,
+    IDLE,
+    Cue,
+    NothingStandsIn,
+    clock_step,
+    cues,
+    wall_ahead_ms,
+)
 from sim.recording.verdict import Verdict
 from sim.stage import Stage, Terms
 from sim.story import StoryError
@@ -27,6 +36,7 @@ from terminal.journal import Event
 
 PATIENCE_MS = 180_000  # For the screen on which the next deed was done; a host's silence and its reversal.
 STEP_MS = 100  # How closely the world is watched while what was recorded is still to come.
+DISK_FAILED = "the disk failed, and what it kept of the row is nobody's to say"
 JITTER_MS = 10_000  # So much sooner than there may a thing come here that the end of the recording has cut off.
 RECORDED_LIMIT = 500_000  # Lines that are held at once.
 Departure = tuple[int, str, str]  # The line, what it says, and what came about instead; "" where there is nothing.
@@ -75,11 +85,13 @@ class _Follower:
         self._n = stage.world.journal.last_n
         self._here: list[str] = []  # Decided in this life.
         self._gap: NothingStandsIn | None = None  # Where following ended.
+        self._asked_for_time = False  # Whether this life began with a clock that is wrong.
 
     def all(self, lives: list[list[Numbered]]) -> Verdict:
+        disk_failed = 0  # The line.
         for life_no, whole in enumerate(lives):
             if life_no:
-                self._stage.perform(step_from({"power": "cut"}))
+                self._next_life(lives[life_no - 1], whole)
             life = self._from_where_we_are(whole) if life_no == 0 else whole
             recorded = [(number, said) for number, line in life if (said := _decision(line.get("kind"), line))]
             found = self._live(life, recorded, last=life_no == len(lives) - 1)
@@ -89,9 +101,30 @@ class _Follower:
                     break
             self._decisions += len(self._here)
             self._here = []
+            disk_failed = disk_failed or next((no for no, line in whole if line.get("is") == "journal-failed"), 0)
+            if found is not None and 0 < disk_failed < found[0]:
+                self._gap, found = NothingStandsIn(disk_failed, DISK_FAILED), None
             if found is not None or self._gap is not None:
                 return self._verdict(life_no + 1, *(found or ()))
         return self._verdict(len(lives))
+
+    def _next_life(self, before: list[Numbered], life: list[Numbered]) -> None:
+        """The power goes, for as long as it was gone, where the rows say so; or a clock comes back that is behind."""
+        gone_ms = _gone_ms(before, life)
+        self._asked_for_time = gone_ms < -A_JUMP_MS
+        if self._asked_for_time:
+            self._stage.perform(step_from(clock_step(gone_ms)))
+        if gone_ms <= A_JUMP_MS:
+            self._stage.perform(step_from({"power": "cut"}))
+            return
+        self._stage.perform(step_from({"power": "off"}))
+        self._stage.pass_to(self._stage.elapsed_ms() + min(gone_ms, AGE_LIMIT_MS))
+        self._stage.perform(step_from({"power": "on"}))
+
+    def _held(self) -> str:
+        """The card that is in the reader, by its name."""
+        world = self._stage.world
+        return next((name for name, card in world.cards.items() if card is world.reader.card), "")
 
     def _verdict(self, lives: int, line: int = 0, recorded: str = "", seen: str = "") -> Verdict:
         told = Verdict(self._deeds, lives, decisions=self._decisions, line=line, recorded=recorded, seen=seen)
@@ -120,7 +153,7 @@ class _Follower:
 
     def _do(self, life: list[Numbered], recorded: list[tuple[int, str]], later_ms: int) -> Departure | None:
         """Each deed at its moment, which is so much later here. Raises NothingStandsIn."""
-        for cue in cues(life):
+        for cue in cues(life, held=self._held(), asked_for_time=self._asked_for_time):
             self._deeds += 1
             self._pass_to(cue.at_ms + later_ms)
             if len(self._here) > len(recorded):
@@ -171,6 +204,19 @@ class _Follower:
                 self._n = event.n
                 said = _of(event)
                 self._here += [said] if said else []
+
+
+def _gone_ms(before: list[Numbered], life: list[Numbered]) -> int:
+    """How much later than the end of one life the next one began, by the clock of their rows; 0: they do not say."""
+    ended_ms, began_ms = _wall_ms(before, -1), _wall_ms(life, 0)
+    return 0 if ended_ms is None or began_ms is None else began_ms - ended_ms
+
+
+def _wall_ms(life: list[Numbered], end: int) -> int | None:
+    """The wall clock at one end of a life, by the row that is nearest to it; None: none says so."""
+    moments = [line["at"] for _, line in life if type(line.get("at")) is int]
+    ahead = [ahead_ms for _, line in life if (ahead_ms := wall_ahead_ms(line)) is not None]
+    return moments[end] + ahead[end] if ahead else None
 
 
 def _rest_ms(life: list[Numbered]) -> int:

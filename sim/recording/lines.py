@@ -35,6 +35,7 @@ from terminal.journal import Event
 
 FORMAT = 1
 Line = dict[str, Any]
+Numbered = tuple[int, Line]
 
 
 def header(terms: Terms, version: str, commit: str, host: HostSaid | None = None) -> Line:
