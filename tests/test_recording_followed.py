@@ -136,6 +136,16 @@ def test_one_made_before_rows_said_when_they_were_written_is_still_followed(tmp_
     assert follow(out).same
 
 
+def test_a_moment_that_no_terminal_lives_to_see_is_a_mistake_with_its_line(tmp_path: Path) -> None:
+    """All of its time would be lived through."""
+    out = tmp_path / "bug.jsonl"
+    lines = record_scenario(out, next(path for path in shipped() if path.stem == "settled")).splitlines()
+    lines[-1] = re.sub('"at":[0-9]+', f'"at":{10**18}', lines[-1])
+    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(RecordingError, match=f"^line {len(lines)}: at is more than a week"):
+        follow(out)
+
+
 def test_an_answer_that_no_host_gives_is_a_mistake_with_its_line() -> None:
     request = {"at": 2, "is": "frame", "from": "terminal", "mti": "0200", "fields": {}}
     answer = {"at": 3, "is": "frame", "from": "host", "mti": "0210", "fields": {"39": "?!"}}

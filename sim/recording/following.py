@@ -12,6 +12,7 @@ A disk that failed may have kept its row or not: a departure behind that line is
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ STEP_MS = 100  # How closely the world is watched while what was recorded is sti
 DISK_FAILED = "the disk failed, and what it kept of the row is nobody's to say"
 JITTER_MS = 10_000  # So much sooner than there may a thing come here that the end of the recording has cut off.
 RECORDED_LIMIT = 500_000  # Lines that are held at once.
+SILENCE_LIMIT_MS = 7 * 24 * 3600 * 1000  # An idle screen has a clock.
 Departure = tuple[int, str, str]  # The line, what it says, and what came about instead; "" where there is nothing.
 
 
@@ -55,8 +57,18 @@ def follow(path: Path) -> Verdict:
             lives[-1].append((number, line))
     if not lives:
         raise RecordingError(1, "an empty file")
+    for life in lives:
+        _check_moments(life)
     with Stage(_terms(*lives[0][0], lives[0])) as stage:
         return replace(_Follower(stage).all(lives), redacted=str(lives[0][0][1].get("redacted", "")))
+
+
+def _check_moments(life: list[Numbered]) -> None:
+    """Its time is lived through here. Raises RecordingError."""
+    told = [(number, line["at"]) for number, line in life if type(line.get("at")) is int]
+    for (_, before_ms), (number, at_ms) in pairwise(told):
+        if at_ms - before_ms > SILENCE_LIMIT_MS:
+            raise RecordingError(number, "at is more than a week after the line before it")
 
 
 def _terms(number: int, header: Line, life: list[Numbered]) -> Terms:
