@@ -46,7 +46,7 @@ class FaultKind(Enum):
     DISCONNECT = "disconnect"  # The connection ends instead of a reply.
     BAD_KCV = "bad-kcv"  # A sign-in whose MAK has a wrong check value.
     BAD_ARPC = "bad-arpc"  # An issuer authentication that the card refuses.
-    PARTIAL = "partial"  # Approve a sale for half of its amount: code 10.
+    PARTIAL = "partial"  # Approve a sale or a refund for half of its amount: code 10; a wallet gives the rest later.
     APPROVE = "approve"  # Approve, book it, and say so with `code` in place of 00.
     CODE = "code"  # Refuse with `code`, and do nothing.
     # Of the next QR order.
