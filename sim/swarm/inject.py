@@ -21,7 +21,7 @@ from sim.swarm.world import SwarmWorld
 from sim.twins.link import GOOD_TRIP, Trip
 from sim.wire.disk import FAILURES
 from sim.world import MERCHANT_NO, TERMINAL_NO
-from terminal.hostlink.messages import QR_REFUND
+from terminal.hostlink.messages import QR_REFUND, QR_REFUND_QUERY
 from terminal.model import Method
 
 REFUSED_TIMES = 4  # As often as a reversal is sent without a sign-in.
@@ -37,6 +37,7 @@ PAPER_LINES = 30
 EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred.
 SEEN_LATE = "signature-seen-late"  # The fault of that name: what was signed for is taken back from the menu.
 IN_PART = "refund-in-part"  # The fault of that name: a refund that the host approves for a part.
+NO_QUESTION = "refund-query-refused"  # The fault of that name: nobody may ask about a refund whose answer is lost.
 RARE = "rare-errand"  # The fault of that name: what no other customer comes for, and what may follow it.
 RARE_ERRANDS = (
     ("points", "points-refund"),
@@ -63,6 +64,10 @@ VISITS: Mapping[str, tuple[tuple[Method, str, tuple[str, ...]], ...]] = MappingP
         IN_PART: (
             (Method.CARD, "rich", ("refund",)),
             (Method.QR_SHOWN, "wechat", ("order-refund", "order-query")),
+        ),
+        NO_QUESTION: (
+            (Method.QR_SHOWN, "wechat", ("order-refund", "order-query")),
+            (Method.QR_SHOWN, "wechat", ("order-refund", "order-refund")),
         ),
     }
 )
@@ -219,6 +224,11 @@ def _in_part(at: Counter) -> None:
     at.world.acquirer.faults.add(Fault(FaultKind.PARTIAL, mti="0200", processing_code=QR_REFUND))
 
 
+def _no_question(at: Counter) -> None:
+    at.world.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, processing_code=QR_REFUND))
+    at.world.acquirer.faults.add(Fault(FaultKind.CODE, processing_code=QR_REFUND_QUERY, code="58"))
+
+
 def _batch_changed(at: Counter) -> None:
     at.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
 
@@ -329,6 +339,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         "paper-low": _paper(Paper.LOW),
         WALK: _walks,
         IN_PART: _in_part,
+        NO_QUESTION: _no_question,
     }
 )
 
