@@ -38,6 +38,7 @@ EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred
 SEEN_LATE = "signature-seen-late"  # The fault of that name: what was signed for is taken back from the menu.
 IN_PART = "refund-in-part"  # The fault of that name: a refund that the host approves for a part.
 NO_QUESTION = "refund-query-refused"  # The fault of that name: nobody may ask about a refund whose answer is lost.
+GIVEN_BACK = "void-after-refund"  # The fault of that name: who has had something back wants all of it voided.
 RARE = "rare-errand"  # The fault of that name: what no other customer comes for, and what may follow it.
 RARE_ERRANDS = (
     ("points", "points-refund"),
@@ -68,6 +69,10 @@ VISITS: Mapping[str, tuple[tuple[Method, str, tuple[str, ...]], ...]] = MappingP
         NO_QUESTION: (
             (Method.QR_SHOWN, "wechat", ("order-refund", "order-query")),
             (Method.QR_SHOWN, "wechat", ("order-refund", "order-refund")),
+        ),
+        GIVEN_BACK: (
+            (Method.CARD, "rich", ("refund", "void-refunded")),
+            (Method.CARD, SIGNER, ("refund", "void-refunded")),
         ),
     }
 )
@@ -340,6 +345,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         WALK: _walks,
         IN_PART: _in_part,
         NO_QUESTION: _no_question,
+        GIVEN_BACK: _nothing,
     }
 )
 
