@@ -438,6 +438,7 @@ HANDLERS: Mapping[str, Callable[[Any], Coroutine[Any, Any, None]]] = MappingProx
         "not_received": Crowd._at_code,
         "give_up_order": Crowd._at_code,
         "receipt_found": Crowd._ok,
+        "receipt_unreadable": Crowd._ok,
         "download_failed": Crowd._ok,
         "check_clock": Crowd._ok,
         "keys_loaded": Crowd._ok,

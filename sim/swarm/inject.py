@@ -38,6 +38,7 @@ EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred
 SEEN_LATE = "signature-seen-late"  # The fault of that name: what was signed for is taken back from the menu.
 IN_PART = "refund-in-part"  # The fault of that name: a refund that the host approves for a part.
 NO_QUESTION = "refund-query-refused"  # The fault of that name: nobody may ask about a refund whose answer is lost.
+ODD_RECEIPT = "odd-receipt"  # The fault of that name: the next receipts of the printed code are told as no till takes.
 GIVEN_BACK = "void-after-refund"  # The fault of that name: who has had something back wants all of it voided.
 RARE = "rare-errand"  # The fault of that name: what no other customer comes for, and what may follow it.
 RARE_ERRANDS = (
@@ -234,6 +235,12 @@ def _no_question(at: Counter) -> None:
     at.world.acquirer.faults.add(Fault(FaultKind.CODE, processing_code=QR_REFUND_QUERY, code="58"))
 
 
+def _odd_receipt(at: Counter) -> None:
+    kind = FaultKind(at.choice("kind", ("large-receipt", "track-receipt")))
+    first = int(at.choice("digit", ("0", "3")))  # 3: more than an amount of the terminal's can be.
+    at.world.acquirer.faults.add(Fault(kind, digit=first, times=at.between("times", 1, 4)))
+
+
 def _batch_changed(at: Counter) -> None:
     at.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
 
@@ -346,6 +353,7 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         IN_PART: _in_part,
         NO_QUESTION: _no_question,
         GIVEN_BACK: _nothing,
+        ODD_RECEIPT: _odd_receipt,
     }
 )
 
