@@ -60,6 +60,7 @@ ERRANDS = (
 ORDERED = PROFILES["rich"]  # The card of whoever orders by telephone.
 AGREED = (("enter_number", "ENTER"), ("operator_password", f"{PASSWORD} ENTER"))
 TOLD_BY_TELEPHONE = (("menu", "1"), ("enter_number", "246810 ENTER"), ("enter_number", "ENTER"))  # No institution.
+VOID_REFUNDED = "void-refunded"  # The errand: the void of the sale that the last refund was of.
 ORDERS = (Method.QR_SHOWN, Method.QR_SCANNED)
 # What is done about something that went before, and what that must have been.
 VOIDABLE = (
@@ -194,7 +195,10 @@ class People:
         while self._errands:
             name = self._errands.pop(0)
             offered = self._world.shop.config.transactions.offered
-            steps = self._steps(name, self._world.journal.transact(lambda tx: tx.payments(limit=1))[0])
+            last = self._world.journal.transact(lambda tx: tx.payments(limit=1))[0]
+            if name == VOID_REFUNDED:
+                name, last = "void", self._undone(last)
+            steps = self._steps(name, last)
             if steps is not None and name in offered:
                 # The first line is the idle screen, which is before our eyes.
                 way = parse_story(to_transaction(name, offered))[1:]
@@ -251,11 +255,16 @@ class People:
                 return (*_named(last, "auth_code"), ("enter_amount", f"{amount_minor * 9 // 10 or 1} ENTER"))
         return (*AGREED, *_named(last, "auth_code"), ("enter_amount", f"{amount_minor} ENTER"))
 
+    def _undone(self, last: PaymentRecord) -> PaymentRecord:
+        """What it takes back or gives back; itself where it does neither."""
+        if "undoes" not in last.facts:
+            return last
+        original = int(last.facts["undoes"])
+        return self._world.journal.transact(lambda tx: tx.payment(original))
+
     def _with_order(self, name: str, last: PaymentRecord) -> Steps | None:
         """By the voucher number of the last order, or of the one that the last refund was of."""
-        if "undoes" in last.facts:
-            original = int(last.facts["undoes"])
-            last = self._world.journal.transact(lambda tx: tx.payment(original))
+        last = self._undone(last)
         if last.method not in ORDERS or last.state is not PaymentState.COMPLETED:
             return None
         found = (("enter_number", f"{int(str(last.stan))} ENTER"), ("order_found", "ENTER"))

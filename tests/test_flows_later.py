@@ -14,7 +14,7 @@ from shop_days import AGREES, START, offer, payments, states
 from sim.acquirer import Fault, FaultKind, TerminalRow
 from sim.acquirer.caller import Caller, new_card
 from sim.acquirer.registry import TEST_MERCHANT
-from sim.acquirer.requests import Answer, Request
+from sim.books import discrepancies
 from sim.loop import START_WALL_MS
 from sim.story import play, to_transaction
 from sim.world import World
@@ -73,20 +73,15 @@ def test_what_a_refund_has_given_back_or_may_have_is_not_voided(lost: bool) -> N
 def test_a_refund_approved_for_a_part_is_nothing_that_anybody_knows() -> None:
     """It cannot be reversed, and its slip may not say that the whole is back. Spec: docs/host-link.md §8."""
 
-    class Half(HearingHost):
-        def _money(self, request: Request) -> Answer:
-            answer = super()._money(request)
-            if request.message.mti == "0220":
-                answer.code = "10"
-                answer.fields[4] = f"{int(request.message.text(4)) // 2:012d}"
-            return answer
-
-    host = Half()
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.PARTIAL, mti="0220"))
     with World("half", acquirer=host) as world:
         part = CARD + "outcome_unknown: ENTER\n" + OTHER_DONE
         run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "2850") + part)
         assert states(world) == [("sale", "completed"), ("refund", "unknown")]
         assert [request.mti for request in host.asked] == ["0220"]
+        assert [entry.amount_minor for entry in host.book.entries] == [12850, 1425]
+        assert discrepancies(world.journal, host) == []
 
 
 def test_a_refund_names_its_sale_by_reference_and_date() -> None:

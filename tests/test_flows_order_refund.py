@@ -106,6 +106,11 @@ STORIES = (
         3800, faults=(fault(K.DROP_REPLY, REFUND), Fault(K.CODE, processing_code=REFUND_QUERY, code="58")),
     ),
     Story(
+        "a part is back and the rest is on its way: asked about until all of it is",
+        SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
+        3800, faults=(fault(K.PARTIAL, REFUND),),
+    ),
+    Story(
         "it never arrived: the refund query says so, and it is sent again",
         SALE + back("1200") + "refund_open: ENTER\nidle: wait 400\norder_late: ENTER\nidle:", "completed completed",
         3800, faults=(fault(K.DROP_REQUEST, REFUND),),

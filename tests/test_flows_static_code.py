@@ -110,6 +110,12 @@ STORIES = (
         faults=(lost(K.TOLD_AGAIN, times=60),),
     ),
     Story(
+        "told as no till takes it, and rightly when it is asked for again", PRINT
+        + "idle: pay-printed wechat:1200 wait 60\nidle: pay-printed alipay:700 wait 60\nidle: wait 400\nidle:",
+        "completed completed", 1900,
+        faults=(Fault(K.LARGE_RECEIPT, digit=0), lost(K.LARGE_RECEIPT, nth=3), lost(K.TRACK_RECEIPT, nth=5)),
+    ),
+    Story(
         "the host tells of it late", PRINT + "idle: pay-printed wechat:1200 wait 200\nidle: wait 60\nidle:",
         "completed", 1200, faults=(lost(K.CODE, times=4, code="25"),),
     ),

@@ -220,5 +220,9 @@ def test_a_refund_that_nobody_answered_agrees_with_either_book(tmp_path: Path) -
     book = day(tmp_path / "keys", Book()).book
     either = PaymentRow("000099", "000001", 5, Net.UNANSWERED, kind=Kind.REFUND)
     assert books_agree(book, (*ROWS, either)) == []
+    part = replace(ROWS[0], amount_minor=ROWS[0].amount_minor + 1, net=Net.UNANSWERED)
+    assert books_agree(book, (part, *ROWS[1:])) == []
+    more = replace(part, amount_minor=ROWS[0].amount_minor - 1)
+    assert "at the host" in books_agree(book, (more, *ROWS[1:]))[0]
     other = replace(ROWS[0], kind=Kind.AUTH)
     assert "sale at the host, auth at the terminal" in books_agree(book, (other, *ROWS[1:]))[0]

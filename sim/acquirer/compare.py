@@ -24,7 +24,7 @@ class Net(Enum):
     CHARGED = "charged"  # Also when a void, which is a payment of its own, has taken it back.
     NOT_CHARGED = "not-charged"  # Declined, reversed, closed, abandoned.
     OPEN = "open"  # Not known yet: never in agreement.
-    UNANSWERED = "unanswered"  # A refund: never sent again, never reversed, and on paper as such.
+    UNANSWERED = "unanswered"  # A refund: never sent again, never reversed, and on paper as such; or a part of it.
     UNTOLD = "untold"  # An advice that the host has refused, or never answered: on paper as such, too.
 
 
@@ -118,6 +118,7 @@ def _compare(name: str, charged: bool, amount_minor: int, row: PaymentRow | None
         return [f"{name}: charged at the host, {row.net.value} at the terminal"]
     if not charged and row.net is Net.CHARGED:
         return [f"{name}: charged at the terminal, not at the host"]
-    if charged and amount_minor != row.amount_minor:
+    in_part = row.net is Net.UNANSWERED and amount_minor < row.amount_minor
+    if charged and amount_minor != row.amount_minor and not in_part:
         return [f"{name}: {amount_minor} at the host, {row.amount_minor} at the terminal"]
     return []

@@ -60,7 +60,7 @@ from terminal.hostlink.frame import unwrap
 from terminal.hostlink.messages import QR_BILL, QR_RECEIPTS, mac_wire_bytes
 from terminal.hostlink.profile import Profile, load_profile
 from terminal.hostlink.subfields import OrderTag, read_f60, write_tlv
-from terminal.hostlink.transactions import Effect, Row
+from terminal.hostlink.transactions import Effect, Row, Silence
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -394,7 +394,8 @@ class Acquirer:
         faults = {**self._transactions.told_by_amount(row, batch.entries[stan].amount_minor), **request.faults}
         if FaultKind.BAD_ARPC in faults and isinstance(icc, bytes):
             answer.fields[55] = icc[:2] + bytes((icc[2] ^ 0xFF,)) + icc[3:]
-        if FaultKind.PARTIAL in faults and answer.code == APPROVED and row.effect is Effect.DEBIT:
+        refund = row.silence is Silence.UNKNOWN
+        if FaultKind.PARTIAL in faults and answer.code == APPROVED and (refund or row.effect is Effect.DEBIT):
             answer.code = PARTIAL_APPROVAL
             answer.fields[4] = f"{self._transactions.give_half(batch.entries[stan]):012d}"
         if FaultKind.APPROVE in faults and answer.code == APPROVED:

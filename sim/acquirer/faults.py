@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sim.takes import instead
 from terminal.hostlink.codec import Message
 from terminal.hostlink.codes import is_last_word, lookup
-from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_REVERSE
+from terminal.hostlink.messages import QR_CLOSE, QR_CREATE, QR_PAY, QR_QUERY, QR_RECEIPTS, QR_REVERSE
 
 MONEY = ("0100", "0200", "0220")
 SAME_REQUEST = (42, 41, 60, 3, 11)  # Merchant, terminal, batch, processing code, STAN.
@@ -46,7 +46,7 @@ class FaultKind(Enum):
     DISCONNECT = "disconnect"  # The connection ends instead of a reply.
     BAD_KCV = "bad-kcv"  # A sign-in whose MAK has a wrong check value.
     BAD_ARPC = "bad-arpc"  # An issuer authentication that the card refuses.
-    PARTIAL = "partial"  # Approve a sale for half of its amount: code 10.
+    PARTIAL = "partial"  # Approve a sale or a refund for half of its amount: code 10; a wallet gives the rest later.
     APPROVE = "approve"  # Approve, book it, and say so with `code` in place of 00.
     CODE = "code"  # Refuse with `code`, and do nothing.
     # Of the next QR order.
@@ -62,6 +62,8 @@ class FaultKind(Enum):
     CUSTOMER_SCANS = "customer-scans"  # And thinks about it: PAYING.
     CUSTOMER_PAYS = "customer-pays"
     CUSTOMER_REFUSES = "customer-refuses"
+    LARGE_RECEIPT = "large-receipt"  # A receipt is told with a million yuan more than it was, and `digit` before that.
+    TRACK_RECEIPT = "track-receipt"  # It is told with a number that looks like a track.
     # Of a trade bill, on its first row.
     BILL_LATE = "bill-late"  # Not published yet.
     BILL_MISSING = "bill-missing"  # The row is not there.
@@ -77,6 +79,8 @@ _ONLY_OF = {
     FaultKind.MERCHANT_DISCOUNT: (QR_CREATE, QR_PAY),
     FaultKind.PLATFORM_DISCOUNT: (QR_CREATE, QR_PAY),
     FaultKind.RED_PACKET: (QR_CREATE, QR_PAY),
+    FaultKind.LARGE_RECEIPT: (QR_RECEIPTS,),
+    FaultKind.TRACK_RECEIPT: (QR_RECEIPTS,),
     FaultKind.FALSE_DISCOUNT: (QR_CREATE, QR_PAY, QR_QUERY, QR_CLOSE, QR_REVERSE),
 }
 

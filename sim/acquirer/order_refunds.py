@@ -26,11 +26,13 @@ from sim.acquirer.requests import (
     Request,
 )
 from sim.acquirer.wallets import WalletGateway
+from terminal.hostlink.codes import PARTIAL_APPROVAL
 from terminal.hostlink.messages import ORDER_NO_LIMIT, QR_REFUND, QR_REFUND_QUERY
 from terminal.hostlink.subfields import OrderState, OrderTag, RefundState, read_tlv, write_tlv
 from terminal.model import Kind
 
 REFUNDING = (QR_REFUND, QR_REFUND_QUERY)
+UNFINISHED = frozenset({FaultKind.REFUND_PENDING, FaultKind.PARTIAL})
 
 
 class OrderRefundDesk:
@@ -52,14 +54,15 @@ class OrderRefundDesk:
             known = self._refund(request, batch, order, known, refund_no)
         if known is None:
             raise Refused(NOT_FOUND)
-        if known.state is EntryState.PENDING and FaultKind.REFUND_PENDING not in request.faults:
+        in_part = FaultKind.PARTIAL in request.faults and message.text(3) == QR_REFUND
+        if known.state is EntryState.PENDING and not in_part and FaultKind.REFUND_PENDING not in request.faults:
             self._book.end_refund(known, batch)
             if order is not None:
                 earlier = takewhile(lambda entry: entry is not known, self._book.refunds_of(order))
                 self._gateway.give_back(order, known.amount_minor, sum(entry.amount_minor for entry in earlier))
-        pending = known.state is EntryState.PENDING
+        pending = known.state is EntryState.PENDING and not in_part
         fields: dict[int, str | bytes] = {
-            4: f"{known.amount_minor:012d}",
+            4: f"{known.amount_minor // (1 + in_part):012d}",
             59: write_tlv(
                 {
                     OrderTag.ORDER_NO: order_no,
@@ -69,7 +72,7 @@ class OrderRefundDesk:
                 }
             ),
         }
-        return Answer(APPROVED, fields)
+        return Answer(PARTIAL_APPROVAL if in_part else APPROVED, fields)
 
     def _refund(
         self, request: Request, batch: Batch, order: Order | None, known: Entry | None, refund_no: str
@@ -93,7 +96,7 @@ class OrderRefundDesk:
             batch.batch_no,
             request.message.text(11),
             int(amount),
-            EntryState.PENDING if FaultKind.REFUND_PENDING in request.faults else EntryState.APPROVED,
+            EntryState.PENDING if UNFINISHED & request.faults.keys() else EntryState.APPROVED,
             APPROVED,
             request.now_ms,
             rrn=self._book.next_rrn(request.date),

@@ -10,17 +10,22 @@ Spec: docs/host-link.md §12.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from emv import qr
 from sim.acquirer.book import Book, Receipt, TerminalId
-from sim.acquirer.faults import FaultKind
+from sim.acquirer.faults import Fault, FaultKind
 from sim.acquirer.requests import APPROVED, FORMAT_ERROR, NOT_FOUND, Answer, Refused, Request
 from sim.acquirer.wallets import PayResult, Wallet
 from terminal.hostlink.profile import Profile
 from terminal.hostlink.subfields import OrderTag, read_tlv, write_tlv
 
 CHINA = timezone(timedelta(hours=8))
+TOO_MUCH_MINOR = 100_000_000  # The first amount that nobody can type at a till.
+FIRST_DIGIT_MINOR = 10**11  # Of the twelve of field 4.
+LIKE_A_TRACK = "1111222233334444D"
 
 
 class StaticDesk:
@@ -68,7 +73,17 @@ class StaticDesk:
         waiting = [receipt for receipt in receipts.values() if not receipt.taken][int(passed_over) :]
         if not waiting:
             raise Refused(NOT_FOUND)
-        return _announced(waiting[0])
+        return _announced(_spoilt(waiting[0], request.faults))
+
+
+def _spoilt(receipt: Receipt, faults: Mapping[FaultKind, Fault]) -> Receipt:
+    """As it is told; the book's own stays as it is."""
+    if FaultKind.LARGE_RECEIPT in faults:
+        more_minor = TOO_MUCH_MINOR + faults[FaultKind.LARGE_RECEIPT].digit * FIRST_DIGIT_MINOR
+        receipt = replace(receipt, amount_minor=receipt.amount_minor % TOO_MUCH_MINOR + more_minor)
+    if FaultKind.TRACK_RECEIPT in faults:
+        receipt = replace(receipt, number=LIKE_A_TRACK + receipt.number[1:])
+    return receipt
 
 
 def _announced(receipt: Receipt) -> Answer:

@@ -67,6 +67,8 @@ HOST_FAULTS: Mapping[FaultKind, tuple[str, str, str, str, str]] = MappingProxyTy
         FaultKind.RED_PACKET: ("wallet", "随单红包（分）", "a red packet with the payment", "minor", "88"),
         FaultKind.FALSE_DISCOUNT: ("wallet", "优惠金额不符", "discounts that do not come to the order", "", ""),
         FaultKind.TOLD_AGAIN: ("wallet", "到账重复通知", "a receipt is told once more", "", ""),
+        FaultKind.LARGE_RECEIPT: ("wallet", "到账金额过大（首位）", "a receipt is too large", "digit", "0"),
+        FaultKind.TRACK_RECEIPT: ("wallet", "到账编号像磁道", "a receipt numbered like a track", "", ""),
         FaultKind.BILL_LATE: ("wallet", "对账单未出", "the trade bill is not published", "", ""),
         FaultKind.BILL_MISSING: ("wallet", "对账单缺一行", "the bill has a row too few", "", ""),
         FaultKind.BILL_EXTRA: ("wallet", "对账单多一行", "the bill has a row too many", "", ""),

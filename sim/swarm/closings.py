@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.swarm.ledger import Ledger, Paid
+from sim.swarm.reversals import VOIDS
 from sim.swarm.watch import Begun, Disowned, Durable, Happening, Over, Restarted, Sent, Shown, Watch
 from terminal.hostlink.card_messages import MANUAL
 from terminal.hostlink.transactions import TRANSACTIONS, Card
@@ -156,6 +157,21 @@ def given_back(ledger: Ledger, paid: Paid) -> bool:
     return any(p.state not in (PaymentState.NEW, PaymentState.ABANDONED, PaymentState.DECLINED) for p in later)
 
 
+class RefundedStands:
+    """1. What a refund has given back, or may have, is not given back as a whole by a void."""
+
+    name = "refunded-is-not-voided"
+    hears = (Sent,)
+
+    def event(self, happening: Happening, watch: Watch) -> Iterator[str]:
+        if not isinstance(happening, Sent) or happening.message.mti != "0200":
+            return
+        void = watch.ledger.by_stan.get(happening.message.text(11))
+        sale = watch.ledger.payments.get(void.facts.get("undoes", 0)) if void and void.kind in VOIDS else None
+        if void is not None and sale is not None and sale.method is Method.CARD and given_back(watch.ledger, sale):
+            yield f"void {void.id} leaves for payment {sale.id}, of which a refund has given something back"
+
+
 class SaidBeforeTakenBack:
     """3. A void leaves without its card only for what was ordered, or once it is durable that the signature differs."""
 
@@ -209,4 +225,12 @@ class OneQuestion:
             yield f"{happening.message.mti} leaves while somebody is served and an errand is being run"
 
 
-CLOSINGS = (ClearedBeforeSettled, KeysChecked, UnsignedTakenBack, SaidBeforeTakenBack, LockedWithPaper, OneQuestion)
+CLOSINGS = (
+    ClearedBeforeSettled,
+    KeysChecked,
+    UnsignedTakenBack,
+    RefundedStands,
+    SaidBeforeTakenBack,
+    LockedWithPaper,
+    OneQuestion,
+)

@@ -21,6 +21,7 @@ from sim.swarm.world import SwarmWorld
 from sim.twins.link import GOOD_TRIP, Trip
 from sim.wire.disk import FAILURES
 from sim.world import MERCHANT_NO, TERMINAL_NO
+from terminal.hostlink.messages import QR_REFUND, QR_REFUND_QUERY
 from terminal.model import Method
 
 REFUSED_TIMES = 4  # As often as a reversal is sent without a sign-in.
@@ -35,12 +36,10 @@ CLOCK_MS = (60_000, 2 * 3_600_000)
 PAPER_LINES = 30
 EFFECTS = 150  # Writes and syncs of a card sale with its slips: about a hundred.
 SEEN_LATE = "signature-seen-late"  # The fault of that name: what was signed for is taken back from the menu.
-# What is signed for, and who looks then; what a host has refused or not answered is tried once more.
-SIGNED_FOR = (
-    ("signature", "signature"),
-    ("auth", "completion", "signature", "signature"),
-    ("instalment", "signature", "signature"),
-)
+IN_PART = "refund-in-part"  # The fault of that name: a refund that the host approves for a part.
+NO_QUESTION = "refund-query-refused"  # The fault of that name: nobody may ask about a refund whose answer is lost.
+ODD_RECEIPT = "odd-receipt"  # The fault of that name: the next receipts of the printed code are told as no till takes.
+GIVEN_BACK = "void-after-refund"  # The fault of that name: who has had something back wants all of it voided.
 RARE = "rare-errand"  # The fault of that name: what no other customer comes for, and what may follow it.
 RARE_ERRANDS = (
     ("points", "points-refund"),
@@ -55,6 +54,29 @@ RARE_ERRANDS = (
 )
 RARE_WITH_ORDERS = (("order-refund", "order-query"), ("order-refund", "order-refund"), ("void",))
 SIGNER = "signature"  # The card whose holder signs.
+# Faults that need a customer of their own: (method, card or wallet, errands).
+VISITS: Mapping[str, tuple[tuple[Method, str, tuple[str, ...]], ...]] = MappingProxyType(
+    {
+        # What is signed for, and who looks then; what a host has refused or not answered is tried once more.
+        SEEN_LATE: (
+            (Method.CARD, SIGNER, ("signature", "signature")),
+            (Method.CARD, SIGNER, ("auth", "completion", "signature", "signature")),
+            (Method.CARD, SIGNER, ("instalment", "signature", "signature")),
+        ),
+        IN_PART: (
+            (Method.CARD, "rich", ("refund",)),
+            (Method.QR_SHOWN, "wechat", ("order-refund", "order-query")),
+        ),
+        NO_QUESTION: (
+            (Method.QR_SHOWN, "wechat", ("order-refund", "order-query")),
+            (Method.QR_SHOWN, "wechat", ("order-refund", "order-refund")),
+        ),
+        GIVEN_BACK: (
+            (Method.CARD, "rich", ("refund", "void-refunded")),
+            (Method.CARD, SIGNER, ("refund", "void-refunded")),
+        ),
+    }
+)
 SLOW_BEHIND = "slow-behind"  # The fault of that name: before this customer the line is slow.
 ON_DISK = "disk-"  # So the faults of sim.wire.disk begin here.
 PROMPTS = ("enter_amount", "choose_method", "insert_card", "enter_pin", "show_qr", "scan_code", "wallet_paying")
@@ -203,6 +225,22 @@ def _refuses_again(at: Counter) -> None:
     at.world.acquirer.faults.add(Fault(FaultKind.CODE, mti="0400", code=code, times=REFUSED_TIMES))
 
 
+def _in_part(at: Counter) -> None:
+    at.world.acquirer.faults.add(Fault(FaultKind.PARTIAL, mti="0220"))
+    at.world.acquirer.faults.add(Fault(FaultKind.PARTIAL, mti="0200", processing_code=QR_REFUND))
+
+
+def _no_question(at: Counter) -> None:
+    at.world.acquirer.faults.add(Fault(FaultKind.DROP_REPLY, processing_code=QR_REFUND))
+    at.world.acquirer.faults.add(Fault(FaultKind.CODE, processing_code=QR_REFUND_QUERY, code="58"))
+
+
+def _odd_receipt(at: Counter) -> None:
+    kind = FaultKind(at.choice("kind", ("large-receipt", "track-receipt")))
+    first = int(at.choice("digit", ("0", "3")))  # 3: more than an amount of the terminal's can be.
+    at.world.acquirer.faults.add(Fault(kind, digit=first, times=at.between("times", 1, 4)))
+
+
 def _batch_changed(at: Counter) -> None:
     at.world.acquirer.change_batch((MERCHANT_NO, TERMINAL_NO))
 
@@ -312,6 +350,10 @@ PUT_IN: Mapping[str, Callable[[Counter], None]] = MappingProxyType(
         RARE: _nothing,
         "paper-low": _paper(Paper.LOW),
         WALK: _walks,
+        IN_PART: _in_part,
+        NO_QUESTION: _no_question,
+        GIVEN_BACK: _nothing,
+        ODD_RECEIPT: _odd_receipt,
     }
 )
 
@@ -338,9 +380,9 @@ def intent_with(intent: Intent, draws: Draws, transaction: int, befalling: Itera
             cards = tuple(name for name, card in PROFILES.items() if card.group in groups)
             card = draws.choice(transaction, f"{row.name} card", cards)
             intent = replace(intent, method=Method.CARD, means=card, errands=())
-        elif row.name == SEEN_LATE:
-            errands = draws.choice(transaction, f"{row.name} errands", SIGNED_FOR)
-            intent = replace(intent, method=Method.CARD, means=SIGNER, errands=errands)
+        elif row.name in VISITS:
+            method, means, errands = draws.choice(transaction, f"{row.name} errands", VISITS[row.name])
+            intent = replace(intent, method=method, means=means, errands=errands)
         elif row.name == RARE and intent.method is not Method.CASH:
             by_card = intent.method is Method.CARD and not PROFILES[intent.means].mute
             wanted = RARE_ERRANDS if by_card else RARE_WITH_ORDERS

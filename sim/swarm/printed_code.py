@@ -92,4 +92,4 @@ class PrintedCode:
         """Whether the host still holds what the terminal has not heard of."""
         known = {paid.facts.get(RECEIPT_NO) for paid in ledger.payments.values()}
         receipts = self._world.acquirer.book.receipts_of((MERCHANT_NO, TERMINAL_NO))
-        return any(number not in known for number in receipts)
+        return any(number not in known and not receipt.taken for number, receipt in receipts.items())
