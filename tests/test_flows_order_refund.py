@@ -358,6 +358,19 @@ def test_a_supervisor_settles_without_an_order_that_nobody_has_told_the_end_of_f
         assert discrepancies(world.journal, world.acquirer) == []
 
 
+def test_the_query_of_the_menu_asks_about_a_refund() -> None:
+    """Until it has ended; then there is nothing to ask about."""
+    with World("asked") as world:
+        for kind in (fault(K.REFUND_PENDING, REFUND), fault(K.REFUND_PENDING, REFUND_QUERY)):
+            world.acquirer.faults.add(kind)
+        ask = to_menu("query")
+        text = SALE + back("1200") + "refund_open: ENTER\n" + ask + "refund_open: ENTER\n" + ask + "approved:\n"
+        world.run(play(world, START + text + ask + "problem: ENTER\nidle:"))
+        assert [p.state.value for p in all_payments(world.journal)] == ["completed", "completed"]
+        assert moved_minor(world) == 3800
+        assert len(slips_of(world)) == 2
+
+
 def test_a_batch_with_nothing_but_a_pending_refund_is_no_reason_to_keep_the_hosts_number_away() -> None:
     with World("number") as world:
         pending_in(world.acquirer)

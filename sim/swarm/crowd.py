@@ -18,7 +18,7 @@ from sim.killed.errands import MENU_QUERY, MENU_REPRINT, MENU_SETTLEMENT, QUERY_
 from sim.people import GAP_MS, Intent, People, Steps, draw_intent
 from sim.story import KEY_MS, StoryError, keys_of
 from sim.swarm.case import Case
-from sim.swarm.closings import REFUNDS, signed_last
+from sim.swarm.closings import signed_last
 from sim.swarm.draws import WORLD, Draws
 from sim.swarm.inject import SLOW_BEHIND, SLOW_MS, Mischief, intent_with, put_in
 from sim.swarm.notices import QUIET_HOUR
@@ -288,7 +288,7 @@ class Crowd(People):
         if ledger.mode == "settling" or ledger.mode != "signed-in" and pending:
             await self._press("ENTER")
         elif ledger.open:
-            refunds = all(paid.kind in REFUNDS for paid in ledger.open.values())  # The query asks about none of them.
+            refunds = all((p.state, p.method) == (PaymentState.UNKNOWN, Method.CARD) for p in ledger.open.values())
             await self._choose(MENU_SETTLEMENT if refunds else MENU_QUERY)
         elif ledger.completed or ledger.queued:
             await self._choose(MENU_SETTLEMENT)

@@ -73,8 +73,7 @@ async def query(shop: Shop) -> None:
         shop.show(screens.Connecting(what="qr_query"))
         sale, _ = await qr_order.chase(shop, sale)
     for each in await Commit(lambda tx: qr_giveback.refunds_of(tx, sale, qr_giveback.OPEN_REFUND)):
-        shop.show(screens.Connecting(what="qr_refund"))
-        await _tell(shop, await qr_giveback.send(shop, each, said_here=True))
+        await send(shop, each)
     await acknowledge(shop, await _screen(shop, sale), shop.config.timeouts.key_ms)
 
 
@@ -136,8 +135,13 @@ async def _give_back(shop: Shop, sale: PaymentRecord, amount: Money) -> None:
     if isinstance(begun, str):
         await _is_refused(shop, begun)
         return
+    await send(shop, begun)
+
+
+async def send(shop: Shop, refund: PaymentRecord) -> None:
+    """Sent, or asked about, once, while somebody looks on."""
     shop.show(screens.Connecting(what="qr_refund"))
-    await _tell(shop, await qr_giveback.send(shop, begun, said_here=True))
+    await _tell(shop, await qr_giveback.send(shop, refund, said_here=True))
 
 
 async def _tell(shop: Shop, refund: PaymentRecord) -> None:

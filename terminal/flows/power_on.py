@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from drivers.ports import Key, Lamp, Tone
 from terminal.dialogue import acknowledge, choose
-from terminal.flows import errands, key_loading, news, recovery
+from terminal.flows import errands, key_loading, news, order_refund, recovery
 from terminal.flows.batch import NEARLY_FULL, held
 from terminal.flows.clock import set_clock
 from terminal.flows.downloads import downloads_menu, load_due, load_needed, restore
@@ -28,7 +28,7 @@ from terminal.flows.today import today
 from terminal.flows.transactions import transactions
 from terminal.hostlink import messages
 from terminal.loop import Commit, Race, Sleep, Wait
-from terminal.methods import qr_order, qr_static, sign_in_due, static_code
+from terminal.methods import qr_giveback, qr_order, qr_static, sign_in_due, static_code
 from terminal.methods.order import refusal
 from terminal.methods.requirements import untold
 from terminal.methods.reversal import clear_reversals, is_card_reversal
@@ -228,7 +228,7 @@ MENU = (
 
 
 async def _open_orders(shop: Shop) -> None:
-    """The query screen for QR orders whose fate is not known, and a try for reversals that wait."""
+    """The query screen for QR orders and refunds whose fate is not known, and a try for reversals that wait."""
     if shop.mode is not Mode.SIGNED_IN:
         await acknowledge(shop, await refusal(shop, "sign_in"))
         return
@@ -236,10 +236,13 @@ async def _open_orders(shop: Shop) -> None:
     orders = await recovery.unknown_orders(shop)
     for order in orders:
         await qr_order.ask_unknown(shop, order)
+    refunds = await Commit(qr_giveback.open_refunds)
+    for refund in refunds:
+        await order_refund.send(shop, refund)
     awaited = await Commit(static_code.waits)
     for payment in awaited:
         await qr_static.ask(shop, payment)
-    if not orders and not awaited:
+    if not orders and not refunds and not awaited:
         await acknowledge(shop, screens.Problem(title="menu.query", text="query.none"))
 
 
