@@ -22,7 +22,7 @@ from sim.twins.link import GOOD_TRIP, Trip
 from sim.wire.disk import FAILURES
 from sim.world import MERCHANT_NO, TERMINAL_NO
 from terminal.hostlink.messages import QR_REFUND, QR_REFUND_QUERY
-from terminal.model import Method
+from terminal.model import Kind, Method
 
 REFUSED_TIMES = 4  # As often as a reversal is sent without a sign-in.
 REQUESTS = 3  # A transaction's fault of the line befalls one of its first requests, the first one most often.
@@ -226,7 +226,8 @@ def _refuses_again(at: Counter) -> None:
 
 
 def _in_part(at: Counter) -> None:
-    at.world.acquirer.faults.add(Fault(FaultKind.PARTIAL, mti="0220"))
+    refund = at.world.shop.profile.transactions[Kind.REFUND]  # And no advice, which nobody approves for a part.
+    at.world.acquirer.faults.add(Fault(FaultKind.PARTIAL, mti=refund.mti, processing_code=refund.processing_code))
     at.world.acquirer.faults.add(Fault(FaultKind.PARTIAL, mti="0200", processing_code=QR_REFUND))
 
 
