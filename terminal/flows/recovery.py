@@ -56,23 +56,25 @@ def end_running(shop: Shop, tx: Tx, why: str) -> int:
         elif payment.state is S.OFFLINE_APPROVED or payment.state is S.APPROVED and card:
             _complete(shop, tx, payment, why)
         elif payment.state is S.REQUESTED:
-            _leave_unknown(shop, tx, payment, why)
+            left = tx.move(payment.id, S.UNKNOWN, why=why)
+            if card:
+                _keep_unknown(shop, tx, left)
+        elif payment.state is S.UNKNOWN and card and tx.last_slip(payment_id=payment.id) is None:
+            _keep_unknown(shop, tx, payment)
     return len(open_payments)
 
 
-def _leave_unknown(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
+def _keep_unknown(shop: Shop, tx: Tx, payment: PaymentRecord) -> None:
     """Of a card nobody will ever say: whose money it may be has a paper that says so, as without the cut."""
-    left = tx.move(payment.id, S.UNKNOWN, why=why)
-    if payment.method is Method.CARD:
-        slip = NoticeSlip(
-            head=head_at(shop, str(left.facts["batch_no"]), tx.now_ms),
-            amount=left.amount,
-            masked_pan=str(left.facts["masked_pan"]),
-            voucher_no=str(left.stan),
-            ending=Ending.UNKNOWN,
-            kind=left.kind,
-        )
-        keep(tx, slip, left.id)
+    slip = NoticeSlip(
+        head=head_at(shop, str(payment.facts["batch_no"]), tx.now_ms),
+        amount=payment.amount,
+        masked_pan=str(payment.facts["masked_pan"]),
+        voucher_no=str(payment.stan),
+        ending=Ending.UNKNOWN,
+        kind=payment.kind,
+    )
+    keep(tx, slip, payment.id)
 
 
 def _complete(shop: Shop, tx: Tx, payment: PaymentRecord, why: str) -> None:
