@@ -18,6 +18,7 @@ from sim.books import discrepancies
 from sim.loop import START_WALL_MS
 from sim.story import play, to_transaction
 from sim.world import World
+from terminal.flows.recovery import end_running
 from terminal.hostlink.codec import FrameError
 from terminal.hostlink.details import read_balance
 from terminal.hostlink.profile import load_profile
@@ -82,6 +83,19 @@ def test_a_refund_approved_for_a_part_is_nothing_that_anybody_knows() -> None:
         assert [request.mti for request in host.asked] == ["0220"]
         assert [entry.amount_minor for entry in host.book.entries] == [12850, 1425]
         assert discrepancies(world.journal, host) == []
+
+
+def test_a_refund_that_nobody_knows_the_end_of_has_one_paper_wherever_the_power_goes() -> None:
+    """It goes while somebody reads that nobody knows; the start after the next one finds the paper there."""
+    host = HearingHost()
+    host.faults.add(Fault(FaultKind.DROP_REPLY, mti="0220"))
+    with World("cut", acquirer=host) as world:
+        run(world, SALE, lambda: refund(fact(world, 0, "rrn"), "2850") + CARD + "outcome_unknown:\n")
+        kept = (world.journal.transact(lambda tx: tx.unprinted()),)
+        for _ in range(2):
+            world.journal.transact(lambda tx: end_running(world.shop, tx, "power-cut"))
+            kept += (world.journal.transact(lambda tx: tx.unprinted()),)
+        assert [[(slip.payment_id, slip.kind) for slip in slips] for slips in kept] == [[], *2 * [[(2, "notice")]]]
 
 
 def test_a_refund_names_its_sale_by_reference_and_date() -> None:
