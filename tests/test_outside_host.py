@@ -32,6 +32,8 @@ from sim.stage import EXCHANGES_LIMIT_BYTES, Stage, Terms
 from sim.story import StoryError, to_transaction
 from terminal.config.settings import OFFERABLE
 
+pytestmark = pytest.mark.slow  # Processes of their own, or worlds with a host outside.
+
 PATIENCE_S = 10
 WAIT = "wait 1 "
 

@@ -18,6 +18,8 @@ from sim.__main__ import main
 from sim.takes import instead
 from terminal.tools.ending import exit_status
 
+pytestmark = pytest.mark.slow  # Processes of their own, or worlds with a host outside.
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -17,6 +17,8 @@ import pytest
 from sim.line_faults import LINE_FAULTS, LinePlan, parse_line_fault
 from sim.proxy import Address, Proxy
 
+pytestmark = pytest.mark.slow  # Processes of their own, or worlds with a host outside.
+
 REQUEST, ANSWER = b"\x00\x05hello", b"\x00\x07answers"
 SOON_S = 5.0
 

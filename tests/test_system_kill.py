@@ -96,6 +96,7 @@ def test_the_same_stan_twice_would_be_seen() -> None:
     assert stans_used_twice([(frame, 0) for frame in _two_sign_ins("000001", "000002")]) == []
 
 
+@pytest.mark.slow
 def test_lives_that_end_while_others_begin_end_as_they_did(tmp_path: Path) -> None:
     """Once one in fifteen was told to have ended with 255: its end had been read by another's beginning."""
 
