@@ -27,7 +27,7 @@ from terminal.model import Finding, Kind, Method, Money, infer_year
 from terminal.operators import allowed
 from terminal.printing import head_at, keep, print_kept
 from terminal.rail import ACQUIRER, CHINA, ORDER_NO_LIMIT, Bill, Rail
-from terminal.receipts import BillSlip, DifferenceRow
+from terminal.receipts import ROWS_A_STRIP, BillSlip, DifferenceRow
 from terminal.reconcile import DAY_MS, Line, Reconciled, bounds, of_payments
 from terminal.reconcile import reconcile as match
 from terminal.screens import catalogue as screens
@@ -36,7 +36,6 @@ from terminal.shop import Shop, wall_ms
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, Tx
 
-ROWS_A_STRIP = 40  # As of the details: what a paper jam costs at most. Some 12 KB in the journal.
 STRIPS_LIMIT = 10  # A shop with more differences than that has another trouble, and a bill of its wallet to read.
 ORDER_END = 10  # Characters of a foreign order's number on the glass; the slip has all of it.
 KEPT = "reconciled_"  # Setting, of each rail: the last day that was matched, and what came of it.

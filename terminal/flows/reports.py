@@ -16,14 +16,13 @@ from terminal.flows.batch import count_batch, is_unknown, of_batch, worth
 from terminal.flows.reconcile import reconcile
 from terminal.loop import Commit
 from terminal.printing import print_copy, print_record, slip_head
-from terminal.receipts import Balance, Copy, DetailRow, DetailSlip, SettlementSlip, in_strips
+from terminal.receipts import ROWS_A_STRIP, Balance, Copy, DetailRow, DetailSlip, SettlementSlip, in_strips
 from terminal.screens import catalogue as screens
 from terminal.shop import Shop
 
 if TYPE_CHECKING:
     from terminal.journal import PaymentRecord, SlipRecord, Tx
 
-ROWS_A_STRIP = 40  # Two lines each: some 25 cm, and eight seconds of a printer at 9,600 baud.
 ITEMS = ("x_report", "details", "last_settlement", "last_details", "reconcile")
 
 

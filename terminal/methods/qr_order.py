@@ -160,6 +160,7 @@ async def chase(
         if news.fate is Fate.ABSENT and await _is_dead(shop, rail, payment, order):
             news = OrderNews(Fate.CLOSED, news.code)
     if news.fate in FINAL:
+        shop.wondered_ms.pop(payment.id, None)
         payment = await end(shop, payment, news)
     return payment, news
 

@@ -33,9 +33,10 @@ from terminal.receipts.slips import (
     TotalRow,
     UploadRow,
 )
-from terminal.receipts.strips import in_strips
+from terminal.receipts.strips import ROWS_A_STRIP, in_strips
 
 __all__ = [
+    "ROWS_A_STRIP",
     "Balance",
     "BillSlip",
     "CardSlip",

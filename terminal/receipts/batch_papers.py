@@ -11,7 +11,7 @@ from drivers.ports import Text
 from terminal.model import Finding, Method, Money, Notice, PaymentState
 from terminal.receipts.lines import cells_of, columns
 from terminal.receipts.page import Page, head, when
-from terminal.receipts.parts import Balance
+from terminal.receipts.parts import Balance, Head
 from terminal.receipts.slips import BillSlip, DetailSlip, Discounts, OpenRow, OpenSlip, SettlementSlip, UploadRow
 from terminal.receipts.words import (
     BALANCES,
@@ -31,12 +31,7 @@ DIFFERENCES = frozenset(Finding) - {Finding.MATCHED, Finding.OTHER_DAY}
 
 
 def settlement(page: Page, slip: SettlementSlip) -> None:
-    page.title("settlement_title" if slip.closed else "x_report_title")
-    head(page, slip.head)
-    page.pair("batch_no", slip.head.batch_no)
-    page.pair("at", when(slip.head))
-    strip_of(page, 1, slip.strips)
-    page.rule()
+    batch_head(page, "settlement_title" if slip.closed else "x_report_title", slip.head, 1, slip.strips)
     # An amount needs 12 cells and one before it; the count 8, for its Chinese heading.
     widths = (page.cells - 8 - 13, 8, 13)
     heads = (PHRASES["col_type"], PHRASES["col_count"], PHRASES["col_amount"])
@@ -87,31 +82,31 @@ def _discounts(page: Page, total: Money, discounts: Discounts) -> None:
         page.row(page.word(PHRASES["discounts_disbelieved"], " "), str(discounts.disbelieved), bold=True)
 
 
-def strip_of(page: Page, strip: int, strips: int) -> None:
+def batch_head(page: Page, title: str, slip_head: Head, strip: int, strips: int) -> None:
+    """What a paper about a batch begins with. `title` is a key of PHRASES."""
+    page.title(title)
+    head(page, slip_head)
+    page.pair("batch_no", slip_head.batch_no)
+    page.pair("at", when(slip_head))
+    _strip(page, strip, strips)
+    page.rule()
+
+
+def _strip(page: Page, strip: int, strips: int) -> None:
     if strips > 1:
         page.pair("strip", f"{strip}/{strips}")
 
 
 def open_strip(page: Page, slip: OpenSlip) -> None:
     """A settlement's or a lock's slip goes on."""
-    page.title("open_strip_title")
-    head(page, slip.head)
-    page.pair("batch_no", slip.head.batch_no)
-    page.pair("at", when(slip.head))
-    strip_of(page, slip.strip, slip.strips)
-    page.rule()
+    batch_head(page, "open_strip_title", slip.head, slip.strip, slip.strips)
     if slip.open_rows:
         open_rows(page, slip.open_rows)
     upload_rows(page, slip.upload_rows)
 
 
 def details(page: Page, slip: DetailSlip) -> None:
-    page.title("details_title")
-    head(page, slip.head)
-    page.pair("batch_no", slip.head.batch_no)
-    page.pair("at", when(slip.head))
-    strip_of(page, slip.strip, slip.strips)
-    page.rule()
+    batch_head(page, "details_title", slip.head, slip.strip, slip.strips)
     for row in slip.rows:
         page.row(row.masked_pan or page.word(METHODS[row.method], " "), f"{LETTERS.get(row.kind, '')} {row.auth_code}")
         page.row(f" {row.voucher_no}", str(row.amount))
@@ -125,7 +120,7 @@ def bill(page: Page, slip: BillSlip) -> None:
     page.pair("rail", page.word(RAILS[slip.rail], " ") if slip.rail in RAILS else slip.rail, bold=True)
     page.pair("bill_day", slip.day.replace("-", "/"), bold=True)
     page.pair("at", when(slip.head))
-    strip_of(page, slip.strip, slip.strips)
+    _strip(page, slip.strip, slip.strips)
     page.rule()
     for finding, count in slip.counts:
         page.row(page.word(FINDINGS[finding], " "), str(count), bold=finding in DIFFERENCES)

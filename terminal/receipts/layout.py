@@ -12,7 +12,7 @@ import datetime
 
 from drivers.ports import Align, Cut, Feed, PaperLine, Qr
 from terminal.model import Kind
-from terminal.receipts.batch_papers import bill, details, open_rows, open_strip, settlement, strip_of
+from terminal.receipts.batch_papers import batch_head, bill, details, open_rows, open_strip, settlement
 from terminal.receipts.page import Page, head, when
 from terminal.receipts.parts import Copy, Verification
 from terminal.receipts.slips import (
@@ -297,12 +297,7 @@ def _cash(page: Page, slip: CashSlip, copy: Copy) -> None:
 
 
 def _lock(page: Page, slip: LockSlip) -> None:
-    page.title("lock_title")
-    head(page, slip.head)
-    page.pair("batch_no", slip.head.batch_no)
-    page.pair("at", when(slip.head))
-    strip_of(page, 1, slip.strips)
-    page.rule()
+    batch_head(page, "lock_title", slip.head, 1, slip.strips)
     page.sentence(LOCKS[slip.reason], bold=True)
     page.sentence(PHRASES["lock_advice"])
     page.rule()
